@@ -1,0 +1,1 @@
+"""How long each kind of kernel takes on a GPU; one file for each kind, all vectorised over shapes."""

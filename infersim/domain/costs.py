@@ -1,0 +1,75 @@
+"""What a kernel costs on a GPU: its work, its floor, its predicted time, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from infersim.domain.arrays import Array
+
+
+class Limiter(StrEnum):
+    """What bounds a kernel's predicted time."""
+
+    COMPUTE = "compute"
+    CHAIN = "latency chain"
+    L2 = "L2 bandwidth"
+    MEMORY = "memory bandwidth"
+    LAUNCH = "launch"
+
+
+LIMITERS: tuple[Limiter, ...] = tuple(Limiter)
+"""Limiters in the order of the integer codes that cost arrays carry."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KernelCost:
+    """Cost of one execution of a kernel shape; arrays over the scenario axis.
+
+    - `flop`: FLOPs done (2:4 counts the half it does); `peak_flop_per_s`: dense peak at the highest
+      clock; `matrix_floor_s`: those FLOPs at the nominal rate (2:4 at the nominal sparse rate).
+    - `model_bytes`: compulsory bytes inside a model (weights, KV cache); `kernel_bytes`: compulsory
+      bytes of the kernel on its own (operands and result).
+    - `kernel_s`: predicted time without launch, never below `matrix_floor_s` nor `model_bytes` over
+      bandwidth; `launch_s`: predicted launch cost.
+    - `log_half_width`: half-width of the 80 % interval of log(kernel_s + launch_s);
+      `pair_log_half_width`: the same for the log ratio of two such kernels on the same GPU.
+    - `limiter`: index into LIMITERS; `in_range`: inside the region that was calibrated.
+    - `error_group`: kernels whose errors move together ("gemm", "attention", "memory").
+    """
+
+    flop: Array
+    peak_flop_per_s: float
+    matrix_floor_s: Array
+    model_bytes: Array
+    kernel_bytes: Array
+    kernel_s: Array
+    launch_s: Array
+    log_half_width: Array
+    pair_log_half_width: Array
+    limiter: npt.NDArray[np.int8]
+    in_range: npt.NDArray[np.bool_]
+    error_group: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Latency:
+    """Latency of single kernels with its 80 % interval, floor, reason and parts; arrays over shapes.
+
+    `latency_s` includes launch. `lower_s` and `upper_s` bound the 80 % interval; none of the three is
+    below `floor_s`. `parts` names seconds by cause. `calibration` is `none`, `borrowed`, `transferred`
+    or `fitted`.
+    """
+
+    latency_s: Array
+    lower_s: Array
+    upper_s: Array
+    floor_s: Array
+    limiter: npt.NDArray[np.str_]
+    in_range: npt.NDArray[np.bool_]
+    calibration: str
+    parts: Mapping[str, Array] = field(default_factory=dict)

@@ -1,0 +1,72 @@
+"""What calibration found out about a GPU, one `KindFit` for each kind of kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GridAxis:
+    """One axis of a residual grid: `count` knots from `low` to `high`, in log2 of a dimension."""
+
+    name: str
+    low: float
+    high: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ResidualGrid:
+    """A smooth correction of log latency, linear between knots, fading to zero outside its axes.
+
+    `values` has one axis for each of `axes`; its unit is natural log of measured over modelled time.
+    """
+
+    axes: tuple[GridAxis, ...]
+    values: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntervalFit:
+    """80 % half-widths in natural log, from held-out residuals, by regime.
+
+    `by_regime` maps a kind's regime name to the half-width inside it; `pair` is the half-width of the log
+    ratio of two related kernels; `outside` widens predictions outside the calibrated range.
+    """
+
+    by_regime: Mapping[str, float]
+    pair: float
+    outside: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KindFit:
+    """Parameters of one kind ("gemm.bf16", "attention.prefill", ...) with what is known of their quality.
+
+    `uncertainties` are one standard deviation in the unit of the parameter, None where unknown.
+    `ranges` are the (low, high) of each dimension that was sampled.
+    """
+
+    kind: str
+    parameters: Mapping[str, float]
+    uncertainties: Mapping[str, float | None]
+    at_bound: tuple[str, ...]
+    residual: ResidualGrid | None
+    interval: IntervalFit
+    ranges: Mapping[str, tuple[float, float]]
+    rows: int
+    held_out: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fit:
+    """All kinds calibrated on one GPU, and where the measurements came from."""
+
+    gpu: str
+    kinds: Mapping[str, KindFit]
+    provenance: Mapping[str, Any]

@@ -1,0 +1,89 @@
+"""A GPU as infersim knows it: the vendor's datasheet and, where there is one, the calibrated fit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from infersim.domain.dtypes import DType
+from infersim.domain.errors import UnsupportedError
+from infersim.domain.fit import Fit
+
+MEGA, GIGA, TERA = 1e6, 1e9, 1e12
+
+
+class Calibration(StrEnum):
+    """Where a profile's cost parameters come from, best last."""
+
+    NONE = "none"
+    TRANSFERRED = "transferred"
+    BORROWED = "borrowed"
+    FITTED = "fitted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matrix:
+    """Matrix (tensor-core) rate of one data type, dense with FP32 accumulation.
+
+    `sparse_factor` is the nominal 2:4 rate over the dense one (1.0: no 2:4 support). `rate_cap` scales
+    parts that are sold with a throttled tensor rate (H20).
+    """
+
+    datasheet_tflops: float
+    flop_per_clock_per_sm: float
+    sparse_factor: float = 1.0
+    rate_cap: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chip:
+    """The die: SMs, clocks, cache and power. `tensor_clock_mhz` is the clock of the datasheet's peaks."""
+
+    sm_count: int
+    clock_max_mhz: float
+    tensor_clock_mhz: float
+    l2_bytes: float
+    tdp_w: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """Device memory: capacity in bytes (decimal GB x 1e9) and datasheet bandwidth in bytes/s."""
+
+    capacity_bytes: float
+    bandwidth_bytes_per_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HardwareProfile:
+    """Datasheet + fit of one GPU. `matrix` holds the data types it has; others are an error."""
+
+    name: str
+    title: str
+    vendor: str
+    generation: str
+    compute_capability: str
+    chip: Chip
+    memory: Memory
+    matrix: Mapping[DType, Matrix]
+    aliases: tuple[str, ...] = ()
+    unverified: tuple[str, ...] = ()
+    sources: Mapping[str, str] = field(default_factory=dict)
+    fit: Fit | None = None
+    calibration: Calibration = Calibration.NONE
+    fit_source: str | None = None
+
+    def matrix_rate(self, dtype: DType) -> Matrix:
+        """The matrix rate of `dtype`; raises UnsupportedError naming what the GPU has."""
+        try:
+            return self.matrix[dtype]
+        except KeyError:
+            known = ", ".join(sorted(self.matrix))
+            raise UnsupportedError(f"{self.name} has no {dtype} tensor rate: it has {known}") from None
+
+    def bound_flop_per_s(self, dtype: DType) -> float:
+        """Dense FLOP/s that no kernel can exceed: FLOP/clock/SM x SMs x the highest clock."""
+        rate = self.matrix_rate(dtype)
+        clock_hz = max(self.chip.clock_max_mhz, self.chip.tensor_clock_mhz) * MEGA
+        return rate.flop_per_clock_per_sm * self.chip.sm_count * clock_hz * rate.rate_cap

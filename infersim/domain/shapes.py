@@ -1,0 +1,85 @@
+"""Shapes of kernels: what one launch works on, with no word about any GPU.
+
+Every dimension is a number or an array over the scenario axis; a record's dimensions broadcast together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from infersim.domain.arrays import Numeric
+from infersim.domain.dtypes import DType, Precision
+
+
+class Phase(StrEnum):
+    """Prefill reads the prompt (its latency is TTFT); decode makes one token (its latency is TPOT)."""
+
+    PREFILL = "prefill"
+    DECODE = "decode"
+
+
+class WeightForm(StrEnum):
+    """How a GEMM's weight matrix is stored and multiplied."""
+
+    DENSE = "dense"
+    SPARSE_2_4 = "2:4"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gemm:
+    """`O[M,N] = A[M,K] @ W[N,K]^T`: M tokens in flight, N output features, K input features.
+
+    `weight_copies` is the number of distinct weight matrices that a timing loop rotates over (they may
+    stay in L2 between calls); None is cold, as in a model whose layers never fit.
+    """
+
+    m: Numeric
+    n: Numeric
+    k: Numeric
+    precision: Precision
+    weights: WeightForm = WeightForm.DENSE
+    weight_copies: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attention:
+    """Softmax attention of each sequence's `query_len` new tokens over `context_len` tokens (theirs included).
+
+    Prefill is causal; decode has one query. `kept` is the fraction of causal (query, key) blocks that is
+    computed and read (block-sparse attention); `block` is the edge of such a block in tokens (None: dense
+    kernel). `window` limits how far back a query sees (None: all).
+    """
+
+    phase: Phase
+    batch: Numeric
+    query_len: Numeric
+    context_len: Numeric
+    num_heads: Numeric
+    num_kv_heads: Numeric
+    head_dim: Numeric
+    dtype: DType
+    kv_dtype: DType | None = None
+    window: int | None = None
+    kept: Numeric = 1.0
+    block: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryBound:
+    """A kernel, or `kernels` of them in a row, that moves bytes and computes next to nothing.
+
+    `read_bytes` and `write_bytes` are totals over those kernels. `compulsory_bytes` is what even a
+    perfectly fused program must move (embedding rows, KV-cache writes); 0 for intermediates, which can
+    stay on chip. `gathered` marks scattered row accesses.
+    """
+
+    read_bytes: Numeric
+    write_bytes: Numeric
+    compulsory_bytes: Numeric = 0.0
+    kernels: int = 1
+    gathered: bool = False
+
+
+Shape = Gemm | Attention | MemoryBound
+"""Any kernel shape; `infersim.cost` knows how long each takes."""

@@ -1,0 +1,1 @@
+"""Samples in, fit out: reading and importing measurements, calibration, validation."""

@@ -1,0 +1,1 @@
+"""From op costs to answers: timelines, the speedup chain, requests and sweeps."""

@@ -1,0 +1,66 @@
+"""A scenario: what is run at once, and how the runtime lays it out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from infersim.domain.arrays import Numeric
+from infersim.domain.dtypes import PRECISIONS, DType, Precision
+from infersim.domain.shapes import Phase
+
+
+class Layout(StrEnum):
+    """FUSED: one QKV GEMM, one gate-up GEMM, fused SwiGLU, norms and rotary. SEPARATE: each apart, eager."""
+
+    FUSED = "fused"
+    SEPARATE = "separate"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Execution:
+    """How kernels are laid out and numbers stored.
+
+    `precision` is that of the block linears; embeddings, LM head and attention stay in 16 bit when it is
+    quantised. `kv_dtype` None: the attention's own type.
+    """
+
+    layout: Layout = Layout.FUSED
+    cuda_graph: bool = True
+    precision: Precision = field(default_factory=lambda: PRECISIONS["bf16"])
+    kv_dtype: DType | None = None
+
+    @property
+    def attention_dtype(self) -> DType:
+        """The type attention multiplies in: the math type if it is 16 or 32 bit, else bf16."""
+        math = self.precision.math
+        return math if math in (DType.BF16, DType.FP16, DType.FP32, DType.TF32) else DType.BF16
+
+    @property
+    def head_precision(self) -> Precision:
+        """Precision of embedding and LM head: unquantised."""
+        return PRECISIONS[self.attention_dtype.value]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """One forward pass: arrays over the scenario axis, broadcast together.
+
+    Prefill reads `batch` prompts of `context` tokens. Decode makes one token for each of `batch`
+    sequences at a context of `context` tokens, the current one included.
+    """
+
+    phase: Phase
+    batch: Numeric
+    context: Numeric
+    execution: Execution = field(default_factory=Execution)
+
+    @property
+    def tokens(self) -> Numeric:
+        """M of the block GEMMs: batch x prompt in prefill, batch in decode."""
+        return self.batch * self.context if self.phase is Phase.PREFILL else self.batch
+
+    @property
+    def query_len(self) -> Numeric:
+        """New tokens for each sequence."""
+        return self.context if self.phase is Phase.PREFILL else 1

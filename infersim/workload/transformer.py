@@ -1,0 +1,151 @@
+"""A decoder-only transformer as it will be executed: dense, or after any pruning family.
+
+Pruning families return transformers: what they change (a narrower matrix, a low-rank pair, a router that
+skips tokens) is a field here, and `workload.ops` turns it into kernels. Counting lives in `counts`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from infersim.domain.shapes import WeightForm
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Linear:
+    """A weight matrix `W[out_features, in_features]` (N x K).
+
+    `rank` set: stored as two factors, K -> rank -> N (low rank). `form` 2:4: half of each group of four
+    along K is zero. Both None / DENSE: a plain matrix.
+    """
+
+    out_features: int
+    in_features: int
+    bias: bool = False
+    form: WeightForm = WeightForm.DENSE
+    rank: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenSkip:
+    """A router decides per token whether it passes through the sublayer (dynamic-m).
+
+    `rate` is the expected fraction of tokens that skip. `router_width` is the bottleneck of the router
+    (None: one linear layer hidden -> 2). `dense_kv` keeps K and V of skipped tokens computed and cached.
+    """
+
+    rate: float
+    router_width: int | None = None
+    dense_kv: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockSparsity:
+    """Attention computes only `kept` of the causal (query, key) blocks of `block` tokens (dynamic-nk).
+
+    `gate_dim` is the width of the pooled query and key vectors that the mask is estimated from.
+    """
+
+    kept: float
+    block: int = 64
+    gate_dim: int = 128
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attention:
+    """Grouped-query self-attention; `num_heads` is a multiple of `num_kv_heads`.
+
+    `kv_kept` is the fraction of cached tokens that decode attends to (kv-pruning).
+    """
+
+    q: Linear
+    k: Linear
+    v: Linear
+    o: Linear
+    num_heads: int
+    num_kv_heads: int
+    head_dim: int
+    qk_norm: bool = False
+    window: int | None = None
+    block_sparsity: BlockSparsity | None = None
+    kv_kept: float = 1.0
+    skip: TokenSkip | None = None
+
+    @property
+    def linears(self) -> tuple[Linear, ...]:
+        """The sublayer's weight matrices."""
+        return self.q, self.k, self.v, self.o
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedForward:
+    """SwiGLU (`gate` set) or plain two-matrix feed-forward."""
+
+    gate: Linear | None
+    up: Linear
+    down: Linear
+    skip: TokenSkip | None = None
+
+    @property
+    def width(self) -> int:
+        """The intermediate size."""
+        return self.up.out_features
+
+    @property
+    def linears(self) -> tuple[Linear, ...]:
+        """The sublayer's weight matrices."""
+        return (self.up, self.down) if self.gate is None else (self.gate, self.up, self.down)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplacedSublayer:
+    """A sublayer replaced by one linear layer hidden -> hidden (as searched architectures do)."""
+
+    linear: Linear
+
+    @property
+    def linears(self) -> tuple[Linear, ...]:
+        """The one weight matrix."""
+        return (self.linear,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """One layer: an attention and a feed-forward sublayer, either of which may be gone (None).
+
+    `residual_maps` is how many hidden x hidden matrices the residual stream passes through in this block
+    (SliceGPT-like cross-layer width needs up to two).
+    """
+
+    attention: Attention | ReplacedSublayer | None
+    ffn: FeedForward | ReplacedSublayer | None
+    residual_maps: int = 0
+
+    @property
+    def linears(self) -> tuple[Linear, ...]:
+        """All weight matrices of the block's sublayers (residual maps are counted apart)."""
+        return (self.attention.linears if self.attention else ()) + (self.ffn.linears if self.ffn else ())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transformer:
+    """A whole model. `blocks` are in order; equal blocks are equal objects and are costed once."""
+
+    name: str
+    hidden: int
+    vocab: int
+    tied_embeddings: bool
+    max_position: int
+    blocks: tuple[Block, ...]
+
+    def grouped_blocks(self) -> Iterator[tuple[Block, int]]:
+        """Each distinct block with how often it occurs, in order of first occurrence."""
+        counts: dict[Block, int] = {}
+        for block in self.blocks:
+            counts[block] = counts.get(block, 0) + 1
+        yield from counts.items()
+
+    def with_blocks(self, blocks: tuple[Block, ...]) -> Transformer:
+        """The same model with other blocks."""
+        return replace(self, blocks=blocks)
