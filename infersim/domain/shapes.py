@@ -44,7 +44,7 @@ class Gemm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attention:
-    """Softmax attention of each sequence's `query_len` new tokens over `context_len` tokens (theirs included).
+    """Softmax attention of each sequence's `query_len` new tokens over `context_len` (theirs included).
 
     Prefill is causal; decode has one query. `kept` is the fraction of causal (query, key) blocks that is
     computed and read (block-sparse attention); `block` is the edge of such a block in tokens (None: dense
