@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +10,7 @@ import numpy.typing as npt
 Array: TypeAlias = npt.NDArray[np.float64]
 """A float64 array."""
 
-Numeric: TypeAlias = float | int | npt.NDArray[np.float64] | npt.NDArray[np.int64]
+Numeric: TypeAlias = float | int | npt.NDArray[np.floating[Any]] | npt.NDArray[np.integer[Any]]
 """A number, or an array that broadcasts over the scenario axis."""
 
 

@@ -26,9 +26,12 @@ class Op:
 
     `count` may be fractional and an array: the expected number over random token masks. Ops of part
     EXTRA are those that a pruning family adds (router, gather, scatter, mask estimation, residual maps).
+    `group` is the place of the op's block among the transformer's distinct blocks, in the order of
+    `Transformer.grouped_blocks`; None for what is outside the blocks (embedding, final norm, LM head).
     """
 
     name: str
     part: Part
     shape: Shape
     count: Numeric = 1.0
+    group: int | None = None
