@@ -1,0 +1,70 @@
+"""Putting a `KernelCost` together: the floor it may not beat, its launch, and its interval."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from infersim.cost.parameters import KindParameters, kind_parameters
+from infersim.domain.arrays import Array, Numeric, as_array
+from infersim.domain.costs import LIMITERS, KernelCost, Limiter
+from infersim.domain.profile import MEGA, HardwareProfile
+
+COMPUTE, CHAIN, L2, MEMORY, LAUNCH = (
+    LIMITERS.index(limiter)
+    for limiter in (Limiter.COMPUTE, Limiter.CHAIN, Limiter.L2, Limiter.MEMORY, Limiter.LAUNCH)
+)
+"""Codes of the limiters in cost arrays."""
+
+
+def exposed_launch_s(
+    profile: HardwareProfile, kernel_s: Array, graph_us: float, kernels: int, *, cuda_graph: bool
+) -> Array:
+    """Seconds of launch that the kernels' own time does not hide.
+
+    In a CUDA graph each kernel pays `graph_us`. Without one the host issues a kernel every `host_us`; what
+    of that the GPU does not fill with work is exposed.
+    """
+    graph_s = kernels * graph_us / MEGA
+    if cuda_graph:
+        return np.full_like(kernel_s, graph_s)
+    host_s = kernels * kind_parameters(profile, "launch").values["host_us"] / MEGA
+    return np.maximum(graph_s, host_s - kernel_s)
+
+
+def assemble(
+    profile: HardwareProfile,
+    found: KindParameters,
+    *,
+    error_group: str,
+    flop: Array,
+    peak_flop_per_s: float,
+    matrix_floor_s: Array,
+    model_bytes: Array,
+    kernel_bytes: Array,
+    kernel_s: Array,
+    launch_s: Array,
+    limiter: npt.NDArray[np.int8],
+    log_half_width: Numeric,
+    in_range: npt.NDArray[np.bool_],
+) -> KernelCost:
+    """Broadcast all to one shape, lift `kernel_s` to its floor and mark launch-limited kernels."""
+    floor_s = np.maximum(matrix_floor_s, model_bytes / profile.memory.bandwidth_bytes_per_s)
+    kernel_s = np.maximum(kernel_s, floor_s)
+    shape = kernel_s.shape
+    limiter = np.where(launch_s > kernel_s, LAUNCH, limiter).astype(np.int8)
+    pair = found.interval.pair * found.widening
+    return KernelCost(
+        flop=np.broadcast_to(flop, shape),
+        peak_flop_per_s=peak_flop_per_s,
+        matrix_floor_s=np.broadcast_to(matrix_floor_s, shape),
+        model_bytes=np.broadcast_to(model_bytes, shape),
+        kernel_bytes=np.broadcast_to(kernel_bytes, shape),
+        kernel_s=kernel_s,
+        launch_s=np.broadcast_to(launch_s, shape),
+        log_half_width=np.broadcast_to(as_array(log_half_width) * found.widening, shape),
+        pair_log_half_width=np.broadcast_to(as_array(pair), shape),
+        limiter=limiter,
+        in_range=np.broadcast_to(in_range, shape),
+        error_group=error_group,
+    )

@@ -1,0 +1,149 @@
+"""Parameters of the cost model: names, units, uncalibrated defaults, and which fit a kind leans on.
+
+Rates are fractions of the datasheet, or bytes per clock and SM, so that a similar GPU can borrow a fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from infersim.domain.dtypes import DType
+from infersim.domain.fit import IntervalFit, KindFit
+from infersim.domain.profile import Calibration, HardwareProfile
+
+TILES: tuple[tuple[int, int], ...] = (
+    (256, 128),
+    (128, 256),
+    (128, 128),
+    (64, 256),
+    (64, 128),
+    (128, 64),
+    (64, 64),
+    (32, 128),
+    (16, 128),
+    (64, 32),
+    (16, 64),
+    (16, 32),
+)
+"""Output tiles (rows of M, columns of N) that GEMM libraries choose from."""
+
+
+def tile_name(tile: tuple[int, int]) -> str:
+    """Parameter name of a tile's log speed offset."""
+    return f"tile_{tile[0]}x{tile[1]}"
+
+
+GEMM_DEFAULTS: Mapping[str, float] = {
+    "efficiency": 0.9,
+    "chain_us": 0.07,
+    "prologue_us": 0.1,
+    "l2_bytes_per_clock_per_sm": 40.0,
+    "dram_efficiency": 0.75,
+    "launch_us": 2.2,
+    "split_k_us": 2.3,
+    "tile_overhead": 3.0,
+    "throttle": 0.1,
+    "l2_residency": 0.3,
+    "epilogue_bytes_per_clock_per_sm": 8.0,
+    "wave_fill": 0.3,
+    "gemv_launch_us": 3.5,
+} | {tile_name(tile): 0.0 for tile in TILES}
+"""GEMM parameters without calibration: middle values of data-centre and consumer GPUs (see docs)."""
+
+ATTENTION_PREFILL_DEFAULTS: Mapping[str, float] = {
+    "efficiency": 0.6,
+    "dram_efficiency": 0.75,
+    "chain_us": 0.5,
+    "launch_us": 6.0,
+}
+
+ATTENTION_DECODE_DEFAULTS: Mapping[str, float] = {
+    "dram_efficiency": 0.75,
+    "chain_us": 0.4,
+    "launch_us": 8.0,
+}
+
+MEMORY_DEFAULTS: Mapping[str, float] = {
+    "dram_efficiency": 0.85,
+    "l2_bytes_per_clock_per_sm": 20.0,
+    "l2_residency": 0.5,
+    "gather_efficiency": 0.6,
+}
+
+LAUNCH_DEFAULTS: Mapping[str, float] = {
+    "graph_us": 1.2,
+    "host_us": 5.0,
+}
+
+SPARSE_GEMM_DEFAULTS: Mapping[str, float] = {
+    "sparse_efficiency": 0.8,
+    "sparse_launch_us": 1.5,
+}
+
+DEFAULTS: Mapping[str, Mapping[str, float]] = {
+    "gemm": GEMM_DEFAULTS,
+    "attention.prefill": ATTENTION_PREFILL_DEFAULTS,
+    "attention.decode": ATTENTION_DECODE_DEFAULTS,
+    "memory": MEMORY_DEFAULTS,
+    "launch": LAUNCH_DEFAULTS,
+    "sparse_gemm": SPARSE_GEMM_DEFAULTS,
+}
+
+UNCALIBRATED: Mapping[str, IntervalFit] = {
+    "gemm": IntervalFit(by_regime={}, pair=0.15, outside=0.45),
+    "attention.prefill": IntervalFit(by_regime={}, pair=0.2, outside=0.6),
+    "attention.decode": IntervalFit(by_regime={}, pair=0.2, outside=0.6),
+    "memory": IntervalFit(by_regime={}, pair=0.15, outside=0.4),
+    "launch": IntervalFit(by_regime={}, pair=0.2, outside=0.5),
+    "sparse_gemm": IntervalFit(by_regime={}, pair=0.2, outside=0.5),
+}
+"""80 % half-widths, natural log, where nothing was measured: stated guesses, wide on purpose."""
+
+BORROWED_WIDENING = 1.5
+"""A borrowed fit's intervals are widened by this factor: another board, clock and driver."""
+
+_STAND_INS: Mapping[DType, tuple[DType, ...]] = {
+    DType.BF16: (DType.FP16,),
+    DType.FP16: (DType.BF16,),
+    DType.FP8: (DType.INT8, DType.BF16, DType.FP16),
+    DType.INT8: (DType.FP8, DType.BF16, DType.FP16),
+    DType.TF32: (DType.BF16, DType.FP16, DType.FP32),
+    DType.FP32: (DType.TF32, DType.BF16, DType.FP16),
+    DType.FP4: (DType.FP8, DType.BF16),
+}
+"""Whose fit stands in for a data type that was not measured, nearest first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KindParameters:
+    """Parameters of one kind on one GPU, the fit they come from (None: defaults) and their interval.
+
+    `exact` is False when another data type's fit stands in; `widening` multiplies interval widths.
+    """
+
+    values: Mapping[str, float]
+    fit: KindFit | None
+    interval: IntervalFit
+    exact: bool
+    widening: float
+
+
+def kind_parameters(profile: HardwareProfile, kind: str, dtype: DType | None = None) -> KindParameters:
+    """Look up `kind` ("gemm" with a dtype, "attention.decode", ...) in the profile's fit or the defaults."""
+    candidates = [kind] if dtype is None else [f"{kind}.{name}" for name in (dtype, *_STAND_INS[dtype])]
+    if profile.fit is not None:
+        for position, candidate in enumerate(candidates):
+            fit = profile.fit.kinds.get(candidate)
+            if fit is not None:
+                widening = BORROWED_WIDENING if profile.calibration is Calibration.BORROWED else 1.0
+                return KindParameters(
+                    values=fit.parameters,
+                    fit=fit,
+                    interval=fit.interval,
+                    exact=position == 0,
+                    widening=widening,
+                )
+    return KindParameters(
+        values=DEFAULTS[kind], fit=None, interval=UNCALIBRATED[kind], exact=False, widening=1.0
+    )
