@@ -37,6 +37,16 @@ class Execution:
         return math if math in (DType.BF16, DType.FP16, DType.FP32, DType.TF32) else DType.BF16
 
     @property
+    def activation_bytes(self) -> float:
+        """Bytes of a value of the residual stream and of every intermediate between kernels."""
+        return self.attention_dtype.bytes
+
+    @property
+    def cache_dtype(self) -> DType:
+        """The type of cached K and V."""
+        return self.kv_dtype or self.attention_dtype
+
+    @property
     def head_precision(self) -> Precision:
         """Precision of embedding and LM head: unquantised."""
         return PRECISIONS[self.attention_dtype.value]

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from infersim.domain.shapes import WeightForm
+from infersim.domain.errors import InvalidValueError
+from infersim.domain.shapes import Phase, WeightForm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +78,15 @@ class Attention:
         """The sublayer's weight matrices."""
         return self.q, self.k, self.v, self.o
 
+    def cached_share(self, phase: Phase) -> float:
+        """Share of the tokens so far whose K and V are in the cache.
+
+        Less than 1 where skipped tokens leave none, and in decode where kv-pruning has evicted some: the
+        prompt is read with all of them.
+        """
+        written = 1.0 if self.skip is None or self.skip.dense_kv else 1.0 - self.skip.rate
+        return written * self.kv_kept if phase is Phase.DECODE else written
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedForward:
@@ -121,6 +131,11 @@ class Block:
     attention: Attention | ReplacedSublayer | None
     ffn: FeedForward | ReplacedSublayer | None
     residual_maps: int = 0
+
+    def __post_init__(self) -> None:
+        """Raise InvalidValueError for more residual maps than sublayers."""
+        if self.residual_maps not in (0, 1, 2):
+            raise InvalidValueError("residual_maps", self.residual_maps, "0, 1 or 2: one for each sublayer")
 
     @property
     def linears(self) -> tuple[Linear, ...]:

@@ -1,0 +1,109 @@
+"""Ops of one attention sublayer, token skipping and block sparsity included."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from infersim.domain import shapes
+from infersim.domain.ops import Op, Part
+from infersim.domain.shapes import Phase
+from infersim.workload import elementwise
+from infersim.workload.flow import Flow
+from infersim.workload.linear_ops import linear_ops, stacked_ops
+from infersim.workload.mask_estimation import mask_estimation
+from infersim.workload.scenario import Layout, Scenario
+from infersim.workload.sublayer_ops import entry_ops, exit_ops
+from infersim.workload.transformer import Attention
+
+
+def attention_ops(attention: Attention, hidden: int, scenario: Scenario) -> Iterator[Op]:
+    """Kernels from the norm to the residual add.
+
+    Behind a router, q, attention and o see kept tokens only. With `dense_kv` the norm, k, v and the cache
+    see every token, so that later tokens can attend to skipped ones; without it, nothing does.
+    """
+    execution = scenario.execution
+    everyone = Flow(tokens=scenario.tokens)
+    kept = everyone.kept_by(attention.skip)
+    cached = kept if _skips_kv(attention) else everyone
+    queries_per_run = kept.expected_tokens / cached.runs
+    yield from entry_ops("attn", attention.skip, hidden, scenario, normed=cached)
+    yield from _projections(attention, kept, cached, scenario)
+    if attention.qk_norm:
+        yield elementwise.qk_norm(attention, queries_per_run, cached, execution)
+    yield elementwise.rotary(attention, queries_per_run, cached, execution)
+    yield elementwise.kv_write(attention, cached, execution)
+    shape = attention_shape(attention, scenario)
+    if attention.block_sparsity is not None:
+        yield mask_estimation(shape, attention.block_sparsity, kept.runs, execution)
+    yield Op(name="attention", part=Part.ATTENTION, shape=shape, count=kept.runs)
+    yield from linear_ops("o", Part.QKVO, attention.o, kept, execution.precision)
+    yield from exit_ops("attn", attention.skip, hidden, scenario)
+
+
+def attention_shape(attention: Attention, scenario: Scenario) -> shapes.Attention:
+    """The attention kernel's shape.
+
+    - kv-pruning: decode attends to `kv_kept` of the context; prefill, before which there is nothing to
+      evict, is left alone.
+    - Tokens skipped with their K and V are absent: query and context shrink by the skip rate.
+    - Tokens skipped with `dense_kv`: decode has fewer sequences. In prefill the kept queries lie scattered
+      over the prompt, each before the mean number of keys, so `kept` shrinks by the share of queries: the
+      same pairs as a shorter query, but not those of the prompt's last tokens, as a shorter `query_len`
+      would mean.
+    """
+    everyone = Flow(tokens=scenario.tokens)
+    kept = everyone.kept_by(attention.skip)
+    sparsity = attention.block_sparsity
+    dense = shapes.Attention(
+        phase=scenario.phase,
+        batch=scenario.batch,
+        query_len=scenario.query_len,
+        context_len=scenario.context,
+        num_heads=attention.num_heads,
+        num_kv_heads=attention.num_kv_heads,
+        head_dim=attention.head_dim,
+        dtype=scenario.execution.attention_dtype,
+        kv_dtype=scenario.execution.kv_dtype,
+        window=attention.window,
+        kept=1.0 if sparsity is None else sparsity.kept,
+        block=None if sparsity is None else sparsity.block,
+    )
+    shape = _with_cached_share(dense, attention.cached_share(scenario.phase))
+    if attention.skip is None:
+        return shape
+    if scenario.phase is Phase.DECODE:
+        return replace(shape, batch=kept.tokens)
+    if _skips_kv(attention):
+        return replace(shape, query_len=shape.context_len)
+    return replace(shape, kept=shape.kept * kept.tokens / everyone.tokens)
+
+
+def _with_cached_share(shape: shapes.Attention, share: float) -> shapes.Attention:
+    """The shape when only `share` of the tokens are in the cache, everywhere in the context alike."""
+    if share == 1.0:
+        return shape
+    window = None if shape.window is None else max(1, round(shape.window * share))
+    return replace(shape, context_len=np.maximum(1.0, shape.context_len * share), window=window)
+
+
+def _projections(attention: Attention, kept: Flow, cached: Flow, scenario: Scenario) -> Iterator[Op]:
+    """q, k and v: stacked into one GEMM where the layout allows and all three see the same tokens."""
+    precision = scenario.execution.precision
+    q, k, v = {"q": attention.q}, {"k": attention.k}, {"v": attention.v}
+    if scenario.execution.layout is Layout.SEPARATE:
+        yield from linear_ops("q", Part.QKVO, attention.q, kept, precision)
+        yield from linear_ops("k", Part.QKVO, attention.k, cached, precision)
+        yield from linear_ops("v", Part.QKVO, attention.v, cached, precision)
+    elif kept is cached:
+        yield from stacked_ops("qkv", Part.QKVO, q | k | v, kept, precision)
+    else:
+        yield from linear_ops("q", Part.QKVO, attention.q, kept, precision)
+        yield from stacked_ops("kv", Part.QKVO, k | v, cached, precision)
+
+
+def _skips_kv(attention: Attention) -> bool:
+    return attention.skip is not None and not attention.skip.dense_kv

@@ -1,0 +1,54 @@
+"""Ops of weight matrices: one GEMM, a low-rank pair, or matrices of one input stacked into one GEMM."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from infersim.domain.dtypes import Precision
+from infersim.domain.ops import Op, Part
+from infersim.domain.shapes import Gemm, WeightForm
+from infersim.workload.flow import Flow
+from infersim.workload.transformer import Linear
+
+
+def linear_ops(name: str, part: Part, linear: Linear, flow: Flow, precision: Precision) -> Iterator[Op]:
+    """One GEMM `name`, or for a low-rank matrix `name.a` (K -> rank) and `name.b` (rank -> N).
+
+    A bias is added in the GEMM's epilogue and costs no kernel.
+    """
+    n, k, form = linear.out_features, linear.in_features, linear.form
+    if linear.rank is None:
+        yield _gemm(name, part, flow, n, k, form, precision)
+    else:
+        yield _gemm(f"{name}.a", part, flow, linear.rank, k, form, precision)
+        yield _gemm(f"{name}.b", part, flow, n, linear.rank, form, precision)
+
+
+def stacked_ops(
+    name: str, part: Part, members: Mapping[str, Linear], flow: Flow, precision: Precision
+) -> Iterator[Op]:
+    """Matrices that share their input as one GEMM `name` whose N is the sum of theirs.
+
+    Of low-rank pairs only the first factors share their input: they become `name.a`, and each second factor
+    is a GEMM of its own, `member.b`. Matrices that cannot be stacked (K differs, or only some are 2:4 or low
+    rank) run apart under their own names.
+    """
+    linears = tuple(members.values())
+    first = linears[0]
+    if len({(linear.in_features, linear.form, linear.rank is None) for linear in linears}) > 1:
+        for member, linear in members.items():
+            yield from linear_ops(member, part, linear, flow, precision)
+    elif first.rank is None:
+        n = sum(linear.out_features for linear in linears)
+        yield _gemm(name, part, flow, n, first.in_features, first.form, precision)
+    else:
+        ranks = {member: linear.rank or 0 for member, linear in members.items()}
+        yield _gemm(f"{name}.a", part, flow, sum(ranks.values()), first.in_features, first.form, precision)
+        for member, linear in members.items():
+            n = linear.out_features
+            yield _gemm(f"{member}.b", part, flow, n, ranks[member], linear.form, precision)
+
+
+def _gemm(name: str, part: Part, flow: Flow, n: int, k: int, form: WeightForm, precision: Precision) -> Op:
+    shape = Gemm(m=flow.tokens, n=n, k=k, precision=precision, weights=form)
+    return Op(name=name, part=part, shape=shape, count=flow.runs)

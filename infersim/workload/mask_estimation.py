@@ -1,0 +1,64 @@
+"""What block-sparse attention (dynamic-nk) pays to find out which blocks to compute."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from infersim.domain.arrays import Array, Numeric, as_array
+from infersim.domain.ops import Op, Part
+from infersim.domain.shapes import Attention, MemoryBound, Phase
+from infersim.workload.scenario import Execution
+from infersim.workload.transformer import BlockSparsity
+
+_MASK_BYTES = 1
+KERNELS = 3
+"""Pool, score, select."""
+
+
+def mask_estimation(shape: Attention, sparsity: BlockSparsity, runs: Numeric, execution: Execution) -> Op:
+    """Gate of the kind that SeerAttention (arXiv 2410.13276) learns, for the attention `shape`.
+
+    Three kernels: pool q and k over each block to `gate_dim` values a head; score pooled q against pooled k
+    for each query head; select blocks. In decode the pooled keys are cached, so all of K need not be read:
+    one vector a block and KV head. Pooled keys (written in prefill, read in decode) are compulsory.
+
+    Scores cost 2 `gate_dim` FLOPs for `block`^2 pairs, which the attention itself spends 4 head_dim FLOPs on
+    each: a share below 1/`block`^2 of it, so the bytes alone are counted. The gate's own projections,
+    head_dim x gate_dim for each head, work on pooled vectors and are left out likewise.
+    """
+    pairs, blocks = _scored_blocks(shape, sparsity.block)
+    heads, kv_heads, head_dim = as_array(shape.num_heads), as_array(shape.num_kv_heads), shape.head_dim
+    batch, value_bytes = as_array(shape.batch), execution.activation_bytes
+    pooled_k = batch * kv_heads * blocks * sparsity.gate_dim * value_bytes
+    scores = batch * heads * pairs
+    queries = batch * heads * shape.query_len * head_dim * value_bytes
+    if shape.phase is Phase.PREFILL:
+        keys = batch * kv_heads * shape.context_len * head_dim * value_bytes
+        pooled_q = batch * heads * blocks * sparsity.gate_dim * value_bytes
+        pooling_reads, pooling_writes = queries + keys, pooled_q + pooled_k
+        scoring_reads = pooled_q + pooled_k
+    else:
+        newest = batch * kv_heads * value_bytes
+        pooling_reads, pooling_writes = newest * head_dim, newest * sparsity.gate_dim
+        scoring_reads = queries + pooled_k
+    estimation = MemoryBound(
+        read_bytes=pooling_reads + scoring_reads + scores * value_bytes,
+        write_bytes=pooling_writes + scores * (value_bytes + _MASK_BYTES),
+        compulsory_bytes=pooled_k,
+        kernels=KERNELS,
+    )
+    return Op(name="mask_estimation", part=Part.EXTRA, shape=estimation, count=runs)
+
+
+def _scored_blocks(shape: Attention, block: int) -> tuple[Array, Array]:
+    """(query block, key block) pairs to score and blocks of keys, for one head of one sequence.
+
+    In prefill a query block scores itself and those before it, no further back than the window.
+    """
+    context = as_array(shape.context_len)
+    visible = context if shape.window is None else np.minimum(context, shape.window)
+    reach = np.ceil(visible / block)
+    if shape.phase is Phase.DECODE:
+        return reach, reach
+    blocks = np.ceil(context / block)
+    return blocks * reach - reach * (reach - 1) / 2, blocks

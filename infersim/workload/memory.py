@@ -1,0 +1,112 @@
+"""Device memory that a scenario needs: weights, KV cache and the activations alive at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from infersim.domain.arrays import Array, Numeric, as_array
+from infersim.workload.counts import weight_bytes
+from infersim.workload.scenario import Layout, Scenario
+from infersim.workload.transformer import Attention, Block, FeedForward, ReplacedSublayer, Transformer
+
+USABLE_SHARE = 0.9
+"""Share of the capacity that weights, cache and activations may take: vLLM's `gpu_memory_utilization`."""
+
+LOGIT_BYTES = 4
+"""Logits are widened to 32 bit before sampling."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryUse:
+    """Bytes alive at once; arrays over the scenario axis. `activations_bytes` is the peak over a pass."""
+
+    weights_bytes: float
+    kv_cache_bytes: Array
+    activations_bytes: Array
+
+    @property
+    def total_bytes(self) -> Array:
+        """All three together: they are alive at the same time."""
+        return self.weights_bytes + self.kv_cache_bytes + self.activations_bytes
+
+
+def memory_use(transformer: Transformer, scenario: Scenario) -> MemoryUse:
+    """What `scenario` needs when the whole batch is run in one pass (prefill is not chunked)."""
+    return MemoryUse(
+        weights_bytes=weight_bytes(transformer, scenario.execution),
+        kv_cache_bytes=kv_cache_bytes(transformer, scenario),
+        activations_bytes=peak_activation_bytes(transformer, scenario),
+    )
+
+
+def fits(memory_bytes: Numeric, capacity_bytes: float) -> npt.NDArray[np.bool_]:
+    """True where `memory_bytes` is at most 90 % of the device's capacity.
+
+    The rest is for what no model of shapes knows: the CUDA context, library workspaces, graph buffers and
+    the allocator's fragments. Serving engines keep back the same tenth by default.
+    """
+    return as_array(memory_bytes) <= USABLE_SHARE * capacity_bytes
+
+
+def kv_cache_bytes(transformer: Transformer, scenario: Scenario) -> Array:
+    """Bytes of K and V of all blocks that have attention, at the end of the pass.
+
+    Grouped heads are stored once, a sliding window keeps no more than its own tokens, and tokens that were
+    evicted or left none (`Attention.cached_share`) are not counted. Block sparsity adds its pooled keys.
+    """
+    batch, context = as_array(scenario.batch), as_array(scenario.context)
+    total = np.zeros(np.broadcast_shapes(batch.shape, context.shape))
+    for block, times in transformer.grouped_blocks():
+        if isinstance(block.attention, Attention):
+            total = total + times * batch * _cache_of_sequence(block.attention, context, scenario)
+    return total
+
+
+def peak_activation_bytes(transformer: Transformer, scenario: Scenario) -> Array:
+    """Bytes of intermediates at the widest point: the hungriest sublayer, or the logits.
+
+    Beside the sublayer's own values there are always the residual stream and the normed input.
+    """
+    hidden = transformer.hidden
+    layout = scenario.execution.layout
+    widest = max((_widest_values(block, layout) for block, _ in transformer.grouped_blocks()), default=0)
+    value_bytes = scenario.execution.activation_bytes
+    stream = as_array(scenario.tokens) * 2 * hidden * value_bytes
+    logits = as_array(scenario.batch) * transformer.vocab * (value_bytes + LOGIT_BYTES)
+    return stream + np.maximum(as_array(scenario.tokens) * widest * value_bytes, logits)
+
+
+def _cache_of_sequence(attention: Attention, context: Array, scenario: Scenario) -> Array:
+    tokens = context if attention.window is None else np.minimum(context, attention.window)
+    tokens = tokens * attention.cached_share(scenario.phase)
+    width = attention.k.out_features + attention.v.out_features
+    cache = tokens * width * scenario.execution.cache_dtype.bytes
+    sparsity = attention.block_sparsity
+    if sparsity is None:
+        return cache
+    pooled = np.ceil(tokens / sparsity.block) * attention.num_kv_heads * sparsity.gate_dim
+    return cache + pooled * scenario.execution.activation_bytes
+
+
+def _widest_values(block: Block, layout: Layout) -> int:
+    """Values a token of the block's hungriest sublayer, without stream and normed input."""
+    return max(_attention_values(block.attention, layout), _ffn_values(block.ffn))
+
+
+def _attention_values(attention: Attention | ReplacedSublayer | None, layout: Layout) -> int:
+    """q, k, v and the attention's result; in eager rotary q, q cos, the rotated q and that times sin."""
+    if not isinstance(attention, Attention):
+        return 0 if attention is None else attention.linear.out_features
+    q, k, v = (linear.out_features for linear in (attention.q, attention.k, attention.v))
+    fused = q + k + v + attention.o.in_features
+    return fused if layout is Layout.FUSED else max(fused, 4 * q + k + v)
+
+
+def _ffn_values(ffn: FeedForward | ReplacedSublayer | None) -> int:
+    """Gate, up and their product (eager code frees the gate once silu has read it: three as well)."""
+    if not isinstance(ffn, FeedForward):
+        return 0 if ffn is None else ffn.linear.out_features
+    return (2 if ffn.gate is None else 3) * ffn.width

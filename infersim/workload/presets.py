@@ -1,0 +1,64 @@
+"""Models by name: presets that travel with the package, or a user's own config file or folder."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from infersim.domain.errors import UnknownNameError
+from infersim.workload.transformer import Transformer
+
+_PRESETS = "presets.toml"
+
+
+def list_models() -> list[str]:
+    """Names of all presets, in alphabetical order; aliases are not among them."""
+    return sorted(_presets())
+
+
+def model_aliases(name: str) -> tuple[str, ...]:
+    """Other names of the preset called `name`, such as those of its checkpoints; UnknownNameError."""
+    return tuple(_presets()[_preset_name(name)]["aliases"])
+
+
+def load_model(name_or_path: str | Path) -> Transformer:
+    """Return a model by preset name or alias (in any case), config file, or folder with a `config.json`.
+
+    A preset's name wins over a folder of the same name; write `./NAME` for the folder. Raises
+    UnknownNameError that lists the presets, and the errors of `hf_config.transformer_from_file`.
+    """
+    # pydantic, which checks the file, takes longer to import than all the rest of this package.
+    from infersim.workload.hf_config import transformer_from_config, transformer_from_file
+
+    name = str(name_or_path)
+    if isinstance(name_or_path, str) and name.lower() in _names():
+        preset = _preset_name(name)
+        return transformer_from_config(_presets()[preset], name=preset, file=f"{_PRESETS} [{preset}]")
+    if isinstance(name_or_path, Path) or Path(name).exists() or name.endswith(".json"):
+        return transformer_from_file(name_or_path)
+    raise UnknownNameError("model", name, _presets(), spellings=_names())
+
+
+@cache
+def _presets() -> Mapping[str, Mapping[str, Any]]:
+    text = files("infersim.workload").joinpath(_PRESETS).read_text(encoding="utf-8")
+    return tomllib.loads(text)
+
+
+@cache
+def _names() -> Mapping[str, str]:
+    """Every name and alias in lower case -> the preset's name."""
+    return {
+        name.lower(): preset for preset, keys in _presets().items() for name in (preset, *keys["aliases"])
+    }
+
+
+def _preset_name(name: str) -> str:
+    try:
+        return _names()[name.lower()]
+    except KeyError:
+        raise UnknownNameError("model", name, _presets(), spellings=_names()) from None

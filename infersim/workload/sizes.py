@@ -1,0 +1,93 @@
+"""Sublayers and whole transformers from their sizes."""
+
+from __future__ import annotations
+
+from infersim.domain.errors import InvalidValueError
+from infersim.workload.transformer import Attention, Block, FeedForward, Linear, Transformer
+
+
+def grouped_query_attention(
+    *,
+    hidden: int,
+    num_heads: int,
+    num_kv_heads: int,
+    head_dim: int,
+    qkv_bias: bool = False,
+    o_bias: bool = False,
+    qk_norm: bool = False,
+    window: int | None = None,
+) -> Attention:
+    """Attention whose `num_heads` queries share `num_kv_heads` keys and values.
+
+    Raises InvalidValueError where the heads do not divide into equal groups.
+    """
+    if num_kv_heads < 1 or num_heads % num_kv_heads:
+        raise InvalidValueError("num_kv_heads", num_kv_heads, f"a divisor of num_heads = {num_heads}")
+    query, key_value = num_heads * head_dim, num_kv_heads * head_dim
+    return Attention(
+        q=Linear(out_features=query, in_features=hidden, bias=qkv_bias),
+        k=Linear(out_features=key_value, in_features=hidden, bias=qkv_bias),
+        v=Linear(out_features=key_value, in_features=hidden, bias=qkv_bias),
+        o=Linear(out_features=hidden, in_features=query, bias=o_bias),
+        num_heads=num_heads,
+        num_kv_heads=num_kv_heads,
+        head_dim=head_dim,
+        qk_norm=qk_norm,
+        window=window,
+    )
+
+
+def swiglu(*, hidden: int, width: int, bias: bool = False) -> FeedForward:
+    """A gated feed-forward sublayer of intermediate size `width`."""
+    return FeedForward(
+        gate=Linear(out_features=width, in_features=hidden, bias=bias),
+        up=Linear(out_features=width, in_features=hidden, bias=bias),
+        down=Linear(out_features=hidden, in_features=width, bias=bias),
+    )
+
+
+def transformer_from_sizes(
+    *,
+    hidden: int,
+    layers: int,
+    num_heads: int,
+    num_kv_heads: int,
+    width: int,
+    vocab: int,
+    head_dim: int | None = None,
+    qk_norm: bool = False,
+    window: int | None = None,
+    tied_embeddings: bool = False,
+    max_position: int = 131072,
+    name: str = "custom",
+) -> Transformer:
+    """A Llama-like transformer of `layers` equal blocks without biases.
+
+    `head_dim` None: hidden / num_heads. Raises InvalidValueError for sizes below 1 or heads that do not
+    divide.
+    """
+    sizes = {"hidden": hidden, "layers": layers, "num_heads": num_heads, "width": width, "vocab": vocab}
+    for key, value in sizes.items():
+        if value < 1:
+            raise InvalidValueError(key, value, "a positive integer")
+    if head_dim is None and hidden % num_heads:
+        raise InvalidValueError("hidden", hidden, f"a multiple of num_heads = {num_heads}, or a head_dim")
+    block = Block(
+        attention=grouped_query_attention(
+            hidden=hidden,
+            num_heads=num_heads,
+            num_kv_heads=num_kv_heads,
+            head_dim=head_dim or hidden // num_heads,
+            qk_norm=qk_norm,
+            window=window,
+        ),
+        ffn=swiglu(hidden=hidden, width=width),
+    )
+    return Transformer(
+        name=name,
+        hidden=hidden,
+        vocab=vocab,
+        tied_embeddings=tied_embeddings,
+        max_position=max_position,
+        blocks=(block,) * layers,
+    )

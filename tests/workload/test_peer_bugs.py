@@ -1,0 +1,42 @@
+"""Mistakes found in other tools' models of inference, each as a test of ours."""
+
+from __future__ import annotations
+
+import pytest
+
+from infersim.domain.shapes import Gemm
+from infersim.workload.counts import weight_bytes
+from infersim.workload.memory import kv_cache_bytes
+from infersim.workload.ops import model_ops
+from infersim.workload.presets import list_models, load_model
+from infersim.workload.scenario import Layout
+from tests.workload.examples import attention, decode, ops_by_name
+
+
+def test_grouped_queries_share_the_kv_cache() -> None:
+    """GQA ignored: reading 32 heads of K and V where Llama-3.1-8B caches 8."""
+    model, scenario = load_model("llama-3.1-8b"), decode(1, 1000)
+    assert kv_cache_bytes(model, scenario) == 2 * 32 * 8 * 128 * 1000 * 2
+    assert attention(ops_by_name(model, scenario)["attention"]).num_kv_heads == 8
+
+
+@pytest.mark.parametrize("name", list_models())
+@pytest.mark.parametrize("layout", list(Layout))
+def test_a_decode_step_reads_every_weight_once(name: str, layout: Layout) -> None:
+    """Projections without weights to read, and a step without LM head: bytes far below the model's size.
+
+    Elements taken for bytes would show here as a factor of two.
+    """
+    model, scenario = load_model(name), decode(1, 1000, layout)
+    gemms = [op for op in model_ops(model, scenario) if isinstance(op.shape, Gemm)]
+    read = sum(op.count * op.shape.n * op.shape.k * 2 for op in gemms if isinstance(op.shape, Gemm))
+    head_and_embedding = 2 * model.vocab * model.hidden
+    assert any(op.name == "lm_head" for op in gemms)
+    stored = weight_bytes(model, scenario.execution)
+    matrices = stored if model.tied_embeddings else stored - head_and_embedding
+    assert read == pytest.approx(matrices, rel=2e-4)  # norms and biases are no GEMM's
+    assert read <= matrices
+
+
+def test_batch_1_is_a_batch() -> None:
+    assert ops_by_name(load_model("llama-3.1-8b"), decode(1, 1))["lm_head"].count == 1
