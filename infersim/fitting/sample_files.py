@@ -1,0 +1,201 @@
+"""Samples files as tables: Parquet, CSV and JSON lines, read with the place of every row, and written.
+
+What the values must be is not looked at here; `samples.read_samples` does both.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from infersim.domain.errors import FileContentError, InfersimError, UnsupportedError
+from infersim.fitting.sample_columns import is_empty
+from infersim.fitting.sample_schema import COLUMN_NAMES, FORMAT_VERSION
+
+VERSION_KEY = b"infersim.samples.version"
+"""Key of the format version in a Parquet file's metadata."""
+
+SUFFIXES = (".parquet", ".csv", ".jsonl")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreadable:
+    """A line that is no row at all: where, what stands there, and what was expected."""
+
+    line: int
+    text: str
+    expected: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Table:
+    """A file's rows as they stand there.
+
+    `lines` is the line of each row (rows of a Parquet file count from 1); `environment` holds what the
+    log's environment record says of the machine, empty where there is none.
+    """
+
+    name: str
+    frame: pd.DataFrame
+    lines: npt.NDArray[np.int64]
+    unreadable: tuple[Unreadable, ...] = ()
+    environment: Mapping[str, Any] = field(default_factory=dict)
+
+
+def read_table(path: Path) -> Table:
+    """Read a samples file by its suffix; FileContentError or UnsupportedError where that cannot be done."""
+    readers = {".parquet": _read_parquet, ".csv": _read_csv, ".jsonl": _read_json_lines}
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        raise UnsupportedError(f"{path}: samples files end in {', '.join(SUFFIXES)}, not {path.suffix!r}")
+    try:
+        return reader(path)
+    except FileNotFoundError:
+        raise InfersimError(f"{path}: there is no such file") from None
+    except OSError as error:
+        raise InfersimError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (UnicodeDecodeError, csv.Error, pa.ArrowInvalid) as error:
+        expected = f"a {path.suffix[1:]} table of samples"
+        raise FileContentError(path, "content", str(error).strip(), expected) from error
+
+
+def write_samples(frame: pd.DataFrame, path: Path | str) -> None:
+    """Write `frame` as a samples file, format by suffix; every row is kept, duplicates included."""
+    path = Path(path)
+    ordered = [name for name in COLUMN_NAMES if name in frame.columns]
+    frame = frame[ordered + [name for name in frame.columns if name not in ordered]]
+    writers = {".parquet": _write_parquet, ".csv": _write_csv, ".jsonl": _write_json_lines}
+    writer = writers.get(path.suffix.lower())
+    if writer is None:
+        raise UnsupportedError(f"{path}: samples files end in {', '.join(SUFFIXES)}, not {path.suffix!r}")
+    try:
+        writer(frame, path)
+    except OSError as error:
+        raise InfersimError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+def check_version(file: object, version: object) -> None:
+    """Refuse a samples file of a later format version, or one whose version is no number."""
+    try:
+        known = int(str(version)) <= FORMAT_VERSION
+    except ValueError:
+        known = False
+    if not known:
+        raise FileContentError(file, "format version", version, f"at most {FORMAT_VERSION}")
+
+
+def _read_parquet(path: Path) -> Table:
+    table = pq.read_table(path)
+    metadata = table.schema.metadata or {}
+    if VERSION_KEY in metadata:
+        check_version(path, metadata[VERSION_KEY].decode())
+    return Table(name=str(path), frame=table.to_pandas(), lines=np.arange(1, table.num_rows + 1))
+
+
+def _read_csv(path: Path) -> Table:
+    """Read every cell as text, so that errors quote what the file says and numbers are parsed exactly."""
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.reader(file)
+        header = [name.strip() for name in next(reader, [])]
+        if not header:
+            raise FileContentError(path, "line 1", "", "column names")
+        if len(set(header)) < len(header):
+            raise FileContentError(path, "line 1", ",".join(header), "each column once")
+        rows: list[list[str]] = []
+        lines: list[int] = []
+        unreadable: list[Unreadable] = []
+        for cells in reader:
+            if len(cells) == len(header):
+                rows.append(cells)
+                lines.append(reader.line_num)
+            elif cells:
+                expected = f"{len(header)} cells, as in the header"
+                unreadable.append(
+                    Unreadable(line=reader.line_num, text=_shorten(",".join(cells)), expected=expected)
+                )
+    return Table(
+        name=str(path),
+        frame=pd.DataFrame(rows, columns=header, dtype=object),
+        lines=np.asarray(lines, dtype=np.int64),
+        unreadable=tuple(unreadable),
+    )
+
+
+def _read_json_lines(path: Path) -> Table:
+    """One object a line; `{"record": "samples"}` states the version, `{"record": "environment"}` the machine.
+
+    A line that is no JSON object (a write that was cut off) becomes an unreadable row, not an end.
+    """
+    rows: list[dict[str, Any]] = []
+    lines: list[int] = []
+    unreadable: list[Unreadable] = []
+    environment: dict[str, Any] = {}
+    for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        if not text.strip():
+            continue
+        record = _json_object(text)
+        if record is None:
+            unreadable.append(Unreadable(line=number, text=_shorten(text), expected="a JSON object"))
+        elif record.get("record") == "samples":
+            check_version(f"{path}: line {number}", record.get("version"))
+        elif record.get("record") == "environment":
+            environment |= {key: value for key, value in record.items() if key != "record"}
+        else:
+            rows.append({key: value for key, value in record.items() if key != "record"})
+            lines.append(number)
+    return Table(
+        name=str(path),
+        frame=pd.DataFrame.from_records(rows),
+        lines=np.asarray(lines, dtype=np.int64),
+        unreadable=tuple(unreadable),
+        environment=environment,
+    )
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _json_object(text: str) -> dict[str, Any] | None:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _write_parquet(frame: pd.DataFrame, path: Path) -> None:
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    metadata = {**(table.schema.metadata or {}), VERSION_KEY: str(FORMAT_VERSION).encode()}
+    pq.write_table(table.replace_schema_metadata(metadata), path, compression="zstd")
+
+
+def _write_csv(frame: pd.DataFrame, path: Path) -> None:
+    frame.to_csv(path, index=False, lineterminator="\n")
+
+
+def _write_json_lines(frame: pd.DataFrame, path: Path) -> None:
+    header = {"record": "samples", "version": FORMAT_VERSION}
+    rows: Iterable[Mapping[Any, Any]] = frame.astype(object).to_dict("records")
+    said = ({key: value for key, value in row.items() if not is_empty(value)} for row in rows)
+    with path.open("w", encoding="utf-8") as file:
+        for row in (header, *said):
+            file.write(json.dumps(row, default=_plain_number) + "\n")
+
+
+def _plain_number(value: object) -> object:
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} has no place in a samples file")

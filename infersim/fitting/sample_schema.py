@@ -1,0 +1,112 @@
+"""The samples format, version 1: kinds, columns and what each value must be.
+
+One table for all kinds of kernel. How files are read is in `sample_files`, the checking in `sample_checks`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from infersim.domain.dtypes import PRECISIONS, DType
+from infersim.domain.shapes import Phase, WeightForm
+
+FORMAT_VERSION = 1
+"""Version of the samples format; a file of a later version is refused."""
+
+NOT_SAID = ("", "nan", "none", "null", "n/a", "na")
+"""How files write "unknown", in lower case; such a cell is empty."""
+
+
+class Kind(StrEnum):
+    """What a sample times."""
+
+    GEMM = "gemm"
+    SPARSE_GEMM = "sparse_gemm"
+    ATTENTION = "attention"
+    MEMORY = "memory"
+    LAUNCH = "launch"
+
+
+class Rule(StrEnum):
+    """What a value must be; the text is what error messages expect."""
+
+    COUNT = "a whole number of at least 1"
+    POSITIVE = "a positive finite number"
+    AMOUNT = "a finite number of at least 0"
+    NUMBER = "a finite number"
+    TRUTH = "true or false"
+    NAME = "a name"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column: its rule, and the words it may hold where those are known.
+
+    `kinds` are the kinds whose rows must fill it; rows of other kinds, and rows of all kinds where it is
+    empty, may leave it blank.
+    """
+
+    name: str
+    rule: Rule
+    kinds: tuple[Kind, ...] = ()
+
+
+GEMMS = (Kind.GEMM, Kind.SPARSE_GEMM)
+ALL = tuple(Kind)
+
+COLUMNS: tuple[Column, ...] = (
+    Column(name="gpu", rule=Rule.NAME, kinds=ALL),
+    Column(name="kind", rule=Rule.NAME, kinds=ALL),
+    Column(name="dtype", rule=Rule.NAME, kinds=(*GEMMS, Kind.ATTENTION)),
+    *(Column(name=name, rule=Rule.COUNT, kinds=GEMMS) for name in ("m", "n", "k")),
+    Column(name="sparsity", rule=Rule.NAME, kinds=(Kind.SPARSE_GEMM,)),
+    Column(name="phase", rule=Rule.NAME, kinds=(Kind.ATTENTION,)),
+    *(
+        Column(name=name, rule=Rule.COUNT, kinds=(Kind.ATTENTION,))
+        for name in ("batch", "query_len", "context_len", "num_heads", "num_kv_heads", "head_dim")
+    ),
+    Column(name="kv_dtype", rule=Rule.NAME),
+    Column(name="op", rule=Rule.NAME, kinds=(Kind.MEMORY,)),
+    Column(name="read_bytes", rule=Rule.AMOUNT, kinds=(Kind.MEMORY,)),
+    Column(name="write_bytes", rule=Rule.AMOUNT, kinds=(Kind.MEMORY,)),
+    Column(name="kernels", rule=Rule.COUNT),
+    Column(name="weight_copies", rule=Rule.COUNT),
+    Column(name="includes_act_quant", rule=Rule.TRUTH),
+    Column(name="latency_us", rule=Rule.POSITIVE, kinds=ALL),
+    Column(name="spread_us", rule=Rule.AMOUNT),
+    Column(name="sm_clock_mhz", rule=Rule.AMOUNT),
+    Column(name="memory_clock_mhz", rule=Rule.AMOUNT),
+    Column(name="power_w", rule=Rule.AMOUNT),
+    Column(name="temperature_c", rule=Rule.NUMBER),
+    Column(name="throttled", rule=Rule.TRUTH),
+    Column(name="status", rule=Rule.NAME),
+    Column(name="source", rule=Rule.NAME),
+    Column(name="version", rule=Rule.NAME),
+)
+"""All columns of the format, in the order that written files have. Further columns are kept as they are."""
+
+COLUMN_NAMES: tuple[str, ...] = tuple(column.name for column in COLUMNS)
+
+MEASURED = "ok"
+"""The `status` of a row that holds a measurement (so does an empty one)."""
+
+DTYPES: dict[Kind, tuple[str, ...]] = {
+    Kind.GEMM: tuple(PRECISIONS),
+    Kind.SPARSE_GEMM: tuple(name for name, precision in PRECISIONS.items() if not precision.dequantises),
+    Kind.ATTENTION: tuple(DType),
+}
+"""The data types a kind may name; the other kinds count bytes and need none."""
+
+PHASES: tuple[str, ...] = tuple(Phase)
+SPARSITIES: tuple[str, ...] = (WeightForm.SPARSE_2_4.value,)
+
+
+def required_columns(kind: Kind) -> tuple[str, ...]:
+    """Names of the columns that every row of `kind` fills."""
+    return tuple(column.name for column in COLUMNS if kind in column.kinds)
+
+
+def dimension_columns(kind: Kind) -> tuple[str, ...]:
+    """Names of the columns that say what was run: all required ones but GPU, kind and latency."""
+    return tuple(name for name in required_columns(kind) if name not in ("gpu", "kind", "latency_us"))
