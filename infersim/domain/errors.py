@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from types import MappingProxyType
 
 
 class InfersimError(Exception):
@@ -11,12 +12,24 @@ class InfersimError(Exception):
 
 
 class UnknownNameError(InfersimError):
-    """A name that is not known, told with the closest match first and then all that is known."""
+    """A name that is not known, told with the closest match first and then all that is known.
 
-    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+    `spellings` maps other ways to write a known name to it; they help to find the closest match.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        name: str,
+        known: Iterable[str],
+        *,
+        spellings: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.kind, self.name, self.known = kind, name, sorted(known)
-        lowered = {entry.lower(): entry for entry in self.known}
-        close = [lowered[match] for match in get_close_matches(name.lower(), lowered, n=3, cutoff=0.5)]
+        lowered = {other.lower(): entry for other, entry in spellings.items()}
+        lowered |= {entry.lower(): entry for entry in self.known}
+        matches = get_close_matches(name.lower(), lowered, n=3, cutoff=0.5)
+        close = list(dict.fromkeys(lowered[match] for match in matches))
         hint = f"did you mean {' or '.join(close)}? " if close else ""
         super().__init__(f"unknown {kind} {name!r}: {hint}known: {', '.join(self.known)}")
 

@@ -27,18 +27,25 @@ class Matrix:
     """Matrix (tensor-core) rate of one data type, dense with FP32 accumulation.
 
     `sparse_factor` is the nominal 2:4 rate over the dense one (1.0: no 2:4 support). `rate_cap` scales
-    parts that are sold with a throttled tensor rate (H20).
+    parts that are sold with a throttled tensor rate (H20). `quoted_clock_mhz` is the clock behind
+    `datasheet_tflops` where it is not the chip's tensor clock (FP32 on Hopper: the maximum clock).
     """
 
     datasheet_tflops: float
     flop_per_clock_per_sm: float
     sparse_factor: float = 1.0
     rate_cap: float = 1.0
+    quoted_clock_mhz: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chip:
-    """The die: SMs, clocks, cache and power. `tensor_clock_mhz` is the clock of the datasheet's peaks."""
+    """The die: SMs, clocks, cache and power.
+
+    `clock_max_mhz` is the highest clock the device can report, which only a floor may assume;
+    `tensor_clock_mhz` is the clock of the datasheet's tensor peaks. `l2_bytes` counts every on-chip cache
+    that can keep data away from device memory (on MI300X the memory-side cache too).
+    """
 
     sm_count: int
     clock_max_mhz: float
@@ -57,7 +64,12 @@ class Memory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HardwareProfile:
-    """Datasheet + fit of one GPU. `matrix` holds the data types it has; others are an error."""
+    """Datasheet + fit of one GPU. `matrix` holds the data types it has; others are an error.
+
+    `sources` says where each number comes from and `unverified` which ones no table confirmed, both by
+    the dotted key of the profile file (`memory.bandwidth_gb_s`). `exceptions` gives the reason for each
+    number that contradicts the rest of the profile and is right nevertheless.
+    """
 
     name: str
     title: str
@@ -70,6 +82,7 @@ class HardwareProfile:
     aliases: tuple[str, ...] = ()
     unverified: tuple[str, ...] = ()
     sources: Mapping[str, str] = field(default_factory=dict)
+    exceptions: Mapping[str, str] = field(default_factory=dict)
     fit: Fit | None = None
     calibration: Calibration = Calibration.NONE
     fit_source: str | None = None

@@ -1,0 +1,136 @@
+"""Datasheets: TOML text to HardwareProfile (without its fit) and back to a table, checked on the way."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from infersim.domain.errors import FileContentError
+from infersim.domain.profile import GIGA, Chip, HardwareProfile, Matrix, Memory
+
+if TYPE_CHECKING:
+    from infersim.profile_files.schema import Datasheet
+
+MIB = 2.0**20
+
+
+def read_table(path: Path) -> dict[str, Any]:
+    """The TOML of `path` as it stands; FileContentError where it is no text or no TOML."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise FileContentError(path.name, f"byte {error.start}", "no text", "UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise FileContentError(path.name, "the file", "damaged", f"valid TOML: {error}") from None
+
+
+def parse_datasheet(table: Mapping[str, Any], file: object) -> Datasheet:
+    """Check keys, types, ranges, agreement and evidence of a profile's table.
+
+    Raises FileContentError that names `file`, key, value and expectation; warns with
+    ImplausibleValueWarning of numbers that are only unheard of.
+    """
+    # pydantic is imported with the first file, so that importing infersim stays fast.
+    from pydantic import ValidationError
+
+    from infersim.profile_files.schema import Datasheet
+    from infersim.profile_files.validation import content_error
+
+    try:
+        sheet = Datasheet.model_validate(table)
+    except ValidationError as error:
+        raise content_error(file, error) from None
+    _check(sheet, file)
+    return sheet
+
+
+def _check(sheet: Datasheet, file: object) -> None:
+    from infersim.profile_files.consistency import contradictions
+    from infersim.profile_files.ranges import check_range
+
+    numbers = sheet.numbers()
+    for key, value in numbers.items():
+        check_range(file, key, value)
+    for key, reason in sheet.exceptions.items():
+        if key not in numbers:
+            raise FileContentError(file, f"exceptions.{key}", reason, "the key of a number in this file")
+    for found in contradictions(sheet):
+        if found.key not in sheet.exceptions:
+            raise FileContentError(file, found.key, found.value, found.expected)
+
+
+def profile_of(sheet: Datasheet, file: object) -> HardwareProfile:
+    """The uncalibrated profile that a checked datasheet describes, in SI units."""
+    from infersim.profile_files.evidence import require_evidence, sources_by_key, unverified_keys
+
+    numbers = sheet.numbers()
+    unverified = unverified_keys(file, sheet.unverified, numbers)
+    sources = sources_by_key(file, sheet.sources, numbers, unverified)
+    require_evidence(file, numbers, {*unverified, *sources})
+    chip, memory = sheet.chip, sheet.memory
+    return HardwareProfile(
+        name=sheet.name,
+        title=sheet.title,
+        vendor=sheet.vendor,
+        generation=sheet.generation,
+        compute_capability=sheet.compute_capability,
+        chip=Chip(
+            sm_count=chip.sm_count,
+            clock_max_mhz=chip.clock_max_mhz,
+            tensor_clock_mhz=chip.tensor_clock_mhz,
+            l2_bytes=chip.l2_mib * MIB,
+            tdp_w=chip.tdp_w,
+        ),
+        memory=Memory(
+            capacity_bytes=memory.capacity_gb * GIGA,
+            bandwidth_bytes_per_s=memory.bandwidth_gb_s * GIGA,
+        ),
+        matrix={dtype: Matrix(**row.model_dump()) for dtype, row in sheet.matrix.items()},
+        aliases=tuple(sheet.aliases),
+        unverified=unverified,
+        sources=sources,
+        exceptions=dict(sheet.exceptions),
+    )
+
+
+def table_of(profile: HardwareProfile) -> dict[str, Any]:
+    """The numbers and names of `profile` as the table of a file, without aliases, evidence and fit.
+
+    Bus width and pin rate stay behind in the file: they only check the bandwidth as it was written there.
+    """
+    chip, memory = profile.chip, profile.memory
+    return {
+        "name": profile.name,
+        "title": profile.title,
+        "vendor": profile.vendor,
+        "generation": profile.generation,
+        "compute_capability": profile.compute_capability,
+        "chip": {
+            "sm_count": chip.sm_count,
+            "clock_max_mhz": chip.clock_max_mhz,
+            "tensor_clock_mhz": chip.tensor_clock_mhz,
+            "l2_mib": chip.l2_bytes / MIB,
+            "tdp_w": chip.tdp_w,
+        },
+        "memory": {
+            "capacity_gb": memory.capacity_bytes / GIGA,
+            "bandwidth_gb_s": memory.bandwidth_bytes_per_s / GIGA,
+        },
+        "matrix": {dtype.value: _row_of(rate) for dtype, rate in profile.matrix.items()},
+        "exceptions": dict(profile.exceptions),
+    }
+
+
+def _row_of(rate: Matrix) -> dict[str, float]:
+    row = {
+        "datasheet_tflops": rate.datasheet_tflops,
+        "flop_per_clock_per_sm": rate.flop_per_clock_per_sm,
+        "sparse_factor": rate.sparse_factor,
+    }
+    if rate.rate_cap != 1.0:
+        row["rate_cap"] = rate.rate_cap
+    if rate.quoted_clock_mhz is not None:
+        row["quoted_clock_mhz"] = rate.quoted_clock_mhz
+    return row

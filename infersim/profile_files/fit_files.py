@@ -1,0 +1,101 @@
+"""Fit files: `<gpu>.fit.json` beside the GPU's datasheet, written by calibration, read with the profile."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from infersim.domain.errors import FileContentError, InvalidValueError
+from infersim.domain.fit import Fit, GridAxis, IntervalFit, KindFit, ResidualGrid
+from infersim.profile_files.fit_tables import table_of_fit
+from infersim.profile_files.grid_coding import decode_grid
+
+if TYPE_CHECKING:
+    from infersim.profile_files.fit_schema import KindTable, ResidualTable
+
+
+def fit_path(datasheet: Path) -> Path:
+    """Where the fit of a profile file lies: `h100-sxm.toml` -> `h100-sxm.fit.json`."""
+    return datasheet.with_name(f"{datasheet.stem}.fit.json")
+
+
+def write_fit(fit: Fit, path: str | Path) -> None:
+    """Write `fit` as JSON: stable key order, 7 significant digits, residuals in 16 bits a value.
+
+    The file appears whole or not at all. Raises InvalidValueError for a number that is not finite, a value
+    that JSON does not know, or a folder that does not exist.
+    """
+    path = Path(path)
+    text = json.dumps(table_of_fit(fit), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    if not path.parent.is_dir():
+        raise InvalidValueError("fit file", str(path), "a path in a folder that exists")
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        unfinished.write_text(text, encoding="utf-8")
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def read_fit(path: str | Path) -> Fit:
+    """Read a fit file; FileContentError with file, key, value and expectation where it is damaged."""
+    # pydantic is imported with the first file, so that importing infersim stays fast.
+    from pydantic import ValidationError
+
+    from infersim.profile_files.fit_schema import FitTable
+    from infersim.profile_files.validation import content_error
+
+    path = Path(path)
+    if not path.is_file():
+        raise InvalidValueError("fit file", str(path), "an existing file")
+    try:
+        table = FitTable.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise content_error(path.name, error) from None
+    kinds = {kind: _kind(kind, found, path.name) for kind, found in table.kinds.items()}
+    return Fit(gpu=table.gpu, kinds=kinds, provenance=table.provenance)
+
+
+def _kind(kind: str, table: KindTable, file: str) -> KindFit:
+    _check_kind(f"kinds.{kind}", table, file)
+    return KindFit(
+        kind=kind,
+        parameters=table.parameters,
+        uncertainties=table.uncertainties,
+        at_bound=tuple(table.at_bound),
+        residual=None
+        if table.residual is None
+        else _residual(f"kinds.{kind}.residual", table.residual, file),
+        interval=IntervalFit(**table.interval.model_dump()),
+        ranges=table.ranges,
+        rows=table.rows,
+        held_out=table.held_out,
+    )
+
+
+def _check_kind(key: str, table: KindTable, file: str) -> None:
+    """What the schema cannot say: names refer to parameters, ranges do not run backwards."""
+    for where, names in (("uncertainties", table.uncertainties), ("at_bound", table.at_bound)):
+        for name in names:
+            if name not in table.parameters:
+                raise FileContentError(file, f"{key}.{where}", name, f"one of {', '.join(table.parameters)}")
+    for name, (low, high) in table.ranges.items():
+        if low > high:
+            raise FileContentError(file, f"{key}.ranges.{name}", [low, high], "the lower number first")
+
+
+def _residual(key: str, table: ResidualTable, file: str) -> ResidualGrid:
+    for axis in table.axes:
+        if axis.low >= axis.high:
+            expected = f"a number below high ({axis.high:g})"
+            raise FileContentError(file, f"{key}.axes.{axis.name}.low", axis.low, expected)
+    axes = tuple(GridAxis(**axis.model_dump()) for axis in table.axes)
+    try:
+        values = decode_grid(table.unit_exponent, table.values, tuple(axis.count for axis in axes))
+    except ValueError as error:
+        raise FileContentError(
+            file, f"{key}.values", table.values[:20] + "...", f"one for each knot: {error}"
+        ) from None
+    return ResidualGrid(axes=axes, values=values)

@@ -1,0 +1,87 @@
+"""What-if hardware: a profile with some numbers set by the user, checked like any file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from infersim.domain.errors import UnknownNameError
+from infersim.domain.profile import Calibration, HardwareProfile
+from infersim.profile_files.datasheets import parse_datasheet, profile_of, table_of
+from infersim.profile_files.profiles import load_profile
+
+SET_BY_USER = "set by the user"
+FOLLOWS = "follows from numbers that the user set"
+
+
+def with_overrides(gpu: HardwareProfile | str | Path, overrides: Mapping[str, float]) -> HardwareProfile:
+    """The profile `gpu`, or the one it names, with other numbers: `{"memory.bandwidth_gb_s": 6000.0}`.
+
+    Keys and units are those of the profile files. A changed SM count, clock or FLOP per clock moves the
+    datasheet peaks that follow from it, unless those are set too. The name says what was set, aliases are
+    dropped, and a fit counts as borrowed: it was measured on the hardware as it is. Raises UnknownNameError
+    for a key that is none, and FileContentError where the numbers are impossible or contradict each other.
+    """
+    profile = gpu if isinstance(gpu, HardwareProfile) else load_profile(gpu)
+    if not overrides:
+        return profile
+    table = table_of(profile)
+    known = list(_keys(table))
+    rates = {dtype: _rate(row, table["chip"]) for dtype, row in table["matrix"].items()}
+    for key, value in overrides.items():
+        if key not in known:
+            raise UnknownNameError("number of a profile", key, known)
+        _set(table, key, value)
+    moved = _move_peaks(table, rates, overrides)
+
+    sources = {key: source for key, source in profile.sources.items() if key in known}
+    table["sources"] = sources | dict.fromkeys(moved, FOLLOWS) | dict.fromkeys(overrides, SET_BY_USER)
+    table["unverified"] = [key for key in profile.unverified if key in known and key not in overrides]
+    settings = ",".join(f"{key}={value:g}" for key, value in overrides.items())
+    table["name"] = f"{profile.name}[{settings}]"
+    changed = profile_of(parse_datasheet(table, table["name"]), table["name"])
+    return _with_fit_of(profile, changed)
+
+
+def _keys(table: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """Dotted keys of all numbers in a table of tables."""
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _keys(value, f"{prefix}{key}.")
+        elif isinstance(value, int | float):
+            yield prefix + key
+
+
+def _set(table: dict[str, Any], key: str, value: float) -> None:
+    *path, last = key.split(".")
+    for part in path:
+        table = table[part]
+    # A count must stay a whole number, however the command line read it.
+    table[last] = int(value) if float(value).is_integer() else value
+
+
+def _rate(row: Mapping[str, float], chip: Mapping[str, float]) -> float:
+    """FLOP per clock and SM x SMs x MHz x cap: what a datasheet peak is proportional to."""
+    clock_mhz = row.get("quoted_clock_mhz", chip["tensor_clock_mhz"])
+    return row["flop_per_clock_per_sm"] * chip["sm_count"] * clock_mhz * row.get("rate_cap", 1.0)
+
+
+def _move_peaks(table: dict[str, Any], rates: Mapping[str, float], fixed: Mapping[str, float]) -> list[str]:
+    """Scale the peaks whose rate is no longer that in `rates`, but those in `fixed`; returns their keys."""
+    moved = []
+    for dtype, row in table["matrix"].items():
+        key, factor = f"matrix.{dtype}.datasheet_tflops", _rate(row, table["chip"]) / rates[dtype]
+        if key not in fixed and factor != 1.0:
+            row["datasheet_tflops"] *= factor
+            moved.append(key)
+    return moved
+
+
+def _with_fit_of(profile: HardwareProfile, changed: HardwareProfile) -> HardwareProfile:
+    if profile.calibration is not Calibration.FITTED:
+        return replace(
+            changed, fit=profile.fit, calibration=profile.calibration, fit_source=profile.fit_source
+        )
+    return replace(changed, fit=profile.fit, calibration=Calibration.BORROWED, fit_source=profile.name)

@@ -1,0 +1,77 @@
+"""Hardware profiles by name or file: the datasheet with the fit that belongs to it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from infersim.domain.errors import FileContentError, InvalidValueError
+from infersim.domain.fit import Fit
+from infersim.domain.profile import Calibration, HardwareProfile
+from infersim.profile_files.datasheets import parse_datasheet, profile_of, read_table
+from infersim.profile_files.fit_files import fit_path, read_fit
+from infersim.profile_files.names import shipped_file, shipped_files
+
+
+def list_profiles() -> tuple[str, ...]:
+    """Canonical names of the GPUs that infersim ships a profile of, sorted."""
+    return tuple(shipped_files())
+
+
+def load_profile(name_or_path: str | Path) -> HardwareProfile:
+    """The profile of a GPU: `"h100-sxm"`, `"NVIDIA H100 80GB HBM3"` in any case, or a path to a `.toml`.
+
+    The fit beside the file (`<gpu>.fit.json`) is read with it; without one, the fit of the GPU that the file
+    names in `fit_from` is borrowed. Raises UnknownNameError, InvalidValueError for a path that is no file,
+    and FileContentError for content that is not what it must be.
+    """
+    path = _file_of(name_or_path)
+    sheet = parse_datasheet(read_table(path), path.name)
+    profile = profile_of(sheet, path.name)
+    own = fit_path(path)
+    if own.is_file():
+        return replace(profile, fit=_fit_for(own, profile.name), calibration=Calibration.FITTED)
+    if sheet.fit_from is None:
+        return profile
+    lender = _lenders_fit(sheet.fit_from, path)
+    if not lender.is_file():
+        return profile
+    return replace(
+        profile,
+        fit=_fit_for(lender, sheet.fit_from),
+        calibration=Calibration.BORROWED,
+        fit_source=sheet.fit_from,
+    )
+
+
+def _file_of(name_or_path: str | Path) -> Path:
+    path = Path(name_or_path)
+    if path.suffix != ".toml":
+        if isinstance(name_or_path, Path):
+            raise InvalidValueError("profile", str(path), "a name or a path to a .toml file")
+        return shipped_file(name_or_path)
+    if not path.is_file():
+        raise InvalidValueError(
+            "profile", str(path), f"an existing file, or one of {', '.join(list_profiles())}"
+        )
+    return path
+
+
+def _lenders_fit(lender: str, borrower: Path) -> Path:
+    """Where the fit of the GPU `lender` would lie: beside the borrowing file, or with infersim's own."""
+    beside = borrower.with_name(f"{lender}.toml")
+    if fit_path(beside).is_file():
+        return fit_path(beside)
+    files = shipped_files()
+    if lender not in files:
+        raise FileContentError(borrower.name, "fit_from", lender, f"one of {', '.join(files)}")
+    return fit_path(files[lender])
+
+
+def _fit_for(path: Path, gpu: str) -> Fit:
+    fit = read_fit(path)
+    if fit.gpu != gpu:
+        raise FileContentError(
+            path.name, "gpu", fit.gpu, f"{gpu!r}: a fit is for the GPU whose name it bears"
+        )
+    return fit

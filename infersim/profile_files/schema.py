@@ -1,0 +1,82 @@
+"""The layout of `hw_profiles/<gpu>.toml`: tables, keys, types. `ranges` and `consistency` check the numbers.
+
+Imported when the first file is read, not with the package: pydantic takes longer to import than to use.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from infersim.domain.dtypes import DType
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Text = Annotated[str, Field(min_length=1)]
+
+
+class Table(BaseModel):
+    """A TOML table whose keys are all known and whose values are not converted."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class ChipTable(Table):
+    """`[chip]`: SMs, clocks in MHz, cache in MiB (what vendors call MB), board power in watts."""
+
+    sm_count: Annotated[int, Field(gt=0)]
+    clock_max_mhz: Positive
+    tensor_clock_mhz: Positive
+    l2_mib: Positive
+    tdp_w: Positive
+
+
+class MemoryTable(Table):
+    """`[memory]`: decimal GB and GB/s; bus width and rate of a pin, where known, check the bandwidth."""
+
+    capacity_gb: Positive
+    bandwidth_gb_s: Positive
+    bus_bits: Annotated[int, Field(gt=0)] | None = None
+    pin_gbit_s: Positive | None = None
+
+
+class MatrixRow(Table):
+    """One data type of `[matrix]`: dense rate with FP32 accumulation, and what 2:4 makes of it."""
+
+    datasheet_tflops: Positive
+    flop_per_clock_per_sm: Positive
+    sparse_factor: Positive
+    rate_cap: Positive = 1.0
+    quoted_clock_mhz: Positive | None = None
+
+
+class Datasheet(Table):
+    """A whole profile file.
+
+    Keys of `sources` and entries of `unverified` are patterns over the dotted keys of the numbers
+    (`matrix.*.datasheet_tflops`); keys of `exceptions` are dotted keys.
+    """
+
+    name: Text
+    title: Text
+    vendor: Text
+    generation: Text
+    compute_capability: Text
+    aliases: list[Text] = []
+    fit_from: Text | None = None
+    unverified: list[Text] = []
+    chip: ChipTable
+    memory: MemoryTable
+    matrix: dict[Annotated[DType, Field(strict=False)], MatrixRow]
+    sources: dict[str, Text] = {}
+    exceptions: dict[str, Text] = {}
+
+    def numbers(self) -> dict[str, float]:
+        """Every number of the file by its dotted key, absent ones left out."""
+        tables: dict[str, Table] = {"chip": self.chip, "memory": self.memory}
+        tables |= {f"matrix.{dtype}": row for dtype, row in self.matrix.items()}
+        return {
+            f"{prefix}.{key}": value
+            for prefix, table in tables.items()
+            for key, value in table.model_dump(exclude_unset=True, exclude_none=True).items()
+        }

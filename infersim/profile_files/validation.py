@@ -1,0 +1,59 @@
+"""Turns what pydantic found wrong into this project's file errors: file, key, value and expectation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from infersim.domain.errors import FileContentError
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+    from pydantic_core import ErrorDetails
+
+_EXPECTED = {
+    "missing": "a value, but the key is missing",
+    "float_type": "a number",
+    "int_type": "a whole number",
+    "finite_number": "a finite number",
+    "string_type": "a text",
+    "string_too_short": "a text that is not empty",
+    "bool_type": "true or false",
+    "list_type": "a list",
+    "dict_type": "a table",
+    "model_type": "a table",
+}
+"""pydantic's kind of error -> what was expected, in words that fit after "expected"."""
+
+
+def content_error(file: object, error: ValidationError) -> FileContentError:
+    """The first thing that `error` complains about, as an error that names the file."""
+    details = error.errors(include_url=False)[0]
+    key = ".".join(str(part) for part in details["loc"] if part != "[key]")
+    value = None if details["type"] == "missing" else _brief(details["input"])
+    return FileContentError(file, key or "the file", value, _expectation(details))
+
+
+def _expectation(details: ErrorDetails) -> str:
+    kind, context = details["type"], details.get("ctx", {})
+    if kind == "extra_forbidden":
+        return "no such key here"
+    if kind == "greater_than":
+        return f"a number above {context['gt']:g}"
+    if kind == "greater_than_equal":
+        return f"a number of at least {context['ge']:g}"
+    if kind in ("enum", "literal_error"):
+        several = " or " in context["expected"]
+        return f"{'one of ' if several else ''}{context['expected']}"
+    if kind == "json_invalid":
+        return f"valid JSON ({context['error']})"
+    return _EXPECTED.get(kind, details["msg"].removeprefix("Input should be "))
+
+
+def _brief(value: object) -> object:
+    """A table is named, not printed whole; a long text is cut."""
+    if isinstance(value, Mapping):
+        return f"a table of {', '.join(map(str, value))}"
+    if isinstance(value, str) and len(value) > 60:
+        return value[:57] + "..."
+    return value

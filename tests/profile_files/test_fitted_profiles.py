@@ -1,0 +1,78 @@
+"""A profile's fit: its own, a borrowed one, or none; never another GPU's by mistake; read quickly."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from infersim.domain.errors import FileContentError
+from infersim.domain.fit import Fit
+from infersim.domain.profile import Calibration
+from infersim.profile_files import load_profile, write_fit
+from tests.profile_files.example_files import write_example
+from tests.profile_files.example_fits import example_fit, example_kind
+
+BORROWING = ('vendor = "nvidia"', 'vendor = "nvidia"\nfit_from = "lender"')
+
+
+def test_without_a_fit_a_profile_is_uncalibrated(tmp_path: Path) -> None:
+    profile = load_profile(write_example(tmp_path))
+    assert (profile.fit, profile.calibration, profile.fit_source) == (None, Calibration.NONE, None)
+
+
+def test_the_fit_beside_the_file_is_read(tmp_path: Path) -> None:
+    path = write_example(tmp_path)
+    write_fit(example_fit("example"), tmp_path / "example.fit.json")
+    profile = load_profile(path)
+    assert profile.calibration is Calibration.FITTED
+    assert profile.fit_source is None
+    assert profile.fit is not None
+    assert profile.fit.kinds.keys() == {"gemm.bf16", "attention.decode"}
+
+
+def test_a_fit_is_borrowed_from_the_gpu_that_the_file_names(tmp_path: Path) -> None:
+    path = write_example(tmp_path, BORROWING)
+    write_fit(example_fit("lender"), tmp_path / "lender.fit.json")
+    profile = load_profile(path)
+    assert (profile.calibration, profile.fit_source) == (Calibration.BORROWED, "lender")
+    assert profile.fit is not None
+    assert profile.fit.gpu == "lender"
+
+
+def test_an_own_fit_is_preferred_to_a_borrowed_one(tmp_path: Path) -> None:
+    path = write_example(tmp_path, BORROWING)
+    write_fit(example_fit("lender"), tmp_path / "lender.fit.json")
+    write_fit(example_fit("example"), tmp_path / "example.fit.json")
+    assert load_profile(path).calibration is Calibration.FITTED
+
+
+def test_a_lender_without_a_fit_leaves_the_profile_uncalibrated(tmp_path: Path) -> None:
+    # v100-sxm is shipped, and no measurements of it are published that a fit could be shipped from.
+    path = write_example(tmp_path, (BORROWING[0], BORROWING[1].replace("lender", "v100-sxm")))
+    assert load_profile(path).calibration is Calibration.NONE
+
+
+@pytest.mark.parametrize(("replacements", "file"), [((), "example"), ((BORROWING,), "lender")])
+def test_a_fit_of_another_gpu_is_refused(
+    tmp_path: Path, replacements: tuple[tuple[str, str], ...], file: str
+) -> None:
+    path = write_example(tmp_path, *replacements)
+    write_fit(example_fit("h100-sxm"), tmp_path / f"{file}.fit.json")
+    with pytest.raises(FileContentError, match=rf"^{file}.fit.json: gpu = 'h100-sxm'; expected '{file}'"):
+        load_profile(path)
+
+
+def test_a_profile_with_a_large_fit_loads_in_20_ms(tmp_path: Path) -> None:
+    names = ("gemm.bf16", "gemm.fp8", "attention.prefill", "attention.decode")
+    kinds = {name: example_kind(name, knots=(10, 20, 20)) for name in names}
+    path = write_example(tmp_path)
+    write_fit(Fit(gpu="example", kinds=kinds, provenance={}), tmp_path / "example.fit.json")
+    load_profile(path)  # the first load imports pydantic
+    seconds = []
+    for _ in range(10):
+        start = time.perf_counter()
+        load_profile(path)
+        seconds.append(time.perf_counter() - start)
+    assert min(seconds) < 0.020
