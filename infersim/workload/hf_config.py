@@ -72,7 +72,7 @@ def _read_json_object(file: Path) -> dict[str, object]:
         near = error.doc[error.pos : error.pos + 20]
         place = f"line {error.lineno}, column {error.colno}"
         raise FileContentError(file, place, near, f"valid JSON ({error.msg})") from None
-    except (ValueError, RecursionError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise FileContentError(file, "content", "unreadable", f"JSON text in UTF-8 ({error})") from None
     if not isinstance(content, dict):
         raise FileContentError(file, "content", type(content).__name__, "an object of keys and values")

@@ -38,7 +38,7 @@ def load_model(name_or_path: str | Path) -> Transformer:
     if isinstance(name_or_path, str) and name.lower() in _names():
         preset = _preset_name(name)
         return transformer_from_config(_presets()[preset], name=preset, file=f"{_PRESETS} [{preset}]")
-    if isinstance(name_or_path, Path) or Path(name).exists() or name.endswith(".json"):
+    if isinstance(name_or_path, Path) or name.endswith(".json") or _exists(name):
         return transformer_from_file(name_or_path)
     raise UnknownNameError("model", name, _presets(), spellings=_names())
 
@@ -55,6 +55,13 @@ def _names() -> Mapping[str, str]:
     return {
         name.lower(): preset for preset, keys in _presets().items() for name in (preset, *keys["aliases"])
     }
+
+
+def _exists(path: str) -> bool:
+    try:
+        return Path(path).exists()
+    except OSError:  # no possible path: longer than a file name may be
+        return False
 
 
 def _preset_name(name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from infersim.domain.arrays import Numeric
+from infersim.domain.arrays import Numeric, as_array
 from infersim.domain.dtypes import PRECISIONS, DType, Precision
 from infersim.domain.shapes import Phase
 
@@ -68,7 +68,8 @@ class Scenario:
     @property
     def tokens(self) -> Numeric:
         """M of the block GEMMs: batch x prompt in prefill, batch in decode."""
-        return self.batch * self.context if self.phase is Phase.PREFILL else self.batch
+        # As floats: byte counts of a narrow integer type would overflow.
+        return as_array(self.batch) * (as_array(self.context) if self.phase is Phase.PREFILL else 1.0)
 
     @property
     def query_len(self) -> Numeric:

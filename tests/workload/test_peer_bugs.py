@@ -10,7 +10,7 @@ from infersim.workload.memory import kv_cache_bytes
 from infersim.workload.ops import model_ops
 from infersim.workload.presets import list_models, load_model
 from infersim.workload.scenario import Layout
-from tests.workload.examples import attention, decode, ops_by_name
+from tests.workload.examples import attention, decode, gemm, ops_by_name
 
 
 def test_grouped_queries_share_the_kv_cache() -> None:
@@ -38,5 +38,10 @@ def test_a_decode_step_reads_every_weight_once(name: str, layout: Layout) -> Non
     assert read <= matrices
 
 
-def test_batch_1_is_a_batch() -> None:
-    assert ops_by_name(load_model("llama-3.1-8b"), decode(1, 1))["lm_head"].count == 1
+@pytest.mark.parametrize("layout", list(Layout))
+def test_the_smallest_step_has_every_op(layout: Layout) -> None:
+    """A crash, or ops lost, at batch 1 and one token."""
+    model = load_model("llama-3.1-8b")
+    smallest, usual = ops_by_name(model, decode(1, 1, layout)), ops_by_name(model, decode(8, 512, layout))
+    assert set(smallest) == set(usual)
+    assert all(gemm(op).m == 1 for op in smallest.values() if isinstance(op.shape, Gemm))
