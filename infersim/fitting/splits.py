@@ -1,0 +1,50 @@
+"""Which rows are held out, and which are fitted: deterministic by seed, whatever the order of the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from infersim.domain.errors import InvalidValueError
+from infersim.fitting.sample_schema import COLUMN_NAMES
+
+GEMM_GROUPS = ("n", "k")
+"""A model's layers have few (n, k): what counts is the error on weight matrices that were never measured."""
+
+ATTENTION_GROUPS = ("batch", "num_heads", "num_kv_heads")
+
+
+def hold_out_groups(
+    frame: pd.DataFrame, columns: Sequence[str], fraction: float, seed: int
+) -> npt.NDArray[np.bool_]:
+    """Mask of the rows held out: whole groups of equal `columns`, `fraction` of the groups (rounded).
+
+    At least one group is held out and at least one kept where there are two; duplicates of a row are in its
+    group and so never on both sides.
+    """
+    if not 0.0 < fraction < 1.0:
+        raise InvalidValueError("fraction", fraction, "a number between 0 and 1")
+    groups = frame.groupby(list(columns), dropna=False, sort=True).ngroup().to_numpy()
+    count = int(groups.max()) + 1 if len(groups) else 0
+    held = int(np.clip(round(fraction * count), min(1, count - 1), max(count - 1, 0)))
+    chosen = np.random.default_rng(seed).permutation(count)[:held]
+    mask: npt.NDArray[np.bool_] = np.isin(groups, chosen)
+    return mask
+
+
+def sample_rows(frame: pd.DataFrame, count: int, seed: int) -> pd.DataFrame:
+    """`count` rows drawn without replacement, in canonical order; all of them where there are no more."""
+    ordered = canonical_order(frame)
+    if count >= len(frame):
+        return ordered
+    chosen = np.random.default_rng(seed).choice(len(frame), size=count, replace=False)
+    return ordered.iloc[np.sort(chosen)].reset_index(drop=True)
+
+
+def canonical_order(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows sorted by the format's columns, so that what follows does not depend on their order."""
+    known = [name for name in COLUMN_NAMES if name in frame.columns]
+    return frame.sort_values(known, kind="stable", ignore_index=True)

@@ -1,0 +1,102 @@
+"""Is the latency column in microseconds? Samples against the floor that no kernel can beat.
+
+A wrong unit moves every ratio of latency to floor by a thousand, far more than any kernel's inefficiency.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from infersim.cost.floor import kernel_floor_s
+from infersim.cost.kernels import kernel_cost
+from infersim.domain.errors import InfersimError
+from infersim.domain.profile import HardwareProfile
+from infersim.fitting.sample_shapes import kernel_shapes
+
+SHORTEST_KERNEL_US = 1.0
+"""Order of the shortest time that a kernel takes on any GPU; floors of tiny shapes lie far below it."""
+
+BELOW_FLOOR_SHARE = 0.1
+"""More rows than this below the floor cannot be stray outliers."""
+
+TOLERANCE = 0.98
+"""A row is below its floor from 2 % on: timers and clocks are no better."""
+
+LOOKS_LIKE = (
+    (3e-4, "seconds"),
+    (0.03, "milliseconds"),
+    (0.3, "milliseconds, or the times of a faster GPU"),
+    (300.0, "microseconds"),
+    (np.inf, "nanoseconds"),
+)
+"""What a column holds by the upper end of its median latency over max(floor, 1 us), both as microseconds.
+
+Right units give 1 to about 100 (a table of tiny shapes under a framework's launch cost), and neighbouring
+units lie a factor of 1000 apart.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FloorCheck:
+    """Of one kind: rows with a floor, share of them below it, median of latency / max(floor, 1 us)."""
+
+    rows: int
+    share_below_floor: float
+    median_ratio: float
+
+
+class WrongUnitError(InfersimError):
+    """Latencies that cannot be microseconds, with the unit that would fit."""
+
+
+def floors_us(frame: pd.DataFrame, profile: HardwareProfile) -> npt.NDArray[np.float64]:
+    """Floor of each sample in microseconds, not-a-number where none is known (launch)."""
+    floors = np.full(len(frame), np.nan)
+    for rows, shape in kernel_shapes(frame):
+        cost = kernel_cost(shape, profile)
+        floors[rows] = 1e6 * kernel_floor_s(cost.matrix_floor_s, cost.kernel_bytes, profile)
+    return floors
+
+
+def check_against_floor(frame: pd.DataFrame, profile: HardwareProfile) -> Mapping[str, FloorCheck]:
+    """Compare samples with their floors, kind by kind; refuse what no unit slip or noise explains away.
+
+    Raises WrongUnitError where the latencies must be in another unit, InfersimError where more than
+    BELOW_FLOOR_SHARE of the rows are faster than the GPU can be.
+    """
+    floors = floors_us(frame, profile)
+    latencies = frame["latency_us"].to_numpy(dtype=np.float64)
+    checks = {}
+    for kind in sorted(frame["kind"].unique()):
+        rows = (frame["kind"] == kind).to_numpy() & np.isfinite(floors)
+        if rows.any():
+            checks[str(kind)] = _check(str(kind), latencies[rows], floors[rows], profile)
+    return checks
+
+
+def _check(
+    kind: str,
+    latency_us: npt.NDArray[np.float64],
+    floor_us: npt.NDArray[np.float64],
+    profile: HardwareProfile,
+) -> FloorCheck:
+    ratio = float(np.median(latency_us / np.maximum(floor_us, SHORTEST_KERNEL_US)))
+    below = float(np.mean(latency_us < TOLERANCE * floor_us))
+    found = next(text for end, text in LOOKS_LIKE if ratio < end)
+    if found != "microseconds":
+        median = np.median(latency_us)
+        raise WrongUnitError(
+            f"{kind} samples: latency_us = {median:.4g} in the median, {ratio:.2g} times the floor on "
+            f"{profile.name}; expected microseconds, and these look like {found}"
+        )
+    if below > BELOW_FLOOR_SHARE:
+        raise InfersimError(
+            f"{kind} samples: {below:.0%} of {len(latency_us)} rows are faster than {profile.name} can be; "
+            "expected measurements of this GPU with its data type in the dtype column"
+        )
+    return FloorCheck(rows=len(latency_us), share_below_floor=below, median_ratio=ratio)
