@@ -1,0 +1,61 @@
+"""A really pruned checkpoint as a plan: its config beside the dense model it was pruned from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import zip_longest
+from pathlib import Path
+
+from infersim.domain.errors import UnsupportedError
+from infersim.pruning.plan import Plan
+from infersim.pruning.recognition import recognise
+from infersim.pruning.sublayer_pairs import sublayer_pairs
+from infersim.workload.presets import load_model
+from infersim.workload.transformer import Block, Transformer
+
+REMOVED = Block(attention=None, ffn=None)
+"""What a removed layer is compared as."""
+
+
+def plan_from_config(base: Transformer, pruned: Transformer | str | Path) -> Plan:
+    """Compare a pruned model (or its preset, config file or folder) with the dense `base`.
+
+    The steps are the families found, with their realised sparsities; nobody asked for any. Raises
+    UnsupportedError where `pruned` cannot have come from `base` by pruning.
+    """
+    transformer = pruned if isinstance(pruned, Transformer) else load_model(pruned)
+    reason = next(_reasons_against(base, transformer), None)
+    if reason is not None:
+        raise UnsupportedError(f"{transformer.name} is not a pruned {base.name}: {reason}")
+    blocks = _aligned(base, transformer)
+    found = recognise(blocks, hidden=base.hidden, pruned_hidden=transformer.hidden)
+    return Plan(
+        base=base,
+        transformer=transformer,
+        steps=found.steps,
+        targets=found.targets,
+        name=transformer.name,
+    )
+
+
+def _aligned(base: Transformer, pruned: Transformer) -> list[tuple[Block, Block]]:
+    """Layers side by side; of equal dense layers it is immaterial which ones are gone."""
+    return list(zip_longest(base.blocks, pruned.blocks, fillvalue=REMOVED))
+
+
+def _reasons_against(base: Transformer, pruned: Transformer) -> Iterator[str]:
+    """Why one model cannot have become the other by pruning, if there are reasons."""
+    if pruned.hidden > base.hidden:
+        yield f"its hidden size is {pruned.hidden}, above {base.hidden}"
+    if len(pruned.blocks) > len(base.blocks):
+        yield f"it has {len(pruned.blocks)} layers, more than {len(base.blocks)}"
+    if len(pruned.blocks) < len(base.blocks) and len(set(base.blocks)) > 1:
+        yield f"{len(base.blocks) - len(pruned.blocks)} layers are gone, and the dense ones are not all equal"
+    for layer, (dense, left) in enumerate(zip(base.blocks, pruned.blocks, strict=False)):
+        for pair in sublayer_pairs([(dense, left)]):
+            if pair.survives and len(pair.dense.linears) != len(pair.pruned_linears):
+                yield f"layer {layer} has an FFN of another kind"
+            elif pair.survives and any(map(int.__gt__, pair.pruned_widths, pair.dense_widths)):
+                yield f"layer {layer} has widths {pair.pruned_widths}, above {pair.dense_widths}"
+        if (dense.attention is None and left.attention) or (dense.ffn is None and left.ffn):
+            yield f"layer {layer} has a sublayer that the dense one lacks"

@@ -1,0 +1,63 @@
+"""dynamic-m: a router decides for each token whether it passes through a sublayer (SkipGPT, 2506.04179).
+
+- Loses: M of the sublayer's GEMMs: in expectation (1 - s) of the tokens remain. In attention, queries of
+  skipped tokens go (q, attention, o); k and v stay dense, so that later tokens can attend to skipped ones.
+  In decode a weight is read if any token of the batch uses it, so small batches save nothing but luck.
+- Sparsity: the fraction of token executions of the targeted sublayers that is skipped.
+- Adds: a router for each sublayer, and the gather and scatter of the tokens that stay.
+- Options: `target`: `both` (default: attention and FFN are routed apart), `attention` or `ffn`;
+  `router_width`: bottleneck of the router, 16 (default: what the source paper's code runs), 0 for one linear
+  layer hidden -> 2; `dense_kv`: true (default, as above); false skips k and v too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from infersim.domain.errors import UnsupportedError
+from infersim.domain.ops import Part
+from infersim.pruning.checks import check_choice, check_flag, check_integer
+from infersim.pruning.linears import SUBLAYER_TARGETS
+from infersim.pruning.pruned import ATTENTION_SUBLAYER, Pruned
+from infersim.workload.transformer import Attention, Block, FeedForward, TokenSkip, Transformer
+
+TARGETS = {
+    "both": ATTENTION_SUBLAYER | {Part.FFN},
+    "attention": ATTENTION_SUBLAYER,
+    "ffn": frozenset({Part.FFN}),
+}
+
+
+def dynamic_m(
+    model: Transformer,
+    sparsity: float,
+    *,
+    target: str = "both",
+    router_width: int = 16,
+    dense_kv: bool = True,
+) -> Pruned:
+    """Route tokens around the targeted sublayers of every block; at rate 0 the router still runs."""
+    check_choice("target", target, SUBLAYER_TARGETS)
+    check_integer("router_width", router_width, low=0)
+    check_flag("dense_kv", dense_kv)
+    skip = TokenSkip(rate=sparsity, router_width=router_width or None, dense_kv=dense_kv)
+    transformer = model.with_blocks(tuple(_routed(block, skip, target) for block in model.blocks))
+    if transformer.blocks == model.blocks:
+        raise UnsupportedError(f"{model.name} has no {target} sublayer that tokens could skip")
+    return Pruned(transformer=transformer, sparsity_realised=sparsity, targets=TARGETS[target])
+
+
+def _routed(block: Block, skip: TokenSkip, target: str) -> Block:
+    attention, ffn = block.attention, block.ffn
+    if target != "ffn" and isinstance(attention, Attention):
+        _refuse_second_router(attention)
+        attention = replace(attention, skip=skip)
+    if target != "attention" and isinstance(ffn, FeedForward):
+        _refuse_second_router(ffn)
+        ffn = replace(ffn, skip=skip)
+    return replace(block, attention=attention, ffn=ffn)
+
+
+def _refuse_second_router(sublayer: Attention | FeedForward) -> None:
+    if sublayer.skip is not None:
+        raise UnsupportedError("dynamic-m is there already: a sublayer has one router")

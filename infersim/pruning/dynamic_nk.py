@@ -1,0 +1,38 @@
+"""dynamic-nk: attention computes only some of the causal (query, key) blocks, chosen for each input.
+
+- Loses: both GEMMs inside the attention kernel: N of the scores and K of their product with V, block by
+  block; in decode the same share of the KV cache is not read. All weight matrices stay as they are.
+- Sparsity: the fraction of the causal blocks that is left out.
+- Adds: mask estimation: pooled queries and keys, their scores, and the choice of blocks.
+- Options: `block`: edge of a block in tokens, 64, and `gate_dim`: width of the pooled vectors, 128 (defaults:
+  those of SeerAttention, arXiv 2410.13276, which the source paper runs).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from infersim.domain.errors import UnsupportedError
+from infersim.domain.ops import Part
+from infersim.pruning.attention_layers import with_attention
+from infersim.pruning.checks import check_integer
+from infersim.pruning.pruned import Pruned
+from infersim.workload.transformer import Attention, BlockSparsity, Transformer
+
+
+def dynamic_nk(model: Transformer, sparsity: float, *, block: int = 64, gate_dim: int = 128) -> Pruned:
+    """Make every attention block-sparse; at sparsity 0 the mask is still estimated."""
+    check_integer("block", block, low=1)
+    check_integer("gate_dim", gate_dim, low=1)
+    pattern = BlockSparsity(kept=1 - sparsity, block=block, gate_dim=gate_dim)
+
+    def masked(attention: Attention) -> Attention:
+        if attention.block_sparsity is not None:
+            raise UnsupportedError("dynamic-nk is there already: an attention has one block mask")
+        return replace(attention, block_sparsity=pattern)
+
+    return Pruned(
+        transformer=with_attention(model, masked),
+        sparsity_realised=sparsity,
+        targets=frozenset({Part.ATTENTION}),
+    )

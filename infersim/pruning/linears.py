@@ -1,0 +1,123 @@
+"""Weight matrices of blocks: what they store, and how to change all of them at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from infersim.domain.errors import InvalidValueError, UnsupportedError
+from infersim.domain.shapes import WeightForm
+from infersim.workload.counts import stored_values
+from infersim.workload.transformer import (
+    Attention,
+    Block,
+    FeedForward,
+    Linear,
+    ReplacedSublayer,
+    Transformer,
+)
+
+Change = Callable[[str, Linear], Linear]
+"""From a matrix and its name (q, k, v, o, gate, up, down; linear of a replaced sublayer) to its successor."""
+
+SUBLAYER_TARGETS = ("both", "attention", "ffn")
+"""Values of the option `target` of families that work on one kind of sublayer or on both."""
+
+
+def targeted_linears(model: Transformer, target: str) -> list[Linear]:
+    """Weight matrices of the targeted sublayers of all blocks; UnsupportedError where there are none."""
+    found: list[Linear] = []
+    for block in model.blocks:
+        if block.attention is not None and target != "ffn":
+            found.extend(block.attention.linears)
+        if block.ffn is not None and target != "attention":
+            found.extend(block.ffn.linears)
+    if not found:
+        raise UnsupportedError(f"{model.name} has no weight matrices in {target} sublayers")
+    return found
+
+
+def removed_share(before: Iterable[Linear], after: Iterable[Linear]) -> float:
+    """The fraction of stored values that went from one set of matrices to the other."""
+    return 1 - sum(map(stored_values, after)) / sum(map(stored_values, before))
+
+
+def executed_values(model: Transformer) -> float:
+    """Stored values of all block linears, each weighted by the fraction of tokens that pass through it."""
+    return sum(_executed(block.attention) + _executed(block.ffn) for block in model.blocks)
+
+
+def _executed(sublayer: Attention | FeedForward | ReplacedSublayer | None) -> float:
+    if sublayer is None:
+        return 0.0
+    values = sum(map(stored_values, sublayer.linears))
+    if isinstance(sublayer, ReplacedSublayer) or sublayer.skip is None:
+        return values
+    skippable = values
+    if isinstance(sublayer, Attention) and sublayer.skip.dense_kv:
+        skippable = stored_values(sublayer.q) + stored_values(sublayer.o)
+    return values - sublayer.skip.rate * skippable
+
+
+def check_plain(linear: Linear, family: str) -> None:
+    """Refuse a matrix that is a low-rank pair or in 2:4 form already."""
+    if linear.rank is not None or linear.form is not WeightForm.DENSE:
+        state = "low rank" if linear.rank is not None else "in 2:4 form"
+        raise UnsupportedError(f"{family} needs plain matrices, and some already are {state}")
+
+
+def resized(linear: Linear, *, out_features: int | None = None, in_features: int | None = None) -> Linear:
+    """The matrix with another N or K.
+
+    Raises UnsupportedError for a low-rank pair (its rank was chosen for the old N and K), and
+    InvalidValueError when a 2:4 matrix would get a K that does not divide into groups of four.
+    """
+    n = linear.out_features if out_features is None else out_features
+    k = linear.in_features if in_features is None else in_features
+    if linear.rank is not None and (n, k) != (linear.out_features, linear.in_features):
+        raise UnsupportedError("a low-rank matrix has no width to cut: prune the width first, then factorise")
+    if linear.form is WeightForm.SPARSE_2_4 and k % 4:
+        raise InvalidValueError("in_features", k, "a multiple of 4 for a matrix in 2:4 form")
+    return replace(linear, out_features=n, in_features=k)
+
+
+def with_linears(model: Transformer, target: str, change: Change) -> Transformer:
+    """The model with `change` applied to every matrix of the targeted sublayers."""
+    return model.with_blocks(tuple(changed_block(block, target, change) for block in model.blocks))
+
+
+def changed_block(block: Block, target: str, change: Change) -> Block:
+    """The block with `change` applied to every matrix of the targeted sublayers."""
+    attention, ffn = block.attention, block.ffn
+    if target != "ffn":
+        attention = _changed_attention(attention, change)
+    if target != "attention":
+        ffn = _changed_ffn(ffn, change)
+    return replace(block, attention=attention, ffn=ffn)
+
+
+def _changed_attention(
+    sublayer: Attention | ReplacedSublayer | None, change: Change
+) -> Attention | ReplacedSublayer | None:
+    if not isinstance(sublayer, Attention):
+        return sublayer and replace(sublayer, linear=change("linear", sublayer.linear))
+    return replace(
+        sublayer,
+        q=change("q", sublayer.q),
+        k=change("k", sublayer.k),
+        v=change("v", sublayer.v),
+        o=change("o", sublayer.o),
+    )
+
+
+def _changed_ffn(
+    sublayer: FeedForward | ReplacedSublayer | None, change: Change
+) -> FeedForward | ReplacedSublayer | None:
+    if not isinstance(sublayer, FeedForward):
+        return sublayer and replace(sublayer, linear=change("linear", sublayer.linear))
+    return replace(
+        sublayer,
+        gate=None if sublayer.gate is None else change("gate", sublayer.gate),
+        up=change("up", sublayer.up),
+        down=change("down", sublayer.down),
+    )

@@ -1,0 +1,143 @@
+"""Plans from TOML files, with detail layer by layer: real pruned models are not uniform.
+
+    model = "llama-3.1-8b"                 # the dense model; may be left out where the caller gives one
+
+    [remove]                               # layers are numbered from 0, as in the dense model
+    layers = [25, 26]
+    attention = [20]
+
+    [layer."8-15"]                         # a layer or a range; later tables override earlier ones
+    num_heads = 16
+    num_kv_heads = 4
+    ffn_width = 7168
+    skip = { attention = 0.5, ffn = 0.25 }
+
+    [layer.3]
+    rank = { q = 512, gate = 1024 }
+    sparse_2_4 = ["down"]
+    block_sparsity = { kept = 0.4 }
+    kv_kept = 0.5
+
+    [[step]]                               # then families over the whole model, in order
+    family = "static-nk"
+    sparsity = 0.25
+    kv_heads = "keep"                      # an option of the family
+
+Detail comes first, whatever its place in the file, then the steps. Imports pydantic: import it where needed.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from infersim.domain.errors import FileContentError, InvalidValueError
+from infersim.pruning.composition import prune
+from infersim.pruning.layer_detail import detailed
+from infersim.pruning.plan import Plan
+from infersim.pruning.plan_file_errors import located, schema_error
+from infersim.pruning.plan_tables import PlanTables, RemoveTable
+from infersim.pruning.recognition import recognise
+from infersim.pruning.static_m import is_empty, without
+from infersim.workload.presets import load_model
+from infersim.workload.transformer import Block, Transformer
+
+LAYER_RANGE = re.compile(r"(\d+)(?:-(\d+))?")
+
+
+def plan_from_file(path: str | Path, base: Transformer | None = None) -> Plan:
+    """Read a plan for `base`, or for the model that the file names.
+
+    Raises FileContentError (file, key, value, expectation), UnsupportedError where families do not compose,
+    and InvalidValueError where there is no such file.
+    """
+    file = Path(path)
+    tables = _tables(file)
+    model = _base(tables, file, base)
+    plan = _with_detail(tables, file, model)
+    for index, step in enumerate(tables.step):
+        with located(file, f"step[{index}]"):
+            plan = prune(plan, step.family, step.sparsity, **(step.model_extra or {}))
+    if not plan.steps:
+        raise FileContentError(file, "step", [], "something to prune: step, layer or remove")
+    return plan
+
+
+def _tables(file: Path) -> PlanTables:
+    if not file.is_file():
+        raise InvalidValueError("plan", str(file), "a TOML file")
+    try:
+        content = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise FileContentError(file, "the file", str(error), "valid TOML in UTF-8") from None
+    try:
+        return PlanTables.model_validate(content)
+    except ValidationError as error:
+        raise schema_error(file, error) from None
+
+
+def _base(tables: PlanTables, file: Path, base: Transformer | None) -> Transformer:
+    """The caller's model if there is one; a file written for another model is refused."""
+    if tables.model is None:
+        if base is None:
+            raise FileContentError(file, "model", None, "the name of the dense model")
+        return base
+    with located(file, "model"):
+        named = load_model(tables.model)
+    if base is not None and base.blocks != named.blocks:
+        raise FileContentError(file, "model", tables.model, f"{base.name}, the model that is pruned")
+    return named if base is None else base
+
+
+def _with_detail(tables: PlanTables, file: Path, model: Transformer) -> Plan:
+    blocks = list(model.blocks)
+    for key, table in tables.layer.items():
+        for layer in _layers(key, len(blocks), file):
+            with located(file, f"layer.{key}"):
+                blocks[layer] = detailed(blocks[layer], table)
+    blocks = _without_removed(blocks, tables.remove, file)
+    kept = tuple(block for block in blocks if not is_empty(block))
+    if not kept:
+        raise FileContentError(file, "remove.layers", tables.remove.layers, "at least one layer to stay")
+    found = recognise(
+        list(zip(model.blocks, blocks, strict=True)), hidden=model.hidden, pruned_hidden=model.hidden
+    )
+    return Plan(
+        base=model,
+        transformer=model.with_blocks(kept),
+        steps=found.steps,
+        targets=found.targets,
+        name=tables.name or file.stem,
+    )
+
+
+def _layers(key: str, count: int, file: Path) -> range:
+    """The layers that a key such as `3` or `8-15` names."""
+    match = LAYER_RANGE.fullmatch(key)
+    first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, -1)
+    if not first <= last < count:
+        raise FileContentError(file, "layer", key, f"a layer from 0 to {count - 1}, or a range such as 0-1")
+    return range(first, last + 1)
+
+
+def _without_removed(blocks: list[Block], remove: RemoveTable, file: Path) -> list[Block]:
+    layers, attention, ffn = (
+        set(_numbers(key, numbers, len(blocks), file))
+        for key, numbers in (("layers", remove.layers), ("attention", remove.attention), ("ffn", remove.ffn))
+    )
+    return [
+        without(block, attention=index in layers | attention, ffn=index in layers | ffn)
+        for index, block in enumerate(blocks)
+    ]
+
+
+def _numbers(key: str, numbers: list[int], count: int, file: Path) -> Iterator[int]:
+    for position, number in enumerate(numbers):
+        if number >= count:
+            expected = f"a layer from 0 to {count - 1}"
+            raise FileContentError(file, f"remove.{key}[{position}]", number, expected)
+        yield number

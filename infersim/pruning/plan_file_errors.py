@@ -1,0 +1,44 @@
+"""Errors of a plan file: every one names file, key, value and expectation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from pydantic import ValidationError
+
+from infersim.domain.errors import FileContentError, InvalidValueError, UnknownNameError, UnsupportedError
+from infersim.profile_files.validation import content_error
+from infersim.pruning.plan_tables import NESTED, PlanTables
+
+
+def schema_error(file: object, error: ValidationError) -> FileContentError:
+    """The first complaint of pydantic; for an unknown key, those there are."""
+    told = content_error(file, error)
+    first = error.errors(include_url=False)[0]
+    key = _dotted(part for part in first["loc"] if part != "[key]")
+    if first["type"] != "extra_forbidden":
+        return FileContentError(file, key, told.value, told.expected)
+    tables = [NESTED[part] for part in first["loc"][:-1] if part in NESTED]
+    known = (tables or [PlanTables])[-1].model_fields
+    return FileContentError(file, key, told.value, f"one of the keys {', '.join(known)}")
+
+
+def _dotted(location: Iterable[int | str]) -> str:
+    """`("remove", "layers", 3)` as `remove.layers[3]`."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return text.removeprefix(".")
+
+
+@contextmanager
+def located(file: object, table: str) -> Iterator[None]:
+    """Add file and table to what pruning refuses inside."""
+    try:
+        yield
+    except InvalidValueError as error:
+        raise FileContentError(file, f"{table}.{error.key}", error.value, error.expected) from None
+    except UnknownNameError as error:
+        known = ", ".join(error.known)
+        raise FileContentError(file, table, error.name, f"a known {error.kind}: {known}") from None
+    except UnsupportedError as error:
+        raise UnsupportedError(f"{file}: {table}: {error}") from None

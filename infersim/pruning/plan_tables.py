@@ -1,0 +1,91 @@
+"""The tables of a plan file as pydantic models: exact types, no unknown keys.
+
+Key names follow the records of `workload.transformer`. What depends on the model (does layer 40 exist?) is
+checked where the tables are applied.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+
+from infersim.pruning.plan import OptionValue
+
+MatrixName = Literal["q", "k", "v", "o", "gate", "up", "down"]
+LayerNumber = Annotated[int, Field(ge=0)]
+Rate = Annotated[float, Field(ge=0, lt=1)]
+Kept = Annotated[float, Field(gt=0, le=1)]
+
+
+class Table(BaseModel):
+    """What all tables share."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class RemoveTable(Table):
+    """Layers and sublayers that are gone (static-m), numbered from 0 as in the dense model."""
+
+    layers: list[LayerNumber] = Field(default_factory=list)
+    attention: list[LayerNumber] = Field(default_factory=list)
+    ffn: list[LayerNumber] = Field(default_factory=list)
+
+
+class SkipTable(Table):
+    """Skip rates of token executions (dynamic-m); `router_width` 0 is one linear layer hidden -> 2."""
+
+    attention: Rate | None = None
+    ffn: Rate | None = None
+    router_width: Annotated[int, Field(ge=0)] = 16
+    dense_kv: bool = True
+
+
+class BlockSparsityTable(Table):
+    """The share of causal blocks that attention computes (dynamic-nk)."""
+
+    kept: Kept
+    block: PositiveInt = 64
+    gate_dim: PositiveInt = 128
+
+
+class LayerTable(Table):
+    """Detail of one layer, or of each of a range; what is not named stays as it was."""
+
+    num_heads: PositiveInt | None = None
+    num_kv_heads: PositiveInt | None = None
+    ffn_width: PositiveInt | None = None
+    rank: dict[MatrixName, PositiveInt] = Field(default_factory=dict)
+    sparse_2_4: list[MatrixName] = Field(default_factory=list)
+    skip: SkipTable | None = None
+    block_sparsity: BlockSparsityTable | None = None
+    kv_kept: Kept | None = None
+
+
+class StepTable(Table):
+    """One family over the whole model, as `prune` takes it: all further keys are the family's options."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, OptionValue] = Field(init=False)
+
+    family: str
+    sparsity: Rate | None = None
+
+
+class PlanTables(Table):
+    """A whole plan file: detail by layer first, then the steps in order."""
+
+    model: str | None = None
+    name: str | None = None
+    remove: RemoveTable = RemoveTable()
+    layer: dict[str, LayerTable] = Field(default_factory=dict)
+    step: list[StepTable] = Field(default_factory=list)
+
+
+NESTED: dict[str, type[Table]] = {
+    "remove": RemoveTable,
+    "layer": LayerTable,
+    "skip": SkipTable,
+    "block_sparsity": BlockSparsityTable,
+}
+"""Tables by the key they stand under."""

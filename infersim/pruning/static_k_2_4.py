@@ -1,0 +1,47 @@
+"""static-k-2:4: of each group of four consecutive weights along K, two are zero (semi-structured sparsity).
+
+- Loses: half of K in every targeted block GEMM. N, M and all activations keep their shape, so nothing
+  propagates: sparse tensor cores skip the zeros, and weights shrink to 9/16 of their bytes in 16 bit.
+- Sparsity: the fraction of the targeted weights that is zero: 0.5, fixed by the hardware's pattern.
+- Adds: nothing.
+- Options: `target`: `both` (default: all block linears, as 2:4 methods prune), `attention` or `ffn`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from infersim.domain.errors import InvalidValueError, UnsupportedError
+from infersim.domain.shapes import WeightForm
+from infersim.pruning.checks import check_choice
+from infersim.pruning.linears import SUBLAYER_TARGETS, check_plain, targeted_linears, with_linears
+from infersim.pruning.pruned import SUBLAYER_LINEARS, Pruned
+from infersim.workload.transformer import Linear, Transformer
+
+FIXED_SPARSITY = 0.5
+"""Two of four."""
+
+
+def static_k_2_4(model: Transformer, sparsity: float, *, target: str = "both") -> Pruned:
+    """Bring every targeted block linear into 2:4 form; any sparsity but 0.5 is an error."""
+    if sparsity != FIXED_SPARSITY:
+        raise InvalidValueError(
+            "sparsity", sparsity, f"{FIXED_SPARSITY} for static-k-2:4 (other values are not applicable)"
+        )
+    check_choice("target", target, SUBLAYER_TARGETS)
+    targeted_linears(model, target)
+    return Pruned(
+        transformer=with_linears(model, target, lambda _, linear: semi_structured(linear)),
+        sparsity_realised=FIXED_SPARSITY,
+        targets=SUBLAYER_LINEARS[target],
+    )
+
+
+def semi_structured(linear: Linear) -> Linear:
+    """The matrix in 2:4 form; it must be a plain one whose K divides into groups of four."""
+    check_plain(linear, "static-k-2:4")
+    if linear.in_features % 4:
+        raise UnsupportedError(
+            f"static-k-2:4 needs K in groups of four, and a matrix has K = {linear.in_features}"
+        )
+    return replace(linear, form=WeightForm.SPARSE_2_4)

@@ -1,0 +1,58 @@
+"""static-k-lowrank: a matrix becomes two factors, K -> r -> N, with r far below both (SVD methods).
+
+- Loses: each targeted GEMM `M x N x K` becomes `M x r x K` (pair `.a`) and `M x N x r` (pair `.b`). The
+  outer N and K stay, so nothing propagates to neighbours.
+- Sparsity: the fraction of the block linears' parameters that is removed. A pair stores r (N + K) values,
+  so r = (1 - s) N K / (N + K), rounded to the nearest multiple of `align`, at least `align`. A matrix whose
+  pair would be no smaller stays dense.
+- Adds: a second GEMM for each matrix, and the write and read of the r-wide activation between the two.
+- Options: `target`: `both` (default), `attention` or `ffn`; `align`: 16 (default: what the source paper's
+  code rounds ranks to; tensor cores multiply 16-bit values in steps of 16 along K).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from infersim.pruning.checks import check_choice, check_integer
+from infersim.pruning.linears import (
+    SUBLAYER_TARGETS,
+    check_plain,
+    removed_share,
+    targeted_linears,
+    with_linears,
+)
+from infersim.pruning.pruned import SUBLAYER_LINEARS, Pruned
+from infersim.pruning.rounding import nearest_multiple
+from infersim.workload.transformer import Linear, Transformer
+
+
+def static_k_lowrank(model: Transformer, sparsity: float, *, target: str = "both", align: int = 16) -> Pruned:
+    """Factorise every targeted block linear so that (1 - s) of its parameters stay."""
+    check_choice("target", target, SUBLAYER_TARGETS)
+    check_integer("align", align, low=1)
+    before = targeted_linears(model, target)
+    transformer = model
+    if sparsity > 0:
+        transformer = with_linears(
+            model, target, lambda _, linear: factorised(linear, sparsity=sparsity, align=align)
+        )
+    return Pruned(
+        transformer=transformer,
+        sparsity_realised=removed_share(before, targeted_linears(transformer, target)),
+        targets=SUBLAYER_LINEARS[target],
+    )
+
+
+def factorised(linear: Linear, *, sparsity: float, align: int) -> Linear:
+    """The matrix as a low-rank pair, or as it was where the pair would be no smaller."""
+    check_plain(linear, "static-k-lowrank")
+    break_even = break_even_rank(linear)
+    rank = nearest_multiple((1 - sparsity) * break_even, align)
+    return replace(linear, rank=rank) if rank < break_even else linear
+
+
+def break_even_rank(linear: Linear) -> float:
+    """N K / (N + K): the rank at which a pair stores as many values as the matrix."""
+    n, k = linear.out_features, linear.in_features
+    return n * k / (n + k)

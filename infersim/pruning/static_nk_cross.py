@@ -1,0 +1,81 @@
+"""static-nk-cross: the hidden size itself shrinks, across all blocks (SliceGPT, arXiv 2401.15024).
+
+- Loses: K of q, k, v, gate, up and the LM head; N of o, down and the embedding; norms and residuals narrow
+  with them. Heads, head size and FFN width stay, so the attention kernel and the KV cache stay.
+- Sparsity: the fraction of the hidden size that is removed, rounded to a multiple of `align`.
+- Adds: where the method rotates each block into its own basis, a hidden x hidden matrix on every residual
+  connection, because the residual stream must change basis with it.
+- Options: `align`: 64 (default: one 64-deep K step of 16-bit tensor-core kernels; the hidden size is K or N
+  of every GEMM); `residual_maps`: matrices a block: 2 (default: SliceGPT keeps one on each of the two
+  residual connections), 0 for methods that prune one shared basis (Sheared LLaMA, Minitron).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from infersim.domain.ops import Part
+from infersim.pruning.checks import check_integer
+from infersim.pruning.linears import resized
+from infersim.pruning.pruned import BLOCK_LINEARS, Pruned
+from infersim.pruning.rounding import nearest_multiple
+from infersim.workload.transformer import Attention, Block, FeedForward, ReplacedSublayer, Transformer
+
+
+def static_nk_cross(
+    model: Transformer, sparsity: float, *, align: int = 64, residual_maps: int = 2
+) -> Pruned:
+    """Cut the hidden size of the whole model; nothing changes where rounding leaves it as it was."""
+    check_integer("align", align, low=1)
+    check_integer("residual_maps", residual_maps, low=0, high=2)
+    hidden = min(nearest_multiple((1 - sparsity) * model.hidden, align), model.hidden)
+    transformer = model
+    if hidden < model.hidden:
+        blocks = tuple(_sliced(block, hidden, residual_maps) for block in model.blocks)
+        transformer = replace(model, hidden=hidden, blocks=blocks)
+    return Pruned(
+        transformer=transformer,
+        sparsity_realised=1 - hidden / model.hidden,
+        targets=BLOCK_LINEARS | {Part.LM_HEAD},
+    )
+
+
+def _sliced(block: Block, hidden: int, residual_maps: int) -> Block:
+    sublayers = (block.attention is not None) + (block.ffn is not None)
+    return replace(
+        block,
+        attention=_sliced_attention(block.attention, hidden),
+        ffn=_sliced_ffn(block.ffn, hidden),
+        residual_maps=min(residual_maps, sublayers),
+    )
+
+
+def _sliced_attention(
+    sublayer: Attention | ReplacedSublayer | None, hidden: int
+) -> Attention | ReplacedSublayer | None:
+    if not isinstance(sublayer, Attention):
+        return sublayer and _sliced_replacement(sublayer, hidden)
+    return replace(
+        sublayer,
+        q=resized(sublayer.q, in_features=hidden),
+        k=resized(sublayer.k, in_features=hidden),
+        v=resized(sublayer.v, in_features=hidden),
+        o=resized(sublayer.o, out_features=hidden),
+    )
+
+
+def _sliced_ffn(
+    sublayer: FeedForward | ReplacedSublayer | None, hidden: int
+) -> FeedForward | ReplacedSublayer | None:
+    if not isinstance(sublayer, FeedForward):
+        return sublayer and _sliced_replacement(sublayer, hidden)
+    return replace(
+        sublayer,
+        gate=None if sublayer.gate is None else resized(sublayer.gate, in_features=hidden),
+        up=resized(sublayer.up, in_features=hidden),
+        down=resized(sublayer.down, out_features=hidden),
+    )
+
+
+def _sliced_replacement(sublayer: ReplacedSublayer, hidden: int) -> ReplacedSublayer:
+    return replace(sublayer, linear=resized(sublayer.linear, out_features=hidden, in_features=hidden))

@@ -1,0 +1,251 @@
+"""Plan files: what they do layer by layer, and how they say what is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from infersim.domain.errors import FileContentError, InvalidValueError, UnsupportedError
+from infersim.domain.ops import Part
+from infersim.domain.shapes import WeightForm
+from infersim.pruning.composition import prune
+from infersim.pruning.plan_file import plan_from_file
+from infersim.workload.presets import load_model
+from infersim.workload.transformer import BlockSparsity, TokenSkip, Transformer
+from tests.pruning.looking import ffn_of, heads_of
+
+Write = Callable[[str], Path]
+
+ATTENTION, FFN = 41_943_040, 176_160_768
+BLOCK = ATTENTION + FFN
+"""Parameters of one layer's matrices of Llama-3.1-8B."""
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def written(text: str) -> Path:
+        file = tmp_path / "plan.toml"
+        file.write_text(text, encoding="utf-8")
+        return file
+
+    return written
+
+
+def test_layers_and_sublayers_removed(llama: Transformer, write: Write) -> None:
+    plan = plan_from_file(write("[remove]\nlayers = [30, 29]\nattention = [5, 29]\nffn = [7]\n"), llama)
+    blocks = plan.transformer.blocks
+    assert len(blocks) == 30
+    assert [index for index, block in enumerate(blocks) if block.attention is None] == [5]
+    assert [index for index, block in enumerate(blocks) if block.ffn is None] == [7]
+    assert (plan.family, plan.sparsity, plan.name) == ("static-m", None, "plan")
+    assert plan.targets == {Part.QKVO, Part.ATTENTION, Part.FFN}
+    assert plan.sparsity_realised == pytest.approx(3 / 32, abs=1e-12)
+
+
+def test_a_layer_that_loses_both_sublayers_is_gone(llama: Transformer, write: Write) -> None:
+    plan = plan_from_file(write("remove = { attention = [3], ffn = [3] }"), llama)
+    assert plan.transformer == prune(llama, "static-m", 1 / 32).transformer
+
+
+def test_widths_by_layer_and_range(llama: Transformer, write: Write) -> None:
+    plan = plan_from_file(
+        write(
+            """
+            [layer."8-15"]
+            num_heads = 16
+            num_kv_heads = 4
+            ffn_width = 7168
+
+            [layer.15]
+            num_heads = 8
+            """
+        ),
+        llama,
+    )
+    blocks = plan.transformer.blocks
+    widths = [
+        (heads_of(block).num_heads, heads_of(block).num_kv_heads, ffn_of(block).width) for block in blocks
+    ]
+    assert widths == [(32, 8, 14336)] * 8 + [(16, 4, 7168)] * 7 + [(8, 4, 7168)] + [(32, 8, 14336)] * 16
+    assert (plan.family, plan.steps[0].sparsity) == ("static-nk", None)
+    # Seven layers lose half; the last keeps 8 heads, another 8 x 128 x 4096 x 2 less.
+    removed = 8 * BLOCK / 2 + 2 * 1024 * 4096
+    assert plan.sparsity_realised == pytest.approx(removed / (32 * BLOCK), abs=1e-12)
+
+
+def test_ranks_and_2_4_by_matrix(llama: Transformer, write: Write) -> None:
+    plan = plan_from_file(
+        write("[layer.'0-31']\nrank = { q = 512, gate = 1024 }\nsparse_2_4 = ['down']\n"), llama
+    )
+    attention, ffn = heads_of(plan.transformer.blocks[9]), ffn_of(plan.transformer.blocks[9])
+    assert ffn.gate is not None
+    assert (attention.q.rank, attention.k.rank, ffn.gate.rank, ffn.up.rank) == (512, None, 1024, None)
+    assert (ffn.down.form, ffn.up.form) == (WeightForm.SPARSE_2_4, WeightForm.DENSE)
+    assert plan.family == "static-k-2:4 + static-k-lowrank"
+    assert plan.targets == {Part.QKVO, Part.FFN}
+    kept = BLOCK - 4096**2 + 512 * 8192 - 14336 * 4096 + 1024 * 18432
+    realised = {step.family: step.sparsity_realised for step in plan.steps}
+    assert realised["static-k-lowrank"] == pytest.approx(1 - kept / BLOCK, abs=1e-12)
+    assert realised["static-k-2:4"] == pytest.approx(14336 * 4096 / 2 / kept, abs=1e-12)
+    assert plan.sparsity_realised == pytest.approx(1 - (kept - 14336 * 4096 / 2) / BLOCK, abs=1e-12)
+
+
+def test_what_is_decided_at_run_time(llama: Transformer, write: Write) -> None:
+    plan = plan_from_file(
+        write(
+            """
+            name = "everything dynamic"
+            [layer.0-7]
+            skip = { attention = 0.5, ffn = 0.25, router_width = 0, dense_kv = false }
+            [layer.8-15]
+            skip = { ffn = 0.5 }
+            block_sparsity = { kept = 0.4, block = 128 }
+            [layer.16-31]
+            kv_kept = 0.5
+            """
+        ),
+        llama,
+    )
+    first, second, last = (plan.transformer.blocks[index] for index in (0, 8, 16))
+    assert heads_of(first).skip == TokenSkip(rate=0.5, router_width=None, dense_kv=False)
+    assert ffn_of(first).skip == TokenSkip(rate=0.25, router_width=None, dense_kv=False)
+    assert (heads_of(second).skip, ffn_of(second).skip) == (None, TokenSkip(rate=0.5, router_width=16))
+    assert heads_of(second).block_sparsity == BlockSparsity(kept=0.4, block=128, gate_dim=128)
+    assert (heads_of(first).kv_kept, heads_of(last).kv_kept) == (1.0, 0.5)
+    assert (plan.name, plan.family) == ("everything dynamic", "dynamic-m + dynamic-nk + kv-pruning")
+    realised = {step.family: step.sparsity_realised for step in plan.steps}
+    assert realised["dynamic-m"] == pytest.approx((8 * 0.5 + 8 * 0.25 + 8 * 0.5) / 64)
+    assert realised["dynamic-nk"] == pytest.approx(8 * 0.6 / 32)
+    assert realised["kv-pruning"] == pytest.approx(0.25)
+
+
+def test_skip_rates_average_over_the_kinds_of_sublayer_that_are_routed(
+    llama: Transformer, write: Write
+) -> None:
+    plan = plan_from_file(write("layer.0-15.skip.ffn = 0.5"), llama)
+    assert plan.targets == {Part.FFN}
+    assert plan.sparsity_realised == pytest.approx(0.25)
+
+
+def test_steps_are_what_prune_does(write: Write) -> None:
+    plan = plan_from_file(
+        write(
+            """
+            model = "llama-3.1-8b"
+            [[step]]
+            family = "static-nk"
+            sparsity = 0.5
+            kv_heads = "keep"
+            [[step]]
+            family = "static-k-2:4"
+            """
+        )
+    )
+    by_hand = prune(prune(load_model("llama-3.1-8b"), "static-nk", 0.5, kv_heads="keep"), "static-k-2:4")
+    assert (plan.base, plan.transformer) == (by_hand.base, by_hand.transformer)
+    assert (plan.steps, plan.targets) == (by_hand.steps, by_hand.targets)
+
+
+def test_detail_comes_before_steps(llama: Transformer, write: Write) -> None:
+    plan = plan_from_file(
+        write("[[step]]\nfamily = 'static-m'\nsparsity = 0.5\n[layer.0]\nffn_width = 7168\n"), llama
+    )
+    assert plan.family == "static-nk + static-m"
+    assert [ffn_of(block).width for block in plan.transformer.blocks] == [7168] + [14336] * 15
+    assert plan.sparsity_realised == pytest.approx(1 - (16 * BLOCK - FFN / 2) / (32 * BLOCK), abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("remove.layers = [1, 2, 3, 40]", "remove.layers[3] = 40; expected a layer from 0 to 31"),
+        ("remove.layers = [-1]", "remove.layers[0] = -1; expected a number of at least 0"),
+        ("remove.layer = [1]", "remove.layer = [1]; expected one of the keys layers, attention, ffn"),
+        ("remove.ffn = ['x']", "remove.ffn[0] = 'x'; expected a whole number"),
+        (f"remove.layers = {list(range(32))}", "expected at least one layer to stay"),
+        ("layer.40.ffn_width = 64", "layer = '40'; expected a layer from 0 to 31"),
+        ("layer.8-40.ffn_width = 64", "layer = '8-40'; expected a layer from 0 to 31"),
+        ("layer.9-8.ffn_width = 64", "layer = '9-8'"),
+        ("layer.last.ffn_width = 64", "layer = 'last'"),
+        ("layer.3.ffn_width = 20000", "layer.3.ffn_width = 20000; expected at most 14336"),
+        ("layer.3.ffn_width = 0", "layer.3.ffn_width = 0; expected a number above 0"),
+        ("layer.3.ffn_width = 64.0", "layer.3.ffn_width = 64.0; expected a whole number"),
+        (
+            "layer.3.width = 64",
+            "layer.3.width = 64; expected one of the keys num_heads, num_kv_heads",
+        ),
+        ("layer.3.num_heads = 33", "layer.3.num_heads = 33; expected at most 32"),
+        ("layer.3.num_kv_heads = 16", "layer.3.num_kv_heads = 16; expected at most 8"),
+        ("layer.3.num_heads = 12", "layer.3.num_heads = 12; expected a multiple of num_kv_heads = 8"),
+        ("layer.3.rank.q = 2048", "layer.3.rank.q = 2048; expected a rank below 2048"),
+        ("layer.3.rank.w = 64", "layer.3.rank.w = 'w'; expected one of 'q', 'k', 'v', 'o'"),
+        ("layer.3.sparse_2_4 = ['qkv']", "layer.3.sparse_2_4[0] = 'qkv'; expected one of 'q'"),
+        ("layer.3.skip.ffn = 1.0", "layer.3.skip.ffn = 1.0; expected less than 1"),
+        ("layer.3.skip.ffn = nan", "layer.3.skip.ffn = nan; expected a finite number"),
+        (
+            "layer.3.skip.rate = 0.5",
+            "expected one of the keys attention, ffn, router_width, dense_kv",
+        ),
+        ("layer.3.kv_kept = 0.0", "layer.3.kv_kept = 0.0; expected a number above 0"),
+        ("layer.3.block_sparsity.block = 64", "layer.3.block_sparsity.kept = None; expected a value"),
+        ("step = [{ family = 'static-x' }]", "step[0] = 'static-x'; expected a known family: dynamic-m"),
+        ("step = [{ sparsity = 0.5 }]", "step[0].family = None; expected a value"),
+        ("step = [{ family = 'static-m' }]", "step[0].sparsity = None; expected a fraction"),
+        ("step = [{ family = 'static-m', sparsity = 25 }]", "step[0].sparsity = 25; expected less than 1"),
+        (
+            "step = [{ family = 'static-nk', sparsity = 0.5, aling = 64 }]",
+            "step[0] = 'aling'; expected a known option of static-nk: align, kv_heads, target",
+        ),
+        (
+            "step = [{ family = 'static-nk', sparsity = 0.5, align = 0 }]",
+            "step[0].align = 0; expected an integer of at least 1",
+        ),
+        ("step = [{ family = 'static-nk', sparsity = 0.5, align = [] }]", "step[0].align"),
+        ("steps = []", "steps = []; expected one of the keys model, name, remove, layer, step"),
+        ("model = 'llama-3.1-9b'\nremove.layers = [1]", "model = 'llama-3.1-9b'; expected a known model"),
+        ("model = 'qwen3-8b'\nremove.layers = [1]", "model = 'qwen3-8b'; expected llama-3.1-8b"),
+        ("name = 'nothing'", "step = []; expected something to prune: step, layer or remove"),
+        ("remove.layers = [1", "the file = "),
+    ],
+)
+def test_mistakes_name_file_key_value_and_expectation(
+    llama: Transformer, write: Write, text: str, message: str
+) -> None:
+    file = write(text)
+    with pytest.raises(FileContentError) as caught:
+        plan_from_file(file, llama)
+    assert str(caught.value).startswith(f"{file}: ")
+    assert message in str(caught.value)
+
+
+def test_detail_of_what_the_layer_lacks(llama: Transformer, write: Write) -> None:
+    bare = prune(llama.with_blocks(llama.blocks[:2]), "static-m", 0.5, target="attention").transformer
+    without_ffn = prune(llama.with_blocks(llama.blocks[:2]), "static-m", 0.5, target="ffn").transformer
+    with pytest.raises(
+        FileContentError, match=r"layer\.0\.ffn_width = 64; expected no such key: the layer has"
+    ):
+        plan_from_file(write("layer.0.ffn_width = 64"), without_ffn)
+    for text, message in (
+        ("layer.0.num_heads = 8", "layer.0.num_heads = 8; expected no such key: the layer has no attention"),
+        ("layer.0.kv_kept = 0.5", "layer.0.kv_kept = 0.5; expected no such key"),
+        ("layer.0.skip.attention = 0.5", "layer.0.skip.attention = 0.5; expected no such key"),
+        ("layer.0.rank.q = 8", "layer.0.rank = 'q'; expected the name of a matrix that the layer has"),
+    ):
+        with pytest.raises(FileContentError) as caught:
+            plan_from_file(write(text), bare)
+        assert message in str(caught.value)
+
+
+def test_steps_that_do_not_compose_name_the_step(llama: Transformer, write: Write) -> None:
+    text = "step = [{ family = 'static-k-2:4' }, { family = 'static-k-lowrank', sparsity = 0.5 }]"
+    with pytest.raises(UnsupportedError, match=r"plan\.toml: step\[1\]: static-k-lowrank needs plain"):
+        plan_from_file(write(text), llama)
+
+
+def test_a_missing_model_or_file_is_told(tmp_path: Path, write: Write) -> None:
+    with pytest.raises(FileContentError, match="model = None; expected the name of the dense model"):
+        plan_from_file(write("remove.layers = [1]"))
+    with pytest.raises(InvalidValueError, match=r"absent\.toml'; expected a TOML file"):
+        plan_from_file(tmp_path / "absent.toml")
