@@ -59,6 +59,12 @@ class _Complaints:
             self.texts.append((column, expected))
 
 
+def check_names(file: str, frame: pd.DataFrame) -> None:
+    """FileContentError if a column stands there twice."""
+    if not frame.columns.is_unique:
+        raise FileContentError(file, "columns", ", ".join(map(str, frame.columns)), "each column once")
+
+
 def check_columns(file: str, frame: pd.DataFrame) -> None:
     """FileContentError if a column is missing that the kinds in `frame` need."""
     kinds = set(frame["kind"].dropna().astype(str).str.strip()) if "kind" in frame.columns else set()
@@ -94,7 +100,7 @@ def check_rows(frame: pd.DataFrame) -> Checked:
             _check_column(complaints, column.name, column.rule, column.kinds, cells[column.name], kind)
     _check_words(complaints, cells, kind)
     _check_attention(complaints, cells, kind == Kind.ATTENTION)
-    if "read_bytes" in cells:
+    if {"read_bytes", "write_bytes"} <= cells.keys():
         moved = cells["read_bytes"].values + cells["write_bytes"].values
         expected = "more than 0 bytes read or written"
         complaints.about("read_bytes", (kind == Kind.MEMORY) & ~(moved > 0), expected)

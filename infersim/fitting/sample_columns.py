@@ -34,7 +34,8 @@ class Cells:
 
 def read_cells(column: pd.Series[Any], rule: Rule) -> Cells:
     """Read `column` by `rule`: float64 for numbers, object (True, False, None) for truths, text for names."""
-    if rule in NUMBERS and pd.api.types.is_numeric_dtype(column.dtype) and column.dtype != bool:
+    numeric = pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype)
+    if rule in NUMBERS and numeric:
         values = column.to_numpy(dtype=np.float64, na_value=np.nan)
         empty = np.isnan(values)
         return Cells(values=values, empty=empty, broken=~empty & ~_obeys(values, rule))
@@ -89,4 +90,4 @@ def _as_truth(value: object) -> bool | None:
 
 
 def _as_name(value: object) -> str | None:
-    return value.strip() if isinstance(value, str) and value.strip() else None
+    return None if is_empty(value) else str(value).strip()

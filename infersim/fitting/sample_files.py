@@ -1,4 +1,4 @@
-"""Samples files as tables: Parquet, CSV and JSON lines, read with the place of every row, and written.
+"""Samples files as tables: Parquet, CSV and JSON lines, read with the place of every row.
 
 What the values must be is not looked at here; `samples.read_samples` does both.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from infersim.domain.errors import FileContentError, InfersimError, UnsupportedError
-from infersim.fitting.sample_columns import is_empty
-from infersim.fitting.sample_schema import COLUMN_NAMES, FORMAT_VERSION
+from infersim.fitting.sample_schema import FORMAT_VERSION
 
 VERSION_KEY = b"infersim.samples.version"
 """Key of the format version in a Parquet file's metadata."""
@@ -64,24 +63,9 @@ def read_table(path: Path) -> Table:
         raise InfersimError(f"{path}: there is no such file") from None
     except OSError as error:
         raise InfersimError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (UnicodeDecodeError, csv.Error, pa.ArrowInvalid) as error:
+    except (UnicodeDecodeError, csv.Error, pa.ArrowException) as error:
         expected = f"a {path.suffix[1:]} table of samples"
         raise FileContentError(path, "content", str(error).strip(), expected) from error
-
-
-def write_samples(frame: pd.DataFrame, path: Path | str) -> None:
-    """Write `frame` as a samples file, format by suffix; every row is kept, duplicates included."""
-    path = Path(path)
-    ordered = [name for name in COLUMN_NAMES if name in frame.columns]
-    frame = frame[ordered + [name for name in frame.columns if name not in ordered]]
-    writers = {".parquet": _write_parquet, ".csv": _write_csv, ".jsonl": _write_json_lines}
-    writer = writers.get(path.suffix.lower())
-    if writer is None:
-        raise UnsupportedError(f"{path}: samples files end in {', '.join(SUFFIXES)}, not {path.suffix!r}")
-    try:
-        writer(frame, path)
-    except OSError as error:
-        raise InfersimError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
 def check_version(file: object, version: object) -> None:
@@ -95,11 +79,14 @@ def check_version(file: object, version: object) -> None:
 
 
 def _read_parquet(path: Path) -> Table:
+    """Read a Parquet file; the index of a frame that pandas wrote comes back as columns."""
     table = pq.read_table(path)
     metadata = table.schema.metadata or {}
     if VERSION_KEY in metadata:
         check_version(path, metadata[VERSION_KEY].decode())
-    return Table(name=str(path), frame=table.to_pandas(), lines=np.arange(1, table.num_rows + 1))
+    return Table(
+        name=str(path), frame=table.to_pandas(ignore_metadata=True), lines=np.arange(1, table.num_rows + 1)
+    )
 
 
 def _read_csv(path: Path) -> Table:
@@ -109,8 +96,6 @@ def _read_csv(path: Path) -> Table:
         header = [name.strip() for name in next(reader, [])]
         if not header:
             raise FileContentError(path, "line 1", "", "column names")
-        if len(set(header)) < len(header):
-            raise FileContentError(path, "line 1", ",".join(header), "each column once")
         rows: list[list[str]] = []
         lines: list[int] = []
         unreadable: list[Unreadable] = []
@@ -172,30 +157,3 @@ def _json_object(text: str) -> dict[str, Any] | None:
     except ValueError:
         return None
     return value if isinstance(value, dict) else None
-
-
-def _write_parquet(frame: pd.DataFrame, path: Path) -> None:
-    table = pa.Table.from_pandas(frame, preserve_index=False)
-    metadata = {**(table.schema.metadata or {}), VERSION_KEY: str(FORMAT_VERSION).encode()}
-    pq.write_table(table.replace_schema_metadata(metadata), path, compression="zstd")
-
-
-def _write_csv(frame: pd.DataFrame, path: Path) -> None:
-    frame.to_csv(path, index=False, lineterminator="\n")
-
-
-def _write_json_lines(frame: pd.DataFrame, path: Path) -> None:
-    header = {"record": "samples", "version": FORMAT_VERSION}
-    rows: Iterable[Mapping[Any, Any]] = frame.astype(object).to_dict("records")
-    said = ({key: value for key, value in row.items() if not is_empty(value)} for row in rows)
-    with path.open("w", encoding="utf-8") as file:
-        for row in (header, *said):
-            file.write(json.dumps(row, default=_plain_number) + "\n")
-
-
-def _plain_number(value: object) -> object:
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    raise TypeError(f"{type(value).__name__} has no place in a samples file")

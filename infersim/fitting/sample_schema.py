@@ -5,6 +5,7 @@ One table for all kinds of kernel. How files are read is in `sample_files`, the 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -110,3 +111,10 @@ def required_columns(kind: Kind) -> tuple[str, ...]:
 def dimension_columns(kind: Kind) -> tuple[str, ...]:
     """Names of the columns that say what was run: all required ones but GPU, kind and latency."""
     return tuple(name for name in required_columns(kind) if name not in ("gpu", "kind", "latency_us"))
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """`names` with the format's columns first, in its order, and the others after them in theirs."""
+    given = list(names)
+    known = [name for name in COLUMN_NAMES if name in given]
+    return known + [name for name in given if name not in known]

@@ -6,70 +6,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from infersim.domain.errors import InfersimError, InvalidValueError
-from infersim.fitting.sample_checks import Checked, check_columns, check_rows
+from infersim.fitting.sample_account import BadRow, BadSamplesError, SampleRead
+from infersim.fitting.sample_checks import Checked, check_columns, check_names, check_rows
 from infersim.fitting.sample_columns import is_empty, read_cells
 from infersim.fitting.sample_files import Table, Unreadable, read_table
-from infersim.fitting.sample_schema import COLUMN_NAMES, COLUMNS, MEASURED, Rule
+from infersim.fitting.sample_schema import COLUMN_NAMES, COLUMNS, MEASURED, Rule, in_order
 
-SHOWN = 5
-"""Bad rows that an error lists; it counts the others."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BadRow:
-    """A row that is no sample: where it stands, which value is wrong, and what was expected."""
-
-    file: str
-    line: int
-    column: str
-    value: str
-    expected: str
-
-    def __str__(self) -> str:
-        return f"{self.file}: line {self.line}: {self.column} = {self.value}; expected {self.expected}"
-
-
-class BadSamplesError(InfersimError):
-    """Rows that are no samples; the first few are listed, all are counted."""
-
-    def __init__(self, bad: tuple[BadRow, ...], rows: int) -> None:
-        self.bad, self.rows = bad, rows
-        first = "\n".join(f"  {row}" for row in bad[:SHOWN])
-        more = f"\n  ... and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
-        verb = "rows is no sample" if len(bad) == 1 else "rows are no samples"
-        remedy = "correct them, or set them aside and count them (skip_bad, --skip-bad)"
-        super().__init__(f"{len(bad)} of {rows} {verb}:\n{first}{more}\n{remedy}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class SampleRead:
-    """Samples and an account of the rows that are not among them.
-
-    `set_aside` are the bad rows (only with `skip_bad`); `left_out` counts good rows that were not wanted and
-    rows that record a failed measurement, by reason; `environment` is what the log says of the machine.
-    """
-
-    frame: pd.DataFrame
-    rows_read: int
-    set_aside: tuple[BadRow, ...] = ()
-    left_out: Mapping[str, int] = field(default_factory=dict)
-    environment: Mapping[str, Any] = field(default_factory=dict)
-
-    def account(self) -> str:
-        """One sentence that counts every row that was read."""
-        parts = [f"{self.rows_read} rows read, {len(self.frame)} samples"]
-        if self.set_aside:
-            parts.append(f"{len(self.set_aside)} bad rows set aside (first: {self.set_aside[0]})")
-        parts += [f"{count} left out ({reason})" for reason, count in self.left_out.items()]
-        return "; ".join(parts)
+Lines = npt.NDArray[np.int64]
 
 
 def read_samples(
@@ -100,7 +51,8 @@ def check_samples(
 ) -> SampleRead:
     """Check a table that is already in memory, as `read_samples` does; errors name its file and lines."""
     rows_read = len(table.frame) + len(table.unreadable)
-    frame, lines, left_out = _measured(_with_defaults(table.frame, defaults or {}), table)
+    check_names(table.name, table.frame)
+    frame, lines, left_out = _measured(_with_defaults(table.frame, defaults or {}), table.lines)
     if len(frame):
         check_columns(table.name, frame)
     else:
@@ -152,19 +104,19 @@ def _with_defaults(frame: pd.DataFrame, defaults: Mapping[str, object]) -> pd.Da
     return frame.assign(**filled)
 
 
-def _measured(frame: pd.DataFrame, table: Table) -> tuple[pd.DataFrame, Any, dict[str, int]]:
+def _measured(frame: pd.DataFrame, lines: Lines) -> tuple[pd.DataFrame, Lines, dict[str, int]]:
     """Rows that hold a measurement, their lines, and counts of the failed ones by status."""
     if "status" not in frame.columns:
-        return frame, table.lines, {}
+        return frame, lines, {}
     status = read_cells(frame["status"], Rule.NAME)
     failed = ~status.empty & (status.values != MEASURED)
     counts = pd.Series(status.values[failed].astype(str)).value_counts(sort=False)
     left_out = {f"status {name}": int(count) for name, count in counts.items()}
-    return frame[~failed].reset_index(drop=True), table.lines[~failed], left_out
+    return frame[~failed].reset_index(drop=True), lines[~failed], left_out
 
 
 def _bad_rows(
-    file: str, unreadable: tuple[Unreadable, ...], frame: pd.DataFrame, lines: Any, checked: Checked
+    file: str, unreadable: tuple[Unreadable, ...], frame: pd.DataFrame, lines: Lines, checked: Checked
 ) -> tuple[BadRow, ...]:
     bad = [
         BadRow(file=file, line=entry.line, column="line", value=repr(entry.text), expected=entry.expected)
@@ -180,16 +132,15 @@ def _bad_rows(
 
 def _finished(frame: pd.DataFrame) -> pd.DataFrame:
     """Columns in the format's order and in their narrowest type; the two that always exist added."""
-    frame = frame.reset_index(drop=True)
-    known: dict[str, Any] = {}
-    for column in COLUMNS:
-        always = column.name in ("weight_copies", "includes_act_quant")
-        if column.name in frame.columns:
-            known[column.name] = _narrowed(frame[column.name], column.rule)
-        elif always:
-            known[column.name] = np.full(len(frame), np.nan if column.rule is Rule.COUNT else None)
-    extras = {name: frame[name] for name in frame.columns if name not in known}
-    return pd.DataFrame({**known, **extras}, index=frame.index)
+    narrowed: dict[str, Any] = {
+        column.name: _narrowed(frame[column.name], column.rule)
+        for column in COLUMNS
+        if column.name in frame.columns
+    }
+    always = {"weight_copies": np.nan, "includes_act_quant": None}
+    added = {name: empty for name, empty in always.items() if name not in frame.columns}
+    frame = frame.assign(**narrowed, **added).reset_index(drop=True)
+    return frame[in_order(frame.columns)]
 
 
 def _narrowed(column: pd.Series[Any], rule: Rule) -> pd.Series[Any]:

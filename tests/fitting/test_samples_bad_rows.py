@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from infersim.fitting.samples import BadRow, BadSamplesError, read_samples
+from infersim.fitting.sample_account import BadRow, BadSamplesError
+from infersim.fitting.samples import read_samples
 from tests.fitting.example_samples import ATTENTION, GEMM, MEMORY, SPARSE, table
 
 COUNT = "a whole number of at least 1"
@@ -91,7 +92,7 @@ def test_good_rows_are_what_is_left_when_bad_ones_are_set_aside(tmp_path: Path) 
     assert read.frame["m"].tolist() == [1, 3]
     assert [row.line for row in read.set_aside] == [3, 5]
     assert read.rows_read == len(read.frame) + len(read.set_aside)
-    assert f"2 bad rows set aside (first: {path}: line 3: m = 'x'; expected {COUNT})" in read.account()
+    assert f"2 rows set aside (first: {path}: line 3: m = 'x'; expected {COUNT})" in read.account()
 
 
 def test_each_row_counts_once_by_its_first_fault() -> None:

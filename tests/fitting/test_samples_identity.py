@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from infersim.fitting.sample_files import write_samples
 from infersim.fitting.sample_identity import identity
+from infersim.fitting.sample_writing import write_samples
 from infersim.fitting.samples import read_samples
 from tests.fitting.example_samples import GEMM, every_kind, table
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infersim.domain.errors import FileContentError, InfersimError, InvalidValueError, UnsupportedError
-from infersim.fitting.sample_files import write_samples
+from infersim.fitting.sample_writing import write_samples
 from infersim.fitting.samples import parse_defaults, read_samples
 from tests.fitting.example_samples import ATTENTION, GEMM, LAUNCH, MEMORY, every_kind, table
 
@@ -94,7 +94,10 @@ def test_selection_by_gpu_and_kind_counts_the_rows_it_leaves_out() -> None:
     read = read_samples(table(GEMM, GEMM | {"gpu": "l40s"}, ATTENTION), gpu="h100-sxm", kind="gemm")
     assert len(read.frame) == 1
     assert read.left_out == {"gpu l40s": 1, "kind attention": 1}
-    assert read.account() == "3 rows read, 1 samples; 1 left out (gpu l40s); 1 left out (kind attention)"
+    assert (
+        read.account()
+        == "3 rows read, 1 row kept; 1 row left out (gpu l40s); 1 row left out (kind attention)"
+    )
 
 
 def test_selecting_a_gpu_that_the_file_lacks_says_which_it_has() -> None:
@@ -128,6 +131,12 @@ def test_a_log_keeps_its_environment_and_counts_failed_and_cut_off_lines(tmp_pat
     assert read.frame["raw_us"].tolist() == [[9.4, 9.5, 9.9]]
 
 
+def test_a_log_of_failures_alone_is_no_samples_and_no_error(tmp_path: Path) -> None:
+    (tmp_path / "log.jsonl").write_text('{"kind": "gemm", "m": 8, "status": "out of memory"}\n')
+    read = read_samples(tmp_path / "log.jsonl")
+    assert (len(read.frame), read.left_out) == (0, {"status out of memory": 1})
+
+
 def test_an_empty_log_is_no_samples_and_no_error(tmp_path: Path) -> None:
     (tmp_path / "log.jsonl").write_text('{"record": "samples", "version": 1}\n')
     read = read_samples(tmp_path / "log.jsonl")
@@ -140,7 +149,7 @@ def test_a_later_format_version_is_refused(
 ) -> None:
     path = tmp_path / f"samples{suffix}"
     with monkeypatch.context() as later:
-        later.setattr("infersim.fitting.sample_files.FORMAT_VERSION", 2)
+        later.setattr("infersim.fitting.sample_writing.FORMAT_VERSION", 2)
         write_samples(table(GEMM), path)
     with pytest.raises(FileContentError, match=r"format version = '?2'?; expected at most 1") as refusal:
         read_samples(path)
@@ -152,7 +161,7 @@ def test_a_later_format_version_is_refused(
     [
         ("samples.txt", b"", "samples files end in .parquet, .csv, .jsonl, not '.txt'"),
         ("samples.csv", b"", "line 1 = ''; expected column names"),
-        ("samples.csv", b"m,n,m\n1,2,3\n", "expected each column once"),
+        ("samples.csv", b"gpu,m,gpu\na,2,b\n", "expected each column once"),
         ("samples.csv", b"\xff\xfe\x00gpu", "expected a csv table of samples"),
         ("samples.parquet", b"not parquet at all", "expected a parquet table of samples"),
         ("samples.jsonl", b"\xff\xfe", "expected a jsonl table of samples"),
@@ -201,3 +210,22 @@ def test_memory_and_launch_need_no_data_type() -> None:
     frame = read_samples(table(MEMORY, LAUNCH)).frame
     assert frame["op"].tolist()[0] == "attn_norm"
     assert len(frame) == 2
+
+
+def test_a_numeric_version_is_as_good_a_name_as_any() -> None:
+    assert read_samples(table(GEMM | {"version": 580})).frame["version"].tolist() == ["580"]
+
+
+def test_the_index_of_a_frame_that_pandas_wrote_is_read_as_columns(tmp_path: Path) -> None:
+    table(GEMM, GEMM | {"m": 32}).set_index(["m", "n"]).to_parquet(tmp_path / "samples.parquet")
+    assert read_samples(tmp_path / "samples.parquet").frame["m"].tolist() == [16, 32]
+
+
+def test_a_column_of_another_kind_does_no_harm_where_it_is_alone() -> None:
+    assert len(read_samples(table(GEMM | {"read_bytes": 5, "phase": "decode"})).frame) == 1
+
+
+@pytest.mark.parametrize("dtype", ["Int64", "float32", "category", "string", "object"])
+def test_the_type_that_pandas_gave_a_column_does_not_matter(dtype: str) -> None:
+    frame = table(GEMM, GEMM | {"m": 32}).astype({"m": dtype})
+    assert read_samples(frame).frame["m"].tolist() == [16, 32]

@@ -1,0 +1,1 @@
+"""Importers of published measurements, one file a source; `importing` runs them by name."""

@@ -1,0 +1,94 @@
+"""Published measurements as samples: every importer by name, and the one function that runs them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from infersim.domain.errors import InfersimError, UnknownNameError
+from infersim.fitting.importers.aiconfigurator import AICONFIGURATOR
+from infersim.fitting.importers.alibaba_infersim import ALIBABA_INFERSIM
+from infersim.fitting.importers.gpu_names import canonical_gpus
+from infersim.fitting.importers.neusight import NEUSIGHT
+from infersim.fitting.importers.slidesparse import SLIDESPARSE
+from infersim.fitting.importers.source import Converted, Importer, SourceFile, read_source_file
+from infersim.fitting.importers.vidur import VIDUR
+from infersim.fitting.sample_account import SampleRead
+from infersim.fitting.sample_files import Table
+from infersim.fitting.sample_schema import in_order
+from infersim.fitting.samples import check_samples
+
+_IMPORTERS = (AICONFIGURATOR, VIDUR, NEUSIGHT, SLIDESPARSE, ALIBABA_INFERSIM)
+
+
+def importers() -> Mapping[str, Importer]:
+    """The sources that can be imported, by name."""
+    return {importer.name: importer for importer in _IMPORTERS}
+
+
+def import_source(
+    source: str, path: Path | str, *, gpu: str | None = None, skip_bad: bool = False
+) -> SampleRead:
+    """Read the published tables of `source` from a file or a folder of the user's own download.
+
+    Latencies become microseconds, data types and GPU names canonical; `gpu` names the GPU where the source
+    does not, or not clearly. What the samples format cannot hold is left out and counted by reason; bad rows
+    are a BadSamplesError, or set aside with `skip_bad`. Errors say what the source's files look like.
+    """
+    known = importers()
+    if source not in known:
+        raise UnknownNameError("source", source, known)
+    files = [read_source_file(file) for file in known[source].files(Path(path))]
+    converted = [known[source].convert(file) for file in files]
+    names = canonical_gpus({name for one in converted for name in _gpus(one)}, gpu, path)
+    reads = [
+        _check(file, one, names, source=source, skip_bad=skip_bad)
+        for file, one in zip(files, converted, strict=True)
+    ]
+    frames = [read.frame for read in reads if len(read.frame)]
+    if not frames:
+        raise InfersimError(f"{path}: holds no sample that can be used ({_reasons(reads)})")
+    frame = pd.concat(frames, ignore_index=True)
+    return SampleRead(
+        frame=frame[in_order(frame.columns)],
+        rows_read=sum(read.rows_read for read in reads),
+        set_aside=tuple(row for read in reads for row in read.set_aside),
+        left_out=_left_out(reads),
+    )
+
+
+def _gpus(converted: Converted) -> pd.Series[str]:
+    """The source's names of GPUs, "" where it says none."""
+    return converted.samples["gpu"].fillna("") if len(converted.samples) else pd.Series(dtype=str)
+
+
+def _check(
+    file: SourceFile, converted: Converted, names: Mapping[str, str], *, source: str, skip_bad: bool
+) -> SampleRead:
+    samples = converted.samples
+    lines = samples.index.to_numpy(dtype=np.int64) + file.first_line
+    if len(samples):
+        samples = samples.assign(gpu=_gpus(converted).map(names), source=source)
+    table = Table(name=str(file.path), frame=samples.reset_index(drop=True), lines=lines)
+    read = check_samples(table, skip_bad=skip_bad)
+    return replace(
+        read,
+        rows_read=read.rows_read + sum(converted.left_out.values()),
+        left_out=dict(converted.left_out) | dict(read.left_out),
+    )
+
+
+def _left_out(reads: list[SampleRead]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for read in reads:
+        total.update(read.left_out)
+    return dict(total)
+
+
+def _reasons(reads: list[SampleRead]) -> str:
+    return ", ".join(f"{count} rows: {reason}" for reason, count in _left_out(reads).items()) or "no rows"

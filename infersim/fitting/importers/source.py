@@ -1,0 +1,131 @@
+"""What an importer is, and the reading that all importers share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+
+from infersim.domain.errors import FileContentError, InfersimError
+from infersim.fitting.sample_columns import Mask
+
+US_PER_MS = 1000.0
+
+LFS_POINTER = "version https://git-lfs"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SourceFile:
+    """A file of a published source: its rows, the index counting them from 0, and its leading comments.
+
+    `comments` are the `# key: value` lines above a CSV's header; `first_line` is the line of row 0.
+    """
+
+    path: Path
+    frame: pd.DataFrame
+    first_line: int
+    comments: Mapping[str, str] = field(default_factory=dict)
+
+    def has(self, columns: Sequence[str]) -> bool:
+        """Whether all of `columns` are there."""
+        return set(columns) <= set(self.frame.columns)
+
+    def refuse(self, expected: str) -> FileContentError:
+        """The error that this file is not of the source."""
+        return FileContentError(self.path, "columns", ", ".join(map(str, self.frame.columns)), expected)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Converted:
+    """Samples of one file, in microseconds and canonical data types, and counts of rows left out by reason.
+
+    The index of `samples` is that of the source's rows; the column `gpu` holds the name that the source
+    uses, empty where it says none.
+    """
+
+    samples: pd.DataFrame
+    left_out: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Importer:
+    """A published source: `patterns` find its files in a folder; `convert` turns one into samples.
+
+    Of several groups of patterns the first that finds files counts: later ones hold the same measurements.
+    """
+
+    name: str
+    title: str
+    patterns: tuple[tuple[str, ...], ...]
+    convert: Callable[[SourceFile], Converted]
+
+    def files(self, path: Path) -> list[Path]:
+        """The source's files in folder `path`, or `path` itself if it is a file; an error where none is."""
+        if path.is_file():
+            return [path]
+        if not path.is_dir():
+            raise InfersimError(f"{path}: there is no such file or folder")
+        below = sorted(entry for entry in path.rglob("*") if entry.is_file())
+        for group in self.patterns:
+            found = [entry for entry in below if any(entry.match(pattern) for pattern in group)]
+            if found:
+                return found
+        names = ", ".join(pattern for group in self.patterns for pattern in group)
+        raise InfersimError(f"{path}: holds no file of {self.title}; expected {names}")
+
+
+def read_source_file(path: Path) -> SourceFile:
+    """Read a Parquet or comma-separated file as it stands; FileContentError where it is neither."""
+    try:
+        if path.suffix == ".parquet":
+            return SourceFile(path=path, frame=_parquet(path), first_line=1)
+        comments, header_line = _comments(path)
+        frame = pd.read_csv(path, skiprows=header_line - 1, low_memory=False)
+    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError, pa.ArrowInvalid) as error:
+        raise FileContentError(path, "content", str(error).strip(), "a table") from error
+    return SourceFile(path=path, frame=frame, first_line=header_line + 1, comments=comments)
+
+
+def leave_out(frame: pd.DataFrame, reasons: Mapping[str, Mask | pd.Series[bool]]) -> Converted:
+    """Rows for which no reason holds, and how many each reason, the first that holds, took away."""
+    kept = pd.Series(True, index=frame.index)
+    counts = {}
+    for reason, mask in reasons.items():
+        going = kept & mask
+        if going.any():
+            counts[reason] = int(going.sum())
+            kept &= ~going
+    return Converted(samples=frame[kept], left_out=counts)
+
+
+def unknown_words(column: pd.Series[str], known: Mapping[str, str], name: str) -> dict[str, pd.Series[bool]]:
+    """Reasons to leave rows out: one for each word of `column` that `known` lacks."""
+    others = sorted(set(column.dropna().astype(str)) - set(known))
+    return {f"{name} {word}": column == word for word in others}
+
+
+def _parquet(path: Path) -> pd.DataFrame:
+    with path.open("rb") as file:
+        _refuse_pointer(path, file.read(len(LFS_POINTER)).decode(errors="replace"))
+    return pd.read_parquet(path)
+
+
+def _comments(path: Path) -> tuple[dict[str, str], int]:
+    """The `# key: value` lines at the top of a CSV, and the line number of its header."""
+    comments: dict[str, str] = {}
+    with path.open(encoding="utf-8-sig") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.startswith("#"):
+                _refuse_pointer(path, line)
+                return comments, number
+            key, _, value = line[1:].partition(":")
+            comments[key.strip()] = value.strip()
+    raise FileContentError(path, "content", "no header", "a table")
+
+
+def _refuse_pointer(path: Path, start: str) -> None:
+    if start.startswith(LFS_POINTER):
+        raise FileContentError(path, "content", "a Git LFS pointer", "the data itself (run `git lfs pull`)")

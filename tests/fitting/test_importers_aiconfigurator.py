@@ -1,0 +1,120 @@
+"""aiconfigurator's tables: columns, milliseconds, data types, GPUs, and what cannot be a sample."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from infersim.domain.errors import FileContentError, InfersimError
+from infersim.fitting.importers.importing import import_source
+
+HEAD = "framework,version,device,op_name,kernel_source"
+H100 = "NVIDIA H100 80GB HBM3"
+GEMMS = f"""{HEAD},gemm_dtype,m,n,k,latency,power
+VLLM,0.24.0,{H100},gemm,made_up,bfloat16,1,256,512,0.0025,310.5
+VLLM,0.24.0,{H100},gemm,made_up,fp8,16,256,512,0.00375,0.0
+VLLM,0.24.0,{H100},gemm,made_up,int8_wo,16,256,512,0.004,0.0
+VLLM,0.24.0,{H100},gemm,made_up,fp8_block,16,256,512,0.005,0.0
+VLLM,0.24.0,{H100},gemm,made_up,nvfp4,16,256,512,0.005,0.0
+VLLM,0.24.0,{H100},gemm,made_up,nvfp4,32,256,512,0.005,0.0
+"""
+ATTENTION = (
+    ",batch_size,isl,num_heads,num_key_value_heads,head_dim,beam_width,attn_dtype,kv_cache_dtype,step,latency"
+)
+
+
+def write(path: Path, text: str) -> Path:
+    """A file of the tree, with its folders."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def test_gemms_become_samples_in_microseconds_over_six_weight_copies(tmp_path: Path) -> None:
+    read = import_source("aiconfigurator", write(tmp_path / "gemm_perf.txt", GEMMS))
+    assert read.frame[["gpu", "kind", "source", "version"]].drop_duplicates().to_numpy().tolist() == [
+        ["h100-sxm", "gemm", "aiconfigurator", "vllm 0.24.0"]
+    ]
+    assert read.frame["dtype"].tolist() == ["bf16", "fp8", "w8a16"]
+    assert read.frame["latency_us"].tolist() == pytest.approx([2.5, 3.75, 4.0])
+    assert read.frame["includes_act_quant"].tolist() == [False, True, None]
+    assert set(read.frame["weight_copies"]) == {6}
+    assert read.frame["power_w"].tolist()[0] == 310.5
+    assert read.frame["power_w"].isna().tolist() == [False, True, True]
+
+
+def test_data_types_without_a_counterpart_are_left_out_and_counted(tmp_path: Path) -> None:
+    read = import_source("aiconfigurator", write(tmp_path / "gemm_perf.txt", GEMMS))
+    assert read.left_out == {"gemm_dtype fp8_block": 1, "gemm_dtype nvfp4": 2}
+    assert read.rows_read == 6
+
+
+def test_tensorrt_llm_rotates_five_weight_copies(tmp_path: Path) -> None:
+    text = f"{HEAD},gemm_dtype,m,n,k,latency\nTRTLLM,1.0.0,{H100},gemm,x,float16,8,64,64,0.002\n"
+    read = import_source("aiconfigurator", write(tmp_path / "gemm_perf.txt", text))
+    assert read.frame[["dtype", "weight_copies"]].to_numpy().tolist() == [["fp16", 5]]
+
+
+def test_context_attention_is_prefill_over_prefix_and_prompt(tmp_path: Path) -> None:
+    row = f"VLLM,0.24.0,{H100},context_attention,x"
+    text = (
+        f"{HEAD}{ATTENTION}\n{row},2,1024,32,8,128,1,bfloat16,bfloat16,0,0.15\n"
+        f"{row},2,1024,32,8,128,1,bfloat16,fp8,512,0.2\n"
+    )
+    frame = import_source("aiconfigurator", write(tmp_path / "context_attention_perf.txt", text)).frame
+    dimensions = ["phase", "batch", "query_len", "context_len", "num_heads", "num_kv_heads", "head_dim"]
+    assert frame[dimensions].to_numpy().tolist() == [
+        ["prefill", 2, 1024, 1024, 32, 8, 128],
+        ["prefill", 2, 1024, 1536, 32, 8, 128],
+    ]
+    assert frame["kv_dtype"].tolist()[1] == "fp8"
+    assert pd.isna(frame["kv_dtype"].tolist()[0])
+
+
+def test_generation_attention_is_decode_over_prompt_and_step(tmp_path: Path) -> None:
+    row = f"VLLM,0.24.0,{H100},generation_attention,x"
+    text = (
+        f"{HEAD}{ATTENTION},window_size\n{row},8,4095,32,8,128,1,bfloat16,bfloat16,1,0.06,0\n"
+        f"{row},8,4095,32,8,128,1,bfloat16,bfloat16,1,0.03,128\n"
+        f"{row},8,4095,32,8,128,4,bfloat16,bfloat16,1,0.09,0\n"
+    )
+    read = import_source("aiconfigurator", write(tmp_path / "generation_attention_perf.txt", text))
+    (row_read,) = read.frame.to_dict("records")
+    assert (row_read["phase"], row_read["query_len"], row_read["context_len"]) == ("decode", 1, 4096)
+    assert read.left_out == {"sliding window": 1, "beam search": 1}
+
+
+def test_a_tree_of_text_and_parquet_is_read_whole_and_other_tables_are_not(tmp_path: Path) -> None:
+    system = tmp_path / "systems" / "data" / "h100_sxm"
+    write(system / "vllm" / "0.24.0" / "gemm_perf.txt", GEMMS)
+    write(system / "vllm" / "0.24.0" / "moe_perf.txt", "framework,latency\nVLLM,1\n")
+    parquet = system / "gemm" / "sglang" / "0.5.10" / "gemm_perf.parquet"
+    parquet.parent.mkdir(parents=True)
+    row = {"gemm_dtype": "bfloat16", "m": 4, "n": 8, "k": 16, "latency": 0.002, "device": H100}
+    pd.DataFrame([row | {"framework": "SGLang", "version": "0.5.10"}]).to_parquet(parquet)
+    frame = import_source("aiconfigurator", tmp_path).frame
+    assert sorted(frame["version"].unique()) == ["sglang 0.5.10", "vllm 0.24.0"]
+    assert len(frame) == 4
+
+
+def test_the_system_folder_names_the_gpu_where_the_device_does_not(tmp_path: Path) -> None:
+    text = GEMMS.replace(H100, "cuda device")
+    path = write(tmp_path / "systems" / "data" / "a100_sxm" / "gemm_perf.txt", text)
+    assert set(import_source("aiconfigurator", path).frame["gpu"]) == {"a100-sxm-80gb"}
+    with pytest.raises(InfersimError, match=r"names the GPU 'cuda device'; expected .*--gpu"):
+        import_source("aiconfigurator", write(tmp_path / "elsewhere" / "gemm_perf.txt", text))
+
+
+def test_a_git_lfs_pointer_is_told_from_a_table(tmp_path: Path) -> None:
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
+    for name in ("gemm_perf.txt", "gemm_perf.parquet"):
+        with pytest.raises(FileContentError, match=r"a Git LFS pointer.*git lfs pull"):
+            import_source("aiconfigurator", write(tmp_path / name, pointer))
+
+
+def test_an_attention_table_that_names_no_phase_is_refused(tmp_path: Path) -> None:
+    text = f"{HEAD}{ATTENTION}\nVLLM,1,{H100},attention,x,2,1024,32,8,128,1,bfloat16,bfloat16,0,0.15\n"
+    with pytest.raises(FileContentError, match="expected context or generation attention"):
+        import_source("aiconfigurator", write(tmp_path / "attention.txt", text))
