@@ -1,0 +1,75 @@
+"""Columns of the prediction frame: one entry for each scenario of a case, batches outermost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from infersim.simulation.cases import Case
+from infersim.simulation.timeline import Timeline
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Column: TypeAlias = npt.NDArray[Any]
+"""Numbers, truth values or texts (as objects), one for each scenario."""
+
+Columns: TypeAlias = dict[str, Column]
+
+MS, GIB = 1e3, 2.0**30
+
+
+def scenario_columns(case: Case, timeline: Timeline) -> Columns:
+    """Which scenario a row is about, and whether it fits in memory."""
+    return {
+        "phase": constant(case.phase, case),
+        "batch": case.batch.ravel().astype(np.int64),
+        "context": case.context.ravel().astype(np.int64),
+        "fits_memory": timeline.fits_memory.ravel(),
+    }
+
+
+def gpu_columns(case: Case, timeline: Timeline) -> Columns:
+    """The GPU and where its profile's cost parameters come from."""
+    profile = timeline.profile
+    return {"gpu": constant(profile.name, case), "calibration": constant(profile.calibration.value, case)}
+
+
+def latency_columns(case: Case, timeline: Timeline) -> Columns:
+    """Latency with its interval, floor, rate, memory, and milliseconds of each part."""
+    seconds = {
+        "latency_ms": timeline.latency_s,
+        "lower_ms": timeline.lower_s,
+        "upper_ms": timeline.upper_s,
+        "floor_ms": timeline.floor_s,
+    }
+    parts = {f"ms_{part}": value.ravel() * MS for part, value in timeline.part_s().items()}
+    return {
+        **{name: value.ravel() * MS for name, value in seconds.items()},
+        "tokens_per_s": (case.tokens / timeline.latency_s).ravel(),
+        "memory_gib": timeline.program.memory_bytes.ravel() / GIB,
+        **parts,
+        "calibrated_share": timeline.calibrated_share().ravel(),
+    }
+
+
+def position_notes(case: Case, timeline: Timeline) -> Column:
+    """A note where the context is longer than the positions that the model was made for."""
+    limit = timeline.program.transformer.max_position
+    note = f"context beyond the model's {limit} positions"
+    return np.where(case.context > limit, note, "").astype(object).ravel()
+
+
+def constant(value: str | float, case: Case) -> Column:
+    """The same value for every scenario."""
+    return np.full(case.batch.size, value, dtype=object if isinstance(value, str) else np.float64)
+
+
+def to_frame(tables: Sequence[Columns]) -> pd.DataFrame:
+    """Tables of the same columns, one below the other."""
+    import pandas as pd
+
+    return pd.DataFrame({name: np.concatenate([table[name] for table in tables]) for name in tables[0]})

@@ -1,0 +1,170 @@
+"""`compare`: how much faster plans are, how much faster they could be, and what eats the difference."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from infersim.domain.arrays import Array
+from infersim.domain.profile import HardwareProfile
+from infersim.pruning.plan import Plan
+from infersim.simulation.cases import Case, make_cases, make_execution
+from infersim.simulation.chain import Chain, chain, static_m_equivalent
+from infersim.simulation.columns import (
+    MS,
+    Column,
+    Columns,
+    constant,
+    gpu_columns,
+    latency_columns,
+    position_notes,
+    scenario_columns,
+    to_frame,
+)
+from infersim.simulation.measured_columns import MeasuredColumns, MeasuredIndex
+from infersim.simulation.op_costs import over_ops
+from infersim.simulation.program import Programs, lay_out
+from infersim.simulation.published import MeasuredTable, load_measured, load_published
+from infersim.simulation.resolving import Dimension, Gpu, Model, as_plans, as_profiles, as_transformer
+from infersim.simulation.timeline import Timeline, timelines
+from infersim.workload.requests import Request
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Measured = MeasuredTable | str | Path
+"""Measured speedups: a table, or a path to a file of one."""
+
+
+def compare(
+    model: Model,
+    plans: Plan | Sequence[Plan],
+    gpu: Gpu | Sequence[Gpu],
+    *,
+    phase: str = "prefill",
+    batch: Dimension = 1,
+    context: Dimension | None = None,
+    measured: Measured | None = None,
+    dtype: str = "bf16",
+    execution: str = "fused",
+    cuda_graph: bool = True,
+    kv_dtype: str | None = None,
+    request: str | Request | None = None,
+) -> pd.DataFrame:
+    """Set plans against their dense `model`: one row for each GPU, phase, plan, batch and context.
+
+    Arguments and the columns of latency (the plan's) are those of `predict`. The others:
+
+    - `family sparsity sparsity_realised params_removed flops_removed bytes_removed`: the plan. FLOPs and
+      compulsory bytes (weights, KV cache, embedding rows) are those of the row's scenario; `sparsity` is NaN
+      for a plan of several steps.
+    - `flops`, `bound`, `ceiling`, `predicted` (80 % interval `predicted_lower predicted_upper`): speedups as
+      `chain.Chain` defines them. `ceiling` starts from the predicted or the measured dense latency, the
+      longer one, so that neither speedup can exceed it.
+    - `measured` with `measured_scope` and `measured_source`: `measured` is the argument's table, by default
+      the published speedups that travel with infersim. Only scope `point` is set against the prediction.
+    - `attainment`: realised (measured, else predicted) over `bound`; it may exceed 1.
+    - `static_m_equivalent`: the fraction of equal layers to remove for the same predicted speedup.
+    - `loss_<name>` for each of `chain.FACTORS`: `flops` times the first five is `predicted`, times
+      `loss_unexplained` `measured`. Where `flops` is NaN, so is `loss_unpruned_work`; `notes` says why.
+    - `dense_ms dense_fits_memory`: the dense model in the same scenario.
+
+    Raises what `predict` raises, and InvalidValueError for plans that were not made of `model`.
+    """
+    base = as_transformer(model)
+    several = as_plans(base, plans)
+    runs = make_execution(dtype=dtype, execution=execution, cuda_graph=cuda_graph, kv_dtype=kv_dtype)
+    cases = make_cases(phase=phase, batch=batch, context=context, request=request, execution=runs)
+    transformers = (base, *(plan.transformer for plan in several))
+    programs = [lay_out(transformers, case.passes) for case in cases]
+    index = MeasuredIndex.of(_table(measured))
+    described = [(plan, _description(plan)) for plan in several]
+    return to_frame(
+        [
+            columns
+            for profile in as_profiles(gpu)
+            for case, laid_out in zip(cases, programs, strict=True)
+            for columns in _case_columns(described, case, laid_out, profile, index)
+        ]
+    )
+
+
+def _table(measured: Measured | None) -> MeasuredTable:
+    if measured is None:
+        return load_published()
+    return measured if isinstance(measured, MeasuredTable) else load_measured(measured)
+
+
+def _description(plan: Plan) -> dict[str, str | float]:
+    """What is the same in every row of a plan."""
+    return {
+        "family": plan.family,
+        "sparsity": math.nan if plan.sparsity is None else plan.sparsity,
+        "sparsity_realised": plan.sparsity_realised,
+        "params_removed": plan.params_removed,
+    }
+
+
+def _case_columns(
+    plans: Sequence[tuple[Plan, dict[str, str | float]]],
+    case: Case,
+    programs: Programs,
+    profile: HardwareProfile,
+    index: MeasuredIndex,
+) -> Iterator[Columns]:
+    dtype = case.passes[0].scenario.execution.precision.name
+    dense, *pruned = timelines(programs, profile)
+    for (plan, description), timeline in zip(plans, pruned, strict=True):
+        found = index.columns(plan, profile.name, case, dtype)
+        links = chain(dense, timeline, plan.targets)
+        yield {
+            "model": constant(plan.base.name, case),
+            **gpu_columns(case, timeline),
+            **{name: constant(value, case) for name, value in description.items()},
+            "flops_removed": _removed(dense.costs.flop, timeline.costs.flop),
+            "bytes_removed": _removed(dense.costs.model_bytes, timeline.costs.model_bytes),
+            **scenario_columns(case, timeline),
+            **_speedup_columns(links, dense, timeline, found),
+            "dense_ms": dense.latency_s.ravel() * MS,
+            "dense_fits_memory": dense.fits_memory.ravel(),
+            **latency_columns(case, timeline),
+            "notes": _notes(case, timeline, links),
+        }
+
+
+def _removed(dense: Array, pruned: Array) -> Array:
+    return (1 - over_ops(pruned) / over_ops(dense)).ravel()
+
+
+def _speedup_columns(links: Chain, dense: Timeline, timeline: Timeline, found: MeasuredColumns) -> Columns:
+    predicted, bound = links.predicted.ravel(), links.bound.ravel()
+    realised = np.where(np.isnan(found.realised), predicted, found.realised)
+    measured_ceiling = found.dense_s / timeline.floor_s.ravel()
+    factors = links.factors(found.realised.reshape(links.predicted.shape))
+    return {
+        "flops": links.flops.ravel(),
+        "bound": bound,
+        "ceiling": np.fmax(links.ceiling.ravel(), measured_ceiling),
+        "predicted": predicted,
+        "predicted_lower": links.lower.ravel(),
+        "predicted_upper": links.upper.ravel(),
+        "measured": found.speedup,
+        "measured_scope": found.scope,
+        "measured_source": found.source,
+        "attainment": realised / bound,
+        "static_m_equivalent": static_m_equivalent(dense, links.predicted).ravel(),
+        **{f"loss_{name}": factor.ravel() for name, factor in factors.items()},
+    }
+
+
+def _notes(case: Case, timeline: Timeline, links: Chain) -> Column:
+    reason = "flops undefined: only one side has FLOPs in the targeted parts"
+    undefined = np.where(np.isnan(links.flops), reason, "").astype(object).ravel()
+    position = position_notes(case, timeline)
+    both = (undefined != "") & (position != "")
+    notes: Column = undefined + np.where(both, "; ", "").astype(object) + position
+    return notes

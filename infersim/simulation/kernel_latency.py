@@ -1,0 +1,155 @@
+"""`gemm_latency` and `attention_latency`: single kernels, arrays in and arrays out."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from infersim.cost.floor import kernel_floor_s
+from infersim.domain.arrays import Array
+from infersim.domain.costs import LIMITERS, Latency
+from infersim.domain.dtypes import DType, precision_named
+from infersim.domain.errors import InvalidValueError, UnknownNameError
+from infersim.domain.profile import HardwareProfile
+from infersim.domain.shapes import Attention, Gemm, Phase, Shape, WeightForm
+from infersim.simulation.checked_cost import checked_cost
+from infersim.simulation.resolving import Dimension, Gpu, as_profile, checked_dimension
+from infersim.workload.scenario_checks import MAX_BATCH, MAX_CONTEXT, check_whole
+
+MAX_FEATURES = 2**24
+MAX_HEADS = 2**16
+MAX_HEAD_DIM = 2**12
+MAX_WEIGHT_COPIES = 2**16
+"""Far beyond any matrix, attention or timing loop there is: a larger number is a slip."""
+
+_LIMITER_NAMES = np.array([limiter.value for limiter in LIMITERS])
+
+
+def gemm_latency(
+    gpu: Gpu,
+    m: Dimension,
+    n: Dimension,
+    k: Dimension,
+    dtype: str = "bf16",
+    sparsity: str | None = None,
+    weight_copies: int | None = None,
+) -> Latency:
+    """Latency of `O[m,n] = A[m,k] @ W[n,k]^T`; dimensions broadcast, and so does the result.
+
+    `dtype` is a precision (`bf16`, `fp8`, `w4a16`...), `sparsity` None or `2:4`. `weight_copies` is the
+    number of distinct weights that a timing loop rotates over, which may stay in L2; None is cold, as in a
+    model. Raises InvalidValueError for dimensions that are not whole, positive and plausible,
+    UnknownNameError and UnsupportedError for a GPU or data type that is not known or not there.
+    """
+    checked = _checked({"m": (m, MAX_CONTEXT), "n": (n, MAX_FEATURES), "k": (k, MAX_FEATURES)})
+    if weight_copies is not None:
+        check_whole("weight_copies", weight_copies, MAX_WEIGHT_COPIES)
+    shape = Gemm(
+        m=checked["m"],
+        n=checked["n"],
+        k=checked["k"],
+        precision=precision_named(dtype),
+        weights=_weight_form(sparsity),
+        weight_copies=weight_copies,
+    )
+    return _latency(shape, as_profile(gpu))
+
+
+def attention_latency(
+    gpu: Gpu,
+    *,
+    phase: str,
+    batch: Dimension,
+    context_len: Dimension,
+    num_heads: Dimension,
+    num_kv_heads: Dimension,
+    head_dim: Dimension,
+    query_len: Dimension | None = None,
+    dtype: str = "bf16",
+) -> Latency:
+    """Latency of one attention kernel; dimensions broadcast, and so does the result.
+
+    `query_len` new tokens of each sequence attend to `context_len` tokens, their own included: all of them
+    in prefill, 1 in decode unless given. Raises what `gemm_latency` raises.
+    """
+    if phase not in list(Phase):
+        raise UnknownNameError("phase", phase, list(Phase))
+    if dtype not in list(DType):
+        raise UnknownNameError("dtype", dtype, list(DType))
+    if query_len is None:
+        query_len = context_len if phase == Phase.PREFILL else 1
+    limits = {
+        "batch": (batch, MAX_BATCH),
+        "query_len": (query_len, MAX_CONTEXT),
+        "context_len": (context_len, MAX_CONTEXT),
+        "num_heads": (num_heads, MAX_HEADS),
+        "num_kv_heads": (num_kv_heads, MAX_HEADS),
+        "head_dim": (head_dim, MAX_HEAD_DIM),
+    }
+    checked = _checked(limits)
+    _check_consistent(phase, checked)
+    shape = Attention(
+        phase=Phase(phase),
+        batch=checked["batch"],
+        query_len=checked["query_len"],
+        context_len=checked["context_len"],
+        num_heads=checked["num_heads"],
+        num_kv_heads=checked["num_kv_heads"],
+        head_dim=checked["head_dim"],
+        dtype=DType(dtype),
+    )
+    return _latency(shape, as_profile(gpu))
+
+
+def _checked(limits: dict[str, tuple[Dimension, int]]) -> dict[str, Array]:
+    """Arrays of the dimensions, each given with its upper limit; they must broadcast together."""
+    arrays = {name: checked_dimension(name, value, high) for name, (value, high) in limits.items()}
+    extents = {name: array.shape for name, array in arrays.items()}
+    try:
+        np.broadcast_shapes(*extents.values())
+    except ValueError:
+        raise InvalidValueError("dimensions", extents, "array shapes that broadcast together") from None
+    return arrays
+
+
+def _weight_form(sparsity: str | None) -> WeightForm:
+    if sparsity is None:
+        return WeightForm.DENSE
+    if sparsity != WeightForm.SPARSE_2_4:
+        raise InvalidValueError("sparsity", sparsity, f"None or {WeightForm.SPARSE_2_4.value!r}")
+    return WeightForm.SPARSE_2_4
+
+
+def _check_consistent(phase: str, dimensions: dict[str, Array]) -> None:
+    """Raise InvalidValueError for heads that do not group, or queries that are not among the context."""
+    heads, kv_heads = dimensions["num_heads"], dimensions["num_kv_heads"]
+    query_len, context_len = dimensions["query_len"], dimensions["context_len"]
+    if (heads % kv_heads).any():
+        raise InvalidValueError(
+            "num_kv_heads", kv_heads.tolist(), f"a divisor of num_heads = {heads.tolist()}"
+        )
+    if (query_len > context_len).any():
+        raise InvalidValueError(
+            "query_len", query_len.tolist(), f"at most context_len = {context_len.tolist()}"
+        )
+    if phase == Phase.DECODE and (query_len != 1).any():
+        raise InvalidValueError("query_len", query_len.tolist(), "1 in decode")
+
+
+def _latency(shape: Shape, profile: HardwareProfile) -> Latency:
+    """Cost of a kernel on its own: its floor counts operands and result, less what L2 can hold."""
+    cost = checked_cost(shape, profile)
+    floor_s = kernel_floor_s(cost.matrix_floor_s, cost.kernel_bytes, profile)
+    latency_s = np.maximum(cost.kernel_s + cost.launch_s, floor_s)
+    spread = np.exp(cost.log_half_width)
+    limiter: npt.NDArray[np.str_] = _LIMITER_NAMES[cost.limiter]
+    return Latency(
+        latency_s=latency_s,
+        lower_s=np.maximum(latency_s / spread, floor_s),
+        upper_s=latency_s * spread,
+        floor_s=floor_s,
+        limiter=limiter,
+        in_range=cost.in_range,
+        calibration=profile.calibration.value,
+        parts={"kernel": latency_s - cost.launch_s, "launch": cost.launch_s},
+    )

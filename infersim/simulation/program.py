@@ -1,0 +1,95 @@
+"""Programs: every op that transformers run in some passes, laid out once and then timed on any GPU."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from infersim.domain.arrays import Array, as_array
+from infersim.domain.ops import Op
+from infersim.simulation.passes import Pass
+from infersim.simulation.stacking import Stack, stack_shapes
+from infersim.workload.memory import memory_use
+from infersim.workload.ops import model_ops
+from infersim.workload.transformer import Transformer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """What one transformer runs: its ops, pass after pass.
+
+    `pass_rows` are the rows of each pass among the ops. `counts` (ops x scenarios) are executions over all
+    repetitions of the op's pass. `memory_bytes` is the most that any pass needs, over the scenario axes.
+    """
+
+    transformer: Transformer
+    passes: tuple[Pass, ...]
+    ops: tuple[Op, ...]
+    pass_rows: tuple[slice, ...]
+    counts: Array
+    memory_bytes: Array
+
+    @property
+    def places(self) -> tuple[tuple[int, str], ...]:
+        """Index of the pass and name of each op."""
+        return tuple((index, op.name) for index, rows in enumerate(self.pass_rows) for op in self.ops[rows])
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Phase and name of each op: ops of one label are the same kernel in other blocks or passes."""
+        phases = [case.scenario.phase for case in self.passes]
+        return tuple(f"{phases[index]}.{name}" for index, name in self.places)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Programs:
+    """Programs whose ops are stacked together.
+
+    `rows` are each member's rows among the ops of all, in order; `counts` are those of all. `cuda_graph` is
+    the execution's.
+    """
+
+    members: tuple[Program, ...]
+    rows: tuple[slice, ...]
+    stacks: tuple[Stack, ...]
+    counts: Array
+    cuda_graph: bool
+
+
+def lay_out(transformers: Sequence[Transformer], passes: Sequence[Pass]) -> Programs:
+    """Programs of `transformers`, each over the same `passes`, which share one execution."""
+    dimensions = [np.shape(d) for case in passes for d in (case.scenario.batch, case.scenario.context)]
+    extent = np.broadcast_shapes(*dimensions)
+    members = tuple(_program(transformer, tuple(passes), extent) for transformer in transformers)
+    return Programs(
+        members=members,
+        rows=_consecutive([len(program.ops) for program in members]),
+        stacks=stack_shapes([op.shape for program in members for op in program.ops], len(extent)),
+        counts=np.concatenate([program.counts for program in members]),
+        cuda_graph=passes[0].scenario.execution.cuda_graph,
+    )
+
+
+def _program(transformer: Transformer, passes: tuple[Pass, ...], extent: tuple[int, ...]) -> Program:
+    ops = [model_ops(transformer, case.scenario) for case in passes]
+    needed = [memory_use(transformer, case.scenario).total_bytes for case in passes]
+    counts = [
+        np.broadcast_to(as_array(op.count) * case.times, extent)
+        for case, of_pass in zip(passes, ops, strict=True)
+        for op in of_pass
+    ]
+    return Program(
+        transformer=transformer,
+        passes=passes,
+        ops=tuple(op for of_pass in ops for op in of_pass),
+        pass_rows=_consecutive([len(of_pass) for of_pass in ops]),
+        counts=np.stack(counts),
+        memory_bytes=np.broadcast_to(np.maximum.reduce(np.broadcast_arrays(*needed)), extent),
+    )
+
+
+def _consecutive(lengths: Sequence[int]) -> tuple[slice, ...]:
+    ends = np.cumsum(lengths).tolist()
+    return tuple(slice(end - length, end) for end, length in zip(ends, lengths, strict=True))

@@ -1,0 +1,47 @@
+"""Sweeps: every family at every sparsity, compared in one go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from infersim.domain.errors import InvalidValueError, UnsupportedError
+from infersim.pruning.checks import check_sparsity
+from infersim.pruning.composition import prune
+from infersim.pruning.plan import Plan
+from infersim.pruning.registry import family_named
+from infersim.workload.transformer import Transformer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """A combination that a model or family does not allow, and why."""
+
+    family: str
+    sparsity: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepPlans:
+    """The plans of a sweep for `compare`, families outermost, and what was left out."""
+
+    plans: tuple[Plan, ...]
+    skipped: tuple[Skipped, ...]
+
+
+def sweep_plans(model: Transformer, families: Sequence[str], sparsities: Sequence[float]) -> SweepPlans:
+    """Prune `model` by each family at each sparsity.
+
+    A combination that cannot be (2:4 at another sparsity than 0.5, a model without FFN) is left out with its
+    reason; a family of no known name or a number that is no sparsity is an error.
+    """
+    plans: list[Plan] = []
+    skipped: list[Skipped] = []
+    for family in map(family_named, families):
+        for sparsity in map(check_sparsity, sparsities):
+            try:
+                plans.append(prune(model, family.name, sparsity))
+            except (UnsupportedError, InvalidValueError) as error:
+                skipped.append(Skipped(family=family.name, sparsity=sparsity, reason=str(error)))
+    return SweepPlans(plans=tuple(plans), skipped=tuple(skipped))

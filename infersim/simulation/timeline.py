@@ -1,0 +1,113 @@
+"""Timelines: what a transformer's ops take on a GPU, and what they add up to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from infersim.cost.floor import step_floor_s
+from infersim.domain.arrays import Array
+from infersim.domain.ops import Part
+from infersim.domain.profile import HardwareProfile
+from infersim.simulation.op_costs import OpCosts, cost_ops, over_ops
+from infersim.simulation.passes import Pass
+from infersim.simulation.program import Program, Programs, lay_out
+from infersim.simulation.uncertainty import half_width_of_sum
+from infersim.workload.memory import fits
+from infersim.workload.scenario import Scenario
+from infersim.workload.transformer import Transformer
+
+LAUNCH = "launch"
+"""Name of the time that all parts spend on launches, beside the parts themselves."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeline:
+    """A program on a GPU; arrays over the scenario axes, `costs` with one row for each op before them.
+
+    `floor_s` is the time that no implementation can beat, `core_floor_s` the same without the ops that the
+    pruning family adds. `lower_s` and `upper_s` bound the 80 % interval of `latency_s`; none of the three is
+    below `floor_s`. `fits_memory` says whether the scenario can run on the GPU at all.
+    """
+
+    profile: HardwareProfile
+    program: Program
+    costs: OpCosts
+    core_floor_s: Array
+    floor_s: Array
+    latency_s: Array
+    lower_s: Array
+    upper_s: Array
+    fits_memory: npt.NDArray[np.bool_]
+
+    @property
+    def kernel_s(self) -> Array:
+        """Seconds of all kernels without launch."""
+        return over_ops(self.costs.kernel_s)
+
+    def part_s(self) -> dict[str, Array]:
+        """Kernel seconds of each part by its name, and the launches of all parts; they sum to the latency."""
+        parts = np.array([op.part for op in self.program.ops])
+        by_part = {part.value: over_ops(self.costs.kernel_s, parts == part) for part in Part}
+        return by_part | {LAUNCH: over_ops(self.costs.launch_s)}
+
+    def block_s(self) -> Array:
+        """Seconds inside the blocks, launch included: what removing layers saves."""
+        in_blocks = np.array([op.group is not None for op in self.program.ops])
+        return over_ops(self.costs.latency_s, in_blocks)
+
+    def calibrated_share(self) -> Array:
+        """Share of the latency that comes from kernels inside the calibrated range, 0 to 1."""
+        return over_ops(self.costs.latency_s * self.costs.in_range) / self.latency_s
+
+
+def timeline(transformer: Transformer, profile: HardwareProfile, scenario: Scenario) -> Timeline:
+    """Time one forward pass; raises UnsupportedError where the GPU lacks a data type."""
+    return timelines(lay_out((transformer,), (Pass(scenario=scenario),)), profile)[0]
+
+
+def timelines(programs: Programs, profile: HardwareProfile) -> tuple[Timeline, ...]:
+    """Time several programs at once, each op shape in one call with its like; errors as in `timeline`."""
+    costs = cost_ops(programs, profile)
+    return tuple(
+        _timeline(program, costs.select(rows), profile)
+        for program, rows in zip(programs.members, programs.rows, strict=True)
+    )
+
+
+def _timeline(program: Program, costs: OpCosts, profile: HardwareProfile) -> Timeline:
+    floor_s = _floor_s(program, costs, profile, extra=True)
+    latency_s = over_ops(costs.latency_s)
+    width = half_width_of_sum(costs, program.labels)
+    return Timeline(
+        profile=profile,
+        program=program,
+        costs=costs,
+        core_floor_s=_floor_s(program, costs, profile, extra=False),
+        floor_s=floor_s,
+        latency_s=latency_s,
+        lower_s=np.maximum(latency_s * np.exp(-width), floor_s),
+        upper_s=latency_s * np.exp(width),
+        fits_memory=fits(program.memory_bytes, profile.memory.capacity_bytes),
+    )
+
+
+def _floor_s(program: Program, costs: OpCosts, profile: HardwareProfile, *, extra: bool) -> Array:
+    """The floors of all passes; without `extra`, those of the ops that a family adds are left out.
+
+    Each repetition of a pass is a step of its own: what L2 may hold from before is credited to each.
+    """
+    counted = np.array([extra or op.part is not Part.EXTRA for op in program.ops])
+    floors = [
+        case.times
+        * step_floor_s(
+            costs.matrix_s[rows][counted[rows]] / case.times,
+            costs.stream_s[rows][counted[rows]] / case.times,
+            profile,
+        )
+        for case, rows in zip(program.passes, program.pass_rows, strict=True)
+    ]
+    total: Array = np.add.reduce(floors)
+    return total
