@@ -43,6 +43,11 @@ class Plan:
     name: str = ""
 
     @property
+    def title(self) -> str:
+        """What people read: the name, or each step with its sparsity and the options that were set."""
+        return self.name or " + ".join(map(_step_title, self.steps)) or "dense"
+
+    @property
     def family(self) -> str:
         """The families in order, joined by ` + `, each named once; `dense` without any."""
         return " + ".join(dict.fromkeys(step.family for step in self.steps)) or "dense"
@@ -70,3 +75,10 @@ class Plan:
     def params_removed(self) -> float:
         """The fraction of all parameters that is removed; negative where a family adds more than it cuts."""
         return 1 - parameters(self.transformer) / parameters(self.base)
+
+
+def _step_title(step: PlanStep) -> str:
+    """`static-nk 50 %`, or with options `static-nk 50 % (target=ffn)`."""
+    percent = f"{100 * (step.sparsity_realised if step.sparsity is None else step.sparsity):.4g} %"
+    options = ", ".join(f"{name}={value}" for name, value in step.options)
+    return f"{step.family} {percent}" + (f" ({options})" if options else "")

@@ -59,9 +59,9 @@ def compare(
 
     Arguments and the columns of latency (the plan's) are those of `predict`. The others:
 
-    - `family sparsity sparsity_realised params_removed flops_removed bytes_removed`: the plan. FLOPs and
-      compulsory bytes (weights, KV cache, embedding rows) are those of the row's scenario; `sparsity` is NaN
-      for a plan of several steps.
+    - `plan targets family sparsity sparsity_realised params_removed flops_removed bytes_removed`: the plan
+      by its title, and the parts it means to cut. FLOPs and compulsory bytes (weights, KV cache, embedding
+      rows) are those of the row's scenario; `sparsity` is NaN for a plan of several steps.
     - `flops`, `bound`, `ceiling`, `predicted` (80 % interval `predicted_lower predicted_upper`): speedups as
       `chain.Chain` defines them. `ceiling` starts from the predicted or the measured dense latency, the
       longer one, so that neither speedup can exceed it.
@@ -102,6 +102,8 @@ def _table(measured: Measured | None) -> MeasuredTable:
 def _description(plan: Plan) -> dict[str, str | float]:
     """What is the same in every row of a plan."""
     return {
+        "plan": plan.title,
+        "targets": " ".join(sorted(plan.targets)),
         "family": plan.family,
         "sparsity": math.nan if plan.sparsity is None else plan.sparsity,
         "sparsity_realised": plan.sparsity_realised,

@@ -201,3 +201,11 @@ def test_a_plan_without_steps_is_dense(llama: Transformer) -> None:
         0,
         frozenset(),
     )
+
+
+def test_a_title_tells_steps_sparsities_and_options(llama: Transformer) -> None:
+    assert prune(llama, "static-nk", 0.125).title == "static-nk 12.5 %"
+    composed = prune(prune(llama, "static-m", 0.25), "static-nk", 0.5, target="ffn")
+    assert composed.title == "static-m 25 % + static-nk 50 % (target=ffn)"
+    assert Plan(base=llama, transformer=llama, name="mine", steps=composed.steps).title == "mine"
+    assert Plan(base=llama, transformer=llama).title == "dense"

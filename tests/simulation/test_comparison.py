@@ -196,6 +196,8 @@ def test_a_composed_plan_has_no_single_sparsity() -> None:
     composed = prune(plan("static-m", 0.25), "static-nk", 0.25)
     row = compare(LLAMA, composed, "h100-sxm", phase="decode", context=128).iloc[0]
     assert row["family"] == "static-m + static-nk"
+    assert row["plan"] == composed.title
+    assert row["targets"] == "attention ffn qkvo"
     assert np.isnan(row["sparsity"])
     assert 0.4 < row["sparsity_realised"] < 0.5
 
