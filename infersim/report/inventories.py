@@ -1,0 +1,118 @@
+"""Tables of what infersim ships: GPUs with their calibration status, and models."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from infersim.domain.dtypes import DType
+from infersim.domain.profile import GIGA, MEGA, HardwareProfile
+from infersim.report import rounding
+from infersim.report.table import Column, Table, number_column, text_column
+from infersim.workload.counts import parameters
+from infersim.workload.transformer import Attention, FeedForward, Transformer
+
+_OTHER_DTYPES = (DType.FP8, DType.INT8, DType.FP4)
+
+
+def gpus_table(profiles: Sequence[HardwareProfile]) -> Table:
+    """Profiles with the numbers people choose a GPU by, and where predictions for it come from.
+
+    Rates are the datasheet's, dense. `unverified` counts the numbers that no public table confirmed.
+    """
+    import pandas as pd
+
+    rows = [
+        {
+            "gpu": profile.name,
+            "title": profile.title,
+            "calibration": profile.calibration.value,
+            "fit_source": profile.fit_source or "",
+            **{
+                f"{dtype}_tflops": _tflops(profile, dtype)
+                for dtype in (DType.BF16, DType.FP16, *_OTHER_DTYPES)
+            },
+            "bandwidth_gb_s": profile.memory.bandwidth_bytes_per_s / GIGA,
+            "memory_gb": profile.memory.capacity_bytes / GIGA,
+            "l2_mb": profile.chip.l2_bytes / MEGA,
+            "sm_count": profile.chip.sm_count,
+            "tdp_w": profile.chip.tdp_w,
+            "unverified": len(profile.unverified),
+        }
+        for profile in profiles
+    ]
+    return Table(
+        title=f"{len(rows)} GPUs",
+        frame=pd.DataFrame(rows),
+        columns=(
+            text_column("GPU", "gpu"),
+            Column(
+                heading="calibration", keys=("calibration", "fit_source"), text=_calibration, numeric=False
+            ),
+            Column(heading="16 bit", keys=("bf16_tflops", "fp16_tflops"), text=_sixteen_bit),
+            *(number_column(dtype, f"{dtype}_tflops", rounding.quantity) for dtype in _OTHER_DTYPES),
+            number_column("GB/s", "bandwidth_gb_s", rounding.quantity),
+            number_column("GB", "memory_gb", rounding.count),
+            number_column("SMs", "sm_count", rounding.count),
+            number_column("unver-\nified", "unverified", rounding.count),
+        ),
+        caption="Datasheet TFLOP/s, dense. Unverified: numbers that no public table confirmed.",
+    )
+
+
+def models_table(transformers: Sequence[Transformer]) -> Table:
+    """Models with the sizes that decide their speed; heads and width are those of the first block."""
+    import pandas as pd
+
+    rows = [{"model": transformer.name, **_sizes(transformer)} for transformer in transformers]
+    return Table(
+        title=f"{len(rows)} models",
+        frame=pd.DataFrame(rows),
+        columns=(
+            text_column("model", "model"),
+            Column(heading="param-\neters", keys=("parameters",), text=_billions),
+            number_column("layers", "layers", rounding.count),
+            number_column("hidden", "hidden", rounding.count),
+            number_column("heads", "num_heads", rounding.count),
+            number_column("KV\nheads", "num_kv_heads", rounding.count),
+            number_column("FFN\nwidth", "width", rounding.count),
+            number_column("vocabulary", "vocab", rounding.count),
+            number_column("positions", "max_position", rounding.count),
+        ),
+    )
+
+
+def _tflops(profile: HardwareProfile, dtype: DType) -> float:
+    return profile.matrix[dtype].datasheet_tflops if dtype in profile.matrix else float("nan")
+
+
+def _billions(value: float) -> str:
+    return f"{rounding.quantity(value / GIGA)} B"
+
+
+def _sixteen_bit(bf16: float, fp16: float) -> str:
+    """Older GPUs have no bf16."""
+    return rounding.quantity(fp16 if math.isnan(bf16) else bf16)
+
+
+def _calibration(status: str, source: str) -> str:
+    return f"{status} from {source}" if source else status
+
+
+def _sizes(transformer: Transformer) -> dict[str, float]:
+    attention = next(
+        (block.attention for block in transformer.blocks if isinstance(block.attention, Attention)), None
+    )
+    width = next(
+        (block.ffn.width for block in transformer.blocks if isinstance(block.ffn, FeedForward)), None
+    )
+    return {
+        "parameters": parameters(transformer),
+        "layers": len(transformer.blocks),
+        "hidden": transformer.hidden,
+        "num_heads": attention.num_heads if attention else 0,
+        "num_kv_heads": attention.num_kv_heads if attention else 0,
+        "width": width or 0,
+        "vocab": transformer.vocab,
+        "max_position": transformer.max_position,
+    }

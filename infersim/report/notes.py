@@ -1,0 +1,145 @@
+"""Notes beside a verdict: how far to trust it, what does not fit, what was measured elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from infersim.domain.profile import Calibration
+from infersim.report import rounding
+from infersim.report.scenarios import SCENARIO_KEYS, label, varying_keys
+from infersim.report.verdict import enumeration
+from infersim.simulation.measured import Scope
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+WELL_CALIBRATED = 0.9
+"""Below this share of time inside the calibrated range a fitted prediction is flagged."""
+
+MAX_EXAMPLES = 4
+"""How many cases a note lists before it counts the rest."""
+
+_TRUST = {
+    Calibration.NONE: "Uncalibrated: no measurement stands behind {}; intervals are wide, from defaults.",
+    Calibration.TRANSFERRED: "Transferred calibration: {} is predicted from measurements of other GPUs.",
+    Calibration.BORROWED: "Borrowed calibration: {} is predicted with the fit of a sibling GPU.",
+}
+
+_SCOPES = {
+    Scope.MEAN: "a mean over scenarios that the source does not state",
+    Scope.HOST_BOUND: "slowed by the host, which a model of the GPU does not know",
+    Scope.OVERHEAD: "decided by gather and scatter around the kernel",
+}
+"""What stands beside a measured speedup that is not set against the prediction."""
+
+
+def comparison_notes(frame: pd.DataFrame) -> tuple[str, ...]:
+    """Notes on a frame of `compare`."""
+    several = frame["plan"].nunique() > 1
+    quality = ("Speed only: what a sparsity costs in quality differs between families.",) if several else ()
+    return (
+        *_calibration_notes(frame),
+        *_memory_notes(frame),
+        *_dense_memory_notes(frame),
+        *_measured_notes(frame),
+        *_row_notes(frame),
+        *quality,
+    )
+
+
+def prediction_notes(frame: pd.DataFrame) -> tuple[str, ...]:
+    """Notes on a frame of `predict`."""
+    return (
+        *_calibration_notes(frame),
+        *_memory_notes(frame),
+        *_row_notes(frame),
+    )
+
+
+def kernel_notes(frame: pd.DataFrame) -> tuple[str, ...]:
+    """Notes on single kernels: frames with `gpu`, `calibration` and `in_range`."""
+    calibrated = frame[frame["calibration"] != Calibration.NONE]
+    outside = len(calibrated) - int(calibrated["in_range"].sum())
+    note = f"Outside the calibrated range: {outside} of {len(frame)} kernels; their intervals are wider."
+    return (*_trust_notes(frame), *((note,) if outside else ()))
+
+
+def _trust_notes(frame: pd.DataFrame) -> Iterator[str]:
+    for status, text in _TRUST.items():
+        gpus = frame.loc[frame["calibration"] == status, "gpu"].unique().tolist()
+        if gpus:
+            yield text.format(enumeration(gpus))
+
+
+def _calibration_notes(frame: pd.DataFrame) -> Iterator[str]:
+    yield from _trust_notes(frame)
+    calibrated = frame[frame["calibration"] != Calibration.NONE]
+    lowest = calibrated.groupby("gpu", sort=False)["calibrated_share"].min()
+    for gpu, known in lowest[lowest < WELL_CALIBRATED].items():
+        yield (
+            f"Outside the calibrated range on {gpu}: up to {rounding.share(1 - known)} of the time "
+            "comes from shapes unlike those measured."
+        )
+
+
+def _memory_notes(frame: pd.DataFrame) -> Iterator[str]:
+    rows = frame[~frame["fits_memory"].astype(bool)]
+    if not rows.empty:
+        cases = [_case(row, frame) for _, row in rows.iterrows()]
+        yield f"Does not fit into memory and is timed as if it did: {_examples(cases)}."
+
+
+def _dense_memory_notes(frame: pd.DataFrame) -> Iterator[str]:
+    rows = frame[~frame["dense_fits_memory"].astype(bool)].drop_duplicates(list(SCENARIO_KEYS))
+    if not rows.empty:
+        keys = varying_keys(frame)
+        cases = [label(row, keys) or "this scenario" for _, row in rows.iterrows()]
+        yield f"The dense model does not fit into memory and is timed as if it did: {_examples(cases)}."
+
+
+def _measured_notes(frame: pd.DataFrame) -> Iterator[str]:
+    for scope, meaning in _SCOPES.items():
+        if (frame["measured_scope"] == scope).any():
+            mark = scope.value.replace("_", "-")
+            yield f"Measured speedups marked {mark} are {meaning}: shown without attainment."
+    cases = _contradicting_means(frame[frame["measured_scope"] == Scope.MEAN], frame)
+    if cases:
+        yield f"Such means lie outside the predicted interval: {_examples(cases)}."
+
+
+def _contradicting_means(means: pd.DataFrame, frame: pd.DataFrame) -> list[str]:
+    """Means outside the span of the intervals of all scenarios shown."""
+    keys = [key for key in varying_keys(frame) if key not in ("batch", "context")]
+    cases = []
+    for _, rows in means.groupby(["model", "gpu", "phase", "plan"], sort=False):
+        low, high, mean = (
+            rows["predicted_lower"].min(),
+            rows["predicted_upper"].max(),
+            rows["measured"].iloc[0],
+        )
+        if not low <= mean <= high:
+            case = ", ".join(filter(None, [str(rows["plan"].iloc[0]), label(rows.iloc[0], keys)]))
+            cases.append(f"{case} ({rounding.speedup(mean)}, predicted {rounding.interval(low, high)})")
+    return cases
+
+
+def _row_notes(frame: pd.DataFrame) -> Iterator[str]:
+    """What the rows themselves say, each note once."""
+    notes = frame["notes"].str.split("; ").explode()
+    for note in notes[notes != ""].unique():
+        rows = int((notes == note).groupby(level=0).any().sum())
+        yield f"{note[0].upper()}{note[1:]}" + (f" ({rows} of {len(frame)} rows)." if len(frame) > 1 else ".")
+
+
+def _case(row: pd.Series, frame: pd.DataFrame) -> str:
+    """A row by what distinguishes it in its frame."""
+    plan = [str(row["plan"])] if "plan" in frame and frame["plan"].nunique() > 1 else []
+    where = label(row, varying_keys(frame))
+    return ", ".join(filter(None, [*plan, where])) or "this scenario"
+
+
+def _examples(cases: list[str]) -> str:
+    if len(cases) <= MAX_EXAMPLES + 1:
+        return "; ".join(cases)
+    return "; ".join([*cases[:MAX_EXAMPLES], f"and {len(cases) - MAX_EXAMPLES} more"])

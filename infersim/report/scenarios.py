@@ -1,0 +1,78 @@
+"""Scenarios in words: what a frame's rows share is told once, what varies is told with each."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING
+
+from infersim.report import rounding
+from infersim.report.table import Column, text_column, without_constant
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCENARIO_KEYS = ("model", "gpu", "phase", "batch", "context")
+"""Columns that say which scenario a row is about."""
+
+_WHEN = {"prefill": "in prefill", "decode": "in decode", "request": "over the whole request"}
+
+_COLUMNS = (
+    ("model", text_column("model", "model")),
+    ("gpu", text_column("GPU", "gpu")),
+    ("phase", text_column("phase", "phase")),
+    ("batch", Column(heading="batch", keys=("batch",), text=rounding.count)),
+    ("context", Column(heading="context", keys=("context",), text=rounding.count)),
+)
+
+
+def varying_keys(frame: pd.DataFrame) -> tuple[str, ...]:
+    """The scenario columns that differ between rows."""
+    return tuple(key for key in SCENARIO_KEYS if frame[key].nunique() > 1)
+
+
+def varying_columns(frame: pd.DataFrame, keys: Collection[str] = SCENARIO_KEYS) -> tuple[Column, ...]:
+    """Table columns of those of `keys` that differ between rows."""
+    return without_constant([(key, column) for key, column in _COLUMNS if key in keys], frame)
+
+
+def section_labels(frame: pd.DataFrame, keys: Collection[str] = SCENARIO_KEYS) -> tuple[str, ...]:
+    """For each row, those of `keys` that vary over the frame: `h100-sxm, prefill`."""
+    varying = set(varying_keys(frame)) & set(keys)
+    return tuple(label(row, varying) for _, row in frame.iterrows())
+
+
+def shared_title(frame: pd.DataFrame) -> str:
+    """What all rows share: `llama-3.1-8b on h100-sxm: prefill, batch 1, context 4096`."""
+    varying = varying_keys(frame)
+    row = frame.iloc[0]
+    subject = " on ".join(str(row[key]) for key in ("model", "gpu") if key not in varying)
+    setting = ", ".join(_setting(row, set(SCENARIO_KEYS) - set(varying)))
+    return ": ".join(text for text in (subject, setting) if text)
+
+
+def label(row: pd.Series, keys: Collection[str]) -> str:
+    """Those of a scenario's `keys` in short: `h100-sxm, prefill, batch 1, context 4096`."""
+    names = (str(row[key]) for key in ("model", "gpu") if key in keys)
+    return ", ".join((*names, *_setting(row, keys)))
+
+
+def place(row: pd.Series, keys: Collection[str]) -> str:
+    """The same inside a sentence: ` in prefill (batch 1, context 4096) on h100-sxm`; the phase always."""
+    sizes = ", ".join(_setting(row, set(keys) - {"phase"}))
+    where = f" of {row['model']}" if "model" in keys else ""
+    where += f" {_WHEN[row['phase']]}" + (f" ({sizes})" if sizes else "")
+    return where + (f" on {row['gpu']}" if "gpu" in keys else "")
+
+
+def scenario_groups(frame: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """The rows of each scenario, in order of first appearance."""
+    for _, rows in frame.groupby(list(SCENARIO_KEYS), sort=False):
+        yield rows
+
+
+def _setting(row: pd.Series, keys: Collection[str]) -> Iterator[str]:
+    if "phase" in keys:
+        yield str(row["phase"])
+    for key in ("batch", "context"):
+        if key in keys:
+            yield f"{key} {row[key]}"

@@ -1,0 +1,97 @@
+"""Verdicts and tables on a terminal, drawn by rich.
+
+Lines are broken here, at spaces, because a table must be readable at 80 columns and rich would rather cut
+columns off or part a number from its percent sign. All is passed as `Text`, so that rich never reads what
+users name as markup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from textwrap import wrap
+
+from rich import box
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from infersim.report.table import Column, Section, Table
+from infersim.report.verdict import Verdict
+
+
+def print_verdict(verdict: Verdict, console: Console) -> None:
+    """Sentences first; notes after them, dimmed."""
+    for sentence in verdict.sentences:
+        console.print(_text(sentence, console.width, style="bold"))
+    for note in verdict.notes:
+        console.print(_text(note, console.width, style="dim"))
+
+
+def print_table(table: Table, console: Console) -> None:
+    """Title, sections with columns of equal width, caption."""
+    console.print()
+    console.print(_text(table.title, console.width, style="bold"))
+    sections = list(table.sections())
+    sizes = [
+        _sizes(column, [row[index] for section in sections for row in section.rows])
+        for index, column in enumerate(table.columns)
+    ]
+    gap = 2 if sum(shortest for shortest, _ in sizes) + 2 * len(sizes) <= console.width + 2 else 1
+    widths = _fitted(sizes, console.width - gap * (len(sizes) - 1))
+    for section in sections:
+        if section.label:
+            console.print(_text(section.label, console.width, style="italic"))
+        console.print(_drawn(section, table.columns, widths, gap))
+        console.print()
+    if table.caption:
+        console.print(_text(table.caption, console.width, style="dim"))
+
+
+def _sizes(column: Column, cells: Sequence[str]) -> tuple[int, int]:
+    """Width of the longest word and of the longest line."""
+    lines = [*column.heading.split("\n"), *map(_kept_together, cells)]
+    words = [word for line in lines for word in line.split(" ")]
+    return max(map(cell_len, words)), max(map(cell_len, lines))
+
+
+def _fitted(sizes: Sequence[tuple[int, int]], available: int) -> list[int]:
+    """A width for each column: as it asks, or less where lines, and at worst words, can be broken."""
+    widths = [longest for _, longest in sizes]
+    for least in ([shortest for shortest, _ in sizes], [1] * len(sizes)):
+        by_slack = sorted(range(len(sizes)), key=lambda index: least[index] - widths[index])
+        for index in by_slack:
+            excess = sum(widths) - available
+            widths[index] -= max(0, min(excess, widths[index] - least[index]))
+    return widths
+
+
+def _drawn(section: Section, columns: Sequence[Column], widths: Sequence[int], gap: int) -> RichTable:
+    drawn = RichTable(
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        show_edge=False,
+        padding=(0, gap - 1),
+        collapse_padding=True,
+    )
+    for column, heading, width in zip(columns, _aligned(columns), widths, strict=True):
+        drawn.add_column(Text(heading), justify="right" if column.numeric else "left", width=width)
+    for cells in section.rows:
+        drawn.add_row(*(_text(cell, width) for cell, width in zip(cells, widths, strict=True)))
+    return drawn
+
+
+def _aligned(columns: Sequence[Column]) -> list[str]:
+    """Headings of as many lines each, the text in the last ones."""
+    headings = [column.heading for column in columns]
+    lines = max(heading.count("\n") for heading in headings)
+    return ["\n" * (lines - heading.count("\n")) + heading for heading in headings]
+
+
+def _text(text: str, width: int, style: str = "") -> Text:
+    return Text("\n".join(wrap(_kept_together(text), width, break_on_hyphens=False)), style=style)
+
+
+def _kept_together(text: str) -> str:
+    """No line break between a number and its percent sign: `wrap` does not break at this space."""
+    return text.replace(" %", "\u00a0%")

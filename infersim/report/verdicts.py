@@ -1,0 +1,119 @@
+"""The verdict on a comparison: whether to prune, which family, and why not more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from infersim.report import rounding
+from infersim.report.notes import comparison_notes
+from infersim.report.plan_verdicts import (
+    Outcome,
+    equivalent_sentence,
+    figures,
+    outcome,
+    plan_sentence,
+    realised,
+    reason,
+    subject,
+)
+from infersim.report.scenarios import SCENARIO_KEYS, place, scenario_groups, varying_keys
+from infersim.report.verdict import Verdict, as_sentence, enumeration
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MAX_SCENARIOS = 6
+"""Up to so many scenarios are judged one by one, more are summed up."""
+
+_POOR = {
+    Outcome.UNCERTAIN: "may gain nothing",
+    Outcome.UNCHANGED: "changes nothing",
+    Outcome.SLOWER: "is slower than dense",
+}
+
+
+def compare_verdict(frame: pd.DataFrame) -> Verdict:
+    """Judge a frame of `compare`."""
+    if frame.groupby(list(SCENARIO_KEYS)).ngroups > MAX_SCENARIOS:
+        sentences = _summary(frame)
+    else:
+        keys = varying_keys(frame)
+        sentences = [
+            text
+            for rows in scenario_groups(frame)
+            for text in _scenario_sentences(rows, place(rows.iloc[0], keys))
+        ]
+    return Verdict(sentences=tuple(map(as_sentence, sentences)), notes=comparison_notes(frame))
+
+
+def _scenario_sentences(rows: pd.DataFrame, where: str) -> list[str]:
+    """The best plan and why it is not faster; then which others are as good, and which do not pay."""
+    if len(rows) == 1:
+        only = rows.iloc[0]
+        return [plan_sentence(only, where), *equivalent_sentence(only)]
+    fitting = rows[rows["fits_memory"]]
+    if fitting.empty:
+        least = rounding.quantity(rows["memory_gib"].min())
+        return [f"none of the {len(rows)} plans fits into memory{where}: the smallest needs {least} GiB"]
+    ranked = fitting.assign(realised=fitting.apply(realised, axis=1))
+    ranked = ranked.sort_values("realised", ascending=False, kind="stable")
+    best = ranked.iloc[0]
+    sentences = [_choice(best, rows, where), *equivalent_sentence(best)]
+    return sentences + _others(best, ranked) if outcome(best) is Outcome.FASTER else sentences
+
+
+def _choice(best: pd.Series, rows: pd.DataFrame, where: str) -> str:
+    families = rows["family"].nunique()
+    among = f"{len(rows)} plans" + (f" of {families} families" if families > 1 else "")
+    judged = outcome(best)
+    if judged is Outcome.FASTER:
+        return f"{subject(best)} is the fastest of {among}{where}: {figures(best)}{reason(best)}"
+    opening = {
+        Outcome.UNCERTAIN: "no plan surely gains",
+        Outcome.UNCHANGED: "no plan changes anything",
+        Outcome.SLOWER: "every plan makes the model slower",
+    }[judged]
+    return f"{opening}{where}: the best of {among}, {subject(best)}, is {figures(best)}{reason(best)}"
+
+
+def _others(best: pd.Series, ranked: pd.DataFrame) -> list[str]:
+    """Plans that cannot be told apart from the best, and families of which no plan pays."""
+    rivals = ranked.iloc[1:]
+    near = rivals[
+        (rivals["predicted_upper"] >= best["predicted_lower"]) & (rivals["family"] != best["family"])
+    ].drop_duplicates("family")
+    sentences = []
+    if not near.empty:
+        names = [f"{row['plan']} ({rounding.speedup(row['realised'])})" for _, row in near.iterrows()]
+        sentences.append(f"not to be told apart from it: {enumeration(names)}")
+    poor = [
+        f"{row['family']} {_POOR[outcome(row)]} ({rounding.speedup(row['realised'])})"
+        for _, row in ranked.drop_duplicates("family").iterrows()
+        if outcome(row) in _POOR
+    ]
+    if poor:
+        sentences.append(f"not worth it: {enumeration(poor)}")
+    return sentences
+
+
+def _summary(frame: pd.DataFrame) -> list[str]:
+    """Many scenarios: how often which plan is the fastest, and how often none is."""
+    scenarios = frame.groupby(list(SCENARIO_KEYS)).ngroups
+    judged = frame.assign(realised=frame.apply(realised, axis=1), outcome=frame.apply(outcome, axis=1))
+    fitting = judged[judged["fits_memory"]]
+    best = fitting.loc[fitting.groupby(list(SCENARIO_KEYS), sort=False)["realised"].idxmax()]
+    wins = best[best["outcome"] == Outcome.FASTER].groupby("plan", sort=False)["realised"]
+    counted = sorted(wins, key=lambda win: -len(win[1]))
+    win = "the fastest" if frame["plan"].nunique() > 1 else "faster than dense"
+    sentences = [
+        f"{plan} is {win} in {len(speedups)} of {scenarios} scenarios "
+        f"({rounding.speedup(speedups.min())} to {rounding.speedup(speedups.max())})"
+        for plan, speedups in counted
+    ]
+    for poor, phrase in _POOR.items():
+        times = int((best["outcome"] == poor).sum())
+        if times:
+            sentences.append(f"in {times} of {scenarios} scenarios the best plan {phrase}")
+    if len(best) < scenarios:
+        sentences.append(f"in {scenarios - len(best)} of {scenarios} scenarios no plan fits into memory")
+    return sentences
