@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 
-from infersim.cost.assembling import CHAIN, COMPUTE, L2, MEMORY, assemble, exposed_launch_s
+from infersim.cost.assembling import assemble, exposed_launch_s
 from infersim.cost.floor import gemm_activation_bytes, gemm_flop, gemm_weight_bytes, weight_bytes_each
-from infersim.cost.gemm_tiles import Machine, Operands, tile_streams
+from infersim.cost.gemm_limiter import limiter_codes
+from infersim.cost.gemm_tiles import F32, Machine, Operands, tile_times, waves_of
 from infersim.cost.parameters import KindParameters, kind_parameters
 from infersim.cost.regimes import GEMM_REGIMES, gemm_regime, regime_widths
-from infersim.cost.residual import evaluate_residual
+from infersim.cost.residual import residual_correction
 from infersim.cost.sparse_gemm import sparse_machine, sparse_values
 from infersim.domain.arrays import Array, as_array
 from infersim.domain.costs import KernelCost
@@ -18,14 +21,17 @@ from infersim.domain.dtypes import DType
 from infersim.domain.profile import MEGA, HardwareProfile
 from infersim.domain.shapes import Gemm, WeightForm
 
+LAST_WAVE_TILES: tuple[tuple[int, int], ...] = ((256, 128), (128, 256), (128, 128), (64, 128))
+"""Tiles whose partly filled last wave the residual may depend on: those that libraries use for large M."""
+
 
 def machine_of(profile: HardwareProfile, dtype: DType) -> Machine:
-    """The GPU as the tile model sees it, at the highest clock."""
+    """The GPU as the tile model sees it, at the clock of the datasheet's peaks."""
     chip = profile.chip
     return Machine(
         sm_count=chip.sm_count,
-        flop_per_us_per_sm=profile.bound_flop_per_s(dtype) / chip.sm_count / MEGA,
-        clock_mhz=max(chip.clock_max_mhz, chip.tensor_clock_mhz),
+        flop_per_us_per_sm=profile.datasheet_flop_per_s(dtype) / chip.sm_count / MEGA,
+        clock_mhz=chip.tensor_clock_mhz,
         dram_bytes_per_us=profile.memory.bandwidth_bytes_per_s / MEGA,
         l2_bytes=chip.l2_bytes,
     )
@@ -41,45 +47,55 @@ def operands_of(shape: Gemm) -> Operands:
     )
 
 
+def gemm_features(machine: Machine, m: F32, n: F32, k: F32) -> Mapping[str, F32]:
+    """What the residual may depend on: the dimensions in log2, and how empty the last wave of a tile is.
+
+    "last wave 128x128" is log2(ceil(w) / w) for w > 1 waves of such tiles, in [0, 1); 0 within one wave.
+    """
+    features = {"log2 m": np.log2(m), "log2 n": np.log2(n), "log2 k": np.log2(k)}
+    for tile in LAST_WAVE_TILES:
+        waves = np.maximum(waves_of(tile, machine, m, n), np.float32(1))
+        features[f"last wave {tile[0]}x{tile[1]}"] = np.log2(np.ceil(waves) / waves)
+    return features
+
+
 def gemm_cost(shape: Gemm, profile: HardwareProfile, *, cuda_graph: bool) -> KernelCost:
     """Cost of one GEMM; raises UnsupportedError if the GPU has no such tensor rate."""
     math = shape.precision.math
     rate = profile.matrix_rate(math)
     peak = profile.bound_flop_per_s(math)
-    found = kind_parameters(profile, "gemm", math)
-    sparse = shape.weights is WeightForm.SPARSE_2_4
+    dense = kind_parameters(profile, "gemm", math)
+    found = dense
     m, n, k = np.broadcast_arrays(*(as_array(d) for d in (shape.m, shape.n, shape.k)))
-    flop = gemm_flop(m, n, k) * (0.5 if sparse else 1.0)
-    matrix_floor_s = gemm_flop(m, n, k) / (peak * (rate.sparse_factor if sparse else 1.0))
+    dense_flop = gemm_flop(m, n, k)
     weight_bytes = gemm_weight_bytes(shape)
-
-    machine, values, interval = machine_of(profile, math), found.values, found
-    if sparse:
-        interval = kind_parameters(profile, "sparse_gemm", math)
-        machine = sparse_machine(machine, rate.sparse_factor, interval)
-        values = sparse_values(values, interval)
-    flat = tuple(d.ravel().astype(np.float32) for d in (m, n, k))
-    streams = tile_streams(values, machine, operands_of(shape), *flat)
-    total_us = streams.total_us + np.float32(values["launch_us"])
-    if not sparse and found.fit is not None and found.fit.residual is not None:
-        total_us = total_us * np.exp(evaluate_residual(found.fit.residual, (flat[0], flat[1], flat[2])))
-    launch_us = np.minimum(np.float32(values["launch_us"]), total_us)
-    kernel_s = (total_us - launch_us).astype(np.float64).reshape(m.shape) / MEGA
-    parts = np.stack((streams.compute_us, streams.chain_us, streams.l2_us, streams.dram_us))
-    codes = np.array([COMPUTE, CHAIN, L2, MEMORY], dtype=np.int8)
-    half_width, in_range = _interval(interval, m, n, k)
+    machine, values, sparse_factor, done = machine_of(profile, math), dense.values, 1.0, 1.0
+    if shape.weights is WeightForm.SPARSE_2_4:
+        found = kind_parameters(profile, "sparse_gemm", math)
+        machine = sparse_machine(machine, rate.sparse_factor, found)
+        values = sparse_values(values, found)
+        sparse_factor, done = rate.sparse_factor, 0.5
+    flat = m.ravel().astype(np.float32), n.ravel().astype(np.float32), k.ravel().astype(np.float32)
+    operands = operands_of(shape)
+    times = tile_times(values, machine, operands, *flat)
+    launch_us = np.float32(values["launch_us"])
+    total_us = times.total_us + launch_us
+    if dense.fit is not None and dense.fit.residuals:
+        total_us *= np.exp(residual_correction(dense.fit.residuals, gemm_features(machine, *flat)))
+    kernel_s = np.maximum(total_us - launch_us, 0).astype(np.float64).reshape(m.shape) / MEGA
+    half_width, in_range = _interval(found, m, n, k)
     return assemble(
         profile,
-        interval,
+        found,
         error_group="gemm",
-        flop=flop,
+        flop=dense_flop * done,
         peak_flop_per_s=peak,
-        matrix_floor_s=matrix_floor_s,
+        matrix_floor_s=dense_flop / (peak * sparse_factor),
         model_bytes=weight_bytes if shape.weight_copies is None else np.zeros_like(weight_bytes),
         kernel_bytes=weight_bytes + gemm_activation_bytes(shape),
         kernel_s=kernel_s,
         launch_s=exposed_launch_s(profile, kernel_s, values["launch_us"], 1, cuda_graph=cuda_graph),
-        limiter=codes[parts.argmax(axis=0)].reshape(m.shape),
+        limiter=limiter_codes(values, machine, operands, times, *flat).reshape(m.shape),
         log_half_width=half_width,
         in_range=in_range,
     )
@@ -92,9 +108,9 @@ def _interval(found: KindParameters, m: Array, n: Array, k: Array) -> tuple[Arra
         return np.full(m.shape, outside), np.zeros(m.shape, dtype=np.bool_)
     widths = regime_widths(found.interval.by_regime, GEMM_REGIMES, outside)
     in_range = np.ones(m.shape, dtype=np.bool_)
-    for name, dimension in (("m", m), ("n", n), ("k", k)):
-        low, high = found.fit.ranges[name]
-        in_range &= (dimension >= low) & (dimension <= high)
+    dimensions = {"m": m, "n": n, "k": k}
+    for name, (low, high) in found.fit.ranges.items():
+        in_range &= (dimensions[name] >= low) & (dimensions[name] <= high)
     width = widths[gemm_regime(m, n, k)]
     if not found.exact:
         width = np.maximum(width, outside)

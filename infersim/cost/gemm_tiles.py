@@ -1,7 +1,7 @@
 """The tile model of a GEMM: candidates of (tile, split of K), each timed by its slowest stream.
 
 Times are in microseconds and arrays in float32, in chunks that stay in the processor's cache: this is the
-one hot loop of the package.
+one hot loop of the package, so it writes into buffers instead of making arrays.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from infersim.cost.parameters import TILES, tile_name
 
 F32: TypeAlias = npt.NDArray[np.float32]
 
-SPLITS = (1, 2, 3, 4, 6, 8, 16)
+SPLITS = (1, 2, 4, 8, 16)
 K_STEP = 64.0
 """Depth along K that a tile multiplies between two synchronisations."""
 
-CHUNK = 8192
-"""Shapes evaluated at once: the temporaries of a chunk fit in a core's L2 cache."""
+CHUNK = 16384
+"""Shapes evaluated at once: the buffers of a chunk fit in a core's L2 cache."""
 
 SM_ELEMENTS = 128 * 256
 """Output elements whose accumulators fill an SM: smaller tiles share it, up to MAX_CO_RESIDENT."""
@@ -54,35 +54,59 @@ class Operands:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Streams:
-    """Microseconds without launch, one value a shape.
+class Candidate:
+    """One way to run a GEMM: an output tile, and the parts that K is split into."""
 
-    `total_us` is the expectation over candidates; the others are the streams of the fastest candidate:
-    multiplying, the latency chain along K, L2 and DRAM.
+    tile_m: int
+    tile_n: int
+    split: int
+
+
+CANDIDATES: tuple[Candidate, ...] = tuple(
+    Candidate(tile_m=tile_m, tile_n=tile_n, split=split) for tile_m, tile_n in TILES for split in SPLITS
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TileTimes:
+    """One value a shape: expected microseconds without launch, those of DRAM alone, and the best candidate.
+
+    `total_us` is the expectation over candidates; `best` is the index of the fastest in CANDIDATES.
     """
 
     total_us: F32
-    compute_us: F32
-    chain_us: F32
-    l2_us: F32
     dram_us: F32
+    best: npt.NDArray[np.int8]
 
 
-def tile_streams(
+def tile_times(
     p: Mapping[str, float], machine: Machine, operands: Operands, m: F32, n: F32, k: F32
-) -> Streams:
+) -> TileTimes:
     """Time shapes (1-D float32 arrays of one length) chunk by chunk."""
     chunks = [
-        _chunk_streams(p, machine, operands, m[i : i + CHUNK], n[i : i + CHUNK], k[i : i + CHUNK])
+        _chunk_times(p, machine, operands, m[i : i + CHUNK], n[i : i + CHUNK], k[i : i + CHUNK])
         for i in range(0, max(len(m), 1), CHUNK)
     ]
-    return Streams(
+    if len(chunks) == 1:
+        return chunks[0]
+    return TileTimes(
         total_us=np.concatenate([chunk.total_us for chunk in chunks]),
-        compute_us=np.concatenate([chunk.compute_us for chunk in chunks]),
-        chain_us=np.concatenate([chunk.chain_us for chunk in chunks]),
-        l2_us=np.concatenate([chunk.l2_us for chunk in chunks]),
         dram_us=np.concatenate([chunk.dram_us for chunk in chunks]),
+        best=np.concatenate([chunk.best for chunk in chunks]),
     )
+
+
+def resident_share(p: Mapping[str, float], machine: Machine, operands: Operands, bytes_: F32) -> F32:
+    """Share of the weights that stays in L2 while a timing loop touches `bytes_` before it returns.
+
+    A cyclic loop over more than L2 holds finds nothing of it left: the step is sharp, and where it lies
+    (`l2_residency` of the nominal capacity) depends on how the L2 is partitioned.
+    """
+    if operands.weight_copies is None:
+        return np.zeros_like(bytes_)
+    log_load = np.log(bytes_ * np.float32(1 / (p["l2_residency"] * machine.l2_bytes)))
+    share: F32 = 1 / (1 + np.exp(np.minimum(log_load * np.float32(p["residency_sharpness"]), 80)))
+    return share
 
 
 def dram_us(p: Mapping[str, float], machine: Machine, operands: Operands, m: F32, n: F32, k: F32) -> F32:
@@ -91,76 +115,106 @@ def dram_us(p: Mapping[str, float], machine: Machine, operands: Operands, m: F32
     read = m * k * np.float32(operands.activation_bytes)
     written = m * n * np.float32(operands.output_bytes)
     capacity = np.float32(p["l2_residency"] * machine.l2_bytes)
-    missed = np.maximum(read - capacity, 0) + np.maximum(written - capacity, 0)
-    if operands.weight_copies is None:
-        missed += weight
-    else:
-        resident = np.minimum(capacity / (operands.weight_copies * weight + read + written), 1)
-        missed += weight * (1 - resident * resident)
-    result: F32 = missed * np.float32(1 / (machine.dram_bytes_per_us * p["dram_efficiency"]))
+    touched = (operands.weight_copies or 1) * weight + read + written
+    missed = weight * (1 - resident_share(p, machine, operands, touched))
+    missed += np.maximum(read - capacity, 0) + np.maximum(written - capacity, 0)
+    missed *= np.float32(1 / (machine.dram_bytes_per_us * p["dram_efficiency"]))
+    result: F32 = missed
     return result
 
 
-def _chunk_streams(
-    p: Mapping[str, float], machine: Machine, operands: Operands, m: F32, n: F32, k: F32
-) -> Streams:
-    sms = np.float32(machine.sm_count)
+def waves_of(tile: tuple[int, int], machine: Machine, m: F32, n: F32) -> F32:
+    """Waves (a real number) that the output tiles of a GEMM make over the SMs."""
+    tiles = np.ceil(m * np.float32(1 / tile[0])) * np.ceil(n * np.float32(1 / tile[1]))
+    waves: F32 = tiles * np.float32(1 / machine.sm_count)
+    return waves
+
+
+def step_us(p: Mapping[str, float], machine: Machine, tile: tuple[int, int]) -> float:
+    """Microseconds that one SM multiplies for one step of K_STEP along K of one tile."""
+    overhead = (1 + p["tile_overhead"] * (1 / tile[0] + 1 / tile[1])) * float(np.exp(p[tile_name(tile)]))
     rate = machine.flop_per_us_per_sm * p["efficiency"]
-    l2_rate = np.float32(p["l2_bytes_per_clock_per_sm"] * machine.clock_mhz)
+    return 2 * tile[0] * tile[1] * K_STEP / rate * overhead
+
+
+def sustained_slowdown(p: Mapping[str, float], ideal_us: F32) -> F32:
+    """How much longer a step takes once the power limit sets the clock."""
+    slowdown: F32 = 1 + np.float32(p["throttle"]) * ideal_us / (ideal_us + np.float32(SUSTAINED_US))
+    return slowdown
+
+
+def _chunk_times(
+    p: Mapping[str, float], machine: Machine, operands: Operands, m: F32, n: F32, k: F32
+) -> TileTimes:
+    l2_rate = p["l2_bytes_per_clock_per_sm"] * machine.clock_mhz
     epilogue_rate = p["epilogue_bytes_per_clock_per_sm"] * machine.clock_mhz
     launch, fill = np.float32(p["launch_us"]), np.float32(p["wave_fill"])
-    chain, prologue = np.float32(p["chain_us"]), np.float32(p["prologue_us"])
+    prologue = np.float32(p["prologue_us"])
 
     dram = dram_us(p, machine, operands, m, n, k)
     dram_4 = np.square(np.square(dram))
-    ideal = m * n * k * np.float32(2 / (sms * machine.flop_per_us_per_sm))
-    slowdown = 1 + np.float32(p["throttle"]) * ideal / (ideal + np.float32(SUSTAINED_US))
+    ideal = m * n * k * np.float32(2 / (machine.sm_count * machine.flop_per_us_per_sm))
+    slowdown = sustained_slowdown(p, ideal)
     fastest_possible = np.maximum(ideal, dram) + launch
     depths = [np.maximum(k * np.float32(1 / (K_STEP * split)), np.float32(0.5)) for split in SPLITS]
+    chains = [depth * np.float32(p["chain_us"]) for depth in depths]
 
-    weighted, weights = np.zeros_like(m), np.zeros_like(m)
-    best = np.full_like(m, np.inf)
-    compute_us, chain_us, l2_us = np.zeros_like(m), np.zeros_like(m), np.zeros_like(m)
-    for tile_m, tile_n in TILES:
-        overhead = (1 + p["tile_overhead"] * (1 / tile_m + 1 / tile_n)) * np.exp(
-            p[tile_name((tile_m, tile_n))]
-        )
-        step = slowdown * np.float32(2 * tile_m * tile_n * K_STEP / rate * overhead)
-        epilogue = np.float32(tile_m * tile_n * operands.output_bytes / epilogue_rate)
-        step_bytes = np.float32(
-            K_STEP * (tile_m * operands.activation_bytes + tile_n * operands.weight_bytes) / l2_rate
-        )
-        co_resident = np.float32(min(max(SM_ELEMENTS / (tile_m * tile_n), 1.0), MAX_CO_RESIDENT))
-        grid = np.ceil(m * np.float32(1 / tile_m)) * np.ceil(n * np.float32(1 / tile_n))
-        for split, depth in zip(SPLITS, depths, strict=True):
-            tiles = grid * np.float32(split)
-            load = tiles / sms
-            waves = np.ceil(load)
-            waves = np.where(waves > 1, waves - (waves - load) * fill, waves)
-            rounds = np.ceil(load / co_resident)
-            compute = waves * (depth * step + epilogue)
-            latency = rounds * (depth * chain)
-            l2 = np.maximum(load, 1) * (depth * step_bytes)
-            busy = np.maximum(compute, latency) + rounds * prologue
-            slowest = np.sqrt(np.sqrt(np.square(np.square(busy)) + np.square(np.square(l2)) + dram_4))
-            total = slowest + (launch + np.float32(p["split_k_us"] if split > 1 else 0.0))
-            weight = np.square(np.square(np.square(fastest_possible / total)))
-            weighted += weight * total
-            weights += weight
-            better = total < best
-            best = np.where(better, total, best)
-            compute_us = np.where(better, compute, compute_us)
-            chain_us = np.where(better, latency, chain_us)
-            l2_us = np.where(better, l2, l2_us)
-    expected = weighted / weights
-    vector = np.float32(p["gemv_launch_us"]) + np.maximum(
-        dram, n * k * operands.weight_bytes / (sms * l2_rate)
-    )
-    expected = np.where(m == 1, np.minimum(expected, vector), expected)
-    return Streams(
-        total_us=np.maximum(expected - launch, 0),
-        compute_us=compute_us,
-        chain_us=chain_us,
-        l2_us=l2_us,
-        dram_us=dram,
-    )
+    times, weights = np.zeros_like(m), np.zeros_like(m)
+    best, best_weight = np.zeros(len(m), dtype=np.int8), np.zeros_like(m)
+    step, load, waves, work, busy, buffer = (np.empty_like(m) for _ in range(6))
+    is_better = np.empty(len(m), dtype=np.bool_)
+    for tile_index, tile in enumerate(TILES):
+        np.multiply(slowdown, np.float32(step_us(p, machine, tile)), out=step)
+        epilogue = np.float32(tile[0] * tile[1] * operands.output_bytes / epilogue_rate)
+        step_bytes = tile[0] * operands.activation_bytes + tile[1] * operands.weight_bytes
+        l2_step = np.float32(K_STEP * step_bytes / l2_rate)
+        co_resident = min(max(SM_ELEMENTS / (tile[0] * tile[1]), 1.0), MAX_CO_RESIDENT)
+        single = waves_of(tile, machine, m, n)
+        for split_index, split in enumerate(SPLITS):
+            depth = depths[split_index]
+            # Waves of tiles; the last, partly filled one costs less than a full one by `fill`.
+            np.multiply(single, np.float32(split), out=load)
+            np.ceil(load, out=waves)
+            np.subtract(waves, load, out=buffer)
+            np.multiply(buffer, fill, out=buffer)
+            np.subtract(waves, buffer, out=waves)
+            np.maximum(waves, np.float32(1), out=waves)
+            # Multiplying in waves, or the chain of dependent steps along K if that is longer.
+            np.multiply(depth, step, out=work)
+            np.add(work, epilogue, out=work)
+            np.multiply(work, waves, out=work)
+            np.multiply(load, np.float32(1 / co_resident), out=buffer)
+            np.ceil(buffer, out=buffer)
+            np.multiply(buffer, chains[split_index], out=busy)
+            np.maximum(busy, work, out=busy)
+            np.multiply(buffer, prologue, out=buffer)
+            np.add(busy, buffer, out=busy)
+            # Operand tiles through L2, by the SMs in use.
+            np.maximum(load, np.float32(1), out=load)
+            np.multiply(load, depth, out=load)
+            np.multiply(load, l2_step, out=load)
+            # The three streams overlap: the 4-norm of their times.
+            for stream in (busy, load):
+                np.square(stream, out=stream)
+                np.square(stream, out=stream)
+            np.add(busy, load, out=busy)
+            np.add(busy, dram_4, out=busy)
+            np.sqrt(busy, out=busy)
+            np.sqrt(busy, out=busy)
+            np.add(busy, launch + np.float32(p["split_k_us"] if split > 1 else 0.0), out=busy)
+            # Weight of a candidate: its speed to the eighth power.
+            np.divide(fastest_possible, busy, out=buffer)
+            np.square(buffer, out=buffer)
+            np.square(buffer, out=buffer)
+            np.square(buffer, out=buffer)
+            np.greater(buffer, best_weight, out=is_better)
+            np.copyto(best, np.int8(tile_index * len(SPLITS) + split_index), where=is_better)
+            np.maximum(best_weight, buffer, out=best_weight)
+            np.add(weights, buffer, out=weights)
+            np.multiply(buffer, busy, out=buffer)
+            np.add(times, buffer, out=times)
+    expected = times / weights
+    vector_rate = machine.sm_count * p["gemv_bytes_per_clock_per_sm"] * machine.clock_mhz
+    vector = p["gemv_launch_us"] + np.maximum(dram, n * k * np.float32(operands.weight_bytes / vector_rate))
+    np.minimum(expected, vector, out=expected, where=m == 1)
+    return TileTimes(total_us=np.maximum(expected - launch, 0), dram_us=dram, best=best)

@@ -22,7 +22,7 @@ def memory_bound_cost(shape: MemoryBound, profile: HardwareProfile, *, cuda_grap
     values, chip = found.values, profile.chip
     moved = as_array(shape.read_bytes) + shape.write_bytes
     on_chip = np.minimum(moved, shape.kernels * values["l2_residency"] * chip.l2_bytes)
-    l2_rate = values["l2_bytes_per_clock_per_sm"] * chip.clock_max_mhz * MEGA * chip.sm_count
+    l2_rate = values["l2_bytes_per_clock_per_sm"] * chip.tensor_clock_mhz * MEGA * chip.sm_count
     l2_s = on_chip / l2_rate
     dram_s = (moved - on_chip) / (profile.memory.bandwidth_bytes_per_s * values["dram_efficiency"])
     kernel_s = (l2_s + dram_s) / (values["gather_efficiency"] if shape.gathered else 1.0)

@@ -45,9 +45,11 @@ GEMM_DEFAULTS: Mapping[str, float] = {
     "tile_overhead": 3.0,
     "throttle": 0.1,
     "l2_residency": 0.3,
+    "residency_sharpness": 6.0,
     "epilogue_bytes_per_clock_per_sm": 8.0,
     "wave_fill": 0.3,
     "gemv_launch_us": 3.5,
+    "gemv_bytes_per_clock_per_sm": 10.0,
 } | {tile_name(tile): 0.0 for tile in TILES}
 """GEMM parameters without calibration: middle values of data-centre and consumer GPUs (see docs)."""
 

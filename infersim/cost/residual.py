@@ -1,42 +1,48 @@
-"""The smooth residual: a correction of log latency on a grid, linear between knots, zero far outside."""
+"""The smooth residual: corrections of log latency on grids, linear between knots, zero far outside."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import product
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from infersim.domain.fit import ResidualGrid
 
-FADE_OCTAVES = 2.0
-"""Distance outside the grid, in octaves of a dimension, over which the correction fades to zero."""
+F32: TypeAlias = npt.NDArray[np.float32]
+
+FADE = 2.0
+"""Distance outside a grid, in the unit of its features (octaves), over which a correction fades to zero."""
 
 
-def evaluate_residual(
-    grid: ResidualGrid, dimensions: tuple[npt.NDArray[np.float32], ...]
-) -> npt.NDArray[np.float32]:
-    """Natural-log correction at each point; `dimensions` in the order of the grid's axes, 1-D, positive."""
-    points = len(dimensions[0])
-    fade = np.ones(points, dtype=np.float32)
-    cells, fractions = [], []
-    for axis, dimension in zip(grid.axes, dimensions, strict=True):
-        position = np.log2(dimension)
-        outside = np.maximum(np.float32(axis.low) - position, position - np.float32(axis.high))
-        fade *= np.clip(1 - outside / np.float32(FADE_OCTAVES), 0, 1)
-        knots = (position - np.float32(axis.low)) * np.float32((axis.count - 1) / (axis.high - axis.low))
-        knots = np.clip(knots, 0, np.float32(axis.count - 1.001))
-        cell = knots.astype(np.intp)
-        cells.append(cell)
-        fractions.append(knots - cell)
-    flat = grid.values.ravel()
-    strides = [int(np.prod(grid.values.shape[i + 1 :])) for i in range(len(cells))]
-    origin = sum(cell * stride for cell, stride in zip(cells, strides, strict=True))
-    total = np.zeros(points, dtype=np.float32)
-    for corner in product((0, 1), repeat=len(cells)):
-        offset = sum(bit * stride for bit, stride in zip(corner, strides, strict=True))
-        share = np.ones(points, dtype=np.float32)
-        for bit, fraction in zip(corner, fractions, strict=True):
-            share = share * (fraction if bit else 1 - fraction)
-        total += share * flat[origin + offset]
-    return total * fade
+def residual_correction(grids: tuple[ResidualGrid, ...], features: Mapping[str, F32]) -> F32:
+    """Sum of the grids' natural-log corrections; `features` are 1-D arrays of one length, by name."""
+    total = _evaluate(grids[0], features)
+    for grid in grids[1:]:
+        total += _evaluate(grid, features)
+    return total
+
+
+def _evaluate(grid: ResidualGrid, features: Mapping[str, F32]) -> F32:
+    """Multilinear interpolation between the knots around each point."""
+    strides = [int(np.prod(grid.values.shape[axis + 1 :])) for axis in range(grid.values.ndim)]
+    points = len(next(iter(features.values())))
+    fade, origin = np.ones(points, dtype=np.float32), np.zeros(points, dtype=np.int32)
+    fractions = []
+    for axis, stride in zip(grid.axes, strides, strict=True):
+        position = features[axis.name]
+        inside = np.clip(position, np.float32(axis.low), np.float32(axis.high))
+        fade *= np.maximum(1 - np.abs(position - inside) * np.float32(1 / FADE), np.float32(0))
+        knot = (inside - np.float32(axis.low)) * np.float32((axis.count - 1) / (axis.high - axis.low))
+        cell = np.minimum(knot.astype(np.int32), axis.count - 2)
+        fractions.append(knot - cell)
+        origin += cell * np.int32(stride)
+    values = grid.values.ravel()
+    corners = [sum(chosen) for chosen in product(*((0, stride) for stride in strides))]
+    layers = [values.take(origin + corner) for corner in corners]
+    for fraction in reversed(fractions):
+        layers = [low + (high - low) * fraction for low, high in zip(layers[::2], layers[1::2], strict=True)]
+    result: F32 = layers[0] * fade
+    return result

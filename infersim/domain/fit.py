@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GridAxis:
-    """One axis of a residual grid: `count` knots from `low` to `high`, in log2 of a dimension."""
+    """One axis of a residual grid: `count` evenly spaced knots from `low` to `high` of a named feature."""
 
     name: str
     low: float
@@ -24,7 +24,8 @@ class GridAxis:
 class ResidualGrid:
     """A smooth correction of log latency, linear between knots, fading to zero outside its axes.
 
-    `values` has one axis for each of `axes`; its unit is natural log of measured over modelled time.
+    `values` has one axis for each of `axes`; its unit is natural log of measured over modelled time. The
+    features are named by the cost function of the kind ("log2 m", "last wave 128x128").
     """
 
     axes: tuple[GridAxis, ...]
@@ -49,14 +50,14 @@ class KindFit:
     """Parameters of one kind ("gemm.bf16", "attention.prefill", ...) with what is known of their quality.
 
     `uncertainties` are one standard deviation in the unit of the parameter, None where unknown.
-    `ranges` are the (low, high) of each dimension that was sampled.
+    `residuals` add up. `ranges` are the (low, high) of each dimension that was sampled.
     """
 
     kind: str
     parameters: Mapping[str, float]
     uncertainties: Mapping[str, float | None]
     at_bound: tuple[str, ...]
-    residual: ResidualGrid | None
+    residuals: tuple[ResidualGrid, ...]
     interval: IntervalFit
     ranges: Mapping[str, tuple[float, float]]
     rows: int

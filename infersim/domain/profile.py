@@ -95,6 +95,12 @@ class HardwareProfile:
             known = ", ".join(sorted(self.matrix))
             raise UnsupportedError(f"{self.name} has no {dtype} tensor rate: it has {known}") from None
 
+    def datasheet_flop_per_s(self, dtype: DType) -> float:
+        """Dense FLOP/s at the clock of the datasheet's peaks: what predictions are fractions of."""
+        rate = self.matrix_rate(dtype)
+        clock_hz = self.chip.tensor_clock_mhz * MEGA
+        return rate.flop_per_clock_per_sm * self.chip.sm_count * clock_hz * rate.rate_cap
+
     def bound_flop_per_s(self, dtype: DType) -> float:
         """Dense FLOP/s that no kernel can exceed: FLOP/clock/SM x SMs x the highest clock."""
         rate = self.matrix_rate(dtype)

@@ -22,7 +22,7 @@ def fit_path(datasheet: Path) -> Path:
 
 
 def write_fit(fit: Fit, path: str | Path) -> None:
-    """Write `fit` as JSON: stable key order, 7 significant digits, residuals in 16 bits a value.
+    """Write `fit` as JSON: stable key order, 7 significant digits, residuals deflated.
 
     The file appears whole or not at all. Raises InvalidValueError for a number that is not finite, a value
     that JSON does not know, or a folder that does not exist.
@@ -65,9 +65,9 @@ def _kind(kind: str, table: KindTable, file: str) -> KindFit:
         parameters=table.parameters,
         uncertainties=table.uncertainties,
         at_bound=tuple(table.at_bound),
-        residual=None
-        if table.residual is None
-        else _residual(f"kinds.{kind}.residual", table.residual, file),
+        residuals=tuple(
+            _residual(f"kinds.{kind}.residuals.{i}", grid, file) for i, grid in enumerate(table.residuals)
+        ),
         interval=IntervalFit(**table.interval.model_dump()),
         ranges=table.ranges,
         rows=table.rows,

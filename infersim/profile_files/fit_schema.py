@@ -13,7 +13,7 @@ Width = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class AxisTable(Table):
-    """One axis of a residual grid, in log2 of a dimension."""
+    """One axis of a residual grid: evenly spaced knots of a named feature."""
 
     name: Text
     low: Number
@@ -22,7 +22,7 @@ class AxisTable(Table):
 
 
 class ResidualTable(Table):
-    """A residual grid: `values` is base64 of little-endian int16, in units of 2**`unit_exponent`."""
+    """A residual grid: `values` is base64 of deflated little-endian int16, in units of 2**`unit_exponent`."""
 
     axes: Annotated[list[AxisTable], Field(min_length=1)]
     unit_exponent: Annotated[int, Field(ge=-40, le=64)]
@@ -47,7 +47,7 @@ class KindTable(Table):
     ranges: dict[str, tuple[Number, Number]]
     interval: IntervalTable
     held_out: dict[str, Any]
-    residual: ResidualTable | None
+    residuals: list[ResidualTable]
 
 
 class FitTable(Table):

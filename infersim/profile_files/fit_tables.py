@@ -45,12 +45,11 @@ def _kind_table(key: str, kind: KindFit) -> dict[str, Any]:
         "held_out": kind.held_out,
     }
     table = {name: _plain(f"{key}.{name}", value) for name, value in fields.items()}
-    return table | {"residual": _residual_table(f"{key}.residual", kind.residual)}
+    grids = [_residual_table(f"{key}.residuals.{i}", grid) for i, grid in enumerate(kind.residuals)]
+    return table | {"residuals": grids}
 
 
-def _residual_table(key: str, residual: ResidualGrid | None) -> dict[str, Any] | None:
-    if residual is None:
-        return None
+def _residual_table(key: str, residual: ResidualGrid) -> dict[str, Any]:
     shape = tuple(axis.count for axis in residual.axes)
     if residual.values.shape != shape:
         raise InvalidValueError(f"{key}.values", residual.values.shape, f"the shape of its axes, {shape}")

@@ -18,7 +18,7 @@ def example_kind(kind: str, *, knots: tuple[int, ...] = (), seed: int = 0) -> Ki
         parameters={"tau_us": 0.0612345, "dram_efficiency": 0.85, "launch_us": 2.1},
         uncertainties={"tau_us": 0.002, "dram_efficiency": None},
         at_bound=("launch_us",),
-        residual=ResidualGrid(axes=axes, values=noise) if knots else None,
+        residuals=(ResidualGrid(axes=axes, values=noise),) if knots else (),
         interval=IntervalFit(by_regime={"decode": 0.05, "prefill": 0.08}, pair=0.06, outside=0.4),
         ranges={"m": (1.0, 65536.0), "n": (32.0, 32768.0)},
         rows=400,

@@ -47,12 +47,10 @@ def test_a_fit_is_read_as_it_was_written(tmp_path: Path) -> None:
     for kind, found in again.kinds.items():
         for field in ALL_BUT_THE_GRID:
             assert getattr(found, field) == getattr(fit.kinds[kind], field), field
-    written, found_grid = fit.kinds["gemm.bf16"].residual, again.kinds["gemm.bf16"].residual
-    assert written is not None
-    assert found_grid is not None
+    (written,), (found_grid,) = fit.kinds["gemm.bf16"].residuals, again.kinds["gemm.bf16"].residuals
     assert found_grid.axes == written.axes
-    np.testing.assert_allclose(found_grid.values, written.values, rtol=0, atol=1e-5)
-    assert again.kinds["attention.decode"].residual is None
+    np.testing.assert_allclose(found_grid.values, written.values, rtol=0, atol=2**-11)
+    assert again.kinds["attention.decode"].residuals == ()
 
 
 @given(values=GRIDS)
@@ -61,7 +59,7 @@ def test_a_grid_comes_back_within_half_a_unit_and_then_exactly(values: npt.NDArr
     again = decode_grid(exponent, text, values.shape)
     np.testing.assert_allclose(again, values, rtol=0, atol=2.0**exponent / 2)
     # 32767 steps for the largest value, of which the power of two may leave half unused
-    assert 2.0**exponent <= max(2 * float(np.abs(values).max()) / 32767, 2.0**-40) or not values.any()
+    assert 2.0**exponent <= max(2 * float(np.abs(values).max()) / 32767, 2.0**-10) or not values.any()
     np.testing.assert_array_equal(decode_grid(*encode_grid(again), values.shape), again)
 
 
@@ -106,21 +104,21 @@ def _with_nan(kind: KindFit) -> KindFit:
 
 
 def _with_infinite_grid(kind: KindFit) -> KindFit:
-    assert kind.residual is not None
-    return replace(kind, residual=replace(kind.residual, values=np.full((3, 4, 2), np.inf, np.float32)))
+    (grid,) = kind.residuals
+    return replace(kind, residuals=(replace(grid, values=np.full((3, 4, 2), np.inf, np.float32)),))
 
 
 def _with_transposed_grid(kind: KindFit) -> KindFit:
-    assert kind.residual is not None
-    return replace(kind, residual=replace(kind.residual, values=kind.residual.values.T))
+    (grid,) = kind.residuals
+    return replace(kind, residuals=(replace(grid, values=grid.values.T),))
 
 
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
         (_with_nan, "kinds.gemm.bf16.parameters.tau_us = nan; expected a finite number"),
-        (_with_infinite_grid, "kinds.gemm.bf16.residual.values = 'not all finite'"),
-        (_with_transposed_grid, r"kinds.gemm.bf16.residual.values = \(2, 4, 3\); expected the shape"),
+        (_with_infinite_grid, "kinds.gemm.bf16.residuals.0.values = 'not all finite'"),
+        (_with_transposed_grid, r"kinds.gemm.bf16.residuals.0.values = \(2, 4, 3\); expected the shape"),
     ],
 )
 def test_what_cannot_be_read_again_is_not_written(
@@ -170,17 +168,21 @@ GEMM = ("kinds", "gemm.bf16")
             "kinds.gemm.bf16.interval.pair = -1; expected a number of at least 0",
         ),
         (
-            (*GEMM, "residual", "values"),
+            (*GEMM, "residuals", 0, "values"),
             "!!",
-            "kinds.gemm.bf16.residual.values = '!!...'; expected one for each",
+            "kinds.gemm.bf16.residuals.0.values = '!!...'; expected one for each",
         ),
         (
-            (*GEMM, "residual", "values"),
+            (*GEMM, "residuals", 0, "values"),
             "AAAA",
-            "kinds.gemm.bf16.residual.values = 'AAAA...'; expected one for",
+            "kinds.gemm.bf16.residuals.0.values = 'AAAA...'; expected one for",
         ),
-        ((*GEMM, "residual", "unit_exponent"), 900, "kinds.gemm.bf16.residual.unit_exponent = 900; expected"),
-        ((*GEMM, "residual", "axes"), [], "kinds.gemm.bf16.residual.axes = []; expected"),
+        (
+            (*GEMM, "residuals", 0, "unit_exponent"),
+            900,
+            "kinds.gemm.bf16.residuals.0.unit_exponent = 900; expected",
+        ),
+        ((*GEMM, "residuals", 0, "axes"), [], "kinds.gemm.bf16.residuals.0.axes = []; expected"),
     ],
 )
 def test_a_damaged_file_is_refused(
@@ -202,10 +204,10 @@ def test_an_axis_that_runs_backwards_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.fit.json"
     write_fit(example_fit("x"), path)
     whole: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    whole["kinds"]["gemm.bf16"]["residual"]["axes"][0]["low"] = 16.0
+    whole["kinds"]["gemm.bf16"]["residuals"][0]["axes"][0]["low"] = 16.0
     path.write_text(json.dumps(whole), encoding="utf-8")
     with pytest.raises(
-        FileContentError, match=r"residual.axes.axis0.low = 16.0; expected .*below high \(16\)"
+        FileContentError, match=r"residuals.0.axes.axis0.low = 16.0; expected .*below high \(16\)"
     ):
         read_fit(path)
 

@@ -1,0 +1,55 @@
+"""Calibration: samples in, a profile with a fit out."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from infersim.domain.errors import InvalidValueError
+from infersim.domain.fit import Fit, KindFit
+from infersim.domain.profile import Calibration, HardwareProfile
+from infersim.fitting.kind_fit import fit_kind
+from infersim.fitting.recipes import recipes
+from infersim.fitting.sample_identity import identity
+from infersim.fitting.samples import read_samples
+from infersim.fitting.unit_check import check_against_floor
+from infersim.profile_files import load_profile
+
+
+def calibrate(
+    gpu: HardwareProfile | str | Path, samples: pd.DataFrame | str | Path, **provenance: Any
+) -> HardwareProfile:
+    """Fit the cost model to measured samples of one GPU.
+
+    `gpu` is a profile, a name or a .toml path; `samples` a frame or file in the samples format (latencies in
+    microseconds). Only the kinds that `samples` holds are fitted; other kinds of the profile's own fit are
+    kept. `provenance` (driver, source, ...) is recorded in the fit. Raises BadSamplesError for bad rows,
+    WrongUnitError where latencies cannot be microseconds, and InvalidValueError for samples of another GPU.
+    """
+    profile = gpu if isinstance(gpu, HardwareProfile) else load_profile(gpu)
+    frame = read_samples(samples, defaults={"gpu": profile.name}).frame
+    strangers = sorted(set(frame["gpu"]) - {profile.name})
+    if strangers:
+        raise InvalidValueError("samples.gpu", ", ".join(strangers), f"samples of {profile.name} only")
+    check_against_floor(frame, profile)
+    kinds: dict[str, KindFit] = {}
+    if profile.fit is not None and profile.calibration is Calibration.FITTED:
+        kinds.update(profile.fit.kinds)
+    fitted = []
+    for recipe, rows in recipes(profile, frame):
+        kinds[recipe.kind] = fit_kind(profile, rows, recipe)
+        fitted.append(recipe.kind)
+    if not fitted:
+        raise InvalidValueError("samples", "no rows", "at least one measured kernel")
+    record = {
+        "fitted": fitted,
+        "samples": identity(frame),
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        **provenance,
+    }
+    fit = Fit(gpu=profile.name, kinds=kinds, provenance=record)
+    return replace(profile, fit=fit, calibration=Calibration.FITTED, fit_source=None)

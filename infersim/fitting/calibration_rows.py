@@ -1,0 +1,76 @@
+"""Which samples a calibration gets and which judge it: several files as one set, held out, thinned."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from infersim.fitting.error_table import cost_kinds
+from infersim.fitting.sample_account import SampleRead
+from infersim.fitting.sample_schema import GEMMS, Kind, in_order
+from infersim.fitting.samples import read_samples
+from infersim.fitting.splits import (
+    ATTENTION_GROUPS,
+    GEMM_GROUPS,
+    canonical_order,
+    hold_out_groups,
+    sample_rows,
+)
+
+_GROUPS: tuple[tuple[tuple[Kind, ...], tuple[str, ...]], ...] = (
+    (GEMMS, GEMM_GROUPS),
+    ((Kind.ATTENTION,), ATTENTION_GROUPS),
+    ((Kind.MEMORY,), ("read_bytes", "write_bytes")),
+)
+"""Kinds that are held out together, and the dimensions whose groups stay whole."""
+
+
+def read_sample_files(
+    paths: Sequence[Path],
+    *,
+    gpu: str | None = None,
+    defaults: Mapping[str, object] | None = None,
+    skip_bad: bool = False,
+) -> SampleRead:
+    """Read samples files as one set, each as `read_samples` does; their accounts add up."""
+    reads = [read_samples(path, gpu=gpu, defaults=defaults, skip_bad=skip_bad) for path in paths]
+    if len(reads) == 1:
+        return reads[0]
+    frame = pd.concat([read.frame for read in reads], ignore_index=True)
+    left_out: Counter[str] = Counter()
+    for read in reads:
+        left_out.update(read.left_out)
+    return SampleRead(
+        frame=frame[in_order(frame.columns)],
+        rows_read=sum(read.rows_read for read in reads),
+        set_aside=tuple(row for read in reads for row in read.set_aside),
+        left_out=left_out,
+        environment={name: value for read in reads for name, value in read.environment.items()},
+    )
+
+
+def held_out_rows(frame: pd.DataFrame, fraction: float, seed: int) -> npt.NDArray[np.bool_]:
+    """Mask of the rows that a fit does not get: whole groups, `fraction` of them.
+
+    Groups are (n, k) of GEMMs, dense and 2:4 together, (batch, heads, kv heads) of attention, and sizes of
+    memory-bound kernels. Launch samples are never held out.
+    """
+    held = np.zeros(len(frame), dtype=np.bool_)
+    for kinds, columns in _GROUPS:
+        rows = np.flatnonzero(frame["kind"].isin(kinds))
+        if len(rows):
+            held[rows] = hold_out_groups(frame.iloc[rows], columns, fraction, seed)
+    return held
+
+
+def thinned(frame: pd.DataFrame, rows: int, seed: int) -> pd.DataFrame:
+    """At most `rows` samples of each kind, data type and phase, drawn by `seed`, in canonical order."""
+    dtypes = frame["dtype"] if "dtype" in frame.columns else pd.Series("", index=frame.index)
+    groups = frame.groupby([pd.Series(cost_kinds(frame), index=frame.index), dtypes], dropna=False)
+    drawn = [sample_rows(group, rows, seed) for _, group in groups]
+    return canonical_order(pd.concat(drawn, ignore_index=True))

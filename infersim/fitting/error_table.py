@@ -1,0 +1,81 @@
+"""Errors of predictions by kind, data type and shape class; one row each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+
+import numpy as np
+import pandas as pd
+
+from infersim.domain.arrays import Array
+from infersim.fitting.metrics import coverage_summary, error_summary
+from infersim.fitting.sample_schema import Kind
+from infersim.fitting.shape_classes import Texts, shape_classes
+
+ALL = "all"
+"""Division and class of the rows that sum a kind up."""
+
+ERROR_COLUMNS = (
+    *("kind", "dtype", "division", "shape_class", "rows", "outside_range"),
+    *("mape", "median_ape", "p90_ape", "bias", "coverage", "log_half_width"),
+    *("roofline_mape", "roofline_median_ape"),
+)
+
+
+def error_table(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Errors of `predictions` (samples with the columns of `predict_samples`), as fractions.
+
+    Columns: `kind` (attention parted by phase, as the cost model has it), `dtype`, `division`,
+    `shape_class`, `rows`, `outside_range` (rows outside the calibrated range), `mape`, `median_ape`,
+    `p90_ape`, `bias`, `coverage` and mean `log_half_width` of the 80 % interval, and `roofline_mape`,
+    `roofline_median_ape` of the plain roofline. The first row of each kind and data type has division and
+    class "all"; a division in which all rows are of one class is left out.
+    """
+    dtypes = predictions["dtype"].fillna("") if "dtype" in predictions.columns else ""
+    parted = predictions.assign(cost_kind=cost_kinds(predictions), dtype=dtypes)
+    lines = [
+        {"kind": kind, "dtype": dtype, "division": division, "shape_class": name, **_errors(rows)}
+        for (kind, dtype), group in parted.groupby(["cost_kind", "dtype"], sort=True)
+        for division, name, rows in _divided(group)
+    ]
+    return pd.DataFrame(lines, columns=list(ERROR_COLUMNS))
+
+
+def cost_kinds(frame: pd.DataFrame) -> Texts:
+    """The kind of each sample as the cost model parts them: `gemm`, `attention.prefill`, ..."""
+    kinds = frame["kind"].to_numpy(dtype=str)
+    if "phase" not in frame.columns:
+        return kinds
+    phases = frame["phase"].fillna("").to_numpy(dtype=str)
+    return np.where(kinds == Kind.ATTENTION, np.char.add(np.char.add(kinds, "."), phases), kinds)
+
+
+def _divided(group: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    """All rows, then those of each class, then those inside and outside the calibrated range."""
+    yield ALL, ALL, group
+    calibrated = np.where(group["in_range"], "calibrated", "outside")
+    divisions = {**shape_classes(group, group["kind"].iloc[0]), "range": calibrated}
+    for division, classes in divisions.items():
+        names = np.unique(classes)
+        if len(names) > 1:
+            for name in names:
+                yield division, str(name), group[classes == name]
+
+
+def _errors(rows: pd.DataFrame) -> dict[str, float]:
+    measured = _column(rows, "latency_us")
+    interval = coverage_summary(measured, _column(rows, "lower_us"), _column(rows, "upper_us"))
+    roofline = error_summary(_column(rows, "roofline_us"), measured)
+    return {
+        **asdict(error_summary(_column(rows, "predicted_us"), measured)),
+        "outside_range": int((~rows["in_range"]).sum()),
+        "coverage": interval.coverage,
+        "log_half_width": interval.mean_log_half_width,
+        "roofline_mape": roofline.mape,
+        "roofline_median_ape": roofline.median_ape,
+    }
+
+
+def _column(rows: pd.DataFrame, name: str) -> Array:
+    return rows[name].to_numpy(dtype=np.float64)

@@ -1,0 +1,165 @@
+"""Fitting one kind of kernel: parameters, then the residual, then the intervals."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from infersim.cost.kernels import kernel_cost
+from infersim.domain.arrays import Array
+from infersim.domain.fit import Fit, IntervalFit, KindFit, ResidualGrid
+from infersim.domain.profile import MEGA, Calibration, HardwareProfile
+from infersim.fitting.intervals import fit_intervals
+from infersim.fitting.least_squares import fit_parameters
+from infersim.fitting.metrics import error_summary
+from infersim.fitting.parameter_space import ParameterSpace
+from infersim.fitting.sample_shapes import kernel_shapes
+from infersim.fitting.smooth_residual import MAX_ROWS, Smooth, fit_smooth
+from infersim.fitting.splits import canonical_order
+
+PHYSICAL_ROWS = 1000
+"""Rows that the parameters are fitted on; the residual sees up to MAX_ROWS."""
+
+MIN_RESIDUAL_ROWS = 40
+"""With fewer samples there is no residual: the parameters alone, with wider intervals."""
+
+OUTLIER_SPREADS = 8.0
+"""Samples further from the physical model than this many robust standard deviations are left out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """How a kind is fitted.
+
+    `features` gives the cost model's features of samples; `group_columns` are held out together;
+    `regime` and `regime_names` divide the intervals; `pair_reach` relates samples (see `fit_intervals`).
+    """
+
+    kind: str
+    space: ParameterSpace
+    smooths: tuple[Smooth, ...]
+    features: Callable[[pd.DataFrame], Mapping[str, Array]]
+    group_columns: tuple[str, ...]
+    range_columns: tuple[str, ...]
+    regime: Callable[[pd.DataFrame], npt.NDArray[np.intp]]
+    regime_names: Sequence[str]
+    pair_features: tuple[str, ...]
+    pair_reach: tuple[float, ...]
+
+
+def fit_kind(profile: HardwareProfile, samples: pd.DataFrame, recipe: Recipe) -> KindFit:
+    """Fit one kind from its samples; any number of rows from one up."""
+    started = time.perf_counter()
+    samples = canonical_order(samples)
+    physical_rows = spread(samples, PHYSICAL_ROWS)
+    shapes = list(kernel_shapes(physical_rows))
+    measured = np.log(physical_rows["latency_us"].to_numpy(dtype=np.float64))
+
+    def log_latency(values: Mapping[str, float]) -> Array:
+        return _log_latency(with_kind(profile, recipe.kind, values), shapes, len(physical_rows))
+
+    physical = fit_parameters(recipe.space, log_latency, measured)
+    modelled = with_kind(profile, recipe.kind, physical.values)
+    rows = spread(samples, MAX_ROWS)
+    residuals = np.log(rows["latency_us"].to_numpy(dtype=np.float64)) - _log_latency(
+        modelled, list(kernel_shapes(rows)), len(rows)
+    )
+    kept = _without_outliers(residuals)
+    rows, residuals = rows[kept].reset_index(drop=True), residuals[kept]
+    grids: tuple[ResidualGrid, ...] = ()
+    errors = residuals
+    features = recipe.features(rows)
+    if len(rows) >= MIN_RESIDUAL_ROWS and recipe.smooths:
+        groups = rows.groupby(list(recipe.group_columns)).ngroup().to_numpy(dtype=np.intp)
+        smooth = fit_smooth(recipe.smooths, features, residuals, groups)
+        grids, errors = smooth.grids, smooth.left_out_errors
+    interval = fit_intervals(
+        errors,
+        recipe.regime(rows),
+        recipe.regime_names,
+        np.stack([features[name] for name in recipe.pair_features], axis=1),
+        recipe.pair_reach,
+    )
+    return KindFit(
+        kind=recipe.kind,
+        parameters=physical.values,
+        uncertainties=physical.uncertainties,
+        at_bound=physical.at_bound,
+        residuals=grids,
+        interval=interval,
+        ranges={
+            name: (float(samples[name].min()), float(samples[name].max())) for name in recipe.range_columns
+        },
+        rows=len(samples),
+        held_out=_held_out(rows, errors, recipe)
+        | {"outliers_left_out": int((~kept).sum()), "fit_seconds": round(time.perf_counter() - started, 2)},
+    )
+
+
+def spread(samples: pd.DataFrame, rows: int) -> pd.DataFrame:
+    """At most `rows` samples, spread evenly over all in canonical order."""
+    if len(samples) <= rows:
+        return samples
+    positions = np.unique(np.linspace(0, len(samples) - 1, rows).astype(np.intp))
+    return samples.iloc[positions].reset_index(drop=True)
+
+
+def with_kind(profile: HardwareProfile, kind: str, values: Mapping[str, float]) -> HardwareProfile:
+    """The profile with these parameters for `kind` and no residual for it."""
+    candidate = KindFit(
+        kind=kind,
+        parameters=values,
+        uncertainties={},
+        at_bound=(),
+        residuals=(),
+        interval=IntervalFit(by_regime={}, pair=0.0, outside=0.0),
+        ranges={},
+        rows=0,
+    )
+    others = {} if profile.fit is None else dict(profile.fit.kinds)
+    fit = Fit(gpu=profile.name, kinds=others | {kind: candidate}, provenance={})
+    return replace(profile, fit=fit, calibration=Calibration.FITTED)
+
+
+def _log_latency(
+    profile: HardwareProfile, shapes: Sequence[tuple[npt.NDArray[np.intp], Any]], rows: int
+) -> Array:
+    latency = np.empty(rows)
+    for positions, shape in shapes:
+        cost = kernel_cost(shape, profile)
+        latency[positions] = (cost.kernel_s + cost.launch_s) * MEGA
+    return np.log(latency)
+
+
+def _without_outliers(residuals: Array) -> npt.NDArray[np.bool_]:
+    centre = np.median(residuals)
+    distance = np.abs(residuals - centre)
+    robust_deviation = max(1.4826 * float(np.median(distance)), 0.02)
+    kept: npt.NDArray[np.bool_] = distance <= OUTLIER_SPREADS * robust_deviation
+    return kept
+
+
+def _held_out(rows: pd.DataFrame, errors: Array, recipe: Recipe) -> dict[str, Any]:
+    """Error when whole groups are left out, in all and by regime."""
+    regimes = recipe.regime(rows)
+    measured = np.ones(len(errors))
+    summary = error_summary(np.exp(-errors), measured)
+    by_regime = {
+        name: round(error_summary(np.exp(-errors[regimes == i]), measured[regimes == i]).mape, 4)
+        for i, name in enumerate(recipe.regime_names)
+        if np.any(regimes == i)
+    }
+    return {
+        "groups": "whole " + ", ".join(recipe.group_columns),
+        "mape": round(summary.mape, 4),
+        "median_ape": round(summary.median_ape, 4),
+        "p90_ape": round(summary.p90_ape, 4),
+        "bias": round(summary.bias, 4),
+        "mape_by_regime": by_regime,
+    }

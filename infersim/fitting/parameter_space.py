@@ -1,0 +1,101 @@
+"""Which parameters of the cost model calibration may move, how far, and how hard the start pulls back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from infersim.cost.parameters import DEFAULTS, TILES, tile_name
+from infersim.domain.arrays import Array
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """One parameter: searched in log where `log`, else as it is; between `low` and `high`.
+
+    `pull` weighs the distance from the start, in natural-log units, against log-latency errors: it holds
+    what few samples cannot tell.
+    """
+
+    name: str
+    start: float
+    low: float
+    high: float
+    pull: float = 0.03
+    log: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterSpace:
+    """The parameters of a kind as a vector of search coordinates."""
+
+    parameters: tuple[Parameter, ...]
+
+    @property
+    def start(self) -> Array:
+        """Coordinates of the starting values."""
+        return self.coordinates({p.name: p.start for p in self.parameters})
+
+    @property
+    def bounds(self) -> tuple[Array, Array]:
+        """Coordinates of the lowest and highest values."""
+        low = self.coordinates({p.name: p.low for p in self.parameters})
+        return low, self.coordinates({p.name: p.high for p in self.parameters})
+
+    @property
+    def pulls(self) -> Array:
+        """Weight of each coordinate's distance from the start."""
+        return np.array([p.pull for p in self.parameters])
+
+    def coordinates(self, values: Mapping[str, float]) -> Array:
+        """Values -> search coordinates."""
+        return np.array([np.log(values[p.name]) if p.log else values[p.name] for p in self.parameters])
+
+    def values(self, coordinates: Array) -> dict[str, float]:
+        """Search coordinates -> values."""
+        return {
+            p.name: float(np.exp(x)) if p.log else float(x)
+            for p, x in zip(self.parameters, coordinates, strict=True)
+        }
+
+
+_GEMM_BOUNDS: Mapping[str, tuple[float, float]] = {
+    "efficiency": (0.02, 1.15),
+    "chain_us": (0.005, 5.0),
+    "prologue_us": (0.005, 50.0),
+    "l2_bytes_per_clock_per_sm": (1.0, 400.0),
+    "dram_efficiency": (0.2, 1.0),
+    "launch_us": (0.05, 50.0),
+    "split_k_us": (0.05, 50.0),
+    "tile_overhead": (0.03, 60.0),
+    "throttle": (0.001, 1.5),
+    "l2_residency": (0.01, 1.0),
+    "residency_sharpness": (1.5, 40.0),
+    "epilogue_bytes_per_clock_per_sm": (0.3, 500.0),
+    "wave_fill": (0.01, 1.0),
+    "gemv_launch_us": (0.05, 50.0),
+    "gemv_bytes_per_clock_per_sm": (0.5, 250.0),
+}
+
+_ATTENTION_BOUNDS: Mapping[str, tuple[float, float]] = {}
+
+
+def _scale_parameters(kind: str, bounds: Mapping[str, tuple[float, float]]) -> tuple[Parameter, ...]:
+    return tuple(
+        Parameter(name=name, start=DEFAULTS[kind][name], low=low, high=high)
+        for name, (low, high) in bounds.items()
+    )
+
+
+GEMM_SPACE = ParameterSpace(
+    (
+        *_scale_parameters("gemm", _GEMM_BOUNDS),
+        *(
+            Parameter(name=tile_name(tile), start=0.0, low=-1.2, high=1.2, pull=0.5, log=False)
+            for tile in TILES
+        ),
+    )
+)
+"""The tile model's parameters. A tile's offset, natural log of its step time, is pulled hard to 0."""

@@ -1,0 +1,86 @@
+"""`validate`: how far a profile's predictions are from measurements, and whether its intervals hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from infersim.domain.errors import InvalidValueError, UnknownNameError
+from infersim.domain.profile import Calibration
+from infersim.fitting.error_table import error_table
+from infersim.fitting.overlap import Overlap, overlap_with_fit
+from infersim.fitting.sample_predictions import predict_samples
+from infersim.fitting.sample_schema import Kind
+from infersim.fitting.samples import read_samples
+from infersim.fitting.speedup_table import speedup_table
+from infersim.fitting.unit_check import check_against_floor
+from infersim.simulation.resolving import Gpu, as_profile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Validation:
+    """Predictions of one profile beside measurements.
+
+    - `predictions`: the samples with the columns of `predict_samples`, one row each.
+    - `errors`: the frame of `error_table`; `speedups`: the frame of `speedup_table`.
+    - `left_out`: samples that were not predicted, by reason.
+    - `overlap`: whether the samples are those that were fitted, as far as that can be known.
+    """
+
+    gpu: str
+    calibration: Calibration
+    fit_source: str | None
+    predictions: pd.DataFrame
+    errors: pd.DataFrame
+    speedups: pd.DataFrame
+    left_out: Mapping[str, int]
+    overlap: Overlap
+
+    @property
+    def outside_range(self) -> int:
+        """Samples outside the range that was calibrated; all of them without a calibration."""
+        return int((~self.predictions["in_range"]).sum())
+
+
+def validate(
+    profile: Gpu, samples: pd.DataFrame | Path | str, *, kinds: Sequence[str] | None = None
+) -> Validation:
+    """Compare `profile` (or the one of that name or file) with `samples`, a samples file or frame.
+
+    `kinds` limits the comparison to these kinds of samples; rows of other GPUs are left out. Launch samples
+    have no shape to predict. Raises BadSamplesError for rows that are no samples, WrongUnitError where
+    latencies cannot be microseconds, InfersimError where nothing is left to compare, and UnsupportedError for
+    a data type that the GPU lacks.
+    """
+    profile = as_profile(profile)
+    read = read_samples(samples, gpu=profile.name)
+    frame, left_out = _selected(read.frame, kinds)
+    check_against_floor(frame, profile)
+    predictions = pd.concat([frame, predict_samples(frame, profile)], axis=1)
+    return Validation(
+        gpu=profile.name,
+        calibration=profile.calibration,
+        fit_source=profile.fit_source,
+        predictions=predictions,
+        errors=error_table(predictions),
+        speedups=speedup_table(predictions),
+        left_out={**read.left_out, **left_out},
+        overlap=overlap_with_fit(profile, frame),
+    )
+
+
+def _selected(frame: pd.DataFrame, kinds: Sequence[str] | None) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Rows of the wanted kinds that have a shape, and counts of the others by reason."""
+    shaped = [kind for kind in Kind if kind is not Kind.LAUNCH]
+    for kind in kinds or ():
+        if kind not in shaped:
+            raise UnknownNameError("kind of samples to validate", kind, shaped)
+    wanted = frame["kind"].isin(kinds or shaped)
+    left_out = frame.loc[~wanted, "kind"].value_counts(sort=False)
+    if not wanted.any():
+        there = ", ".join(sorted(frame["kind"].unique()))
+        raise InvalidValueError("samples", there or "no rows", f"rows of {', '.join(kinds or shaped)}")
+    return frame[wanted].reset_index(drop=True), {f"kind {kind}": int(n) for kind, n in left_out.items()}
