@@ -37,8 +37,9 @@ class Reproduction:
     - `components`: Figure 2, a row for each phase and component and a `total`: `phase component predicted_ms
       lower_ms upper_ms predicted_share paper_ms paper_share paper_upper_limit difference`. Only totals have
       an interval, and where the paper gives an upper limit there is no difference.
-    - `speedups`: its means, a row each: `family sparsity phase scenarios flops bound bound_min bound_max
-      predicted predicted_min predicted_max paper difference`; ours are means and extremes over the grid.
+    - `speedups`: its means, a row each, by phase: `family sparsity phase scenarios flops bound bound_min
+      bound_max predicted predicted_min predicted_max paper difference`; ours are means and extremes over the
+      grid.
     - `claims`: numbers of its text, see `reproduction_claims`.
     """
 
@@ -118,7 +119,9 @@ def _total(part: ComponentTime, predicted: pd.Series[float]) -> dict[str, object
 def _speedups(grid: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
-    frame = pd.DataFrame([_mean_speedup(row, grid) for row in load_mean_speedups()])
+    phases = list(Timed)
+    published = sorted(load_mean_speedups(), key=lambda row: phases.index(row.phase))
+    frame = pd.DataFrame([_mean_speedup(row, grid) for row in published])
     return frame.assign(difference=frame["predicted"] / frame["paper"] - 1)
 
 

@@ -67,7 +67,11 @@ def test_components_add_up_to_the_total(phase: str) -> None:
 
 def test_every_published_mean_has_a_prediction_beside_it() -> None:
     frame = reproduced().speedups
-    assert frame["paper"].tolist() == [row.measured_speedup for row in load_mean_speedups()]
+    published = {(row.family, row.sparsity, row.phase, row.measured_speedup) for row in load_mean_speedups()}
+    assert (
+        set(zip(frame["family"], frame["sparsity"], frame["phase"], frame["paper"], strict=True)) == published
+    )
+    assert frame["phase"].drop_duplicates().tolist() == ["prefill", "decode", "prefill+decode"]
     assert (frame["predicted_min"] <= frame["predicted"]).all()
     assert (frame["predicted"] <= frame["predicted_max"]).all()
     assert (frame["bound_min"] <= frame["bound_max"]).all()

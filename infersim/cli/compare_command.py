@@ -1,0 +1,76 @@
+"""`infersim compare`: how fast plans make a model, how fast they could, and what eats the difference."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from infersim.cli import options
+from infersim.cli.lists import ALL
+
+MeasuredOption = Annotated[
+    Path | None,
+    typer.Option("--measured", help="Your own measured speedups (.csv, .parquet) instead of published ones."),
+]
+
+
+def compare_command(
+    gpu: options.GpuOption,
+    model: options.ModelOption = None,
+    families: options.FamiliesOption = None,
+    sparsity: options.SparsityOption = "0.5",
+    plan: options.PlanOption = [],  # noqa: B006 - typer makes a list of its own for each call
+    pruned_config: options.PrunedConfigOption = [],  # noqa: B006
+    phase: options.PhaseOption = "both",
+    batch: options.BatchOption = "1",
+    context: options.ContextOption = None,
+    request: options.RequestOption = None,
+    prompt: options.PromptOption = None,
+    output: options.OutputOption = None,
+    measured: MeasuredOption = None,
+    dtype: options.DtypeOption = "bf16",
+    kv_dtype: options.KvDtypeOption = None,
+    execution: options.ExecutionOption = "fused",
+    cuda_graph: options.CudaGraphOption = True,
+    overrides: options.SetOption = [],  # noqa: B006
+    as_json: options.JsonOption = False,
+    as_csv: options.CsvOption = False,
+) -> None:
+    """Set plans that prune a model against the dense model: speedup, bound, ceiling, and every loss by name.
+
+    Without --plan or --pruned-config it compares all families.
+    """
+    from infersim.cli.plans import chosen_pruning
+    from infersim.cli.printing import print_aside, print_for_people, printed_for_machines
+    from infersim.cli.questions import chosen_gpus, chosen_scenarios
+    from infersim.report.tables import compare_table, loss_table
+    from infersim.report.verdicts import compare_verdict
+    from infersim.simulation.comparison import compare
+
+    pruning = chosen_pruning(
+        model=model,
+        families=families or (None if plan or pruned_config else ALL),
+        sparsity=sparsity,
+        plan_files=plan,
+        pruned_configs=pruned_config,
+    )
+    scenarios = chosen_scenarios(
+        phase=phase,
+        batch=batch,
+        context=context,
+        request=request,
+        prompt=prompt,
+        output=output,
+        dtype=dtype,
+        kv_dtype=kv_dtype,
+        execution=execution,
+        cuda_graph=cuda_graph,
+    )
+    gpus = chosen_gpus(gpu, overrides)
+    frame = compare(pruning.model, pruning.plans, gpus, measured=measured, **scenarios)
+    for reason in pruning.left_out:
+        print_aside(f"Left out: {reason}")
+    if not printed_for_machines(frame, as_json=as_json, as_csv=as_csv):
+        print_for_people(compare_verdict(frame), compare_table(frame), loss_table(frame))

@@ -1,0 +1,64 @@
+"""`infersim gemm`: how long single GEMMs take."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from infersim.cli.lists import integers
+from infersim.cli.options import CsvOption, DtypeOption, GpuOption, JsonOption, SetOption
+
+TokensArgument = Annotated[str, typer.Argument(metavar="M", help="Tokens in flight: 16 or 1,16,256")]
+OutputsArgument = Annotated[str, typer.Argument(metavar="N", help="Output features.")]
+InputsArgument = Annotated[str, typer.Argument(metavar="K", help="Input features.")]
+FormOption = Annotated[
+    str | None, typer.Option("--sparsity", "-s", help="2:4 for the sparse tensor-core kernel.")
+]
+CopiesOption = Annotated[
+    int | None,
+    typer.Option(
+        "--weight-copies",
+        help="Weights that a timing loop rotates over, which may stay in L2. Left out: cold, as in a model.",
+    ),
+]
+
+
+def gemm_command(
+    m: TokensArgument,
+    n: OutputsArgument,
+    k: InputsArgument,
+    gpu: GpuOption,
+    dtype: DtypeOption = "bf16",
+    sparsity: FormOption = None,
+    weight_copies: CopiesOption = None,
+    overrides: SetOption = [],  # noqa: B006 - typer makes a list of its own for each call
+    as_json: JsonOption = False,
+    as_csv: CsvOption = False,
+) -> None:
+    """Predict GEMMs O[M,N] = A[M,K] @ W[N,K]^T: all combinations of the M, N and K given."""
+    import numpy as np
+    import pandas as pd
+
+    from infersim.cli.printing import print_for_people, printed_for_machines
+    from infersim.cli.questions import chosen_gpus
+    from infersim.report.kernels import kernel_frame, kernel_table, kernel_verdict
+    from infersim.simulation.kernel_latency import gemm_latency
+
+    lists = [integers("m", m), integers("n", n), integers("k", k)]
+    dimensions = dict(zip("mnk", np.meshgrid(*lists, indexing="ij"), strict=True))
+    frame = pd.concat(
+        [
+            kernel_frame(
+                profile.name,
+                dimensions,
+                gemm_latency(
+                    profile, **dimensions, dtype=dtype, sparsity=sparsity, weight_copies=weight_copies
+                ),
+            )
+            for profile in chosen_gpus(gpu, overrides)
+        ],
+        ignore_index=True,
+    )
+    if not printed_for_machines(frame, as_json=as_json, as_csv=as_csv):
+        print_for_people(kernel_verdict("GEMM", frame), kernel_table(frame))

@@ -1,0 +1,79 @@
+"""`infersim gpus`: the GPUs that are known, and the numbers of one with their sources."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from infersim.cli.options import CsvOption, JsonOption
+
+if TYPE_CHECKING:
+    from infersim.domain.profile import HardwareProfile
+    from infersim.report.table import Table
+
+NameArgument = Annotated[
+    str | None, typer.Argument(metavar="[NAME]", help="One GPU: all its numbers, each with its source.")
+]
+
+
+def gpus_command(name: NameArgument = None, as_json: JsonOption = False, as_csv: CsvOption = False) -> None:
+    """List the GPUs that are known, or tell where each number of one comes from."""
+    from infersim.cli.printing import print_for_people, printed_for_machines
+    from infersim.profile_files.profiles import list_profiles, load_profile
+    from infersim.report.inventories import gpus_table
+
+    if name is None:
+        table = gpus_table([load_profile(known) for known in list_profiles()])
+    else:
+        table = _numbers_table(load_profile(name))
+    if not printed_for_machines(table.frame, as_json=as_json, as_csv=as_csv):
+        print_for_people(None, table)
+
+
+def _numbers_table(profile: HardwareProfile) -> Table:
+    """All numbers of a profile, in the units of its file, with their sources."""
+    import pandas as pd
+
+    from infersim.profile_files.datasheets import table_of
+    from infersim.report.table import Column, Table, text_column
+
+    rows = [
+        {
+            "key": key,
+            "value": value,
+            "verified": key not in profile.unverified,
+            "source": profile.sources.get(key, ""),
+            "exception": profile.exceptions.get(key, ""),
+        }
+        for key, value in _flattened(table_of(profile))
+    ]
+    return Table(
+        title=f"{profile.title} ({profile.name}); calibration: {_calibration(profile)}",
+        frame=pd.DataFrame(rows),
+        columns=(
+            text_column("number", "key"),
+            Column(heading="value", keys=("value",), text=lambda value: f"{value:,.10g}"),
+            Column(heading="source", keys=("verified", "source", "exception"), text=_evidence, numeric=False),
+        ),
+        caption=f"Also known as {', '.join(profile.aliases)}." if profile.aliases else "",
+    )
+
+
+def _flattened(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
+    """Dotted keys of a profile's file with their numbers."""
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _flattened(value, f"{prefix}{key}.")
+        elif isinstance(value, int | float):
+            yield prefix + key, value
+
+
+def _evidence(verified: bool, source: str, exception: str) -> str:
+    said = (source if verified else f"unverified: {source or 'in no table that was read'}", exception)
+    return "; ".join(filter(None, said))
+
+
+def _calibration(profile: HardwareProfile) -> str:
+    return f"{profile.calibration} from {profile.fit_source}" if profile.fit_source else profile.calibration

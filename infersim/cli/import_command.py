@@ -1,0 +1,47 @@
+"""`infersim import`: measurements that others published, as samples."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+SourceArgument = Annotated[
+    str,
+    typer.Argument(help="aiconfigurator, vidur, neusight, slidesparse or alibaba-infersim."),
+]
+PathArgument = Annotated[Path, typer.Argument(help="A file or a folder of your own download of it.")]
+OutOption = Annotated[Path, typer.Option("--out", "-o", help="Samples to write: .parquet, .csv or .jsonl.")]
+GpuNameOption = Annotated[
+    str | None, typer.Option("--gpu", "-g", help="The GPU, where the source does not name it clearly.")
+]
+SkipBadOption = Annotated[
+    bool, typer.Option("--skip-bad", help="Set rows aside that are no samples, and count them.")
+]
+
+
+def import_command(
+    source: SourceArgument,
+    path: PathArgument,
+    out: OutOption,
+    gpu: GpuNameOption = None,
+    skip_bad: SkipBadOption = False,
+) -> None:
+    """Turn published kernel measurements into samples to calibrate with."""
+    from infersim.cli.printing import print_for_people
+    from infersim.fitting.importers.importing import import_source
+    from infersim.fitting.sample_writing import write_samples
+    from infersim.report import rounding
+    from infersim.report.table import Column, Table, text_column
+
+    read = import_source(source, path, gpu=gpu, skip_bad=skip_bad)
+    write_samples(read.frame, out)
+    print(f"{out}: {read.account()}.")
+    keys = ["gpu", "kind", "dtype"]
+    counts = read.frame.groupby(keys, sort=False, dropna=False).size().reset_index(name="rows")
+    columns = (
+        *(text_column(key, key) for key in keys),
+        Column(heading="rows", keys=("rows",), text=rounding.count),
+    )
+    print_for_people(None, Table(title="", frame=counts.fillna(""), columns=columns))

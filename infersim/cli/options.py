@@ -1,0 +1,71 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+
+ModelOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--model", "-m", help="Dense model: a name (infersim models), or a Hugging Face config."),
+]
+GpuOption: TypeAlias = Annotated[
+    str,
+    typer.Option("--gpu", "-g", help="GPU by name (infersim gpus) or .toml; several with commas between."),
+]
+SetOption: TypeAlias = Annotated[
+    list[str],
+    typer.Option("--set", metavar="KEY=NUMBER", help="What-if hardware, such as memory.bandwidth_gb_s=6000."),
+]
+PhaseOption: TypeAlias = Annotated[
+    str, typer.Option("--phase", "-p", help="prefill (time to first token), decode (one step), or both.")
+]
+BatchOption: TypeAlias = Annotated[str, typer.Option("--batch", "-b", help="Sequences at once: 1,8")]
+ContextOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--context", "-c", help="Tokens: the prompt; in decode all so far: 1024,32768"),
+]
+RequestOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--request", help="A whole request instead: classification, generation or reasoning."),
+]
+PromptOption: TypeAlias = Annotated[
+    int | None, typer.Option("--prompt", help="Tokens that a request of your own reads.")
+]
+OutputOption: TypeAlias = Annotated[int | None, typer.Option("--output", help="Tokens that it generates.")]
+DtypeOption: TypeAlias = Annotated[
+    str,
+    typer.Option("--dtype", help="bf16, fp16, fp8, int8 (W8A8), w8a16, w4a16 (weights only), tf32, fp32."),
+]
+KvDtypeOption: TypeAlias = Annotated[
+    str | None, typer.Option("--kv-dtype", help="Data type of the KV cache, if another.")
+]
+ExecutionOption: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        "--execution",
+        help="fused (one QKV and one gate-up GEMM, fused elementwise) or separate (eager PyTorch).",
+    ),
+]
+CudaGraphOption: TypeAlias = Annotated[
+    bool, typer.Option("--cuda-graph/--no-cuda-graph", help="Launch from a CUDA graph, or from the host.")
+]
+FamiliesOption: TypeAlias = Annotated[
+    str | None, typer.Option("--families", "--family", "-f", help="Families of pruning, or all.")
+]
+SparsityOption: TypeAlias = Annotated[
+    str, typer.Option("--sparsity", "-s", help="Fractions to remove: 0.25,0.5")
+]
+PlanOption: TypeAlias = Annotated[
+    list[Path], typer.Option("--plan", help="A plan with detail layer by layer, in TOML.")
+]
+PrunedConfigOption: TypeAlias = Annotated[
+    list[Path], typer.Option("--pruned-config", help="The config.json of a pruned model.")
+]
+JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print rows as JSON.")]
+CsvOption: TypeAlias = Annotated[bool, typer.Option("--csv", help="Print rows as CSV.")]
+HtmlOption: TypeAlias = Annotated[
+    Path | None, typer.Option("--html", metavar="FILE", help="Write a page with figures.")
+]

@@ -1,0 +1,72 @@
+"""The model and the plans that a command is about, from what was typed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from infersim.cli.lists import ALL, fractions, names
+from infersim.domain.errors import InfersimError, InvalidValueError
+
+if TYPE_CHECKING:
+    from infersim.pruning.plan import Plan
+    from infersim.workload.transformer import Transformer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pruning:
+    """A dense model and the plans made of it; `left_out` says which were asked for and cannot be."""
+
+    model: Transformer
+    plans: tuple[Plan, ...]
+    left_out: tuple[str, ...]
+
+
+def chosen_pruning(
+    *,
+    model: str | None,
+    families: str | None,
+    sparsity: str,
+    plan_files: Sequence[Path],
+    pruned_configs: Sequence[Path],
+) -> Pruning:
+    """Plans from files first, then each family at each sparsity.
+
+    `model` may be left out where a plan file names it. Raises what reading and pruning raise; what families
+    cannot do is left out with its reason, unless it is all that was asked for.
+    """
+    from infersim.pruning.checkpoint import plan_from_config
+    from infersim.pruning.plan_file import plan_from_file
+    from infersim.workload.presets import load_model
+
+    base = None if model is None else load_model(model)
+    plans = []
+    for file in plan_files:
+        plans.append(plan_from_file(file, base))
+        base = plans[-1].base
+    if base is None:
+        raise InvalidValueError("model", None, "a name or a config: --model, or a plan that names it")
+    plans += [plan_from_config(base, config) for config in pruned_configs]
+    left_out: tuple[str, ...] = ()
+    if families is not None:
+        swept, left_out = _swept(base, families, sparsity)
+        plans += swept
+    return Pruning(model=base, plans=tuple(plans), left_out=left_out)
+
+
+def _swept(
+    base: Transformer, families: str, sparsity: str | None
+) -> tuple[tuple[Plan, ...], tuple[str, ...]]:
+    from infersim.pruning.registry import families as known_families
+    from infersim.simulation.sweep import sweep_plans
+
+    chosen = names("families", families)
+    if ALL in chosen:
+        chosen = [family.name for family in known_families()]
+    swept = sweep_plans(base, chosen, fractions("sparsity", sparsity))
+    left_out = tuple(f"{each.family} at {each.sparsity:g}: {each.reason}" for each in swept.skipped)
+    if not swept.plans:
+        raise InfersimError(f"no plan can be made: {'; '.join(left_out)}")
+    return swept.plans, left_out

@@ -1,0 +1,60 @@
+"""`infersim predict`: how long a model takes, dense or pruned."""
+
+from __future__ import annotations
+
+from infersim.cli import options
+
+
+def predict_command(
+    gpu: options.GpuOption,
+    model: options.ModelOption = None,
+    phase: options.PhaseOption = "both",
+    batch: options.BatchOption = "1",
+    context: options.ContextOption = None,
+    request: options.RequestOption = None,
+    prompt: options.PromptOption = None,
+    output: options.OutputOption = None,
+    families: options.FamiliesOption = None,
+    sparsity: options.SparsityOption = "0.5",
+    plan: options.PlanOption = [],  # noqa: B006 - typer makes a list of its own for each call
+    pruned_config: options.PrunedConfigOption = [],  # noqa: B006
+    dtype: options.DtypeOption = "bf16",
+    kv_dtype: options.KvDtypeOption = None,
+    execution: options.ExecutionOption = "fused",
+    cuda_graph: options.CudaGraphOption = True,
+    overrides: options.SetOption = [],  # noqa: B006
+    as_json: options.JsonOption = False,
+    as_csv: options.CsvOption = False,
+) -> None:
+    """Predict latency, floor, throughput and memory of a model, or of plans that prune it."""
+    import pandas as pd
+
+    from infersim.cli.plans import chosen_pruning
+    from infersim.cli.printing import print_aside, print_for_people, printed_for_machines
+    from infersim.cli.questions import chosen_gpus, chosen_scenarios
+    from infersim.report.prediction_verdict import predict_verdict
+    from infersim.report.tables import prediction_table
+    from infersim.simulation.prediction import predict
+
+    pruning = chosen_pruning(
+        model=model, families=families, sparsity=sparsity, plan_files=plan, pruned_configs=pruned_config
+    )
+    scenarios = chosen_scenarios(
+        phase=phase,
+        batch=batch,
+        context=context,
+        request=request,
+        prompt=prompt,
+        output=output,
+        dtype=dtype,
+        kv_dtype=kv_dtype,
+        execution=execution,
+        cuda_graph=cuda_graph,
+    )
+    gpus = chosen_gpus(gpu, overrides)
+    subjects = pruning.plans or (pruning.model,)
+    frame = pd.concat([predict(each, gpus, **scenarios) for each in subjects], ignore_index=True)
+    for reason in pruning.left_out:
+        print_aside(f"Left out: {reason}")
+    if not printed_for_machines(frame, as_json=as_json, as_csv=as_csv):
+        print_for_people(predict_verdict(frame), prediction_table(frame))
