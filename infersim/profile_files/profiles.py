@@ -44,6 +44,15 @@ def load_profile(name_or_path: str | Path) -> HardwareProfile:
     )
 
 
+def with_fit(profile: HardwareProfile, path: str | Path) -> HardwareProfile:
+    """`profile` with the fit in the file `path`, wherever that lies, instead of its own.
+
+    Raises what `read_fit` raises, and FileContentError for the fit of another GPU.
+    """
+    fit = _fit_for(Path(path), profile.name)
+    return replace(profile, fit=fit, calibration=Calibration.FITTED, fit_source=None)
+
+
 def _file_of(name_or_path: str | Path) -> Path:
     path = Path(name_or_path)
     if path.suffix != ".toml":

@@ -1,0 +1,67 @@
+"""The verdict on a validation: how far off predictions and speedups are, and whether intervals hold."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from infersim.fitting.error_table import ALL
+from infersim.fitting.overlap import Overlap
+from infersim.fitting.validation import Validation
+from infersim.report import rounding
+from infersim.report.notes import kernel_notes
+from infersim.report.verdict import Verdict, as_sentence, enumeration
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_TITLES = {
+    "gemm": "GEMMs",
+    "sparse_gemm": "2:4 GEMMs",
+    "attention.prefill": "prefill attention",
+    "attention.decode": "decode attention",
+    "memory": "memory-bound kernels",
+}
+"""Kinds as the verdict names them."""
+
+_OVERLAPS = {
+    Overlap.ALL: "These are the samples that were fitted: on other shapes errors are larger.",
+    Overlap.UNKNOWN: "Whether single rows were fitted too cannot be known: the fit records whole sets.",
+}
+
+
+def validation_verdict(found: Validation) -> Verdict:
+    """Judge a validation."""
+    summed = found.errors[found.errors["division"] == ALL]
+    sentences = [_kind_sentence(row, found.gpu) for _, row in summed.iterrows()]
+    sentences += [_speedup_sentence(row) for _, row in found.speedups.iterrows() if row["cut"] == "n or k"]
+    return Verdict(sentences=tuple(map(as_sentence, sentences)), notes=tuple(_notes(found)))
+
+
+def _kind_sentence(row: pd.Series, gpu: str) -> str:
+    mean, median, p90 = map(rounding.fraction, (row["mape"], row["median_ape"], row["p90_ape"]))
+    width = rounding.share(math.expm1(row["log_half_width"]))
+    return (
+        f"{row['dtype']} {_TITLES[row['kind']]} on {gpu} are predicted with a mean error of {mean} (median "
+        f"{median}, 90 % of the rows within {p90}), where the plain roofline is off by "
+        f"{rounding.fraction(row['roofline_mape'])}; the 80 % intervals, {width} wide to either side, hold "
+        f"{rounding.share(row['coverage'])} of {row['rows']:,} rows"
+    ).strip()
+
+
+def _speedup_sentence(row: pd.Series) -> str:
+    return (
+        f"speedups of {row['dtype']} GEMMs cut along n or k are off by "
+        f"{rounding.fraction(row['median_ape'])} (median of {row['pairs']:,} pairs), the FLOPs ratio by "
+        f"{rounding.fraction(row['flops_median_ape'])}"
+    )
+
+
+def _notes(found: Validation) -> Iterator[str]:
+    yield from kernel_notes(found.predictions.assign(calibration=found.calibration.value))
+    if found.overlap in _OVERLAPS:
+        yield _OVERLAPS[found.overlap]
+    if found.left_out:
+        counts = [f"{rows:,} of {reason}" for reason, rows in found.left_out.items()]
+        yield f"Rows left out: {enumeration(counts)}."
