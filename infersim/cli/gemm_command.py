@@ -60,5 +60,8 @@ def gemm_command(
         ],
         ignore_index=True,
     )
+    kernel = frame.columns.tolist().index("m")
+    frame.insert(kernel, "dtype", dtype)
+    frame.insert(kernel + 1, "sparsity", sparsity or "none")
     if not printed_for_machines(frame, as_json=as_json, as_csv=as_csv):
         print_for_people(kernel_verdict("GEMM", frame), kernel_table(frame))

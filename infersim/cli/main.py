@@ -59,7 +59,7 @@ def run(arguments: Sequence[str] | None = None) -> None:
         _replace_what_cannot_be_encoded(stream)
     try:
         with _warnings_in_one_line():
-            app(arguments)
+            app(arguments, prog_name="infersim")
     except InfersimError as error:
         print(f"Error: {error}", file=sys.stderr)
         sys.exit(USER_ERROR)

@@ -56,9 +56,7 @@ def chosen_pruning(
     return Pruning(model=base, plans=tuple(plans), left_out=left_out)
 
 
-def _swept(
-    base: Transformer, families: str, sparsity: str | None
-) -> tuple[tuple[Plan, ...], tuple[str, ...]]:
+def _swept(base: Transformer, families: str, sparsity: str) -> tuple[tuple[Plan, ...], tuple[str, ...]]:
     from infersim.pruning.registry import families as known_families
     from infersim.simulation.sweep import sweep_plans
 

@@ -29,8 +29,8 @@ class UnknownNameError(InfersimError):
         lowered = {other.lower(): entry for other, entry in spellings.items()}
         lowered |= {entry.lower(): entry for entry in self.known}
         matches = get_close_matches(name.lower(), lowered, n=3, cutoff=0.5)
-        close = list(dict.fromkeys(lowered[match] for match in matches))
-        hint = f"did you mean {' or '.join(close)}? " if close else ""
+        self.closest = list(dict.fromkeys(lowered[match] for match in matches))
+        hint = f"did you mean {' or '.join(self.closest)}? " if self.closest else ""
         super().__init__(f"unknown {kind} {name!r}: {hint}known: {', '.join(self.known)}")
 
 

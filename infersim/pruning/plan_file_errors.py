@@ -38,7 +38,7 @@ def located(file: object, table: str) -> Iterator[None]:
     except InvalidValueError as error:
         raise FileContentError(file, f"{table}.{error.key}", error.value, error.expected) from None
     except UnknownNameError as error:
-        known = ", ".join(error.known)
+        known = ", ".join(dict.fromkeys((*error.closest, *error.known)))
         raise FileContentError(file, table, error.name, f"a known {error.kind}: {known}") from None
     except UnsupportedError as error:
         raise UnsupportedError(f"{file}: {table}: {error}") from None

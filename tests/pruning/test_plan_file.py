@@ -190,7 +190,7 @@ def test_detail_comes_before_steps(llama: Transformer, write: Write) -> None:
         ),
         ("layer.3.kv_kept = 0.0", "layer.3.kv_kept = 0.0; expected a number above 0"),
         ("layer.3.block_sparsity.block = 64", "layer.3.block_sparsity.kept = None; expected a value"),
-        ("step = [{ family = 'static-x' }]", "step[0] = 'static-x'; expected a known family: dynamic-m"),
+        ("step = [{ family = 'static-x' }]", "step[0] = 'static-x'; expected a known family: static-m"),
         ("step = [{ sparsity = 0.5 }]", "step[0].family = None; expected a value"),
         ("step = [{ family = 'static-m' }]", "step[0].sparsity = None; expected a fraction"),
         ("step = [{ family = 'static-m', sparsity = 25 }]", "step[0].sparsity = 25; expected less than 1"),

@@ -1,0 +1,137 @@
+"""`infersim compare`: the main job, through the real command line."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from math import prod
+from pathlib import Path
+
+import pytest
+
+from infersim.pruning.registry import families
+from infersim.simulation.chain import FACTORS
+from tests.cli.conftest import Infersim
+
+MAIN = (
+    "compare --model llama-3.1-8b --gpu rtx-pro-6000 --families all --sparsity 0.25,0.5 "
+    "--phase both --batch 1 --context 32768"
+)
+SHORT = ("compare", "-m", "llama-3.2-1b", "-g", "l4", "-c", "512")
+PREDICTED = [f"loss_{name}" for name in FACTORS if name != "unexplained"]
+
+
+def test_it_prints_the_verdict_then_speedups_then_losses(answered: Infersim) -> None:
+    lines = answered(*MAIN.split()).out.splitlines()
+    assert "static-m" in lines[0]
+    assert "predicted" in lines[0]
+    text = "\n".join(lines)
+    for family in families():
+        assert f"{family.name} 50" in text
+    for heading in ("bound", "predicted", "measured", "What eats the speedup", "launch"):
+        assert heading in text
+
+
+def test_factors_multiply_to_the_speedup(answered: Infersim) -> None:
+    rows = answered(*MAIN.split(), "--json").rows
+    assert len(rows) == 2 * 15  # 2:4 has no 25 %
+    for row in rows:
+        assert row["flops"] * prod(row[name] for name in PREDICTED) == pytest.approx(
+            row["predicted"], rel=1e-9
+        )
+        assert row["predicted"] <= row["ceiling"]
+
+
+def test_what_a_family_cannot_do_is_told_beside_the_answer(answered: Infersim) -> None:
+    ran = answered(*MAIN.split(), "--json")
+    assert ran.err.startswith("Left out: static-k-2:4 at 0.25: ")
+    assert ran.err.count("\n") == 1
+
+
+def test_csv_and_json_hold_the_same_rows(answered: Infersim) -> None:
+    as_json = answered(*SHORT, "-f", "static-nk", "--json").rows
+    as_csv = list(csv.DictReader(io.StringIO(answered(*SHORT, "-f", "static-nk", "--csv").out)))
+    assert [list(row) for row in as_csv] == [list(row) for row in as_json]
+    for written, row in zip(as_csv, as_json, strict=True):
+        for name, value in row.items():
+            assert written[name] == ("" if value is None else str(value))
+
+
+def test_an_unknown_number_is_null_in_json_and_empty_in_csv(answered: Infersim) -> None:
+    row = answered(*SHORT, "-f", "static-nk", "--json").rows[0]
+    assert row["measured"] is None
+    # Strict readers know no NaN.
+    json.loads(answered(*SHORT, "--json").out, parse_constant=lambda name: pytest.fail(name))
+
+
+def test_without_files_or_families_it_compares_all(answered: Infersim) -> None:
+    rows = answered(*SHORT, "--phase", "decode", "--json").rows
+    assert [row["family"] for row in rows] == [family.name for family in families()]
+    assert {row["sparsity"] for row in rows} == {0.5}
+
+
+def test_plans_from_files_come_first_and_alone_unless_families_are_named(
+    answered: Infersim, tmp_path: Path
+) -> None:
+    plan = tmp_path / "mine.toml"
+    plan.write_text(
+        'model = "llama-3.2-1b"\n[remove]\nlayers = [3]\n[[step]]\nfamily = "static-nk"\nsparsity = 0.25\n'
+    )
+    from_file = ("compare", "--plan", str(plan), "-g", "l4", "-c", "512", "-p", "decode", "--json")
+    assert [row["plan"] for row in answered(*from_file).rows] == ["mine"]
+    both = answered(*from_file, "-f", "static-m", "-s", "0.25").rows
+    assert [row["plan"] for row in both] == ["mine", "static-m 25 %"]
+    assert {row["model"] for row in both} == {"llama-3.2-1b"}
+
+
+def test_a_pruned_config_is_a_plan(answered: Infersim, tmp_path: Path) -> None:
+    config = tmp_path / "config.json"
+    config.write_text(
+        json.dumps(
+            {
+                "model_type": "llama",
+                "hidden_size": 2048,
+                "intermediate_size": 4096,
+                "num_hidden_layers": 12,
+                "num_attention_heads": 32,
+                "num_key_value_heads": 8,
+                "head_dim": 64,
+                "vocab_size": 128256,
+                "max_position_embeddings": 131072,
+                "tie_word_embeddings": True,
+            }
+        )
+    )
+    rows = answered(*SHORT, "--pruned-config", str(config), "--phase", "decode", "--json").rows
+    assert len(rows) == 1
+    assert rows[0]["family"] == "static-m + static-nk"
+    assert rows[0]["predicted"] > 1
+
+
+def test_own_measurements_stand_in_for_published_ones(answered: Infersim, tmp_path: Path) -> None:
+    own = tmp_path / "own.csv"
+    own.write_text(
+        "gpu,model,family,sparsity,phase,batch,context,measured_speedup\n"
+        "l4,llama-3.2-1b,static-nk,0.5,decode,1,512,1.3\n"
+    )
+    row = answered(*SHORT, "-f", "static-nk", "-p", "decode", "--measured", str(own), "--json").rows[0]
+    assert row["measured"] == 1.3
+    assert row["attainment"] == pytest.approx(1.3 / row["bound"])
+    every = [*PREDICTED, "loss_unexplained"]
+    assert row["flops"] * prod(row[name] for name in every) == pytest.approx(1.3, rel=1e-9)
+
+
+@pytest.mark.parametrize("columns", [40, 80, 120, 200])
+def test_no_number_is_cut_on_a_terminal_of_any_width(
+    answered: Infersim, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    text = answered(*SHORT, "-f", "static-k-lowrank").out
+    assert "…" not in text
+    plain = re.sub("\x1b.*?m", "", text)
+    assert "unexpl" not in plain  # nothing was measured of it
+    assert "static-k-lowrank" in plain
+    assert max(map(len, plain.splitlines())) <= columns

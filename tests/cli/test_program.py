@@ -1,0 +1,99 @@
+"""The program itself: what it loads, how soon it answers, what becomes of a broken pipe."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from infersim.cli.main import BROKEN_PIPE, app
+from tests.cli.conftest import Infersim
+
+RUN = "from infersim.cli.main import run; run()"
+HEAVY = {"numpy", "scipy", "pandas", "plotly", "pyarrow", "pydantic", "torch"}
+
+
+def program(*arguments: str) -> list[str]:
+    """The command of a fresh process; the code stands in for the installed script."""
+    return [sys.executable, "-W", "error", "-c", RUN, *arguments]
+
+
+def test_help_names_every_command(answered: Infersim) -> None:
+    text = answered("--help").out
+    registered = {command.name for command in app.registered_commands}
+    assert {"compare", "predict", "gemm", "reproduce", "gpus", "models", "import"} <= registered
+    listed = {
+        line.split()[0] for line in text.partition("Commands:")[2].splitlines() if line.startswith("  ")
+    }
+    assert registered <= listed
+
+
+@pytest.mark.parametrize("command", [command.name for command in app.registered_commands])
+def test_every_command_tells_of_itself(answered: Infersim, command: str) -> None:
+    assert f"Usage: infersim {command}" in answered(command, "--help").out
+
+
+def test_help_loads_no_library_but_its_own() -> None:
+    code = (
+        "import sys\nfrom infersim.cli.main import run\n"
+        "try:\n    run(['--help'])\nexcept SystemExit:\n    pass\n"
+        "print(*{name.partition('.')[0] for name in sys.modules}, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "Commands:" in done.stdout
+    assert not HEAVY & set(done.stderr.split())
+
+
+def test_help_answers_within_three_tenths_of_a_second() -> None:
+    def seconds() -> float:
+        start = time.perf_counter()
+        subprocess.run(program("--help"), capture_output=True, check=True)
+        return time.perf_counter() - start
+
+    # The best of several: what else runs on the machine can only add to it.
+    assert min(seconds() for _ in range(5)) < 0.3
+
+
+def test_a_reader_that_goes_away_is_no_traceback() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(program("models"), stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert done.returncode in (1, BROKEN_PIPE)  # 1: typer was the one to notice
+    assert done.stderr == ""
+
+
+def test_a_terminal_without_dashes_shows_something_in_their_place() -> None:
+    ascii_only = os.environ | {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    done = subprocess.run(program("models"), capture_output=True, text=True, check=True, env=ascii_only)
+    assert "llama-3.1-8b" in done.stdout
+
+
+def test_errors_of_a_fresh_process_exit_with_2_and_one_line() -> None:
+    done = subprocess.run(program("gpus", "h100-sx"), capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("Error: unknown GPU 'h100-sx': did you mean h100-sxm")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.filterwarnings("default")
+def test_warnings_are_one_line_on_standard_error(answered: Infersim) -> None:
+    ran = answered(
+        "gemm", "1", "4096", "4096", "-g", "h100-sxm", "--set", "memory.bandwidth_gb_s=60000", "--json"
+    )
+    assert len(ran.rows) == 1
+    assert ran.err.startswith(
+        "Warning: h100-sxm[memory.bandwidth_gb_s=60000]: memory.bandwidth_gb_s = 60000 is"
+    )
+    assert ran.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [("compair",), ("gpus", "--jsn"), ("predict",), ("gemm", "1", "2")])
+def test_a_slip_of_usage_exits_with_2(infersim: Infersim, arguments: tuple[str, ...]) -> None:
+    ran = infersim(*arguments)
+    assert ran.code == 2
+    assert "Error: " in ran.err
+    assert "Traceback" not in ran.err
