@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from infersim.report import rounding
 from infersim.report.table import Column, text_column, without_constant
 
@@ -13,6 +15,9 @@ if TYPE_CHECKING:
 
 SCENARIO_KEYS = ("model", "gpu", "phase", "batch", "context")
 """Columns that say which scenario a row is about."""
+
+MAX_SHOWN = 24
+"""How many scenarios a page draws figures of: more would be no page to read."""
 
 _WHEN = {"prefill": "in prefill", "decode": "in decode", "request": "over the whole request"}
 
@@ -62,6 +67,15 @@ def place(row: pd.Series, keys: Collection[str]) -> str:
     where = f" of {row['model']}" if "model" in keys else ""
     where += f" {_WHEN[row['phase']]}" + (f" ({sizes})" if sizes else "")
     return where + (f" on {row['gpu']}" if "gpu" in keys else "")
+
+
+def shown_scenarios(frame: pd.DataFrame) -> pd.DataFrame:
+    """The distinct scenarios of a frame; of more than MAX_SHOWN so many, evenly taken."""
+    distinct = frame[list(SCENARIO_KEYS)].drop_duplicates(ignore_index=True)
+    if len(distinct) <= MAX_SHOWN:
+        return distinct
+    places = np.linspace(0, len(distinct) - 1, MAX_SHOWN).round().astype(np.intp)
+    return distinct.iloc[places].reset_index(drop=True)
 
 
 def scenario_groups(frame: pd.DataFrame) -> Iterator[pd.DataFrame]:

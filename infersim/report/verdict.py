@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """`sentences` answer the question, the most important first; `notes` say how far to trust the answer."""
+    """`sentences` answer, those about one scenario together; `notes` say how far to trust the answer."""
 
     sentences: tuple[str, ...]
     notes: tuple[str, ...] = ()

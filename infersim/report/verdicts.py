@@ -35,15 +35,14 @@ _POOR = {
 def compare_verdict(frame: pd.DataFrame) -> Verdict:
     """Judge a frame of `compare`."""
     if frame.groupby(list(SCENARIO_KEYS)).ngroups > MAX_SCENARIOS:
-        sentences = _summary(frame)
+        sentences = list(map(as_sentence, _summary(frame)))
     else:
         keys = varying_keys(frame)
         sentences = [
-            text
+            " ".join(map(as_sentence, _scenario_sentences(rows, place(rows.iloc[0], keys))))
             for rows in scenario_groups(frame)
-            for text in _scenario_sentences(rows, place(rows.iloc[0], keys))
         ]
-    return Verdict(sentences=tuple(map(as_sentence, sentences)), notes=comparison_notes(frame))
+    return Verdict(sentences=tuple(sentences), notes=comparison_notes(frame))
 
 
 def _scenario_sentences(rows: pd.DataFrame, where: str) -> list[str]:

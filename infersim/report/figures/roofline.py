@@ -1,0 +1,91 @@
+"""The roofline of a GPU with the ops of the dense model and of plans: work for each byte, and its pace."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from infersim.domain.profile import TERA, HardwareProfile
+from infersim.report.figures.style import GREY, PART_COLOURS, finish, plain, series
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import plotly.graph_objects as go
+
+_AROUND = ("top center", "bottom center", "top right", "bottom left", "top left", "bottom right")
+"""Where the names of ops stand, in turn: ops of like intensity are often neighbours."""
+
+_SMALLEST, _LARGEST = 7.0, 26.0
+"""Diameters in pixels of an op that takes no time and of one that takes it all."""
+
+
+def roofline(frame: pd.DataFrame, profile: HardwareProfile, visible: Sequence[str]) -> go.Figure:
+    """`frame`: the rows of one scenario of `op_frames`; plans other than those `visible` wait in the legend.
+
+    Intensity counts operands and results (`kernel_bytes`); a point's area is its share of the time. Ops
+    without FLOPs have no place here.
+    """
+    import plotly.graph_objects as go
+
+    ops = frame[frame["flop"] > 0]
+    ops = ops.assign(
+        intensity=ops["flop"] / ops["kernel_bytes"], tflops=ops["flop"] / (ops["latency_ms"] * 1e-3) / TERA
+    )
+    figure = go.Figure()
+    _roofs(figure, profile, float(ops["intensity"].min()) / 3, float(ops["intensity"].max()))
+    for index, (plan, rows) in enumerate(ops.groupby("plan", sort=False)):
+        _points(figure, str(plan), rows, series(index)[1], plan in visible)
+    finish(figure, height=460, x="intensity (FLOP per byte)", y="predicted TFLOP/s")
+    decades = {"type": "log", "dtick": 1, "exponentformat": "power", "minor": {"ticks": "inside"}}
+    return figure.update_xaxes(**decades).update_yaxes(**decades)
+
+
+def _roofs(figure: go.Figure, profile: HardwareProfile, low: float, high: float) -> None:
+    """Bandwidth times intensity up to each peak; data types of equal peak share a roof."""
+    bandwidth = profile.memory.bandwidth_bytes_per_s
+    peaks: dict[float, list[str]] = {}
+    for dtype in profile.matrix:
+        peaks.setdefault(profile.bound_flop_per_s(dtype), []).append(dtype.value)
+    end = max(20 * high, *(20 * peak / bandwidth for peak in peaks))  # beyond the ops, for the labels
+    for peak, dtypes in sorted(peaks.items()):
+        name = ", ".join(dtypes)
+        label = f"{name} {peak / TERA:,.0f} TFLOP/s"
+        x = np.array([min(low, peak / bandwidth), peak / bandwidth, end])
+        figure.add_scatter(
+            x=x,
+            y=np.minimum(x * bandwidth, peak) / TERA,
+            mode="lines+text",
+            text=["", "", label],
+            textposition="top left",
+            line={"color": GREY, "width": 1.5},
+            name="roofs",
+            legendgroup="roofs",
+            showlegend=peak == min(peaks),
+            hovertemplate=f"{label}, {bandwidth / 1e9:,.0f} GB/s<extra></extra>",
+        )
+
+
+def _points(figure: go.Figure, plan: str, rows: pd.DataFrame, symbol: str, visible: bool) -> None:
+    title = plain(plan)
+    figure.add_scatter(
+        x=rows["intensity"],
+        y=rows["tflops"],
+        customdata=rows[["op", "latency_ms", "limiter", "share"]],
+        text=rows["op"],
+        textposition=[_AROUND[place % len(_AROUND)] for place in range(len(rows))],
+        mode="markers+text",
+        name=title,
+        legendgroup=plan,
+        visible=True if visible else "legendonly",
+        marker={
+            "color": rows["part"].map(PART_COLOURS),
+            "symbol": symbol,
+            "size": _SMALLEST + (_LARGEST - _SMALLEST) * np.sqrt(rows["share"]),
+            "opacity": 0.85,
+            "line": {"width": 1, "color": GREY},
+        },
+        hovertemplate=f"<b>%{{customdata[0]}}</b>, {title}<br>%{{x:.3~g}} FLOP/byte, %{{y:.3~g}} TFLOP/s<br>"
+        "%{customdata[1]:.3~g} ms (%{customdata[3]:.0%}), limited by %{customdata[2]}<extra></extra>",
+    )

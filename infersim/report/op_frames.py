@@ -1,0 +1,90 @@
+"""The ops behind a comparison: what each op of the dense model and of every plan takes in each scenario."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from infersim.domain.profile import HardwareProfile
+from infersim.domain.shapes import Gemm
+from infersim.pruning.plan import Plan
+from infersim.simulation.cases import REQUEST, Case
+from infersim.simulation.columns import MS
+from infersim.simulation.op_table import op_table
+from infersim.simulation.program import lay_out
+from infersim.simulation.timeline import Timeline, timelines
+from infersim.workload.transformer import Transformer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DENSE = "dense"
+"""Stands in the column `plan` for the dense model."""
+
+_TOTALS = ("count", "flop", "kernel_bytes", "compulsory_bytes", "floor_ms", "kernel_ms", "launch_ms")
+_LIKE_THE_LARGEST = ("limiter", "in_range", "m", "n", "k")
+
+
+def op_frames(
+    base: Transformer, plans: Sequence[Plan], profiles: Sequence[HardwareProfile], cases: Sequence[Case]
+) -> pd.DataFrame:
+    """One row for each GPU, scenario, plan (the dense model first) and op, ops in order of execution.
+
+    Ops of one name are added up over blocks and decode steps; limiter and dimensions (M, N, K of GEMMs, else
+    NaN) are those of the largest of them. Columns: `model gpu phase batch context plan op part`, the totals
+    of `op_table`, `latency_ms` (launch included), `share` of the plan's latency, `limiter in_range m n k`,
+    and the plan's whole latency `total_ms` with its 80 % interval `total_lower_ms total_upper_ms`.
+    """
+    import pandas as pd
+
+    names = (DENSE, *(plan.title for plan in plans))
+    programs = [lay_out((base, *(plan.transformer for plan in plans)), case.passes) for case in cases]
+    frames = [
+        _described(timeline, case).assign(model=base.name, gpu=profile.name, plan=name)
+        for profile in profiles
+        for case, laid_out in zip(cases, programs, strict=True)
+        for name, timeline in zip(names, timelines(laid_out, profile), strict=True)
+    ]
+    return pd.concat(frames, ignore_index=True)
+
+
+def _described(timeline: Timeline, case: Case) -> pd.DataFrame:
+    table = op_table(timeline).assign(**_gemm_dimensions(timeline))
+    if case.phase == REQUEST:  # a name may occur in both phases
+        table["op"] = table["phase"] + "." + table["op"]
+    table = _added_up(table.assign(latency_ms=table["kernel_ms"] + table["launch_ms"]))
+    scenario = table["scenario"]
+    totals = {
+        "total_ms": timeline.latency_s,
+        "total_lower_ms": timeline.lower_s,
+        "total_upper_ms": timeline.upper_s,
+    }
+    table = table.assign(
+        phase=case.phase,
+        batch=case.batch.ravel()[scenario].astype(np.int64),
+        context=case.context.ravel()[scenario].astype(np.int64),
+        **{name: value.ravel()[scenario] * MS for name, value in totals.items()},
+    )
+    return table.assign(share=table["latency_ms"] / table["total_ms"]).drop(columns="scenario")
+
+
+def _gemm_dimensions(timeline: Timeline) -> dict[str, np.ndarray]:
+    """M, N, K in the order of `op_table`: ops outermost, scenarios inside."""
+    extent = timeline.latency_s.shape
+
+    def column(name: str) -> Iterator[np.ndarray]:
+        for op in timeline.program.ops:
+            value = getattr(op.shape, name) if isinstance(op.shape, Gemm) else np.nan
+            yield np.broadcast_to(np.asarray(value, dtype=np.float64), extent).ravel()
+
+    return {name: np.concatenate(list(column(name))) for name in ("m", "n", "k")}
+
+
+def _added_up(table: pd.DataFrame) -> pd.DataFrame:
+    """One row for each scenario, op and part."""
+    groups = table.groupby(["scenario", "op", "part"], sort=False)
+    largest = table.loc[groups["latency_ms"].idxmax(), list(_LIKE_THE_LARGEST)]
+    totals = groups[[*_TOTALS, "latency_ms"]].sum().reset_index()
+    return totals.assign(**{name: largest[name].to_numpy() for name in _LIKE_THE_LARGEST})
