@@ -2,41 +2,63 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 
 from infersim.cost.assembling import CHAIN, COMPUTE, MEMORY, assemble, exposed_launch_s
+from infersim.cost.attention_decode import decode_streams_us
+from infersim.cost.attention_prefill import prefill_streams_us
 from infersim.cost.floor import attention_flop, attention_kv_bytes, attention_query_bytes
 from infersim.cost.parameters import KindParameters, kind_parameters
 from infersim.cost.regimes import ATTENTION_REGIMES, attention_regime, regime_widths
+from infersim.cost.residual import F32, residual_correction
 from infersim.domain.arrays import Array, as_array
 from infersim.domain.costs import KernelCost
 from infersim.domain.profile import MEGA, HardwareProfile
 from infersim.domain.shapes import Attention, Phase
 
-QUERY_TILE, KEY_TILE = 128, 128
-"""Rows of Q that a block of threads keeps, and keys it takes at a time (FlashAttention-2 and -3)."""
 
-SPLIT_TOKENS = 256
-"""Smallest share of a sequence that a decode kernel gives to one block of threads."""
+def attention_features(shape: Attention) -> Mapping[str, F32]:
+    """What the residual may depend on, in log2: 1-D arrays of one length."""
+    heads, kv_heads = as_array(shape.num_heads), as_array(shape.num_kv_heads)
+    context = as_array(shape.context_len) * shape.kept
+    dimensions = {
+        "log2 batch": as_array(shape.batch),
+        "log2 kv heads": kv_heads,
+        "log2 group": heads / kv_heads,
+        "log2 heads in flight": shape.batch * heads,
+        "log2 query": as_array(shape.query_len),
+        "log2 context": np.maximum(context, 1.0),
+        "log2 head dim": as_array(shape.head_dim),
+    }
+    arrays = np.broadcast_arrays(*dimensions.values())
+    return {
+        name: np.log2(array.ravel()).astype(np.float32)
+        for name, array in zip(dimensions, arrays, strict=True)
+    }
 
 
 def attention_cost(shape: Attention, profile: HardwareProfile, *, cuda_graph: bool) -> KernelCost:
     """Cost of one attention kernel; raises UnsupportedError if the GPU has no such tensor rate."""
-    phase = shape.phase
-    found = kind_parameters(profile, f"attention.{phase.value}")
+    found = kind_parameters(profile, f"attention.{shape.phase.value}")
     peak = profile.bound_flop_per_s(shape.dtype)
-    flop = attention_flop(shape)
-    kv_bytes = attention_kv_bytes(shape)
-    kernel_bytes = kv_bytes + attention_query_bytes(shape)
-    values = found.values
-    compute_us, chain_us, dram_us = (
-        _prefill_us(shape, profile, found) if phase is Phase.PREFILL else _decode_us(shape, profile, found)
-    )
-    slowest = (compute_us**4 + dram_us**4) ** 0.25 + chain_us
-    kernel_s = slowest / MEGA
-    codes = np.array([COMPUTE, CHAIN, MEMORY], dtype=np.int8)
-    parts = np.stack(np.broadcast_arrays(compute_us, chain_us, dram_us))
+    flop, kv_bytes = attention_flop(shape), attention_kv_bytes(shape)
+    launch_us = found.values["launch_us"]
+    if shape.phase is Phase.PREFILL:
+        compute_us, exposed_us = prefill_streams_us(found.values, shape, profile)
+        total_us = compute_us + exposed_us + launch_us
+        limiter = np.where(exposed_us > compute_us, MEMORY, COMPUTE)
+    else:
+        busy_us, dram_us = decode_streams_us(found.values, shape, profile)
+        total_us = busy_us + launch_us
+        limiter = np.where(dram_us > 0.7 * busy_us, MEMORY, CHAIN)
+    total_us = np.broadcast_to(total_us, np.broadcast_shapes(total_us.shape, kv_bytes.shape))
+    if found.fit is not None and found.fit.residuals:
+        correction = residual_correction(found.fit.residuals, attention_features(shape))
+        total_us = total_us * np.exp(correction.astype(np.float64).reshape(total_us.shape))
+    kernel_s = np.maximum(total_us - launch_us, 0.0) / MEGA
     half_width, in_range = _interval(found, shape, kernel_s)
     return assemble(
         profile,
@@ -45,43 +67,19 @@ def attention_cost(shape: Attention, profile: HardwareProfile, *, cuda_graph: bo
         flop=flop,
         peak_flop_per_s=peak,
         matrix_floor_s=flop / peak,
-        model_bytes=kv_bytes if phase is Phase.DECODE else np.zeros_like(kv_bytes),
-        kernel_bytes=kernel_bytes,
+        model_bytes=kv_bytes if _streams_cache(shape) else np.zeros_like(kv_bytes),
+        kernel_bytes=kv_bytes + attention_query_bytes(shape),
         kernel_s=kernel_s,
-        launch_s=exposed_launch_s(profile, kernel_s, values["launch_us"], 1, cuda_graph=cuda_graph),
-        limiter=codes[parts.argmax(axis=0)],
+        launch_s=exposed_launch_s(profile, kernel_s, launch_us, 1, cuda_graph=cuda_graph),
+        limiter=limiter.astype(np.int8),
         log_half_width=half_width,
         in_range=in_range,
     )
 
 
-def _prefill_us(
-    shape: Attention, profile: HardwareProfile, found: KindParameters
-) -> tuple[Array, Array, Array]:
-    """Multiplying, chain and DRAM microseconds of causal flash attention."""
-    values, sms = found.values, profile.chip.sm_count
-    rate = profile.bound_flop_per_s(shape.dtype) / MEGA * values["efficiency"]
-    blocks = as_array(shape.batch) * shape.num_heads * np.ceil(as_array(shape.query_len) / QUERY_TILE)
-    fill = np.minimum(blocks / sms, 1.0)
-    compute = attention_flop(shape) / (rate * fill)
-    chain = values["chain_us"] * np.ceil(as_array(shape.context_len) * shape.kept / KEY_TILE)
-    moved = attention_kv_bytes(shape) + attention_query_bytes(shape)
-    dram = moved / (profile.memory.bandwidth_bytes_per_s / MEGA * values["dram_efficiency"])
-    return np.maximum(compute, chain), np.zeros_like(chain), dram
-
-
-def _decode_us(
-    shape: Attention, profile: HardwareProfile, found: KindParameters
-) -> tuple[Array, Array, Array]:
-    """Multiplying, chain and DRAM microseconds of split-KV attention with one query a sequence."""
-    values, sms = found.values, profile.chip.sm_count
-    heads = as_array(shape.batch) * shape.num_kv_heads
-    splits = np.clip(np.floor(sms / heads), 1, np.ceil(as_array(shape.context_len) / SPLIT_TOKENS))
-    fill = np.minimum(heads * splits / sms, 1.0)
-    moved = attention_kv_bytes(shape) + attention_query_bytes(shape)
-    dram = moved / (profile.memory.bandwidth_bytes_per_s / MEGA * values["dram_efficiency"] * fill)
-    chain = values["chain_us"] * np.ceil(as_array(shape.context_len) * shape.kept / splits / SPLIT_TOKENS)
-    return np.zeros_like(dram), chain, dram
+def _streams_cache(shape: Attention) -> bool:
+    """Whether the KV cache must come from memory: in decode, unless a timing loop keeps it in L2."""
+    return shape.phase is Phase.DECODE and shape.kv_copies is None
 
 
 def _interval(found: KindParameters, shape: Attention, like: Array) -> tuple[Array, npt.NDArray[np.bool_]]:

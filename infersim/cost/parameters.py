@@ -54,16 +54,35 @@ GEMM_DEFAULTS: Mapping[str, float] = {
 """GEMM parameters without calibration: middle values of data-centre and consumer GPUs (see docs)."""
 
 ATTENTION_PREFILL_DEFAULTS: Mapping[str, float] = {
-    "efficiency": 0.6,
-    "dram_efficiency": 0.75,
-    "chain_us": 0.5,
-    "launch_us": 6.0,
+    "efficiency": 0.65,
+    "diagonal_steps": 0.3,
+    "short_exponent": 0.8,
+    "head_dim_exponent": 0.7,
+    "wave_fill": 0.2,
+    "block_us": 0.2,
+    "throttle": 0.05,
+    "dram_efficiency": 0.6,
+    "l2_bytes_per_clock_per_sm": 20.0,
+    "l2_residency": 0.15,
+    "exposed_traffic": 0.6,
+    "launch_us": 9.0,
 }
 
 ATTENTION_DECODE_DEFAULTS: Mapping[str, float] = {
-    "dram_efficiency": 0.75,
-    "chain_us": 0.4,
-    "launch_us": 8.0,
+    "chain_us": 0.8,
+    "block_us": 2.0,
+    "group_cost": 0.015,
+    "group_reread": 0.05,
+    "dram_efficiency": 0.8,
+    "l2_bytes_per_clock_per_sm": 15.0,
+    "l2_residency": 0.5,
+    "residency_sharpness": 8.0,
+    "wave_fill": 0.1,
+    "co_resident": 2.0,
+    "split_us": 2.0,
+    "split_exponent": 0.3,
+    "head_dim_exponent": 0.5,
+    "launch_us": 7.0,
 }
 
 MEMORY_DEFAULTS: Mapping[str, float] = {

@@ -48,7 +48,8 @@ class Attention:
 
     Prefill is causal; decode has one query. `kept` is the fraction of causal (query, key) blocks that is
     computed and read (block-sparse attention); `block` is the edge of such a block in tokens (None: dense
-    kernel). `window` limits how far back a query sees (None: all).
+    kernel). `window` limits how far back a query sees (None: all). `kv_copies` is the number of distinct KV
+    caches that a timing loop rotates over (they may stay in L2 between calls); None is cold, as in a model.
     """
 
     phase: Phase
@@ -63,6 +64,7 @@ class Attention:
     window: int | None = None
     kept: Numeric = 1.0
     block: int | None = None
+    kv_copies: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

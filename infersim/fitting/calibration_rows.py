@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from infersim.domain.errors import InvalidValueError, UnknownNameError
 from infersim.fitting.error_table import cost_kinds
 from infersim.fitting.sample_account import SampleRead
 from infersim.fitting.sample_schema import GEMMS, Kind, in_order
@@ -74,3 +76,57 @@ def thinned(frame: pd.DataFrame, rows: int, seed: int) -> pd.DataFrame:
     groups = frame.groupby([pd.Series(cost_kinds(frame), index=frame.index), dtypes], dropna=False)
     drawn = [sample_rows(group, rows, seed) for _, group in groups]
     return canonical_order(pd.concat(drawn, ignore_index=True))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CalibrationRows:
+    """Samples that are fitted, samples held out to judge the fit, and counts of the others by reason."""
+
+    fitted: pd.DataFrame
+    held_out: pd.DataFrame
+    left_out: Mapping[str, int]
+
+    def account(self) -> str:
+        """One sentence part that counts every row: fitted, held out, left out."""
+        parts = [f"{len(self.fitted):,} to fit"]
+        if len(self.held_out):
+            parts.append(f"{len(self.held_out):,} held out")
+        return "; ".join(parts + [f"{rows:,} left out ({why})" for why, rows in self.left_out.items()])
+
+
+def divide(
+    frame: pd.DataFrame,
+    *,
+    kinds: Sequence[str] = (),
+    hold_out: float | None = None,
+    rows: int | None = None,
+    seed: int = 0,
+) -> CalibrationRows:
+    """Choose among the rows of `kinds` (all, where none is named): hold out whole groups, then thin the rest.
+
+    `rows` is the limit of `thinned`, `hold_out` the fraction of `held_out_rows`. Raises UnknownNameError for
+    a kind that is none, and InvalidValueError where no row is left to fit.
+    """
+    for kind in kinds:
+        if kind not in list(Kind):
+            raise UnknownNameError("kind of samples", kind, list(Kind))
+    wanted = frame["kind"].isin(kinds or list(Kind))
+    left_out = {f"kind {kind}": int(n) for kind, n in frame.loc[~wanted, "kind"].value_counts().items()}
+    chosen = frame[wanted].reset_index(drop=True)
+    if chosen.empty:
+        there = ", ".join(sorted(frame["kind"].unique())) or "no rows"
+        raise InvalidValueError("samples", there, f"rows of {', '.join(kinds or Kind)}")
+    if rows is not None and rows < 1:
+        raise InvalidValueError("rows", rows, "at least 1")
+    held = np.zeros(len(chosen), dtype=np.bool_)
+    if hold_out is not None:
+        held = held_out_rows(chosen, hold_out, seed)
+    fitted = chosen[~held]
+    drawn = fitted if rows is None else thinned(fitted, rows, seed)
+    if len(drawn) < len(fitted):
+        left_out["not drawn"] = len(fitted) - len(drawn)
+    return CalibrationRows(
+        fitted=drawn.reset_index(drop=True),
+        held_out=chosen[held].reset_index(drop=True),
+        left_out=left_out,
+    )

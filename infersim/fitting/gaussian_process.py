@@ -54,7 +54,7 @@ class Posterior:
 
     def left_out(self, values: Array, groups: npt.NDArray[np.intp]) -> Array:
         """Errors of predicting each group's `values` from all other groups, in closed form."""
-        errors = np.empty_like(values)
+        errors: Array = np.empty_like(values)
         for group in np.unique(groups):
             rows = np.flatnonzero(groups == group)
             errors[rows] = np.linalg.solve(self.inverse[np.ix_(rows, rows)], self.weights[rows])
@@ -63,7 +63,8 @@ class Posterior:
 
 def scaled(component: Component, features: Array) -> Array:
     """Features (rows x features) in units of the component's length scales."""
-    return features / np.array(component.length_scales)
+    in_scales: Array = features / np.array(component.length_scales)
+    return in_scales
 
 
 def condition(components: Sequence[Component], features: Sequence[Array], values: Array) -> Posterior:

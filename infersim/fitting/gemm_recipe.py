@@ -41,12 +41,15 @@ def gemm_smooths(
         return np.stack((m, n, k, n + k, m + n, m + n + k, m + k, k - n, residency, long_k), axis=1)
 
     shape = Smooth(
-        component=SHAPE, axes=("log2 m", "log2 n", "log2 k"), knots_per_unit=2.0, derive=shape_features
+        component=SHAPE,
+        axes=("log2 m", "log2 n", "log2 k"),
+        knots_per_unit=(2.0, 2.0, 2.0),
+        derive=shape_features,
     )
     return (shape, *(_last_wave(f"last wave {tile[0]}x{tile[1]}") for tile in LAST_WAVE_TILES))
 
 
 def _last_wave(name: str) -> Smooth:
     return Smooth(
-        component=LAST_WAVE, axes=(name,), knots_per_unit=16.0, derive=lambda at: at[name][:, np.newaxis]
+        component=LAST_WAVE, axes=(name,), knots_per_unit=(16.0,), derive=lambda at: at[name][:, np.newaxis]
     )

@@ -76,7 +76,7 @@ def fit_kind(profile: HardwareProfile, samples: pd.DataFrame, recipe: Recipe) ->
     errors = residuals
     features = recipe.features(rows)
     if len(rows) >= MIN_RESIDUAL_ROWS and recipe.smooths:
-        groups = rows.groupby(list(recipe.group_columns)).ngroup().to_numpy(dtype=np.intp)
+        groups = np.asarray(rows.groupby(list(recipe.group_columns)).ngroup(), dtype=np.intp)
         smooth = fit_smooth(recipe.smooths, features, residuals, groups)
         grids, errors = smooth.grids, smooth.left_out_errors
     interval = fit_intervals(

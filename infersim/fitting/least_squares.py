@@ -16,7 +16,7 @@ SOFT_ERROR = 0.1
 STEP = 0.02
 """Forward-difference step in search coordinates; the models are smooth to about 1e-6 in float32."""
 
-MAX_EVALUATIONS = 30
+MAX_EVALUATIONS = 60
 AT_BOUND = 1e-3
 
 
@@ -63,7 +63,7 @@ def fit_parameters(
         loss="soft_l1",
         f_scale=SOFT_ERROR,
         max_nfev=MAX_EVALUATIONS,
-        ftol=1e-4,
+        ftol=1e-5,
     )
     x: Array = found.x
     span = high - low

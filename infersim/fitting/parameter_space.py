@@ -79,7 +79,37 @@ _GEMM_BOUNDS: Mapping[str, tuple[float, float]] = {
     "gemv_bytes_per_clock_per_sm": (0.5, 250.0),
 }
 
-_ATTENTION_BOUNDS: Mapping[str, tuple[float, float]] = {}
+_PREFILL_BOUNDS: Mapping[str, tuple[float, float]] = {
+    "efficiency": (0.02, 1.15),
+    "diagonal_steps": (0.01, 6.0),
+    "short_exponent": (0.1, 3.0),
+    "head_dim_exponent": (0.2, 1.3),
+    "wave_fill": (0.01, 1.0),
+    "block_us": (0.005, 50.0),
+    "throttle": (0.001, 1.5),
+    "dram_efficiency": (0.1, 1.0),
+    "l2_bytes_per_clock_per_sm": (1.0, 400.0),
+    "l2_residency": (0.01, 1.0),
+    "exposed_traffic": (0.02, 1.0),
+    "launch_us": (0.05, 100.0),
+}
+
+_DECODE_BOUNDS: Mapping[str, tuple[float, float]] = {
+    "chain_us": (0.01, 20.0),
+    "block_us": (0.01, 50.0),
+    "group_cost": (0.001, 1.0),
+    "group_reread": (0.01, 1.0),
+    "dram_efficiency": (0.2, 1.0),
+    "l2_bytes_per_clock_per_sm": (1.0, 400.0),
+    "l2_residency": (0.01, 1.0),
+    "residency_sharpness": (1.5, 40.0),
+    "wave_fill": (0.01, 1.0),
+    "co_resident": (0.3, 16.0),
+    "split_us": (0.02, 50.0),
+    "split_exponent": (0.01, 1.5),
+    "head_dim_exponent": (0.05, 1.3),
+    "launch_us": (0.05, 100.0),
+}
 
 
 def _scale_parameters(kind: str, bounds: Mapping[str, tuple[float, float]]) -> tuple[Parameter, ...]:
@@ -99,3 +129,6 @@ GEMM_SPACE = ParameterSpace(
     )
 )
 """The tile model's parameters. A tile's offset, natural log of its step time, is pulled hard to 0."""
+
+PREFILL_SPACE = ParameterSpace(_scale_parameters("attention.prefill", _PREFILL_BOUNDS))
+DECODE_SPACE = ParameterSpace(_scale_parameters("attention.decode", _DECODE_BOUNDS))

@@ -8,14 +8,17 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from infersim.cost.attention import attention_features
 from infersim.cost.gemm import gemm_features, machine_of
-from infersim.cost.regimes import GEMM_REGIMES, gemm_regime
+from infersim.cost.regimes import ATTENTION_REGIMES, GEMM_REGIMES, attention_regime, gemm_regime
 from infersim.domain.arrays import Array
-from infersim.domain.dtypes import precision_named
+from infersim.domain.dtypes import DType, precision_named
 from infersim.domain.profile import HardwareProfile
+from infersim.domain.shapes import Attention, Phase
+from infersim.fitting.attention_recipe import attention_smooths
 from infersim.fitting.gemm_recipe import gemm_smooths
 from infersim.fitting.kind_fit import Recipe
-from infersim.fitting.parameter_space import GEMM_SPACE
+from infersim.fitting.parameter_space import DECODE_SPACE, GEMM_SPACE, PREFILL_SPACE
 from infersim.fitting.sample_schema import Kind
 
 
@@ -24,6 +27,9 @@ def recipes(profile: HardwareProfile, samples: pd.DataFrame) -> Iterator[tuple[R
     gemms = samples[samples["kind"] == Kind.GEMM]
     for dtype, rows in gemms.groupby("dtype", sort=True):
         yield gemm_recipe(profile, str(dtype), rows), rows
+    attention = samples[samples["kind"] == Kind.ATTENTION]
+    for phase, rows in attention.groupby("phase", sort=True):
+        yield attention_recipe(Phase(str(phase))), rows
 
 
 def gemm_recipe(profile: HardwareProfile, dtype: str, rows: pd.DataFrame) -> Recipe:
@@ -52,3 +58,43 @@ def gemm_recipe(profile: HardwareProfile, dtype: str, rows: pd.DataFrame) -> Rec
         pair_features=("log2 m", "log2 n", "log2 k"),
         pair_reach=(0.5, 1.4, 1.4),
     )
+
+
+def attention_recipe(phase: Phase) -> Recipe:
+    """The recipe of attention in one phase."""
+
+    def features(samples: pd.DataFrame) -> Mapping[str, Array]:
+        columns = [samples[name].to_numpy(dtype=np.float64) for name in _ATTENTION_DIMENSIONS]
+        batch, query_len, context_len, num_heads, num_kv_heads, head_dim = columns
+        shape = Attention(
+            phase=phase,
+            batch=batch,
+            query_len=query_len,
+            context_len=context_len,
+            num_heads=num_heads,
+            num_kv_heads=num_kv_heads,
+            head_dim=head_dim,
+            dtype=DType.BF16,
+        )
+        return {name: at.astype(np.float64) for name, at in attention_features(shape).items()}
+
+    def regime(samples: pd.DataFrame) -> npt.NDArray[np.intp]:
+        return attention_regime(
+            samples["batch"].to_numpy(dtype=np.float64), samples["context_len"].to_numpy(dtype=np.float64)
+        )
+
+    return Recipe(
+        kind=f"attention.{phase.value}",
+        space=PREFILL_SPACE if phase is Phase.PREFILL else DECODE_SPACE,
+        smooths=attention_smooths(phase),
+        features=features,
+        group_columns=("batch", "num_heads", "num_kv_heads"),
+        range_columns=_ATTENTION_DIMENSIONS,
+        regime=regime,
+        regime_names=ATTENTION_REGIMES,
+        pair_features=("log2 batch", "log2 group", "log2 context", "log2 kv heads"),
+        pair_reach=(0.1, 1.1, 1.1, 1.1),
+    )
+
+
+_ATTENTION_DIMENSIONS = ("batch", "query_len", "context_len", "num_heads", "num_kv_heads", "head_dim")

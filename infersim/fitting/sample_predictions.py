@@ -15,25 +15,20 @@ from infersim.fitting.sample_shapes import kernel_shapes
 
 _LIMITER_NAMES = np.array([limiter.value for limiter in LIMITERS], dtype=object)
 
+_NUMBERS = (
+    *("predicted_us", "lower_us", "upper_us", "floor_us", "roofline_us"),
+    *("flop", "kernel_bytes", "pair_log_half_width"),
+)
+
 
 def predict_samples(frame: pd.DataFrame, profile: HardwareProfile) -> pd.DataFrame:
     """Predictions for the rows of `frame`, in a frame of their own with the same index.
 
     Columns: `predicted_us` with its 80 % interval `lower_us` and `upper_us`, `floor_us`, `roofline_us`,
-    `pair_log_half_width`, `limiter`, `in_range`. Launch samples have no shape: their numbers are NaN. Raises
-    UnsupportedError where the GPU lacks a data type of the samples.
+    `flop`, `kernel_bytes`, `pair_log_half_width`, `limiter`, `in_range`. Launch samples have no shape: their
+    numbers are NaN. Raises UnsupportedError where the GPU lacks a data type of the samples.
     """
-    numbers = {
-        name: np.full(len(frame), np.nan)
-        for name in (
-            "predicted_us",
-            "lower_us",
-            "upper_us",
-            "floor_us",
-            "roofline_us",
-            "pair_log_half_width",
-        )
-    }
+    numbers = {name: np.full(len(frame), np.nan) for name in _NUMBERS}
     limiter = np.full(len(frame), None, dtype=object)
     in_range = np.zeros(len(frame), dtype=np.bool_)
     for rows, shape in kernel_shapes(frame):
@@ -46,6 +41,8 @@ def predict_samples(frame: pd.DataFrame, profile: HardwareProfile) -> pd.DataFra
         numbers["upper_us"][rows] = MEGA * predicted_s * spread
         numbers["floor_us"][rows] = MEGA * floor_s
         numbers["roofline_us"][rows] = MEGA * roofline_s(shape, cost, profile)
+        numbers["flop"][rows] = cost.flop
+        numbers["kernel_bytes"][rows] = cost.kernel_bytes
         numbers["pair_log_half_width"][rows] = cost.pair_log_half_width
         limiter[rows] = _LIMITER_NAMES[cost.limiter]
         in_range[rows] = cost.in_range

@@ -16,7 +16,7 @@ from infersim.fitting.sample_schema import Kind
 _GROUPING = {
     Kind.GEMM: ("dtype", "weight_copies"),
     Kind.SPARSE_GEMM: ("dtype", "weight_copies"),
-    Kind.ATTENTION: ("phase", "dtype", "kv_dtype"),
+    Kind.ATTENTION: ("phase", "dtype", "kv_dtype", "weight_copies"),
     Kind.MEMORY: ("kernels",),
 }
 """What a shape record holds once for all its rows."""
@@ -62,7 +62,7 @@ def _shape(kind: Kind, rows: pd.DataFrame) -> Shape:
 
 
 def _attention(rows: pd.DataFrame) -> Attention:
-    kv_dtype = _said(rows, "kv_dtype")
+    kv_dtype, copies = _said(rows, "kv_dtype"), _said(rows, "weight_copies")
     return Attention(
         phase=Phase(_said(rows, "phase")),
         batch=_column(rows, "batch"),
@@ -73,6 +73,8 @@ def _attention(rows: pd.DataFrame) -> Attention:
         head_dim=_column(rows, "head_dim"),
         dtype=DType(_said(rows, "dtype")),
         kv_dtype=None if kv_dtype is None else DType(kv_dtype),
+        # Attention benchmarks loop over one KV cache unless they say otherwise.
+        kv_copies=1 if copies is None else int(copies),
     )
 
 

@@ -23,13 +23,13 @@ MAX_ROWS = 2500
 class Smooth:
     """One component of the residual.
 
-    `axes` are the features of the cost model that its grid spans, `knots_per_unit` how fine. `derive` turns
-    values of those features (by name) into the process's own (rows x features).
+    `axes` are the features of the cost model that its grid spans, `knots_per_unit` how fine each is.
+    `derive` turns values of those features (by name) into the process's own (rows x features).
     """
 
     component: Component
     axes: tuple[str, ...]
-    knots_per_unit: float
+    knots_per_unit: tuple[float, ...]
     derive: Callable[[Mapping[str, Array]], Array]
 
 
@@ -57,7 +57,10 @@ def fit_smooth(
 
 
 def _grid(smooth: Smooth, index: int, posterior: Posterior, features: Mapping[str, Array]) -> ResidualGrid:
-    axes = tuple(_axis(name, features[name], smooth.knots_per_unit) for name in smooth.axes)
+    axes = tuple(
+        _axis(name, features[name], per_unit)
+        for name, per_unit in zip(smooth.axes, smooth.knots_per_unit, strict=True)
+    )
     knots = [np.linspace(axis.low, axis.high, axis.count) for axis in axes]
     mesh = np.meshgrid(*knots, indexing="ij")
     points = {name: at.ravel() for name, at in zip(smooth.axes, mesh, strict=True)}
@@ -68,4 +71,4 @@ def _grid(smooth: Smooth, index: int, posterior: Posterior, features: Mapping[st
 def _axis(name: str, values: Array, knots_per_unit: float) -> GridAxis:
     low, high = float(np.floor(values.min())), float(np.ceil(values.max()))
     high = max(high, low + 1.0)
-    return GridAxis(name=name, low=low, high=high, count=round((high - low) * knots_per_unit) + 1)
+    return GridAxis(name=name, low=low, high=high, count=max(round((high - low) * knots_per_unit), 1) + 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -70,6 +70,11 @@ def validate(
         left_out={**read.left_out, **left_out},
         overlap=overlap_with_fit(profile, frame),
     )
+
+
+def validate_held_out(profile: Gpu, samples: pd.DataFrame) -> Validation:
+    """`validate` on samples that were kept out of the fit: their overlap with it is known to be none."""
+    return replace(validate(profile, samples), overlap=Overlap.NONE)
 
 
 def _selected(frame: pd.DataFrame, kinds: Sequence[str] | None) -> tuple[pd.DataFrame, dict[str, int]]:

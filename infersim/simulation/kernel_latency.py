@@ -66,11 +66,14 @@ def attention_latency(
     head_dim: Dimension,
     query_len: Dimension | None = None,
     dtype: str = "bf16",
+    kv_copies: int | None = 1,
 ) -> Latency:
     """Latency of one attention kernel; dimensions broadcast, and so does the result.
 
     `query_len` new tokens of each sequence attend to `context_len` tokens, their own included: all of them
-    in prefill, 1 in decode unless given. Raises what `gemm_latency` raises.
+    in prefill, 1 in decode unless given. `kv_copies` is the number of distinct KV caches that a timing
+    loop rotates over: 1, as attention benchmarks do, lets a small cache stay in L2; None is cold, as in a
+    model's decode. Raises what `gemm_latency` raises.
     """
     if phase not in list(Phase):
         raise UnknownNameError("phase", phase, list(Phase))
@@ -97,6 +100,7 @@ def attention_latency(
         num_kv_heads=checked["num_kv_heads"],
         head_dim=checked["head_dim"],
         dtype=DType(dtype),
+        kv_copies=kv_copies,
     )
     return _latency(shape, as_profile(gpu))
 

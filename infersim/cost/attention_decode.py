@@ -1,0 +1,66 @@
+"""The time of decode attention: one query a sequence, the KV cache split over blocks of threads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from infersim.cost.floor import attention_kv_bytes, attention_query_bytes
+from infersim.domain.arrays import Array, as_array
+from infersim.domain.profile import MEGA, HardwareProfile
+from infersim.domain.shapes import Attention
+
+SPLITS = (1, 2, 4, 8, 16, 32, 64)
+"""Parts that a sequence's KV cache may be split into."""
+
+STEP_KEYS = 128
+"""Keys between two synchronisations of a block of threads."""
+
+
+def decode_streams_us(
+    p: Mapping[str, float], shape: Attention, profile: HardwareProfile
+) -> tuple[Array, Array]:
+    """Microseconds without launch, expected over splits, and those of DRAM alone.
+
+    Each KV head of each sequence is a chain of steps; splitting it shortens the chain, fills the SMs and
+    costs a reduction. The query heads of a group share what is read (`group_reread` of them do not).
+    """
+    chip = profile.chip
+    context = as_array(shape.context_len) * shape.kept
+    if shape.window is not None:
+        context = np.minimum(context, shape.window)
+    heads = as_array(shape.batch) * shape.num_kv_heads
+    group = as_array(shape.num_heads) / shape.num_kv_heads
+    moved = attention_kv_bytes(shape) + attention_query_bytes(shape)
+    dram = moved / (profile.memory.bandwidth_bytes_per_s / MEGA * p["dram_efficiency"])
+    dram = dram * (1 - _resident_share(p, shape, moved, chip.l2_bytes))
+    l2_rate = p["l2_bytes_per_clock_per_sm"] * chip.tensor_clock_mhz * chip.sm_count
+    l2 = moved * group ** p["group_reread"] / l2_rate
+    step = p["chain_us"] * (as_array(shape.head_dim) / 128.0) ** p["head_dim_exponent"]
+    step = step * (1 + p["group_cost"] * group)
+
+    times, weights = np.zeros_like(dram), np.zeros_like(dram)
+    for split in SPLITS:
+        load = heads * split / chip.sm_count
+        waves = np.ceil(load)
+        waves = np.maximum(waves - (waves - load) * p["wave_fill"], 1.0)
+        steps = np.maximum(context / (STEP_KEYS * split), 1.0)
+        busy = waves * (steps * step + p["block_us"])
+        from_dram = dram / np.minimum(load * p["co_resident"], 1.0)
+        from_l2 = l2 / np.minimum(load, 1.0)
+        slowest = (busy**4 + from_dram**4 + from_l2**4) ** 0.25
+        reduction = p["split_us"] * split ** p["split_exponent"] if split > 1 else 0.0
+        total = slowest + reduction + p["launch_us"]
+        weight = total**-8.0
+        times, weights = times + weight * total, weights + weight
+    return times / weights - p["launch_us"], dram
+
+
+def _resident_share(p: Mapping[str, float], shape: Attention, moved: Array, l2_bytes: float) -> Array:
+    """Share of the KV cache that a timing loop over `kv_copies` caches finds in L2; none when cold."""
+    if shape.kv_copies is None:
+        return np.zeros_like(moved)
+    log_load = np.log(shape.kv_copies * moved / (p["l2_residency"] * l2_bytes))
+    share: Array = 1 / (1 + np.exp(np.minimum(log_load * p["residency_sharpness"], 80.0)))
+    return share
