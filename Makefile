@@ -1,27 +1,45 @@
-# Two commands do everything on a machine with Python 3.11+ and make: `make demo` and `make test`.
+# On a machine with Python 3.11+ and make: `make demo` shows what infersim does, `make test` checks it.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test bench lint clean
+DEMO_GPUS := a100-sxm-80gb,h100-sxm,rtx-pro-6000
 
-$(VENV)/.runtime: pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
-	touch $@
+.PHONY: demo test lint bench clean
 
-$(VENV)/.dev: $(VENV)/.runtime
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
-	touch $@
+demo: $(VENV)/runtime.stamp
+	$(BIN)/infersim reproduce beyond-flops
+	@echo
+	$(BIN)/infersim compare --model llama-3.1-8b --gpu $(DEMO_GPUS) --families all --sparsity 0.5 \
+		--phase both --batch 1 --context 4096 --html report.html
+	@echo "Open report.html in a browser for the figures."
 
-lint: $(VENV)/.dev
+test: lint
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: lint
-	$(BIN)/python -m pytest
+bench: $(VENV)/dev.stamp
+	$(BIN)/python bench
 
 clean:
 	rm -rf $(VENV) report.html
+
+$(VENV)/created.stamp:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "$(PYTHON) is older than 3.11: choose another with make PYTHON=python3.11" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/runtime.stamp: $(VENV)/created.stamp pyproject.toml
+	$(INSTALL) --editable .
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/created.stamp pyproject.toml
+	$(INSTALL) --editable '.[dev]'
+	@touch $@ $(VENV)/runtime.stamp

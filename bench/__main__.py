@@ -1,0 +1,33 @@
+"""`python bench`: print what infersim costs, each figure from a process of its own on one core."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from one_core import run_on_one_core
+
+HERE = Path(__file__).parent
+HELP = ("-c", "from infersim.cli.main import run; run(['--help'])")
+ROUNDS = 5
+
+
+def main() -> None:
+    """Each figure as soon as it is measured."""
+    for script in ("gemm_rate.py", "full_sweep.py"):
+        print(run_on_one_core([str(HERE / script)]), end="", flush=True)
+    print(f"infersim --help: {_seconds(HELP):.3f} s (an empty Python: {_seconds(('-c', '')):.3f} s)")
+
+
+def _seconds(arguments: tuple[str, ...]) -> float:
+    """The best of several runs: what else runs on the machine can only add to it."""
+    seconds = []
+    for _ in range(ROUNDS):
+        start = time.perf_counter()
+        run_on_one_core(arguments)
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)
+
+
+if __name__ == "__main__":
+    main()
