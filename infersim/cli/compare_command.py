@@ -37,6 +37,7 @@ def compare_command(
     overrides: options.SetOption = [],  # noqa: B006
     as_json: options.JsonOption = False,
     as_csv: options.CsvOption = False,
+    html: options.HtmlOption = None,
 ) -> None:
     """Set plans that prune a model against the dense model: speedup, bound, ceiling, and every loss by name.
 
@@ -45,6 +46,8 @@ def compare_command(
     from infersim.cli.plans import chosen_pruning
     from infersim.cli.printing import print_aside, print_for_people, printed_for_machines
     from infersim.cli.questions import chosen_gpus, chosen_scenarios
+    from infersim.report.comparison_page import write_compare_page
+    from infersim.report.comparison_report import gather_comparison
     from infersim.report.tables import compare_table, loss_table
     from infersim.report.verdicts import compare_verdict
     from infersim.simulation.comparison import compare
@@ -69,8 +72,22 @@ def compare_command(
         cuda_graph=cuda_graph,
     )
     gpus = chosen_gpus(gpu, overrides)
-    frame = compare(pruning.model, pruning.plans, gpus, measured=measured, **scenarios)
+    if html is None:
+        frame = compare(pruning.model, pruning.plans, gpus, measured=measured, **scenarios)
+    else:
+        report = gather_comparison(
+            pruning.model,
+            pruning.plans,
+            gpus,
+            measured=measured,
+            left_out=pruning.left_out,
+            **scenarios,
+        )
+        write_compare_page(html, report)
+        frame = report.comparison
     for reason in pruning.left_out:
         print_aside(f"Left out: {reason}")
     if not printed_for_machines(frame, as_json=as_json, as_csv=as_csv):
         print_for_people(compare_verdict(frame), compare_table(frame), loss_table(frame))
+    if html is not None:
+        print_aside(f"Wrote {html}")
