@@ -18,14 +18,14 @@ COMPUTE, CHAIN, L2, MEMORY, LAUNCH = (
 
 
 def exposed_launch_s(
-    profile: HardwareProfile, kernel_s: Array, graph_us: float, kernels: int, *, cuda_graph: bool
+    profile: HardwareProfile, kernel_s: Array, launch_us: float, kernels: int, *, cuda_graph: bool
 ) -> Array:
     """Seconds of launch that the kernels' own time does not hide.
 
-    In a CUDA graph each kernel pays `graph_us`. Without one the host issues a kernel every `host_us`; what
-    of that the GPU does not fill with work is exposed.
+    In a CUDA graph each kernel pays its kind's `launch_us`. Without one the host issues a kernel every
+    `host_us`; what of that the GPU does not fill with work is exposed.
     """
-    graph_s = kernels * graph_us / MEGA
+    graph_s = kernels * launch_us / MEGA
     if cuda_graph:
         return np.full_like(kernel_s, graph_s)
     host_s = kernels * kind_parameters(profile, "launch").values["host_us"] / MEGA

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -80,8 +81,9 @@ def gemm_cost(shape: Gemm, profile: HardwareProfile, *, cuda_graph: bool) -> Ker
     times = tile_times(values, machine, operands, *flat)
     launch_us = np.float32(values["launch_us"])
     total_us = times.total_us + launch_us
-    if dense.fit is not None and dense.fit.residuals:
-        total_us *= np.exp(residual_correction(dense.fit.residuals, gemm_features(machine, *flat)))
+    grids = {kind.fit.kind: kind.fit.residuals for kind in (dense, found) if kind.fit is not None}
+    if residuals := tuple(chain.from_iterable(grids.values())):
+        total_us *= np.exp(residual_correction(residuals, gemm_features(machine, *flat)))
     kernel_s = np.maximum(total_us - launch_us, 0).astype(np.float64).reshape(m.shape) / MEGA
     half_width, in_range = _interval(found, m, n, k)
     return assemble(

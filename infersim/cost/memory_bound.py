@@ -26,7 +26,6 @@ def memory_bound_cost(shape: MemoryBound, profile: HardwareProfile, *, cuda_grap
     l2_s = on_chip / l2_rate
     dram_s = (moved - on_chip) / (profile.memory.bandwidth_bytes_per_s * values["dram_efficiency"])
     kernel_s = (l2_s + dram_s) / (values["gather_efficiency"] if shape.gathered else 1.0)
-    graph_us = kind_parameters(profile, "launch").values["graph_us"]
     return assemble(
         profile,
         found,
@@ -37,7 +36,9 @@ def memory_bound_cost(shape: MemoryBound, profile: HardwareProfile, *, cuda_grap
         model_bytes=as_array(shape.compulsory_bytes),
         kernel_bytes=moved,
         kernel_s=kernel_s,
-        launch_s=exposed_launch_s(profile, kernel_s, graph_us, shape.kernels, cuda_graph=cuda_graph),
+        launch_s=exposed_launch_s(
+            profile, kernel_s, values["launch_us"], shape.kernels, cuda_graph=cuda_graph
+        ),
         limiter=np.where(dram_s > l2_s, MEMORY, L2).astype(np.int8),
         log_half_width=found.interval.by_regime.get("all", found.interval.outside),
         in_range=np.asarray(found.fit is not None),

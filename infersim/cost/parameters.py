@@ -90,10 +90,10 @@ MEMORY_DEFAULTS: Mapping[str, float] = {
     "l2_bytes_per_clock_per_sm": 20.0,
     "l2_residency": 0.5,
     "gather_efficiency": 0.6,
+    "launch_us": 1.2,
 }
 
 LAUNCH_DEFAULTS: Mapping[str, float] = {
-    "graph_us": 1.2,
     "host_us": 5.0,
 }
 

@@ -13,8 +13,10 @@ from infersim.domain.errors import InvalidValueError
 from infersim.domain.fit import Fit, KindFit
 from infersim.domain.profile import Calibration, HardwareProfile
 from infersim.fitting.kind_fit import fit_kind
+from infersim.fitting.launch_fit import fit_launch
 from infersim.fitting.recipes import recipes
 from infersim.fitting.sample_identity import identity
+from infersim.fitting.sample_schema import Kind
 from infersim.fitting.samples import read_samples
 from infersim.fitting.unit_check import check_against_floor
 from infersim.profile_files import load_profile
@@ -41,8 +43,13 @@ def calibrate(
         kinds.update(profile.fit.kinds)
     fitted = []
     for recipe, rows in recipes(profile, frame):
-        kinds[recipe.kind] = fit_kind(profile, rows, recipe)
+        built_on = replace(profile, fit=Fit(gpu=profile.name, kinds=kinds, provenance={}))
+        kinds[recipe.kind] = fit_kind(built_on, rows, recipe)
         fitted.append(recipe.kind)
+    launches = frame[frame["kind"] == Kind.LAUNCH]
+    if len(launches):
+        kinds["launch"] = fit_launch(launches)
+        fitted.append("launch")
     if not fitted:
         raise InvalidValueError("samples", "no rows", "at least one measured kernel")
     record = {

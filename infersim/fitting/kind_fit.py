@@ -80,7 +80,7 @@ def fit_kind(profile: HardwareProfile, samples: pd.DataFrame, recipe: Recipe) ->
         smooth = fit_smooth(recipe.smooths, features, residuals, groups)
         grids, errors = smooth.grids, smooth.left_out_errors
     interval = fit_intervals(
-        errors,
+        errors * _spent_freedom(len(rows), len(recipe.space.parameters)),
         recipe.regime(rows),
         recipe.regime_names,
         np.stack([features[name] for name in recipe.pair_features], axis=1),
@@ -143,6 +143,14 @@ def _without_outliers(residuals: Array) -> npt.NDArray[np.bool_]:
     robust_deviation = max(1.4826 * float(np.median(distance)), 0.02)
     kept: npt.NDArray[np.bool_] = distance <= OUTLIER_SPREADS * robust_deviation
     return kept
+
+
+def _spent_freedom(rows: int, parameters: int) -> float:
+    """How much larger errors are than residuals that `parameters` were fitted to: sqrt(n / (n - p)).
+
+    With few rows the starts' pull spends part of the parameters' freedom, so p is at most half of n.
+    """
+    return float(np.sqrt(rows / (rows - min(parameters, rows / 2))))
 
 
 def _held_out(rows: pd.DataFrame, errors: Array, recipe: Recipe) -> dict[str, Any]:

@@ -112,6 +112,20 @@ _DECODE_BOUNDS: Mapping[str, tuple[float, float]] = {
 }
 
 
+_MEMORY_BOUNDS: Mapping[str, tuple[float, float]] = {
+    "dram_efficiency": (0.1, 1.0),
+    "l2_bytes_per_clock_per_sm": (0.5, 400.0),
+    "l2_residency": (0.01, 1.0),
+    "gather_efficiency": (0.05, 1.0),
+    "launch_us": (0.05, 100.0),
+}
+
+_SPARSE_BOUNDS: Mapping[str, tuple[float, float]] = {
+    "sparse_efficiency": (0.05, 1.5),
+    "sparse_launch_us": (0.01, 50.0),
+}
+
+
 def _scale_parameters(kind: str, bounds: Mapping[str, tuple[float, float]]) -> tuple[Parameter, ...]:
     return tuple(
         Parameter(name=name, start=DEFAULTS[kind][name], low=low, high=high)
@@ -132,3 +146,5 @@ GEMM_SPACE = ParameterSpace(
 
 PREFILL_SPACE = ParameterSpace(_scale_parameters("attention.prefill", _PREFILL_BOUNDS))
 DECODE_SPACE = ParameterSpace(_scale_parameters("attention.decode", _DECODE_BOUNDS))
+MEMORY_SPACE = ParameterSpace(_scale_parameters("memory", _MEMORY_BOUNDS))
+SPARSE_SPACE = ParameterSpace(_scale_parameters("sparse_gemm", _SPARSE_BOUNDS))

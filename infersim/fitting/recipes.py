@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -18,18 +19,34 @@ from infersim.domain.shapes import Attention, Phase
 from infersim.fitting.attention_recipe import attention_smooths
 from infersim.fitting.gemm_recipe import gemm_smooths
 from infersim.fitting.kind_fit import Recipe
-from infersim.fitting.parameter_space import DECODE_SPACE, GEMM_SPACE, PREFILL_SPACE
+from infersim.fitting.parameter_space import (
+    DECODE_SPACE,
+    GEMM_SPACE,
+    MEMORY_SPACE,
+    PREFILL_SPACE,
+    SPARSE_SPACE,
+)
 from infersim.fitting.sample_schema import Kind
 
 
 def recipes(profile: HardwareProfile, samples: pd.DataFrame) -> Iterator[tuple[Recipe, pd.DataFrame]]:
-    """Each kind in `samples` with its rows."""
-    gemms = samples[samples["kind"] == Kind.GEMM]
-    for dtype, rows in gemms.groupby("dtype", sort=True):
-        yield gemm_recipe(profile, str(dtype), rows), rows
-    attention = samples[samples["kind"] == Kind.ATTENTION]
-    for phase, rows in attention.groupby("phase", sort=True):
-        yield attention_recipe(Phase(str(phase))), rows
+    """Each kind in `samples` with its rows; what a kind builds on (2:4 on dense GEMMs) comes before it."""
+    for kind, recipe in ((Kind.GEMM, gemm_recipe), (Kind.SPARSE_GEMM, sparse_gemm_recipe)):
+        for dtype, rows in _by(samples, kind, "dtype"):
+            yield recipe(profile, dtype, rows), rows
+    for phase, rows in _by(samples, Kind.ATTENTION, "phase"):
+        yield attention_recipe(Phase(phase)), rows
+    memory = samples[samples["kind"] == Kind.MEMORY]
+    if len(memory):
+        yield memory_recipe(), memory
+
+
+def _by(samples: pd.DataFrame, kind: Kind, column: str) -> Iterator[tuple[str, pd.DataFrame]]:
+    """The rows of a kind, by the values of a column that every such row has."""
+    rows = samples[samples["kind"] == kind]
+    if len(rows):
+        for value, group in rows.groupby(column, sort=True):
+            yield str(value), group
 
 
 def gemm_recipe(profile: HardwareProfile, dtype: str, rows: pd.DataFrame) -> Recipe:
@@ -57,6 +74,33 @@ def gemm_recipe(profile: HardwareProfile, dtype: str, rows: pd.DataFrame) -> Rec
         regime_names=GEMM_REGIMES,
         pair_features=("log2 m", "log2 n", "log2 k"),
         pair_reach=(0.5, 1.4, 1.4),
+    )
+
+
+def sparse_gemm_recipe(profile: HardwareProfile, dtype: str, rows: pd.DataFrame) -> Recipe:
+    """The recipe of 2:4 GEMMs of one data type: what they differ in from the dense ones."""
+    dense = gemm_recipe(profile, dtype, rows)
+    return replace(dense, kind=f"sparse_{dense.kind}", space=SPARSE_SPACE, smooths=dense.smooths[:1])
+
+
+def memory_recipe() -> Recipe:
+    """The recipe of memory-bound kernels: bandwidths and launch, no residual."""
+
+    def features(samples: pd.DataFrame) -> Mapping[str, Array]:
+        moved = samples["read_bytes"] + samples["write_bytes"]
+        return {"log2 bytes": np.log2(np.maximum(moved.to_numpy(dtype=np.float64), 1.0))}
+
+    return Recipe(
+        kind="memory",
+        space=MEMORY_SPACE,
+        smooths=(),
+        features=features,
+        group_columns=("read_bytes", "write_bytes"),
+        range_columns=("read_bytes", "write_bytes"),
+        regime=lambda samples: np.zeros(len(samples), dtype=np.intp),
+        regime_names=("all",),
+        pair_features=("log2 bytes",),
+        pair_reach=(1.4,),
     )
 
 
