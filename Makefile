@@ -6,7 +6,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 DEMO_GPUS := a100-sxm-80gb,h100-sxm,rtx-pro-6000
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench readme clean
 
 demo: $(VENV)/runtime.stamp
 	$(BIN)/infersim reproduce beyond-flops
@@ -26,6 +26,10 @@ lint: $(VENV)/dev.stamp
 
 bench: $(VENV)/dev.stamp
 	$(BIN)/python bench
+
+# The README shows what its commands print; after a change of numbers, write that anew.
+readme: $(VENV)/dev.stamp
+	$(BIN)/python -m tests.readme
 
 clean:
 	rm -rf $(VENV) report.html
