@@ -1,7 +1,9 @@
-"""`python bench`: print what infersim costs, each figure from a process of its own on one core."""
+"""`python bench`: what infersim costs, each figure from a process of its own on one core; then its errors."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -16,7 +18,10 @@ def main() -> None:
     """Each figure as soon as it is measured."""
     for script in ("gemm_rate.py", "full_sweep.py"):
         print(run_on_one_core([str(HERE / script)]), end="", flush=True)
-    print(f"infersim --help: {_seconds(HELP):.3f} s (an empty Python: {_seconds(('-c', '')):.3f} s)")
+    print(
+        f"infersim --help: {_seconds(HELP):.3f} s (an empty Python: {_seconds(('-c', '')):.3f} s)", flush=True
+    )
+    subprocess.run([sys.executable, str(HERE / "accuracy.py")], check=True)
 
 
 def _seconds(arguments: tuple[str, ...]) -> float:

@@ -12,6 +12,7 @@ from typing import TextIO
 
 import typer
 
+from infersim.cli.calibrate_command import calibrate_command
 from infersim.cli.compare_command import compare_command
 from infersim.cli.gemm_command import gemm_command
 from infersim.cli.gpus_command import gpus_command
@@ -19,6 +20,7 @@ from infersim.cli.import_command import import_command
 from infersim.cli.models_command import models_command
 from infersim.cli.predict_command import predict_command
 from infersim.cli.reproduce_command import reproduce_command
+from infersim.cli.validate_command import validate_command
 from infersim.domain.errors import InfersimError
 
 USER_ERROR = 2
@@ -51,6 +53,8 @@ app.command("reproduce", short_help="A paper's tables with predictions beside th
 app.command("gpus", short_help="The GPUs that are known, with sources.")(gpus_command)
 app.command("models", short_help="The models that are known by name.")(models_command)
 app.command("import", short_help="Turn published measurements into samples.")(import_command)
+app.command("calibrate", short_help="Fit a GPU's profile to measurements.")(calibrate_command)
+app.command("validate", short_help="How far predictions are from measurements.")(validate_command)
 
 
 def run(arguments: Sequence[str] | None = None) -> None:

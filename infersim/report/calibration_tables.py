@@ -45,7 +45,7 @@ def fitted_kinds_table(fit: Fit, kinds: Sequence[str]) -> Table:
         number_column("mean", "mape", rounding.fraction),
         number_column("median", "median_ape", rounding.fraction),
         number_column("90 %", "p90_ape", rounding.fraction),
-        number_column("half-\nwidth", "half_width", _from_log),
+        number_column("interval\n±", "half_width", _from_log),
         number_column("of\nspeedups", "pair", _from_log),
         number_column("outside\nrange", "outside", _from_log),
         number_column("fit s", "seconds", rounding.quantity),

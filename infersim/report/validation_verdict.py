@@ -40,21 +40,22 @@ def validation_verdict(found: Validation) -> Verdict:
 
 
 def _kind_sentence(row: pd.Series, gpu: str) -> str:
+    subject = f"{row['dtype']} {_TITLES[row['kind']]}".strip()
     mean, median, p90 = map(rounding.fraction, (row["mape"], row["median_ape"], row["p90_ape"]))
+    roofline, covered = rounding.fraction(row["roofline_mape"]), rounding.share(row["coverage"])
     width = rounding.share(math.expm1(row["log_half_width"]))
     return (
-        f"{row['dtype']} {_TITLES[row['kind']]} on {gpu} are predicted with a mean error of {mean} (median "
-        f"{median}, 90 % of the rows within {p90}), where the plain roofline is off by "
-        f"{rounding.fraction(row['roofline_mape'])}; the 80 % intervals, {width} wide to either side, hold "
-        f"{rounding.share(row['coverage'])} of {row['rows']:,} rows"
-    ).strip()
+        f"mean error of {subject} on {gpu}: {mean} (median {median}, 90 % of the rows within {p90}), where "
+        f"the plain roofline is off by {roofline}; the 80 % intervals, {width} wide to either side, hold "
+        f"{covered} of {row['rows']:,} rows"
+    )
 
 
 def _speedup_sentence(row: pd.Series) -> str:
+    predicted, flops = map(rounding.fraction, (row["median_ape"], row["flops_median_ape"]))
     return (
-        f"speedups of {row['dtype']} GEMMs cut along n or k are off by "
-        f"{rounding.fraction(row['median_ape'])} (median of {row['pairs']:,} pairs), the FLOPs ratio by "
-        f"{rounding.fraction(row['flops_median_ape'])}"
+        f"median error of the speedups of {row['dtype']} GEMMs cut along n or k: {predicted} over "
+        f"{row['pairs']:,} pairs, where the FLOPs ratio is off by {flops}"
     )
 
 

@@ -1,0 +1,107 @@
+"""`infersim calibrate`: from measurements of a GPU to a fit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from infersim.cli import sample_options
+from infersim.domain.errors import InfersimError, InvalidValueError
+
+DatasheetArgument = Annotated[
+    str, typer.Argument(metavar="DATASHEET", help="GPU by name (infersim gpus), or its .toml.")
+]
+RowsOption = Annotated[
+    int | None, typer.Option("--rows", help="At most so many of each kind, data type and phase.")
+]
+HoldOutOption = Annotated[
+    float | None,
+    typer.Option(
+        "--hold-out",
+        metavar="FRACTION",
+        help="Keep this part of the matrices and head layouts out of the fit, and validate it on them.",
+    ),
+]
+OutOption = Annotated[
+    Path | None,
+    typer.Option("--out", "-o", metavar="FIT", help="Where the fit goes. Left out: <gpu>.fit.json, here."),
+]
+BesideOption = Annotated[
+    bool, typer.Option("--beside-datasheet", help="Write the fit where every command finds it.")
+]
+
+
+def calibrate_command(
+    datasheet: DatasheetArgument,
+    samples: sample_options.SamplesArgument,
+    default: sample_options.DefaultOption = [],  # noqa: B006 - typer makes a list of its own for each call
+    kind: sample_options.KindOption = [],  # noqa: B006
+    rows: RowsOption = None,
+    seed: sample_options.SeedOption = 0,
+    hold_out: HoldOutOption = None,
+    fit: sample_options.FitOption = None,
+    out: OutOption = None,
+    beside_datasheet: BesideOption = False,
+    skip_bad: sample_options.SkipBadOption = False,
+) -> None:
+    """Fit the cost model to measurements: parameters, residual and intervals, with their held-out error.
+
+    Kinds of kernels that the samples do not hold are kept from the GPU's own fit, or from --fit.
+    """
+    import time
+
+    from infersim.cli.measurements import profile_and_samples
+    from infersim.cli.printing import print_aside, print_for_people
+    from infersim.cli.progress import working
+    from infersim.cli.validation_printing import print_validation
+    from infersim.fitting.calibration import calibrate
+    from infersim.fitting.calibration_rows import divide
+    from infersim.fitting.validation import validate_held_out
+    from infersim.profile_files.fit_files import write_fit
+    from infersim.report.calibration_tables import calibration_verdict, fitted_kinds_table, parameters_table
+
+    destination = _destination(datasheet, out, beside_datasheet)
+    profile, read = profile_and_samples(datasheet, fit, samples, default, skip_bad)
+    division = divide(read.frame, kinds=kind, hold_out=hold_out, rows=rows, seed=seed)
+    print_aside(f"{read.account()}. {division.account()}.")
+    drawn = {"rows": rows, "seed": seed, "hold_out": hold_out}
+    started = time.perf_counter()
+    with working(f"Fitting {len(division.fitted):,} samples of {profile.name}"):
+        fitted = calibrate(profile, division.fitted, drawn=drawn, environment=dict(read.environment))
+    seconds = time.perf_counter() - started
+    if fitted.fit is None:
+        raise InfersimError("calibration found nothing")
+    kinds = fitted.fit.provenance["fitted"]
+    write_fit(fitted.fit, destination)
+    print_for_people(
+        calibration_verdict(fitted.fit, kinds, seconds),
+        fitted_kinds_table(fitted.fit, kinds),
+        parameters_table(fitted.fit, kinds),
+    )
+    if not division.held_out.empty:
+        print_validation(validate_held_out(fitted, division.held_out))
+    print_aside(
+        f"The fit is in {destination}: commands find it when it lies beside {_sheet(datasheet).name}."
+    )
+
+
+def _sheet(datasheet: str) -> Path:
+    """The file of the datasheet that is given by name or path."""
+    from infersim.profile_files.names import shipped_file
+
+    return Path(datasheet) if datasheet.endswith(".toml") else shipped_file(datasheet)
+
+
+def _destination(datasheet: str, out: Path | None, beside_datasheet: bool) -> Path:
+    """Where the fit goes; what cannot be written there is told before the work begins."""
+    from infersim.profile_files.fit_files import fit_path
+
+    if out is not None and beside_datasheet:
+        raise InfersimError("--out and --beside-datasheet at once; expected one of them")
+    beside = fit_path(_sheet(datasheet))
+    chosen = out or (beside if beside_datasheet else Path(beside.name))
+    if not chosen.parent.is_dir():
+        raise InvalidValueError("out", str(chosen), "a file in a folder that exists")
+    return chosen

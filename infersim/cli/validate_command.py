@@ -1,0 +1,53 @@
+"""`infersim validate`: how far predictions are from measurements."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from infersim.cli import options, sample_options
+
+ProfileArgument = Annotated[
+    str, typer.Argument(metavar="PROFILE", help="GPU by name (infersim gpus), or its .toml.")
+]
+PredictionsOption = Annotated[
+    Path | None,
+    typer.Option("--predictions", metavar="FILE", help="Write every sample with what was predicted for it."),
+]
+
+
+def validate_command(
+    profile: ProfileArgument,
+    samples: sample_options.SamplesArgument,
+    default: sample_options.DefaultOption = [],  # noqa: B006 - typer makes a list of its own for each call
+    kind: sample_options.KindOption = [],  # noqa: B006
+    fit: sample_options.FitOption = None,
+    skip_bad: sample_options.SkipBadOption = False,
+    predictions: PredictionsOption = None,
+    as_json: options.JsonOption = False,
+    as_csv: options.CsvOption = False,
+    html: options.HtmlOption = None,
+) -> None:
+    """Compare predictions with measurements: error by kind and shape, speedup error, interval coverage."""
+    from infersim.cli.measurements import profile_and_samples
+    from infersim.cli.printing import print_aside, printed_for_machines
+    from infersim.cli.validation_printing import print_validation
+    from infersim.fitting.sample_writing import write_samples
+    from infersim.fitting.validation import validate
+    from infersim.report.validation_page import write_validation_page
+    from infersim.report.validation_tables import validation_frame
+
+    chosen, read = profile_and_samples(profile, fit, samples, default, skip_bad)
+    found = validate(chosen, read.frame, kinds=kind or None)
+    print_aside(f"{read.account()}.")
+    if predictions is not None:
+        write_samples(found.predictions, predictions)
+        print_aside(f"Predictions written to {predictions}.")
+    if html is not None:
+        write_validation_page(found, chosen, html)
+        print_aside(f"Page written to {html}.")
+    rows = validation_frame(found.errors, found.speedups)
+    if not printed_for_machines(rows, as_json=as_json, as_csv=as_csv):
+        print_validation(found)

@@ -1,0 +1,44 @@
+"""Predicted against measured latency, both logarithmic: a perfect prediction lies on the diagonal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from infersim.report.figures.style import GREY, finish, series
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import plotly.graph_objects as go
+
+
+def predicted_measured(frame: pd.DataFrame) -> go.Figure:
+    """`frame`: rows of `validation_points`; each class is a series of its own."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    ends = [frame["latency_us"].min() / 1.5, frame["latency_us"].max() * 1.5]
+    figure.add_scatter(
+        x=ends,
+        y=ends,
+        mode="lines",
+        line={"color": GREY, "width": 1.5},
+        name="exact",
+        legendgroup="exact",
+        hoverinfo="skip",
+    )
+    for index, (name, rows) in enumerate(frame.groupby("shape_class", sort=True)):
+        colour, symbol, _ = series(index)
+        figure.add_scatter(
+            x=rows["latency_us"],
+            y=rows["predicted_us"],
+            customdata=rows[["shape", "lower_us", "upper_us", "limiter"]],
+            mode="markers",
+            name=name,
+            legendgroup=name,
+            marker={"color": colour, "symbol": symbol, "size": 6, "opacity": 0.6},
+            hovertemplate="<b>%{customdata[0]}</b><br>measured %{x:.3~g} us<br>predicted %{y:.3~g} us "
+            "(%{customdata[1]:.3~g}–%{customdata[2]:.3~g})<br>limited by %{customdata[3]}<extra></extra>",
+        )
+    finish(figure, height=460, x="measured (us)", y="predicted (us)")
+    decades = {"type": "log", "dtick": 1, "exponentformat": "power", "minor": {"ticks": "inside"}}
+    return figure.update_xaxes(**decades).update_yaxes(**decades)

@@ -1,0 +1,58 @@
+"""How far off predictions are over one dimension of the shape; the median shows what is systematic."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from infersim.report.figures.style import GREY, PURPLE, finish, series
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import plotly.graph_objects as go
+
+_BINS_PER_OCTAVE = 1
+"""Medians are over the rows of an octave."""
+
+_SHOWN = (0.4, 2.5)
+"""Ratios further out are drawn at the edge, so that they do not flatten the rest."""
+
+
+def residual_by_shape(frame: pd.DataFrame, dimension: str) -> go.Figure:
+    """`frame`: rows of `validation_points` with the column `dimension`."""
+    import plotly.graph_objects as go
+
+    ratio = (frame["predicted_us"] / frame["latency_us"]).clip(*_SHOWN)
+    figure = go.Figure()
+    for index, (name, rows) in enumerate(frame.groupby("shape_class", sort=True)):
+        colour, symbol, _ = series(index)
+        figure.add_scatter(
+            x=rows[dimension],
+            y=ratio[rows.index],
+            customdata=rows[["shape", "predicted_us", "latency_us"]],
+            mode="markers",
+            name=name,
+            legendgroup=name,
+            marker={"color": colour, "symbol": symbol, "size": 5, "opacity": 0.5},
+            hovertemplate="<b>%{customdata[0]}</b><br>predicted / measured %{y:.2f}<br>"
+            "%{customdata[1]:.3~g} / %{customdata[2]:.3~g} us<extra></extra>",
+        )
+    octave = (np.log2(frame[dimension]) * _BINS_PER_OCTAVE).round() / _BINS_PER_OCTAVE
+    medians = ratio.groupby(octave).median()
+    figure.add_scatter(
+        x=2.0 ** medians.index.to_numpy(),
+        y=medians.to_numpy(),
+        mode="lines+markers",
+        name="median",
+        legendgroup="median",
+        line={"color": PURPLE, "width": 3},
+        marker={"color": PURPLE, "size": 6},
+        hovertemplate="median %{y:.3f} around %{x:.3~s}<extra></extra>",
+    )
+    figure.add_hline(y=1, line={"color": GREY, "width": 1})
+    finish(figure, height=300, x=dimension, y="predicted / measured")
+    figure.update_xaxes(type="log", dtick=1, exponentformat="power")
+    return figure.update_yaxes(
+        type="log", range=[float(np.log10(end)) for end in _SHOWN], tickvals=[0.5, 0.7, 1, 1.4, 2]
+    )

@@ -1,0 +1,116 @@
+"""The page of a validation: predicted against measured, residuals over the shape, and the roofline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from infersim.domain.dtypes import DType, precision_named
+from infersim.domain.profile import HardwareProfile
+from infersim.fitting.error_table import ALL, cost_kinds
+from infersim.fitting.sample_schema import Kind
+from infersim.fitting.validation import Validation
+from infersim.report.chart import Chart, Panel
+from infersim.report.figures.predicted_measured import predicted_measured
+from infersim.report.figures.residual_by_shape import residual_by_shape
+from infersim.report.figures.sample_roofline import sample_roofline
+from infersim.report.page import Page, View, write_page
+from infersim.report.validation_points import MAX_POINTS, drawn_dimensions, validation_points
+from infersim.report.validation_tables import error_report_table, speedup_report_table
+from infersim.report.validation_verdict import validation_verdict
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+GLOSSARY = {
+    "80 % interval": "Where four of five measurements are expected to lie.",
+    "Covered": "The share of rows that lie in their interval; near 80 % the intervals are right.",
+    "Bias": "The mean of log(predicted / measured): above 0 where predictions are too slow.",
+    "Plain roofline": "max(FLOPs / peak, bytes / bandwidth) with the datasheet's numbers: no calibration.",
+    "FLOPs ratio": "The speedup that a count of operations promises.",
+    "Floor": "The time that no kernel can beat: highest clock, and only the bytes that L2 cannot hold.",
+}
+
+
+_ROOFLINE_DATA = ["flop", "kernel_bytes", "latency_us", "predicted_us"]
+
+
+def write_validation_page(found: Validation, profile: HardwareProfile, path: str | Path) -> None:
+    """Write the page; raises InvalidValueError for a path that cannot be written."""
+    write_page(path, validation_page(found, profile))
+
+
+def validation_page(found: Validation, profile: HardwareProfile) -> Page:
+    """The page's content; `profile` is the one that was validated."""
+    speedups = () if found.speedups.empty else (speedup_report_table(found.speedups),)
+    source = f" from {found.fit_source}" if found.fit_source else ""
+    return Page(
+        title=f"Predictions for {profile.title}, against measurements",
+        setting=f"{len(found.predictions):,} samples; calibration: {found.calibration}{source}",
+        verdict=validation_verdict(found),
+        views=tuple(_views(found, profile)),
+        tables=(error_report_table(found.errors), *speedups),
+        glossary=GLOSSARY,
+    )
+
+
+def _views(found: Validation, profile: HardwareProfile) -> Iterator[View]:
+    """One view for each kind and data type."""
+    summed = found.errors[found.errors["division"] == ALL]
+    kinds = cost_kinds(found.predictions)
+    for _, row in summed.iterrows():
+        chosen = kinds == row["kind"]
+        if row["dtype"]:
+            chosen &= (found.predictions["dtype"] == row["dtype"]).to_numpy()
+        label = f"{row['kind']} {row['dtype']}".strip()
+        yield View(label=label, charts=tuple(_charts(found.predictions[chosen], profile)))
+
+
+def _charts(rows: pd.DataFrame, profile: HardwareProfile) -> Iterator[Chart]:
+    points = validation_points(rows)
+    thinned = f" {MAX_POINTS:,} of {len(rows):,} rows are drawn." if len(points) < len(rows) else ""
+    yield Chart(
+        name="predicted",
+        title="Predicted against measured",
+        caption=f"Above the line predictions are too slow, below it too fast.{thinned}",
+        panels=(Panel(title="Latency", figure=predicted_measured(points), data=points),),
+        wide=True,
+    )
+    yield Chart(
+        name="residuals",
+        title="Residual by shape",
+        caption="Where the median leaves 1, errors are systematic.",
+        panels=tuple(
+            Panel(
+                title=f"Over {name}",
+                figure=residual_by_shape(points, name),
+                data=points[[name, "latency_us", "predicted_us"]],
+            )
+            for name in drawn_dimensions(points)
+        ),
+    )
+    dtype = _matrix_dtype(rows)
+    if dtype is not None:
+        yield Chart(
+            name="roofline",
+            title=f"Roofline of {profile.title}",
+            caption="Measured kernels under memory bandwidth (slanted) and tensor peak (flat). A point may "
+            "stand above the slanted roof where L2 saved traffic. Predictions are shown on demand.",
+            panels=(
+                Panel(
+                    title="Intensity and pace",
+                    figure=sample_roofline(points, profile, dtype),
+                    data=points[_ROOFLINE_DATA],
+                ),
+            ),
+            wide=True,
+        )
+
+
+def _matrix_dtype(rows: pd.DataFrame) -> DType | None:
+    """What the tensor cores multiply; None for kernels that only move bytes."""
+    kind, name = rows["kind"].iloc[0], str(rows["dtype"].iloc[0]) if "dtype" in rows.columns else ""
+    if kind in (Kind.GEMM, Kind.SPARSE_GEMM):
+        return precision_named(name).math
+    return DType(name) if kind == Kind.ATTENTION else None
