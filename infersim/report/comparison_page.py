@@ -5,16 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infersim.report.chart import Chart, Panel
+from infersim.report.charts import curve_charts, roofline_chart, time_chart, waterfall_chart
 from infersim.report.comparison_report import ComparisonReport
-from infersim.report.figures.loss_waterfall import loss_waterfall
-from infersim.report.figures.roofline import roofline
-from infersim.report.figures.speedup_curves import family_curves, highest, speedup_curve
-from infersim.report.figures.time_by_op import time_by_op
 from infersim.report.inventories import gpus_table
 from infersim.report.op_frames import DENSE
 from infersim.report.page import Page, View, write_page
-from infersim.report.scenarios import SCENARIO_KEYS, label, varying_keys
+from infersim.report.scenarios import SCENARIO_KEYS, label, of_scenario, varying_keys
 from infersim.report.tables import compare_table, loss_table, ops_table, parts_table
 from infersim.report.verdict import Verdict
 from infersim.report.verdicts import compare_verdict
@@ -34,7 +30,7 @@ GLOSSARY = {
     "memory floor": "Weights and KV cache have to be read, whatever the FLOPs; a gain if they shrink more.",
     "extra work": "Ops that the family adds: routers, gather, scatter, masks, residual maps.",
     "kernel efficiency": "Pruned kernels are farther from their floors than dense ones, or nearer.",
-    "launch": "Time to launch kernels, which pruning does not shrink.",
+    "launch": "Time to launch kernels: it shrinks with the number of kernels alone.",
     "unexplained": "Measured over predicted.",
 }
 
@@ -73,70 +69,23 @@ def _left_out(report: ComparisonReport) -> tuple[str, ...]:
 
 
 def _view(report: ComparisonReport, scenario: pd.Series) -> View:
-    rows, ops, curves = (_of(frame, scenario) for frame in (report.comparison, report.ops, report.curves))
-    ranked = rows.sort_values("predicted", ascending=False)
+    rows, ops, curves = (
+        of_scenario(frame, scenario) for frame in (report.comparison, report.ops, report.curves)
+    )
     profile = report.profiles[str(scenario["gpu"])]
-    # Kernels of static-m are those of the dense model: another plan shows more.
-    other = ranked[ranked["family"] != "static-m"]
-    shown = (DENSE, *other["plan"].iloc[:1])
-    shared_top = highest(curves)
-    families = tuple(
-        Panel(title=str(name), figure=speedup_curve(curve, shared_top), data=curve)
-        for name, curve in curves.groupby("curve", sort=False)
-    )
-    together = Chart(
-        name="families",
-        title="Which family",
-        caption="Predicted speedup of every family over the sparsity realised. Below 1 is slower than dense.",
-        panels=(Panel(title="All families", figure=family_curves(curves), data=curves),),
-        wide=True,
-    )
     return View(
-        label=label(scenario, varying_keys(report.comparison)) or "all",
+        label=label(scenario, varying_keys(report.comparison)),
         charts=(
-            *((together,) if len(families) > 1 else ()),
-            Chart(
-                name="curves",
-                title="Promised, possible, predicted",
-                caption="Speedup over sparsity. Flops is what papers quote, bound the ratio of floors.",
-                panels=families,
-            ),
-            Chart(
-                name="waterfall",
-                title="What eats the speedup",
-                caption="From the speedup that FLOPs promise to the one that comes out, factor by factor.",
-                panels=tuple(
-                    Panel(title=str(row["plan"]), figure=loss_waterfall(row), data=row.to_frame().T)
-                    for _, row in rows.iterrows()
-                ),
-            ),
-            Chart(
-                name="time",
-                title="Time by op",
-                caption="Kernel time of every op, dense and pruned, coloured by part; launches last.",
-                panels=(Panel(title="Predicted time", figure=time_by_op(ops), data=ops),),
-                wide=True,
-            ),
-            Chart(
-                name="roofline",
-                title=f"Roofline of {profile.title}",
-                caption="Ops between memory bandwidth (slanted) and tensor peaks (flat); larger points take "
-                "longer. A point may stand above the slanted roof: L2 saves traffic. The legend shows plans.",
-                panels=(
-                    Panel(
-                        title="Intensity and pace of ops",
-                        figure=roofline(ops, profile, shown),
-                        data=ops,
-                    ),
-                ),
-                wide=True,
-            ),
+            *curve_charts(curves),
+            waterfall_chart(rows),
+            time_chart(ops),
+            roofline_chart(ops, profile, (DENSE, *_worth_showing(rows))),
         ),
         tables=(ops_table(ops),),
     )
 
 
-def _of(frame: pd.DataFrame, scenario: pd.Series) -> pd.DataFrame:
-    """The rows of one scenario."""
-    keys = list(SCENARIO_KEYS)
-    return frame[(frame[keys] == scenario[keys]).all(axis=1)]
+def _worth_showing(rows: pd.DataFrame) -> list[str]:
+    """The fastest plan but those of static-m, whose kernels are the dense model's."""
+    others = rows[rows["family"] != "static-m"].sort_values("predicted", ascending=False)
+    return [str(plan) for plan in others["plan"].iloc[:1]]

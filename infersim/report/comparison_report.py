@@ -11,12 +11,12 @@ from infersim.domain.profile import HardwareProfile
 from infersim.pruning.plan import Plan
 from infersim.report.curves import curve_name, curve_plans
 from infersim.report.op_frames import op_frames
-from infersim.report.scenarios import SCENARIO_KEYS, shown_scenarios
-from infersim.simulation.cases import Case, make_cases, make_execution
+from infersim.report.scenarios import only_scenarios, shown_scenarios
+from infersim.report.setting import setting_text
+from infersim.simulation.cases import make_cases, make_execution
 from infersim.simulation.comparison import Measured, compare
 from infersim.simulation.resolving import Dimension, Gpu, Model, as_plans, as_profiles, as_transformer
 from infersim.workload.requests import Request
-from infersim.workload.scenario import Execution
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,22 +82,9 @@ def gather_comparison(
     return ComparisonReport(
         comparison=comparison,
         scenarios=scenarios,
-        ops=_only(op_frames(base, several, shown, cases), scenarios),
-        curves=_only(curves.assign(curve=curves["plan"].map(names)), scenarios),
+        ops=only_scenarios(op_frames(base, several, shown, cases), scenarios),
+        curves=only_scenarios(curves.assign(curve=curves["plan"].map(names)), scenarios),
         profiles={profile.name: profile for profile in profiles},
         setting=setting_text(runs, cases),
         left_out=tuple(left_out),
     )
-
-
-def setting_text(execution: Execution, cases: Sequence[Case]) -> str:
-    """How the model is run: `bf16, execution fused, CUDA graph on`."""
-    cache = f", KV cache {execution.kv_dtype}" if execution.kv_dtype else ""
-    graph = "on" if execution.cuda_graph else "off"
-    generated = f", {cases[0].output_len} tokens generated" if cases[0].output_len else ""
-    return f"{execution.precision.name}{cache}, execution {execution.layout}, CUDA graph {graph}{generated}"
-
-
-def _only(frame: pd.DataFrame, scenarios: pd.DataFrame) -> pd.DataFrame:
-    """The rows of these scenarios, in their order."""
-    return frame.merge(scenarios, on=list(SCENARIO_KEYS))

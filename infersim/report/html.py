@@ -17,6 +17,10 @@ MAX_ROWS = 500
 """Rows of a table that the page writes out; the CSV beside it holds them all."""
 
 
+FOLDED_ROWS = 40
+"""A longer table is opened by who wants it."""
+
+
 def text(value: str) -> str:
     """`value` as HTML; a number and its percent sign stay on one line."""
     return escape(value).replace(" %", "&nbsp;%")
@@ -42,16 +46,17 @@ def csv_link(frame: pd.DataFrame, name: str) -> str:
 
 
 def table_html(table: Table, name: str) -> str:
-    """The table under its title, in a frame that scrolls where the page is too narrow."""
+    """The table, a long one folded under its title, in a frame that scrolls where the page is too narrow."""
     head = "".join(_heading(column) for column in table.columns)
     rows = "\n".join(_rows(table))
     left = len(table.frame) - MAX_ROWS
     more = [f"{left} more rows are in the CSV."] if left > 0 else []
     caption = paragraphs(filter(None, [table.caption, *more]), "caption")
+    folded = "" if len(table.frame) > FOLDED_ROWS else " open"
     return (
-        f"<h3>{text(table.title)}</h3>\n{csv_link(table.frame, name)}\n"
+        f"<details{folded}><summary>{text(table.title)}</summary>\n{csv_link(table.frame, name)}\n"
         f'<div class="scroll" tabindex="0"><table>\n<thead><tr>{head}</tr></thead>\n'
-        f"<tbody>\n{rows}\n</tbody></table></div>\n{caption}"
+        f"<tbody>\n{rows}\n</tbody></table></div>\n{caption}\n</details>"
     )
 
 

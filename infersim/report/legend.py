@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from infersim.report.figures.style import INK
+
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
@@ -64,19 +66,23 @@ def _strokes(trace: Any) -> Iterator[str]:
             f'stroke-dasharray="{dash}"/>'
         )
     elif trace.error_x.array is not None or trace.error_y.array is not None:
-        colour = trace.marker.color
+        colour = _shown(trace.marker.color)
         yield f'<path d="M2 6H20M2 3V9M20 3V9" stroke="{colour}" fill="none"/>'
     if "markers" in mode:
         yield _marker(trace)
 
 
 def _marker(trace: Any) -> str:
-    """The marker in its colour; where points have colours of their own, in that of the text."""
-    colour = trace.marker.color if isinstance(trace.marker.color, str) else "currentColor"
+    colour = _shown(trace.marker.color)
     symbol = str(trace.marker.symbol or "circle")
     fill = "none" if symbol.endswith("-open") else colour
     shape = _SHAPES.get(symbol.removesuffix("-open"), _SHAPES["circle"])
     return f'<path d="{shape}" fill="{fill}" stroke="{colour}"/>'
+
+
+def _shown(colour: object) -> str:
+    """A colour in the legend: the text's for ink, and where points have colours of their own."""
+    return colour if isinstance(colour, str) and colour != INK else "currentColor"
 
 
 _SHAPES = {

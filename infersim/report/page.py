@@ -58,7 +58,8 @@ def render_page(page: Page) -> str:
     figures: dict[str, go.Figure] = {}
     views = "\n".join(_view_html(view, index, figures) for index, view in enumerate(page.views))
     tables = "\n".join(table_html(table, _file_name(table.title)) for table in page.tables)
-    body = (verdict_html(page.verdict), _picker(page.views), views, tables, _glossary(page.glossary))
+    heading = "<h2>Tables</h2>" if page.tables else ""
+    body = (verdict_html(page.verdict), _picker(page.views), views, heading, tables, _glossary(page.glossary))
     assets = files("infersim.report").joinpath("assets")
     return Template(assets.joinpath("page.html").read_text(encoding="utf-8")).substitute(
         title=text(page.title),
@@ -86,14 +87,9 @@ def _picker(views: Sequence[View]) -> str:
 def _view_html(view: View, index: int, figures: dict[str, go.Figure]) -> str:
     """The charts of a view; their figures are added to `figures` under the names that the HTML refers to."""
     charts = "\n".join(_chart_html(chart, f"{index}-{chart.name}", figures) for chart in view.charts)
-    tables = "\n".join(_folded(table, f"{_file_name(table.title)}-{index}") for table in view.tables)
+    tables = "\n".join(table_html(table, f"{_file_name(table.title)}-{index}") for table in view.tables)
     hidden = " hidden" if index else ""
     return f'<section data-view="{index}"{hidden}>\n{charts}\n{tables}\n</section>'
-
-
-def _folded(table: Table, name: str) -> str:
-    """A long table, opened by who wants it."""
-    return f"<details><summary>{text(table.title)}</summary>\n{table_html(table, name)}\n</details>"
 
 
 def _chart_html(chart: Chart, name: str, figures: dict[str, go.Figure]) -> str:

@@ -78,6 +78,17 @@ def shown_scenarios(frame: pd.DataFrame) -> pd.DataFrame:
     return distinct.iloc[places].reset_index(drop=True)
 
 
+def only_scenarios(frame: pd.DataFrame, scenarios: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `frame` that are of these scenarios."""
+    return frame.merge(scenarios, on=list(SCENARIO_KEYS))
+
+
+def of_scenario(frame: pd.DataFrame, scenario: pd.Series) -> pd.DataFrame:
+    """The rows of one scenario."""
+    keys = list(SCENARIO_KEYS)
+    return frame[(frame[keys] == scenario[keys]).all(axis=1)]
+
+
 def scenario_groups(frame: pd.DataFrame) -> Iterator[pd.DataFrame]:
     """The rows of each scenario, in order of first appearance."""
     for _, rows in frame.groupby(list(SCENARIO_KEYS), sort=False):

@@ -55,7 +55,7 @@ def compare_table(frame: pd.DataFrame) -> Table:
         *(() if all_fit else (fits,)),
     )
     return Table(
-        title=shared_title(frame),
+        title=f"Speedups of {shared_title(frame)}",
         frame=frame,
         columns=columns,
         labels=_case_labels(frame),
@@ -89,7 +89,7 @@ def loss_table(frame: pd.DataFrame) -> Table:
 def prediction_table(frame: pd.DataFrame) -> Table:
     """Latencies of a frame of `predict`."""
     return Table(
-        title=shared_title(frame),
+        title=f"Latency of {shared_title(frame)}",
         frame=frame,
         columns=(
             *varying_columns(frame, _SIZES),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from infersim.report import rounding
-from infersim.report.figures.style import BLUE, GREEN, GREY, INK, VERMILION, finish
+from infersim.report.figures.style import BLUE, GREEN, INK, VERMILION, dense_line, finish
 from infersim.report.losses import FACTOR_TITLES
 from infersim.simulation.measured import Scope
 
@@ -64,17 +64,20 @@ def loss_waterfall(row: pd.Series) -> go.Figure:
             marker={"color": chosen[0].colour},
             hovertemplate="%{y}: %{customdata}<extra></extra>",
         )
+    longest = max(float(row["predicted_upper"]), *(max(step.start, step.end) for step in steps))
+    right = _ROOM_FOR_NUMBERS * longest
     _predicted_interval(figure, row)
-    figure.add_vline(x=1, line={"color": GREY, "width": 1})
-    finish(figure, height=_AXIS_HEIGHT + _STEP_HEIGHT * len(steps), x="speedup over dense (x)", y="")
-    figure.update_layout(barmode="overlay", bargap=0.3)
-    right = _ROOM_FOR_NUMBERS * max(
-        float(row["predicted_upper"]), *(max(step.start, step.end) for step in steps)
-    )
     _numbers(figure, steps, right)
-    figure.update_xaxes(range=[0, right])
-    return figure.update_yaxes(
-        autorange="reversed", title=None, categoryarray=[step.label for step in steps], ticks=""
+    return finish(
+        figure,
+        height=_AXIS_HEIGHT + _STEP_HEIGHT * len(steps),
+        x="speedup over dense (x)",
+        y="",
+        xaxis={"range": [0, right]},
+        yaxis={"autorange": "reversed", "categoryarray": [step.label for step in steps], "ticks": ""},
+        shapes=[dense_line(vertical=True)],
+        barmode="overlay",
+        bargap=0.3,
     )
 
 

@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from infersim.domain.profile import TERA, HardwareProfile
+from infersim.domain.profile import GIGA, TERA, HardwareProfile
 from infersim.report.figures.style import GREY, PART_COLOURS, finish, plain, series
+from infersim.report.op_frames import DENSE
 
 if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
-
-_AROUND = ("top center", "bottom center", "top right", "bottom left", "top left", "bottom right")
-"""Where the names of ops stand, in turn: ops of like intensity are often neighbours."""
 
 _SMALLEST, _LARGEST = 7.0, 26.0
 """Diameters in pixels of an op that takes no time and of one that takes it all."""
@@ -37,9 +35,15 @@ def roofline(frame: pd.DataFrame, profile: HardwareProfile, visible: Sequence[st
     _roofs(figure, profile, float(ops["intensity"].min()) / 3, float(ops["intensity"].max()))
     for index, (plan, rows) in enumerate(ops.groupby("plan", sort=False)):
         _points(figure, str(plan), rows, series(index)[1], plan in visible)
-    finish(figure, height=460, x="intensity (FLOP per byte)", y="predicted TFLOP/s")
     decades = {"type": "log", "dtick": 1, "exponentformat": "power", "minor": {"ticks": "inside"}}
-    return figure.update_xaxes(**decades).update_yaxes(**decades)
+    return finish(
+        figure,
+        height=460,
+        x="intensity (FLOP per byte)",
+        y="predicted TFLOP/s",
+        xaxis=decades,
+        yaxis=decades,
+    )
 
 
 def _roofs(figure: go.Figure, profile: HardwareProfile, low: float, high: float) -> None:
@@ -48,10 +52,10 @@ def _roofs(figure: go.Figure, profile: HardwareProfile, low: float, high: float)
     peaks: dict[float, list[str]] = {}
     for dtype in profile.matrix:
         peaks.setdefault(profile.bound_flop_per_s(dtype), []).append(dtype.value)
-    end = max(20 * high, *(20 * peak / bandwidth for peak in peaks))  # beyond the ops, for the labels
+    end = max(40 * high, *(40 * peak / bandwidth for peak in peaks))  # beyond the ops, for the labels
     for peak, dtypes in sorted(peaks.items()):
         name = ", ".join(dtypes)
-        label = f"{name} {peak / TERA:,.0f} TFLOP/s"
+        label = f"{name} {peak / TERA:,.0f}"
         x = np.array([min(low, peak / bandwidth), peak / bandwidth, end])
         figure.add_scatter(
             x=x,
@@ -63,18 +67,20 @@ def _roofs(figure: go.Figure, profile: HardwareProfile, low: float, high: float)
             name="roofs",
             legendgroup="roofs",
             showlegend=peak == min(peaks),
-            hovertemplate=f"{label}, {bandwidth / 1e9:,.0f} GB/s<extra></extra>",
+            hovertemplate=f"{label} TFLOP/s, {bandwidth / GIGA:,.0f} GB/s<extra></extra>",
         )
 
 
 def _points(figure: go.Figure, plan: str, rows: pd.DataFrame, symbol: str, visible: bool) -> None:
+    rows = rows.sort_values("intensity")
+    names, places = _staggered(rows["op"].tolist())
     title = plain(plan)
     figure.add_scatter(
         x=rows["intensity"],
         y=rows["tflops"],
         customdata=rows[["op", "latency_ms", "limiter", "share"]],
-        text=rows["op"],
-        textposition=[_AROUND[place % len(_AROUND)] for place in range(len(rows))],
+        text=names if plan == DENSE else None,
+        textposition=places,
         mode="markers+text",
         name=title,
         legendgroup=plan,
@@ -89,3 +95,16 @@ def _points(figure: go.Figure, plan: str, rows: pd.DataFrame, symbol: str, visib
         hovertemplate=f"<b>%{{customdata[0]}}</b>, {title}<br>%{{x:.3~g}} FLOP/byte, %{{y:.3~g}} TFLOP/s<br>"
         "%{customdata[1]:.3~g} ms (%{customdata[3]:.0%}), limited by %{customdata[2]}<extra></extra>",
     )
+
+
+def _staggered(names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Names of neighbours on four levels, two above and two below, for ops of like intensity lie close by."""
+    levels = (
+        ("{}", "top center"),
+        ("{}", "bottom center"),
+        ("{}<br> ", "top center"),
+        (" <br>{}", "bottom center"),
+    )
+    chosen = [levels[place % len(levels)] for place in range(len(names))]
+    texts = [level.format(name) for name, (level, _) in zip(names, chosen, strict=True)]
+    return texts, [position for _, position in chosen]

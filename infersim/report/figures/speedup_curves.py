@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infersim.report.figures.style import BLUE, GREY, ORANGE, VERMILION, faded, finish, plain, series
+from infersim.report.figures.style import (
+    BLUE,
+    GREY,
+    ORANGE,
+    VERMILION,
+    dense_line,
+    faded,
+    finish,
+    plain,
+    series,
+)
 from infersim.simulation.measured import Scope
 
 if TYPE_CHECKING:
@@ -38,8 +48,7 @@ def family_curves(frame: pd.DataFrame) -> go.Figure:
             hovertemplate=f"<b>{title}</b> at %{{x:.1f}} %<br>predicted %{{y:.2f}}x "
             "(%{customdata[0]:.2f}–%{customdata[1]:.2f})<br>bound %{customdata[2]:.2f}x<extra></extra>",
         )
-    _dense_line(figure)
-    return finish(figure, height=360, x=X_TITLE, y=f"predicted {Y_TITLE}")
+    return finish(figure, height=360, x=X_TITLE, y=f"predicted {Y_TITLE}", shapes=[dense_line()])
 
 
 def speedup_curve(frame: pd.DataFrame, top: float) -> go.Figure:
@@ -54,9 +63,15 @@ def speedup_curve(frame: pd.DataFrame, top: float) -> go.Figure:
     _interval(figure, rows)
     _line(figure, x, rows["predicted"], "predicted", VERMILION, "solid")
     _measured(figure, rows)
-    _dense_line(figure)
-    finish(figure, height=260, x=X_TITLE, y="speedup (x)")
-    return figure.update_xaxes(range=[0, 100]).update_yaxes(range=[0, top * _ROOM])
+    return finish(
+        figure,
+        height=260,
+        x=X_TITLE,
+        y="speedup (x)",
+        xaxis={"range": [0, 100]},
+        yaxis={"range": [0, top * _ROOM]},
+        shapes=[dense_line()],
+    )
 
 
 def highest(frame: pd.DataFrame) -> float:
@@ -125,8 +140,3 @@ def _measured(figure: go.Figure, rows: pd.DataFrame) -> None:
                 hovertemplate="measured %{y:.2f}x at %{x:.1f} %<br>%{customdata[0]}: %{customdata[1]}"
                 "<extra></extra>",
             )
-
-
-def _dense_line(figure: go.Figure) -> None:
-    """Below this line a plan is slower than dense."""
-    figure.add_hline(y=1, line={"color": GREY, "width": 1})

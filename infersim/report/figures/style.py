@@ -6,7 +6,9 @@ Ink, grid and paper are left to who shows the figure: a page sets them for light
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from infersim.domain.ops import Part
@@ -66,9 +68,22 @@ def broken(label: str) -> str:
     return f"{name}<br>{rest}" if rest else name
 
 
-def finish(figure: go.Figure, *, height: int, x: str, y: str) -> go.Figure:
-    """Titles of both axes and the plain layout; no template, so that the figure stays small."""
-    figure.update_layout(
+def finish(
+    figure: go.Figure,
+    *,
+    height: int,
+    x: str,
+    y: str,
+    xaxis: Mapping[str, object] = MappingProxyType({}),
+    yaxis: Mapping[str, object] = MappingProxyType({}),
+    **layout: object,
+) -> go.Figure:
+    """Titles of both axes (`x`, `y`), what else is said of axes and layout, and the look of all figures.
+
+    There is no template: each figure would carry a copy of it.
+    """
+    axis = {"automargin": True, "zeroline": False, "ticks": "outside"}
+    return figure.update_layout(
         template=None,
         height=height,
         margin={"l": 8, "r": 12, "t": 12, "b": 8},
@@ -77,8 +92,21 @@ def finish(figure: go.Figure, *, height: int, x: str, y: str) -> go.Figure:
         font={"family": "system-ui, sans-serif", "size": 12},
         legend={"orientation": "h", "y": -0.2},
         hovermode="closest",
+        xaxis={**axis, "title": {"text": x}, **xaxis},
+        yaxis={**axis, "title": {"text": y}, **yaxis},
+        **layout,
     )
-    axis = {"automargin": True, "zeroline": False, "ticks": "outside"}
-    figure.update_xaxes(title={"text": x}, **axis)
-    figure.update_yaxes(title={"text": y}, **axis)
-    return figure
+
+
+def dense_line(*, vertical: bool = False) -> dict[str, object]:
+    """The line at a speedup of 1, across the whole figure: beyond it a plan is slower than dense."""
+    along, across = ("y", "x") if vertical else ("x", "y")
+    return {
+        "type": "line",
+        f"{along}ref": "paper",
+        f"{along}0": 0,
+        f"{along}1": 1,
+        f"{across}0": 1,
+        f"{across}1": 1,
+        "line": {"color": GREY, "width": 1},
+    }

@@ -47,9 +47,15 @@ def time_by_op(frame: pd.DataFrame) -> go.Figure:
     whole = plans.map(totals.set_index("plan")["total_ms"])
     _bars(figure, plans.map(labels), launches, LAUNCH, "all launches", whole, True)
     _intervals(figure, totals, labels)
-    finish(figure, height=_AXIS_HEIGHT + _BAR_HEIGHT * max(3, len(totals)), x="predicted time (ms)", y="")
-    figure.update_layout(barmode="stack", bargap=0.25)
-    return figure.update_yaxes(autorange="reversed", title=None, categoryarray=list(labels.values()))
+    return finish(
+        figure,
+        height=_AXIS_HEIGHT + _BAR_HEIGHT * len(totals),
+        x="predicted time (ms)",
+        y="",
+        yaxis={"autorange": "reversed", "categoryarray": list(labels.values())},
+        barmode="stack",
+        bargap=0.25,
+    )
 
 
 def _bars(
