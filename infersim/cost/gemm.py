@@ -18,7 +18,7 @@ from infersim.cost.residual import residual_correction
 from infersim.cost.sparse_gemm import sparse_machine, sparse_values
 from infersim.domain.arrays import Array, as_array
 from infersim.domain.costs import KernelCost
-from infersim.domain.dtypes import DType
+from infersim.domain.dtypes import DType, Precision
 from infersim.domain.profile import MEGA, HardwareProfile
 from infersim.domain.shapes import Gemm, WeightForm
 
@@ -81,6 +81,8 @@ def gemm_cost(shape: Gemm, profile: HardwareProfile, *, cuda_graph: bool) -> Ker
     times = tile_times(values, machine, operands, *flat)
     launch_us = np.float32(values["launch_us"])
     total_us = times.total_us + launch_us
+    if shape.act_quant and shape.precision.quantises_activations:
+        total_us += _act_quant_us(values, machine, shape.precision, flat[0], flat[2])
     grids = {kind.fit.kind: kind.fit.residuals for kind in (dense, found) if kind.fit is not None}
     if residuals := tuple(chain.from_iterable(grids.values())):
         total_us *= np.exp(residual_correction(residuals, gemm_features(machine, *flat)))
@@ -101,6 +103,15 @@ def gemm_cost(shape: Gemm, profile: HardwareProfile, *, cuda_graph: bool) -> Ker
         log_half_width=half_width,
         in_range=in_range,
     )
+
+
+def _act_quant_us(p: Mapping[str, float], machine: Machine, precision: Precision, m: F32, k: F32) -> F32:
+    """Microseconds to read 16-bit activations, find each token's scale and write them narrower: a token an SM."""
+    each = precision.output_bytes + precision.activation_bytes
+    rate = p["act_quant_bytes_per_clock_per_sm"] * machine.clock_mhz
+    tokens_an_sm = np.maximum(m * np.float32(1 / machine.sm_count), np.float32(1))
+    duration: F32 = tokens_an_sm * k * np.float32(each / rate) + np.float32(p["act_quant_us"])
+    return duration
 
 
 def _interval(found: KindParameters, m: Array, n: Array, k: Array) -> tuple[Array, npt.NDArray[np.bool_]]:

@@ -50,6 +50,8 @@ GEMM_DEFAULTS: Mapping[str, float] = {
     "wave_fill": 0.3,
     "gemv_launch_us": 3.5,
     "gemv_bytes_per_clock_per_sm": 10.0,
+    "act_quant_us": 2.0,
+    "act_quant_bytes_per_clock_per_sm": 10.0,
 } | {tile_name(tile): 0.0 for tile in TILES}
 """GEMM parameters without calibration: middle values of data-centre and consumer GPUs (see docs)."""
 
@@ -140,7 +142,7 @@ _STAND_INS: Mapping[DType, tuple[DType, ...]] = {
 class KindParameters:
     """Parameters of one kind on one GPU, the fit they come from (None: defaults) and their interval.
 
-    `exact` is False when another data type's fit stands in; `widening` multiplies interval widths.
+    Parameters that the fit did not move keep their defaults. `exact` is False when another data type's fit stands in; `widening` multiplies interval widths.
     """
 
     values: Mapping[str, float]
@@ -159,7 +161,7 @@ def kind_parameters(profile: HardwareProfile, kind: str, dtype: DType | None = N
             if fit is not None:
                 widening = BORROWED_WIDENING if profile.calibration is Calibration.BORROWED else 1.0
                 return KindParameters(
-                    values=fit.parameters,
+                    values={**DEFAULTS[kind], **fit.parameters},
                     fit=fit,
                     interval=fit.interval,
                     exact=position == 0,

@@ -52,6 +52,11 @@ class Precision:
     output_bytes: float
     dequantises: bool = False
 
+    @property
+    def quantises_activations(self) -> bool:
+        """Whether activations, 16-bit between layers, must be made narrower first (W8A8)."""
+        return self.activation_bytes < self.output_bytes
+
 
 def _plain(dtype: DType) -> Precision:
     return Precision(

@@ -30,6 +30,7 @@ class WeightForm(StrEnum):
 class Gemm:
     """`O[M,N] = A[M,K] @ W[N,K]^T`: M tokens in flight, N output features, K input features.
 
+    `act_quant`: in W8A8, 16-bit activations are quantised for each token by a kernel of its own before.
     `weight_copies` is the number of distinct weight matrices that a timing loop rotates over (they may
     stay in L2 between calls); None is cold, as in a model whose layers never fit.
     """
@@ -40,6 +41,7 @@ class Gemm:
     precision: Precision
     weights: WeightForm = WeightForm.DENSE
     weight_copies: int | None = None
+    act_quant: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ SOFT_ERROR = 0.1
 STEP = 0.02
 """Forward-difference step in search coordinates; the models are smooth to about 1e-6 in float32."""
 
-MAX_EVALUATIONS = 60
+MAX_EVALUATIONS = 45
 AT_BOUND = 1e-3
 
 

@@ -79,6 +79,11 @@ _GEMM_BOUNDS: Mapping[str, tuple[float, float]] = {
     "gemv_bytes_per_clock_per_sm": (0.5, 250.0),
 }
 
+_ACT_QUANT_BOUNDS: Mapping[str, tuple[float, float]] = {
+    "act_quant_us": (0.05, 50.0),
+    "act_quant_bytes_per_clock_per_sm": (0.3, 100.0),
+}
+
 _PREFILL_BOUNDS: Mapping[str, tuple[float, float]] = {
     "efficiency": (0.02, 1.15),
     "diagonal_steps": (0.01, 6.0),
@@ -133,6 +138,8 @@ def _scale_parameters(kind: str, bounds: Mapping[str, tuple[float, float]]) -> t
     )
 
 
+_ACT_QUANT = _scale_parameters("gemm", _ACT_QUANT_BOUNDS)
+
 GEMM_SPACE = ParameterSpace(
     (
         *_scale_parameters("gemm", _GEMM_BOUNDS),
@@ -144,6 +151,7 @@ GEMM_SPACE = ParameterSpace(
 )
 """The tile model's parameters. A tile's offset, natural log of its step time, is pulled hard to 0."""
 
+W8A8_SPACE = ParameterSpace((*GEMM_SPACE.parameters, *_ACT_QUANT))
 PREFILL_SPACE = ParameterSpace(_scale_parameters("attention.prefill", _PREFILL_BOUNDS))
 DECODE_SPACE = ParameterSpace(_scale_parameters("attention.decode", _DECODE_BOUNDS))
 MEMORY_SPACE = ParameterSpace(_scale_parameters("memory", _MEMORY_BOUNDS))

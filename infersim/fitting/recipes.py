@@ -25,6 +25,7 @@ from infersim.fitting.parameter_space import (
     MEMORY_SPACE,
     PREFILL_SPACE,
     SPARSE_SPACE,
+    W8A8_SPACE,
 )
 from infersim.fitting.sample_schema import Kind
 
@@ -65,7 +66,7 @@ def gemm_recipe(profile: HardwareProfile, dtype: str, rows: pd.DataFrame) -> Rec
 
     return Recipe(
         kind=f"gemm.{precision.math}",
-        space=GEMM_SPACE,
+        space=W8A8_SPACE if precision.quantises_activations else GEMM_SPACE,
         smooths=gemm_smooths(profile, precision, None if copies.empty else int(copies.iloc[0])),
         features=features,
         group_columns=("n", "k"),

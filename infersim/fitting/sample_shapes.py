@@ -14,8 +14,8 @@ from infersim.domain.shapes import Attention, Gemm, MemoryBound, Phase, Shape, W
 from infersim.fitting.sample_schema import Kind
 
 _GROUPING = {
-    Kind.GEMM: ("dtype", "weight_copies"),
-    Kind.SPARSE_GEMM: ("dtype", "weight_copies"),
+    Kind.GEMM: ("dtype", "weight_copies", "includes_act_quant"),
+    Kind.SPARSE_GEMM: ("dtype", "weight_copies", "includes_act_quant"),
     Kind.ATTENTION: ("phase", "dtype", "kv_dtype", "weight_copies"),
     Kind.MEMORY: ("kernels",),
 }
@@ -50,7 +50,7 @@ def _shape(kind: Kind, rows: pd.DataFrame) -> Shape:
             write_bytes=_column(rows, "write_bytes"),
             kernels=int(_said(rows, "kernels") or 1),
         )
-    copies = _said(rows, "weight_copies")
+    copies, act_quant = _said(rows, "weight_copies"), _said(rows, "includes_act_quant")
     return Gemm(
         m=_column(rows, "m"),
         n=_column(rows, "n"),
@@ -58,6 +58,7 @@ def _shape(kind: Kind, rows: pd.DataFrame) -> Shape:
         precision=precision_named(str(_said(rows, "dtype"))),
         weights=WeightForm.SPARSE_2_4 if kind is Kind.SPARSE_GEMM else WeightForm.DENSE,
         weight_copies=None if copies is None else int(copies),
+        act_quant=act_quant is None or bool(act_quant),
     )
 
 

@@ -15,7 +15,7 @@ from infersim.fitting.gaussian_process import Component, Posterior, condition, s
 LARGEST_RESIDUAL = 0.6
 """Log residuals are clipped here: beyond, a sample tells of itself, not of its neighbours."""
 
-MAX_ROWS = 2500
+MAX_ROWS = 2000
 """Rows that the process is conditioned on; more would take minutes."""
 
 

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 _LARGEST = np.iinfo(np.int16).max
-_SMALLEST_EXPONENT = -10
-"""Corrections are kept to 2**-10, 0.1 % of a latency: finer steps would be noise and would not deflate."""
+_SMALLEST_EXPONENT = -8
+"""Corrections are kept to 2**-8, 0.4 % of a latency: finer steps would be noise and would not deflate."""
 
 
 def encode_grid(values: npt.NDArray[np.float32]) -> tuple[int, str]:

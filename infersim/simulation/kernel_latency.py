@@ -33,13 +33,15 @@ def gemm_latency(
     dtype: str = "bf16",
     sparsity: str | None = None,
     weight_copies: int | None = None,
+    act_quant: bool = True,
 ) -> Latency:
     """Latency of `O[m,n] = A[m,k] @ W[n,k]^T`; dimensions broadcast, and so does the result.
 
     `dtype` is a precision (`bf16`, `fp8`, `w4a16`...), `sparsity` None or `2:4`. `weight_copies` is the
     number of distinct weights that a timing loop rotates over, which may stay in L2; None is cold, as in a
-    model. Raises InvalidValueError for dimensions that are not whole, positive and plausible,
-    UnknownNameError and UnsupportedError for a GPU or data type that is not known or not there.
+    model. `act_quant`: W8A8 (`fp8`, `int8`) includes quantising the activations, token by token. Raises
+    InvalidValueError for dimensions that are not whole, positive and plausible, UnknownNameError and
+    UnsupportedError for a GPU or data type that is not known or not there.
     """
     checked = _checked({"m": (m, MAX_CONTEXT), "n": (n, MAX_FEATURES), "k": (k, MAX_FEATURES)})
     if weight_copies is not None:
@@ -51,6 +53,7 @@ def gemm_latency(
         precision=precision_named(dtype),
         weights=_weight_form(sparsity),
         weight_copies=weight_copies,
+        act_quant=act_quant,
     )
     return _latency(shape, as_profile(gpu))
 

@@ -49,7 +49,7 @@ def test_a_fit_is_read_as_it_was_written(tmp_path: Path) -> None:
             assert getattr(found, field) == getattr(fit.kinds[kind], field), field
     (written,), (found_grid,) = fit.kinds["gemm.bf16"].residuals, again.kinds["gemm.bf16"].residuals
     assert found_grid.axes == written.axes
-    np.testing.assert_allclose(found_grid.values, written.values, rtol=0, atol=2**-11)
+    np.testing.assert_allclose(found_grid.values, written.values, rtol=0, atol=2**-9)
     assert again.kinds["attention.decode"].residuals == ()
 
 
@@ -59,7 +59,7 @@ def test_a_grid_comes_back_within_half_a_unit_and_then_exactly(values: npt.NDArr
     again = decode_grid(exponent, text, values.shape)
     np.testing.assert_allclose(again, values, rtol=0, atol=2.0**exponent / 2)
     # 32767 steps for the largest value, of which the power of two may leave half unused
-    assert 2.0**exponent <= max(2 * float(np.abs(values).max()) / 32767, 2.0**-10) or not values.any()
+    assert 2.0**exponent <= max(2 * float(np.abs(values).max()) / 32767, 2.0**-8) or not values.any()
     np.testing.assert_array_equal(decode_grid(*encode_grid(again), values.shape), again)
 
 
