@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from infersim.cli import options
+from infersim.domain.errors import InfersimError
 
 
 def predict_command(
@@ -25,6 +26,7 @@ def predict_command(
     overrides: options.SetOption = [],  # noqa: B006
     as_json: options.JsonOption = False,
     as_csv: options.CsvOption = False,
+    html: options.HtmlOption = None,
 ) -> None:
     """Predict latency, floor, throughput and memory of a model, or of plans that prune it."""
     import pandas as pd
@@ -32,6 +34,7 @@ def predict_command(
     from infersim.cli.plans import chosen_pruning
     from infersim.cli.printing import print_aside, print_for_people, printed_for_machines
     from infersim.cli.questions import chosen_gpus, chosen_scenarios
+    from infersim.report.prediction_page import gather_prediction, write_predict_page
     from infersim.report.prediction_verdict import predict_verdict
     from infersim.report.tables import prediction_table
     from infersim.simulation.prediction import predict
@@ -53,8 +56,19 @@ def predict_command(
     )
     gpus = chosen_gpus(gpu, overrides)
     subjects = pruning.plans or (pruning.model,)
-    frame = pd.concat([predict(each, gpus, **scenarios) for each in subjects], ignore_index=True)
+    if html is None:
+        frame = pd.concat([predict(each, gpus, **scenarios) for each in subjects], ignore_index=True)
+    elif len(subjects) == 1:
+        report = gather_prediction(subjects[0], gpus, **scenarios)
+        write_predict_page(html, report)
+        frame = report.prediction
+    else:
+        raise InfersimError(
+            f"a page shows one model or plan, not {len(subjects)}; `compare` sets plans side by side"
+        )
     for reason in pruning.left_out:
         print_aside(f"Left out: {reason}")
     if not printed_for_machines(frame, as_json=as_json, as_csv=as_csv):
         print_for_people(predict_verdict(frame), prediction_table(frame))
+    if html is not None:
+        print_aside(f"Wrote {html}")
