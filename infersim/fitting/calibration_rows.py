@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from infersim.domain.errors import InvalidValueError, UnknownNameError
+from infersim.domain.errors import InvalidValueError
 from infersim.fitting.error_table import cost_kinds
+from infersim.fitting.kind_selection import of_kinds
 from infersim.fitting.sample_account import SampleRead
 from infersim.fitting.sample_schema import GEMMS, Kind, in_order
 from infersim.fitting.samples import read_samples
@@ -104,18 +105,10 @@ def divide(
 ) -> CalibrationRows:
     """Choose among the rows of `kinds` (all, where none is named): hold out whole groups, then thin the rest.
 
-    `rows` is the limit of `thinned`, `hold_out` the fraction of `held_out_rows`. Raises UnknownNameError for
-    a kind that is none, and InvalidValueError where no row is left to fit.
+    `rows` is the limit of `thinned`, `hold_out` the fraction of `held_out_rows`. Raises what `of_kinds`
+    raises, and InvalidValueError for numbers that are out of the question.
     """
-    for kind in kinds:
-        if kind not in list(Kind):
-            raise UnknownNameError("kind of samples", kind, list(Kind))
-    wanted = frame["kind"].isin(kinds or list(Kind))
-    left_out = {f"kind {kind}": int(n) for kind, n in frame.loc[~wanted, "kind"].value_counts().items()}
-    chosen = frame[wanted].reset_index(drop=True)
-    if chosen.empty:
-        there = ", ".join(sorted(frame["kind"].unique())) or "no rows"
-        raise InvalidValueError("samples", there, f"rows of {', '.join(kinds or Kind)}")
+    chosen, left_out = of_kinds(frame, kinds)
     if rows is not None and rows < 1:
         raise InvalidValueError("rows", rows, "at least 1")
     held = np.zeros(len(chosen), dtype=np.bool_)

@@ -7,46 +7,73 @@ import pandas as pd
 
 from infersim.cost.floor import kernel_floor_s
 from infersim.cost.kernels import kernel_cost
+from infersim.cost.parameters import kind_parameters
 from infersim.domain.arrays import Array
-from infersim.domain.costs import LIMITERS, KernelCost
+from infersim.domain.costs import LIMITERS, KernelCost, Limiter
 from infersim.domain.profile import MEGA, TERA, HardwareProfile
 from infersim.domain.shapes import Gemm, MemoryBound, Shape
+from infersim.fitting.sample_schema import Kind
 from infersim.fitting.sample_shapes import kernel_shapes
 
 _LIMITER_NAMES = np.array([limiter.value for limiter in LIMITERS], dtype=object)
 
-_NUMBERS = (
-    *("predicted_us", "lower_us", "upper_us", "floor_us", "roofline_us"),
-    *("flop", "kernel_bytes", "pair_log_half_width"),
-)
-
 
 def predict_samples(frame: pd.DataFrame, profile: HardwareProfile) -> pd.DataFrame:
-    """Predictions for the rows of `frame`, in a frame of their own with the same index.
+    """Predictions for the rows of `frame` (one at least), in a frame of their own with the same index.
 
     Columns: `predicted_us` with its 80 % interval `lower_us` and `upper_us`, `floor_us`, `roofline_us`,
-    `flop`, `kernel_bytes`, `pair_log_half_width`, `limiter`, `in_range`. Launch samples have no shape: their
-    numbers are NaN. Raises UnsupportedError where the GPU lacks a data type of the samples.
+    `flop`, `kernel_bytes`, `pair_log_half_width`, `limiter`, `in_range`. Launch samples have no shape, and so
+    NaN for floor, roofline and work. Raises UnsupportedError where the GPU lacks a data type of the samples.
     """
-    numbers = {name: np.full(len(frame), np.nan) for name in _NUMBERS}
-    limiter = np.full(len(frame), None, dtype=object)
-    in_range = np.zeros(len(frame), dtype=np.bool_)
-    for rows, shape in kernel_shapes(frame):
-        cost = kernel_cost(shape, profile)
-        floor_s = kernel_floor_s(cost.matrix_floor_s, cost.kernel_bytes, profile)
-        predicted_s = np.maximum(cost.kernel_s + cost.launch_s, floor_s)
-        spread = np.exp(cost.log_half_width)
-        numbers["predicted_us"][rows] = MEGA * predicted_s
-        numbers["lower_us"][rows] = MEGA * np.maximum(predicted_s / spread, floor_s)
-        numbers["upper_us"][rows] = MEGA * predicted_s * spread
-        numbers["floor_us"][rows] = MEGA * floor_s
-        numbers["roofline_us"][rows] = MEGA * roofline_s(shape, cost, profile)
-        numbers["flop"][rows] = cost.flop
-        numbers["kernel_bytes"][rows] = cost.kernel_bytes
-        numbers["pair_log_half_width"][rows] = cost.pair_log_half_width
-        limiter[rows] = _LIMITER_NAMES[cost.limiter]
-        in_range[rows] = cost.in_range
-    return pd.DataFrame({**numbers, "limiter": limiter, "in_range": in_range}, index=frame.index)
+    parts = [_of_shape(shape, profile).set_index(rows) for rows, shape in kernel_shapes(frame)]
+    launches = np.flatnonzero(frame["kind"] == Kind.LAUNCH)
+    if len(launches):
+        parts.append(_of_launches(frame.iloc[launches], profile).set_index(launches))
+    return pd.concat(parts).sort_index().set_axis(frame.index)
+
+
+def _of_shape(shape: Shape, profile: HardwareProfile) -> pd.DataFrame:
+    """Predictions for all rows that one shape record holds, in its order."""
+    cost = kernel_cost(shape, profile)
+    floor_s = kernel_floor_s(cost.matrix_floor_s, cost.kernel_bytes, profile)
+    predicted_s = np.maximum(cost.kernel_s + cost.launch_s, floor_s)
+    spread = np.exp(cost.log_half_width)
+    return pd.DataFrame(
+        {
+            "predicted_us": MEGA * predicted_s,
+            "lower_us": MEGA * np.maximum(predicted_s / spread, floor_s),
+            "upper_us": MEGA * predicted_s * spread,
+            "floor_us": MEGA * floor_s,
+            "roofline_us": MEGA * roofline_s(shape, cost, profile),
+            "flop": cost.flop,
+            "kernel_bytes": cost.kernel_bytes,
+            "pair_log_half_width": cost.pair_log_half_width,
+            "limiter": _LIMITER_NAMES[cost.limiter],
+            "in_range": cost.in_range,
+        }
+    )
+
+
+def _of_launches(rows: pd.DataFrame, profile: HardwareProfile) -> pd.DataFrame:
+    """Empty kernels that the host issues one after the other, without a CUDA graph."""
+    found = kind_parameters(profile, "launch")
+    kernels = rows["kernels"].fillna(1.0) if "kernels" in rows.columns else 1.0
+    predicted_us = found.values["host_us"] * np.broadcast_to(kernels, len(rows)).astype(np.float64)
+    spread = np.exp(found.widening * found.interval.by_regime.get("all", found.interval.outside))
+    return pd.DataFrame(
+        {
+            "predicted_us": predicted_us,
+            "lower_us": predicted_us / spread,
+            "upper_us": predicted_us * spread,
+            "floor_us": np.nan,
+            "roofline_us": np.nan,
+            "flop": np.nan,
+            "kernel_bytes": np.nan,
+            "pair_log_half_width": found.widening * found.interval.pair,
+            "limiter": Limiter.LAUNCH.value,
+            "in_range": found.fit is not None,
+        }
+    )
 
 
 def roofline_s(shape: Shape, cost: KernelCost, profile: HardwareProfile) -> Array:

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from infersim.domain.errors import InvalidValueError, UnknownNameError
 from infersim.domain.profile import Calibration
 from infersim.fitting.error_table import error_table
+from infersim.fitting.kind_selection import of_kinds
 from infersim.fitting.overlap import Overlap, overlap_with_fit
 from infersim.fitting.sample_predictions import predict_samples
-from infersim.fitting.sample_schema import Kind
 from infersim.fitting.samples import read_samples
 from infersim.fitting.speedup_table import speedup_table
 from infersim.fitting.unit_check import check_against_floor
@@ -50,16 +49,16 @@ def validate(
 ) -> Validation:
     """Compare `profile` (or the one of that name or file) with `samples`, a samples file or frame.
 
-    `kinds` limits the comparison to these kinds of samples; rows of other GPUs are left out. Launch samples
-    have no shape to predict. Raises BadSamplesError for rows that are no samples, WrongUnitError where
-    latencies cannot be microseconds, InfersimError where nothing is left to compare, and UnsupportedError for
-    a data type that the GPU lacks.
+    `kinds` limits the comparison to these kinds of samples; rows of other GPUs are left out. Raises
+    BadSamplesError for rows that are no samples, WrongUnitError where latencies cannot be microseconds,
+    InfersimError where nothing is left to compare, and UnsupportedError for a data type that the GPU lacks.
     """
     profile = as_profile(profile)
     read = read_samples(samples, gpu=profile.name)
-    frame, left_out = _selected(read.frame, kinds)
+    frame, left_out = of_kinds(read.frame, kinds or ())
     check_against_floor(frame, profile)
-    predictions = pd.concat([frame, predict_samples(frame, profile)], axis=1)
+    found = predict_samples(frame, profile)
+    predictions = frame.assign(**{str(name): column for name, column in found.items()})
     return Validation(
         gpu=profile.name,
         calibration=profile.calibration,
@@ -75,17 +74,3 @@ def validate(
 def validate_held_out(profile: Gpu, samples: pd.DataFrame) -> Validation:
     """`validate` on samples that were kept out of the fit: their overlap with it is known to be none."""
     return replace(validate(profile, samples), overlap=Overlap.NONE)
-
-
-def _selected(frame: pd.DataFrame, kinds: Sequence[str] | None) -> tuple[pd.DataFrame, dict[str, int]]:
-    """Rows of the wanted kinds that have a shape, and counts of the others by reason."""
-    shaped = [kind for kind in Kind if kind is not Kind.LAUNCH]
-    for kind in kinds or ():
-        if kind not in shaped:
-            raise UnknownNameError("kind of samples to validate", kind, shaped)
-    wanted = frame["kind"].isin(kinds or shaped)
-    left_out = frame.loc[~wanted, "kind"].value_counts(sort=False)
-    if not wanted.any():
-        there = ", ".join(sorted(frame["kind"].unique()))
-        raise InvalidValueError("samples", there or "no rows", f"rows of {', '.join(kinds or shaped)}")
-    return frame[wanted].reset_index(drop=True), {f"kind {kind}": int(n) for kind, n in left_out.items()}

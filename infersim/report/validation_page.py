@@ -56,8 +56,8 @@ def validation_page(found: Validation, profile: HardwareProfile) -> Page:
 
 
 def _views(found: Validation, profile: HardwareProfile) -> Iterator[View]:
-    """One view for each kind and data type."""
-    summed = found.errors[found.errors["division"] == ALL]
+    """One view for each kind and data type, but for launches, which have no shape."""
+    summed = found.errors[(found.errors["division"] == ALL) & (found.errors["kind"] != Kind.LAUNCH)]
     kinds = cost_kinds(found.predictions)
     for _, row in summed.iterrows():
         chosen = kinds == row["kind"]

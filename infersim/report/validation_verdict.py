@@ -22,6 +22,7 @@ _TITLES = {
     "attention.prefill": "prefill attention",
     "attention.decode": "decode attention",
     "memory": "memory-bound kernels",
+    "launch": "launches",
 }
 """Kinds as the verdict names them."""
 
@@ -42,12 +43,13 @@ def validation_verdict(found: Validation) -> Verdict:
 def _kind_sentence(row: pd.Series, gpu: str) -> str:
     subject = f"{row['dtype']} {_TITLES[row['kind']]}".strip()
     mean, median, p90 = map(rounding.fraction, (row["mape"], row["median_ape"], row["p90_ape"]))
-    roofline, covered = rounding.fraction(row["roofline_mape"]), rounding.share(row["coverage"])
-    width = rounding.share(math.expm1(row["log_half_width"]))
+    width, covered = rounding.share(math.expm1(row["log_half_width"])), rounding.share(row["coverage"])
+    known = not math.isnan(row["roofline_mape"])
+    roofline = f", where the plain roofline is off by {rounding.fraction(row['roofline_mape'])}"
     return (
-        f"mean error of {subject} on {gpu}: {mean} (median {median}, 90 % of the rows within {p90}), where "
-        f"the plain roofline is off by {roofline}; the 80 % intervals, {width} wide to either side, hold "
-        f"{covered} of {row['rows']:,} rows"
+        f"mean error of {subject} on {gpu}: {mean} (median {median}, 90 % of the rows within {p90})"
+        f"{roofline if known else ''}; the 80 % intervals, {width} wide to either side, hold {covered} of "
+        f"{row['rows']:,} rows"
     )
 
 

@@ -171,6 +171,18 @@ def test_kinds_select_and_what_they_leave_out_is_counted(
     assert found.left_out == {"gpu l40s": 1, "kind attention": attention, "kind launch": 1}
 
 
+def test_launches_are_predicted_without_a_floor_or_a_roofline(truth: HardwareProfile) -> None:
+    fits = {**(truth.fit.kinds if truth.fit else {}), "launch": known_kind("launch", host_us=3.0)}
+    rows = table(LAUNCH | {"latency_us": 3.0}, LAUNCH | {"latency_us": 12.0, "kernels": 4})
+    found = validate(known_profile(*fits.values()), rows)
+    assert found.predictions["predicted_us"].tolist() == [3.0, 12.0]
+    assert found.predictions[["floor_us", "roofline_us"]].isna().all(axis=None)
+    assert found.outside_range == 0
+    row = summary(found, "launch")
+    assert row["mape"] == 0.0
+    assert row["coverage"] == 1.0
+
+
 def test_a_file_and_a_name_do_as_well(tmp_path: Path, samples: pd.DataFrame) -> None:
     path = tmp_path / "samples.parquet"
     write_samples(samples, path)
@@ -190,7 +202,7 @@ def test_what_cannot_be_compared_is_refused(truth: HardwareProfile, samples: pd.
     with pytest.raises(UnknownNameError, match="did you mean attention"):
         validate(truth, samples, kinds=["attentoin"])
     with pytest.raises(InvalidValueError, match="samples = 'launch'; expected rows of gemm"):
-        validate(truth, table(LAUNCH))
+        validate(truth, table(LAUNCH), kinds=["gemm"])
     with pytest.raises(InfersimError, match="expected rows of h100-sxm"):
         validate(truth, samples.assign(gpu="l40s"))
     with pytest.raises(UnsupportedError, match="a100-sxm-80gb has no fp8"):
