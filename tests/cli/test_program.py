@@ -91,6 +91,16 @@ def test_warnings_are_one_line_on_standard_error(answered: Infersim) -> None:
     assert ran.err.count("\n") == 1
 
 
+def test_an_interrupt_is_no_traceback(infersim: Infersim, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("infersim.workload.presets.list_models", interrupted)
+    ran = infersim("models")
+    assert ran.code in (1, 130)  # as the version of typer has it
+    assert "Traceback" not in ran.err
+
+
 @pytest.mark.parametrize("arguments", [("compair",), ("gpus", "--jsn"), ("predict",), ("gemm", "1", "2")])
 def test_a_slip_of_usage_exits_with_2(infersim: Infersim, arguments: tuple[str, ...]) -> None:
     ran = infersim(*arguments)
