@@ -86,9 +86,9 @@ def _scores(gpu: str, samples: list[pd.DataFrame], size: int, seed: int) -> Iter
     for frame in samples:
         held = held_out_rows(frame, HELD_OUT, seed)
         chosen = thinned(frame[~held], size, seed)
-        started = time.perf_counter()
+        started, cpu_started = time.perf_counter(), time.process_time()
         profile = calibrate(load_profile(gpu), chosen)
-        fit_s = time.perf_counter() - started
+        fit_s, fit_cpu_s = time.perf_counter() - started, time.process_time() - cpu_started
         found = validate(profile, frame[held])
         cuts = found.speedups[found.speedups["cut"] == "n or k"].set_index("dtype")
         for _, row in found.errors[found.errors["division"] == ALL].iterrows():
@@ -103,6 +103,7 @@ def _scores(gpu: str, samples: list[pd.DataFrame], size: int, seed: int) -> Iter
                 "pair_coverage": pairs.get("coverage"),
                 "pair_log_half_width": pairs.get("log_half_width"),
                 "fit_s": fit_s,
+                "fit_cpu_s": fit_cpu_s,
             }
 
 
@@ -126,6 +127,7 @@ def scores_table(scores: pd.DataFrame) -> Table:
     columns += [number_column(heading, key, _percent) for heading, key in (widths | speedups).items()]
     columns += [number_column("roofline\nmean", "roofline_mape", _percent)]
     columns += [number_column("fit s", "fit_s", rounding.quantity)]
+    columns += [number_column("of all\ncores", "fit_cpu_s", rounding.quantity)]
     return Table(
         title="Errors on held-out shapes, means over the seeds",
         frame=order,

@@ -87,7 +87,8 @@ def _error_outcomes(what: str, goal: Goal, errors: pd.Series) -> Iterator[Outcom
     for limit in sorted(set(limits.values())):
         held = errors[[gpu for gpu in errors.index if limits[gpu] == limit]]
         found = f"{held.max():.1%} ({held.idxmax()})"
-        yield _at_most(f"{what}: worst of {', '.join(held.index)}", held.max(), limit, found, f"{limit:.1%}")
+        which = "each GPU" if limit == goal.each else " and ".join(held.index)
+        yield _at_most(f"{what}: {which}", held.max(), limit, found, f"{limit:.1%}")
 
 
 def _speedup_outcomes(what: str, rows: pd.DataFrame) -> Iterator[Outcome]:

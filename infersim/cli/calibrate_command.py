@@ -65,7 +65,6 @@ def calibrate_command(
     destination = _destination(datasheet, out, beside_datasheet)
     profile, read = profile_and_samples(datasheet, fit, samples, default, skip_bad)
     division = divide(read.frame, kinds=kind, hold_out=hold_out, rows=rows, seed=seed)
-    print_aside(f"{read.account()}. {division.account()}.")
     drawn = {"rows": rows, "seed": seed, "hold_out": hold_out}
     started = time.perf_counter()
     with working(f"Fitting {len(division.fitted):,} samples of {profile.name}"):
@@ -75,6 +74,7 @@ def calibrate_command(
         raise InfersimError("calibration found nothing")
     kinds = fitted.fit.provenance["fitted"]
     write_fit(fitted.fit, destination)
+    print_aside(f"{read.account()}. {division.account()}.")
     print_for_people(
         calibration_verdict(fitted.fit, kinds, seconds),
         fitted_kinds_table(fitted.fit, kinds),

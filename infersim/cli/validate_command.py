@@ -41,7 +41,6 @@ def validate_command(
 
     chosen, read = profile_and_samples(profile, fit, samples, default, skip_bad)
     found = validate(chosen, read.frame, kinds=kind or None)
-    print_aside(f"{read.account()}.")
     if predictions is not None:
         write_samples(found.predictions, predictions)
         print_aside(f"Predictions written to {predictions}.")
@@ -51,3 +50,4 @@ def validate_command(
     rows = validation_frame(found.errors, found.speedups)
     if not printed_for_machines(rows, as_json=as_json, as_csv=as_csv):
         print_validation(found)
+    print_aside(f"{read.account()}.")

@@ -83,7 +83,7 @@ def parameters_table(fit: Fit, kinds: Sequence[str]) -> Table:
         text_column("parameter", "parameter"),
         number_column("value", "value", rounding.quantity),
         number_column("±", "uncertainty", rounding.quantity),
-        Column(heading="", keys=("at_bound",), text=lambda there: "at bound" if there else "", numeric=False),
+        Column(heading="at bound", keys=("at_bound",), text=_yes_or_nothing, numeric=False),
     )
     return Table(title="Parameters", frame=frame, columns=columns, labels=tuple(frame["kind"]))
 
@@ -114,6 +114,10 @@ def _number(values: Mapping[str, Any], name: str) -> float:
     """A number of a fit's record, NaN where it is unknown."""
     value = values.get(name)
     return math.nan if value is None else float(value)
+
+
+def _yes_or_nothing(value: bool) -> str:
+    return "yes" if value else ""
 
 
 def _from_log(value: float) -> str:

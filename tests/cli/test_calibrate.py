@@ -1,0 +1,123 @@
+"""`infersim calibrate`: from samples to a fit file, and what it tells on the way."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from infersim.domain.profile import Calibration
+from infersim.fitting.sample_writing import write_samples
+from infersim.profile_files.fit_files import read_fit
+from infersim.profile_files.locations import data_folder
+from infersim.profile_files.profiles import load_profile
+from tests.cli.conftest import Infersim
+from tests.fitting.synthetic_samples import (
+    GPU,
+    attention_shapes,
+    gemm_shapes,
+    known_kind,
+    known_profile,
+    measured,
+)
+
+TRUTH = known_profile(known_kind("gemm.bf16"), known_kind("attention.decode", launch_us=11.0))
+ATTENTION = measured(attention_shapes(120, 1, "decode"), TRUTH, noise=0.05)
+GEMM = measured(gemm_shapes(40, 1), TRUTH, noise=0.05)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to work in, with samples of both kinds."""
+    monkeypatch.chdir(tmp_path)
+    write_samples(ATTENTION, "attention.parquet")
+    write_samples(GEMM, "gemm.csv")
+    return tmp_path
+
+
+def test_a_fit_is_written_here_and_described(answered: Infersim, folder: Path) -> None:
+    ran = answered("calibrate", GPU, "attention.parquet")
+    assert "h100-sxm is calibrated in " in ran.out.splitlines()[0]
+    for expected in ("attention.decode", "launch_us", "Fitted kinds", "Parameters", "±"):
+        assert expected in ran.out
+    assert "The fit is in h100-sxm.fit.json" in ran.err
+    assert f"{len(ATTENTION)} rows read" in ran.err
+    fit = read_fit(folder / "h100-sxm.fit.json")
+    assert fit.kinds["attention.decode"].rows == len(ATTENTION)
+    assert fit.provenance["samples"]["rows"] == len(ATTENTION)
+    assert fit.provenance["drawn"] == {"rows": None, "seed": 0, "hold_out": None}
+
+
+def test_several_files_make_one_fit(answered: Infersim, folder: Path) -> None:
+    answered("calibrate", GPU, "attention.parquet", "gemm.csv", "--out", "both.json")
+    fit = read_fit(folder / "both.json")
+    assert set(fit.provenance["fitted"]) == {"gemm.bf16", "attention.decode"}
+
+
+def test_held_out_rows_judge_the_fit_and_are_not_in_it(answered: Infersim, folder: Path) -> None:
+    ran = answered("calibrate", GPU, "attention.parquet", "--hold-out", "0.3", "--seed", "1")
+    assert "Mean error of bf16 decode attention on h100-sxm: " in ran.out
+    assert "Whether single rows were fitted too" not in ran.out
+    rows = read_fit(folder / "h100-sxm.fit.json").kinds["attention.decode"].rows
+    assert 0 < rows < len(ATTENTION)
+    assert f"{len(ATTENTION) - rows} held out" in ran.err
+
+
+def test_rows_thin_every_kind(answered: Infersim, folder: Path) -> None:
+    ran = answered("calibrate", GPU, "attention.parquet", "gemm.csv", "--rows", "25")
+    kinds = read_fit(folder / "h100-sxm.fit.json").kinds
+    assert kinds["attention.decode"].rows == kinds["gemm.bf16"].rows == 25
+    assert f"{len(ATTENTION) + len(GEMM) - 50} left out (not drawn)" in ran.err
+
+
+def test_kinds_fitted_earlier_are_kept(answered: Infersim, folder: Path) -> None:
+    answered("calibrate", GPU, "attention.parquet", "--out", "first.json")
+    ran = answered("calibrate", GPU, "gemm.csv", "--fit", "first.json", "--out", "second.json")
+    assert "Kept from an earlier fit: attention.decode" in ran.out
+    first, second = read_fit(folder / "first.json"), read_fit(folder / "second.json")
+    assert second.kinds["attention.decode"].parameters == first.kinds["attention.decode"].parameters
+
+
+def test_beside_its_datasheet_every_command_finds_the_fit(answered: Infersim, folder: Path) -> None:
+    profiles = folder / "profiles"
+    profiles.mkdir()
+    sheet = profiles / "h100-sxm.toml"
+    shutil.copy(data_folder("hw_profiles") / "h100-sxm.toml", sheet)
+    ran = answered("calibrate", str(sheet), "attention.parquet", "--beside-datasheet")
+    assert load_profile(sheet).calibration is Calibration.FITTED
+    assert str(profiles / "h100-sxm.fit.json") in ran.err
+    text = answered("validate", str(sheet), "attention.parquet").out
+    assert "These are the samples that were fitted" in text
+
+
+def test_only_the_kinds_that_are_asked_for_are_fitted(answered: Infersim, folder: Path) -> None:
+    ran = answered("calibrate", GPU, "attention.parquet", "gemm.csv", "--kind", "attention")
+    assert read_fit(folder / "h100-sxm.fit.json").provenance["fitted"] == ["attention.decode"]
+    assert f"{len(GEMM)} left out (kind gemm)" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--kind", "atention"), "did you mean attention"),
+        (("--hold-out", "1.5"), "fraction = 1.5; expected a number between 0 and 1"),
+        (("--rows", "0"), "rows = 0; expected at least 1"),
+        (("--out", "no/such/fit.json"), "expected a file in a folder that exists"),
+        (("--out", "fit.json", "--beside-datasheet"), "expected one of them"),
+        (("--kind", "gemm"), "samples = 'attention'; expected rows of gemm"),
+    ],
+)
+@pytest.mark.usefixtures("folder")
+def test_what_cannot_be_done_is_said(
+    refused: Callable[..., str], arguments: tuple[str, ...], says: str
+) -> None:
+    assert says in refused("calibrate", GPU, "attention.parquet", *arguments)
+
+
+def test_another_unit_is_refused_and_nothing_is_written(refused: Callable[..., str], folder: Path) -> None:
+    write_samples(GEMM.assign(latency_us=GEMM["latency_us"] / 1000), "ms.csv")
+    message = refused("calibrate", GPU, "ms.csv")
+    assert "expected microseconds, and these look like milliseconds" in message
+    assert not list(folder.glob("*.fit.json"))
