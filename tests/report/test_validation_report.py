@@ -1,0 +1,152 @@
+"""A validation in words, tables and figures, and its page in a real browser."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from infersim.domain.dtypes import DType
+from infersim.domain.profile import HardwareProfile
+from infersim.fitting.overlap import Overlap
+from infersim.fitting.validation import Validation, validate
+from infersim.report.figures.predicted_measured import predicted_measured
+from infersim.report.figures.residual_by_shape import residual_by_shape
+from infersim.report.figures.sample_roofline import sample_roofline
+from infersim.report.page import render_page
+from infersim.report.validation_page import validation_page
+from infersim.report.validation_points import MAX_POINTS, drawn_dimensions, validation_points
+from infersim.report.validation_tables import error_report_table, speedup_report_table, validation_frame
+from infersim.report.validation_verdict import validation_verdict
+from tests.fitting.example_samples import LAUNCH, MEMORY, table
+from tests.fitting.synthetic_samples import (
+    attention_shapes,
+    gemm_shapes,
+    known_kind,
+    known_profile,
+    measured,
+)
+from tests.report.browser import see
+
+
+@pytest.fixture(scope="module")
+def profile() -> HardwareProfile:
+    return known_profile(known_kind("gemm.bf16"), known_kind("attention.decode"), known_kind("launch"))
+
+
+@pytest.fixture(scope="module")
+def found(profile: HardwareProfile) -> Validation:
+    shapes = pd.concat([gemm_shapes(1200, 1), attention_shapes(100, 1, "decode")], ignore_index=True)
+    moving = [MEMORY | {"read_bytes": 2**size, "latency_us": 5.0 + 2**size / 2e6} for size in range(12, 28)]
+    kernels = measured(shapes, profile, noise=0.05)
+    return validate(profile, pd.concat([kernels, table(LAUNCH, *moving)], ignore_index=True))
+
+
+@pytest.fixture(scope="module")
+def gemms(found: Validation) -> pd.DataFrame:
+    return found.predictions[found.predictions["kind"] == "gemm"]
+
+
+def test_the_verdict_has_a_sentence_for_each_kind_and_for_speedups(found: Validation) -> None:
+    sentences = validation_verdict(found).sentences
+    kinds = (
+        "bf16 decode attention",
+        "bf16 GEMMs",
+        "launches",
+        "memory-bound kernels",
+        "the speedups of bf16",
+    )
+    for sentence, kind in zip(sentences, kinds, strict=True):
+        assert f"error of {kind}" in sentence
+    assert "where the plain roofline is off by" in sentences[1]
+    assert "roofline" not in sentences[2]
+    assert "where the FLOPs ratio is off by" in sentences[-1]
+
+
+@pytest.mark.parametrize(
+    ("overlap", "says"),
+    [
+        (Overlap.ALL, "These are the samples that were fitted"),
+        (Overlap.UNKNOWN, "Whether single rows were fitted too cannot be known"),
+    ],
+)
+def test_the_notes_say_what_is_known_of_the_overlap(found: Validation, overlap: Overlap, says: str) -> None:
+    assert any(says in note for note in validation_verdict(replace(found, overlap=overlap)).notes)
+
+
+def test_the_notes_count_what_lies_outside_the_range_and_what_was_left_out(found: Validation) -> None:
+    notes = " ".join(validation_verdict(replace(found, left_out={"gpu l40s": 1200})).notes)
+    assert f"Outside the calibrated range: {found.outside_range} of {len(found.predictions)}" in notes
+    assert "Rows left out: 1,200 of gpu l40s." in notes
+
+
+def test_tables_say_what_the_classes_mean(found: Validation) -> None:
+    written = error_report_table(found.errors)
+    by_class = {row[0]: row for row in written.rows()}
+    for text in ("decode (m up to 16)", "prefill (m from 1024)", "large (n x k from 2^22)"):
+        assert text in by_class
+    labels = [section.label for section in written.sections()]
+    assert labels == ["attention.decode bf16", "gemm bf16", "launch", "memory"]
+    assert speedup_report_table(found.speedups).rows()[0][0] == "n or k"
+
+
+def test_machines_get_errors_and_speedups_in_one_frame(found: Validation) -> None:
+    frame = validation_frame(found.errors, found.speedups)
+    assert len(frame) == len(found.errors) + len(found.speedups)
+    assert set(frame["kind"]) == {"gemm", "attention.decode", "launch", "memory", "gemm speedup"}
+    assert frame["rows"].notna().all()
+
+
+def test_points_are_thinned_evenly_and_told_in_words(gemms: pd.DataFrame) -> None:
+    points = validation_points(gemms)
+    assert len(points) == min(len(gemms), MAX_POINTS)
+    m, n, k = points.loc[0, ["m", "n", "k"]].astype(int)
+    assert points.loc[0, "shape"] == f"m {m}, n {n}, k {k}"
+    assert (points["n x k"] == points["n"] * points["k"]).all()
+    # Spread over all, not the first so many.
+    assert points["m"].max() == gemms["m"].max()
+    assert drawn_dimensions(points) == ("m", "n x k", "k")
+
+
+def test_every_point_is_drawn_in_each_figure(gemms: pd.DataFrame, profile: HardwareProfile) -> None:
+    points = validation_points(gemms)
+    scatter = predicted_measured(points)
+    classes = [trace for trace in scatter.data if trace.name != "exact"]
+    assert {trace.name for trace in classes} == {"decode", "mid", "prefill"}
+    assert sum(len(trace.x) for trace in classes) == len(points)
+    roofline = sample_roofline(points, profile, DType.BF16)
+    by_name = {trace.name: trace for trace in roofline.data}
+    assert len(by_name["measured"].x) == len(points)
+    assert by_name["predicted"].visible == "legendonly"
+    # The roof ends at the peak; nothing measured is above it.
+    assert max(by_name["measured"].y) <= max(by_name["roof"].y)
+
+
+def test_the_median_of_residuals_shows_what_is_systematic(gemms: pd.DataFrame) -> None:
+    points = validation_points(gemms)
+    slow = points.assign(predicted_us=points["latency_us"] * np.where(points["m"] >= 1024, 1.5, 1.0))
+    median = next(trace for trace in residual_by_shape(slow, "m").data if trace.name == "median")
+    by_m = dict(zip(median.x, median.y, strict=True))
+    assert by_m[16.0] == pytest.approx(1.0)
+    assert by_m[4096.0] == pytest.approx(1.5)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_page_is_drawn_in_a_browser(
+    found: Validation, profile: HardwareProfile, width: int, tmp_path: Path
+) -> None:
+    seen = see(render_page(validation_page(found, profile)), tmp_path, width=width, dark=False)
+    assert seen.errors == ()
+    assert [view["label"] for view in seen.views] == ["attention.decode bf16", "gemm bf16", "memory"]
+    for view in seen.views:
+        names = {figure["name"].split("-")[1] for figure in view["figures"]}
+        # Kernels that only move bytes have no place under a tensor peak.
+        assert names == {"predicted", "residuals"} | ({"roofline"} if view["label"] != "memory" else set())
+        assert view["overflow"] <= 0
+        for figure in view["figures"]:
+            assert figure["traces"] == figure["expected"] > 0, figure
+            assert figure["crowded"] == [], figure
