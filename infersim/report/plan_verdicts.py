@@ -79,8 +79,8 @@ def plan_sentence(row: pd.Series, where: str) -> str:
 
 
 def equivalent_sentence(row: pd.Series) -> list[str]:
-    """The static-m sparsity that is as fast, for plans of other families that are faster than dense."""
-    if row["family"] == "static-m" or outcome(row) is not Outcome.FASTER:
+    """The static-m sparsity that is as fast, for plans of other families that can run and are faster."""
+    if row["family"] == "static-m" or not row["fits_memory"] or outcome(row) is not Outcome.FASTER:
         return []
     return [f"as fast as static-m at {rounding.share(row['static_m_equivalent'])}"]
 

@@ -34,12 +34,12 @@ def _sentence(row: pd.Series, sizes: str) -> str:
     if not row["fits_memory"]:
         need = rounding.quantity(row["memory_gib"])
         return f"{what} does not fit into the memory of {row['gpu']}: it needs {need} GiB"
-    time = rounding.quantity_between(row["latency_ms"], row["lower_ms"], row["upper_ms"])
+    time = rounding.duration(row["latency_ms"], row["lower_ms"], row["upper_ms"])
     above = rounding.quantity(row["latency_ms"] / row["floor_ms"])
     largest = max(TIMED_PARTS, key=lambda part: float(row[f"ms_{part}"]))
     portion = rounding.share(row[f"ms_{largest}"] / row["latency_ms"])
     return (
-        f"{what} is predicted to take {time} ms on {row['gpu']}, {above} times its floor; "
+        f"{what} is predicted to take {time} on {row['gpu']}, {above} times its floor; "
         f"{PART_TITLES[largest]} takes {portion} of it"
     )
 

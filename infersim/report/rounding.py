@@ -56,8 +56,11 @@ def fraction(value: float) -> str:
 
 
 def share(value: float) -> str:
-    """`97 %`."""
-    return UNKNOWN if math.isnan(value) else f"{100 * value:.0f} %"
+    """`97 %`; `< 1 %` for what is little but not nothing."""
+    if math.isnan(value):
+        return UNKNOWN
+    whole = round(100 * value)
+    return "< 1 %" if value > 0 and whole == 0 else f"{whole} %"
 
 
 def quantity(value: float) -> str:
@@ -73,6 +76,12 @@ def quantity(value: float) -> str:
 def quantity_between(value: float, low: float, high: float) -> str:
     """`38.0 (26.8–54.0)`: a value and its interval."""
     return f"{quantity(value)} ({quantity(low)}–{quantity(high)})"
+
+
+def duration(ms: float, low_ms: float, high_ms: float) -> str:
+    """`38.0 ms (26.8–54.0)`, from ten seconds on in seconds: `211 s (150–296)`."""
+    scale, unit = (1e3, "s") if ms >= 1e4 else (1.0, "ms")
+    return f"{quantity(ms / scale)} {unit} ({quantity(low_ms / scale)}–{quantity(high_ms / scale)})"
 
 
 def prefixed(value: float, unit: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from textwrap import wrap
+from typing import Literal
 
 from rich import box
 from rich.cells import cell_len
@@ -75,7 +76,8 @@ def _drawn(section: Section, columns: Sequence[Column], widths: Sequence[int], g
         collapse_padding=True,
     )
     for column, heading, width in zip(columns, _aligned(columns), widths, strict=True):
-        drawn.add_column(Text(heading), justify="right" if column.numeric else "left", width=width)
+        justify: Literal["left", "right"] = "right" if column.numeric else "left"
+        drawn.add_column(Text(heading), justify=justify, width=width, overflow="fold")
     for cells in section.rows:
         drawn.add_row(*(_text(cell, width) for cell, width in zip(cells, widths, strict=True)))
     return drawn

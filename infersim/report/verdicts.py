@@ -106,7 +106,7 @@ def _summary(frame: pd.DataFrame) -> list[str]:
     win = "the fastest" if frame["plan"].nunique() > 1 else "faster than dense"
     sentences = [
         f"{plan} is {win} in {len(speedups)} of {scenarios} scenarios "
-        f"({rounding.speedup(speedups.min())} to {rounding.speedup(speedups.max())})"
+        f"({_span(speedups.min(), speedups.max())})"
         for plan, speedups in counted
     ]
     for poor, phrase in _POOR.items():
@@ -116,3 +116,8 @@ def _summary(frame: pd.DataFrame) -> list[str]:
     if len(best) < scenarios:
         sentences.append(f"in {scenarios - len(best)} of {scenarios} scenarios no plan fits into memory")
     return sentences
+
+
+def _span(low: float, high: float) -> str:
+    """`1.31x to 2.00x`, or one speedup where both are written alike."""
+    return " to ".join(dict.fromkeys(map(rounding.speedup, (low, high))))

@@ -80,3 +80,12 @@ def _lightness(colour: str) -> float:
     """Mean of red, green and blue, 0 to 255, of a computed `rgb(...)`."""
     channels = [float(part) for part in colour.removeprefix("rgb(").removesuffix(")").split(",")]
     return sum(channels) / len(channels)
+
+
+def test_a_page_with_faults_is_noticed(page: str, tmp_path: Path) -> None:
+    faults = "<script>console.error('said'); setTimeout(() => { throw Error('thrown') });</script>"
+    narrow = '<div style="width: 2000px">wide</div>'
+    seen = see(page.replace("</body>", f"{faults}{narrow}</body>"), tmp_path, width=PHONE, dark=False)
+    assert any("said" in error for error in seen.errors)
+    assert any("thrown" in error for error in seen.errors)
+    assert seen.views[0]["overflow"] > 1000

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _BOUND_AFTER = "memory_floor"
 """The factor that ends at the bound."""
 
-_STEP_HEIGHT, _AXIS_HEIGHT = 24, 60
+_STEP_HEIGHT, _AXIS_HEIGHT = 24, 66
 
 _ROOM_FOR_NUMBERS = 1.35
 """The axis ends so far beyond the longest bar."""
@@ -74,7 +74,12 @@ def loss_waterfall(row: pd.Series) -> go.Figure:
         x="speedup over dense (x)",
         y="",
         xaxis={"range": [0, right]},
-        yaxis={"autorange": "reversed", "categoryarray": [step.label for step in steps], "ticks": ""},
+        yaxis={
+            "autorange": "reversed",
+            "categoryorder": "array",
+            "categoryarray": [step.label for step in steps],
+            "ticks": "",
+        },
         shapes=[dense_line(vertical=True)],
         barmode="overlay",
         bargap=0.3,

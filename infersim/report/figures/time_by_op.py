@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
 
-_BAR_HEIGHT, _AXIS_HEIGHT = 40, 70
+_BAR_HEIGHT, _AXIS_HEIGHT = 40, 90
 
 
 def time_by_op(frame: pd.DataFrame) -> go.Figure:
@@ -52,7 +52,11 @@ def time_by_op(frame: pd.DataFrame) -> go.Figure:
         height=_AXIS_HEIGHT + _BAR_HEIGHT * len(totals),
         x="predicted time (ms)",
         y="",
-        yaxis={"autorange": "reversed", "categoryarray": list(labels.values())},
+        yaxis={
+            "autorange": "reversed",
+            "categoryorder": "array",
+            "categoryarray": list(labels.values()),
+        },
         barmode="stack",
         bargap=0.25,
     )

@@ -1,0 +1,59 @@
+"""Single kernels: the frame for machines, the table and the sentence for people."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from infersim.domain.costs import Latency
+from infersim.report.kernels import kernel_frame, kernel_table, kernel_verdict
+
+
+def latency(count: int, *, calibration: str = "fitted") -> Latency:
+    seconds = 1e-6 * np.arange(10.0, 10.0 + count)
+    return Latency(
+        latency_s=seconds,
+        lower_s=0.9 * seconds,
+        upper_s=1.1 * seconds,
+        floor_s=0.5 * seconds,
+        limiter=np.array(["compute"] * (count - 1) + ["launch"]),
+        in_range=np.array([True] * (count - 1) + [False]),
+        calibration=calibration,
+    )
+
+
+def test_dimensions_broadcast_over_kernels() -> None:
+    frame = kernel_frame("h100-sxm", {"m": np.array([1, 2, 3]), "n": 4096}, latency(3))
+    assert frame["m"].tolist() == [1, 2, 3]
+    assert frame["n"].tolist() == [4096] * 3
+    assert frame["latency_us"].round(6).tolist() == [10.0, 11.0, 12.0]
+    assert kernel_table(frame).rows()[0] == (
+        "1",
+        "4096",
+        "10.0 (9.00–11.0)",
+        "5.00",
+        "50 %",
+        "compute",
+    )
+
+
+def test_one_kernel_is_told_with_shape_floor_and_limiter() -> None:
+    frame = kernel_frame("h100-sxm", {"m": 1, "n": 4096, "k": 14336}, latency(1))
+    assert kernel_verdict("GEMM", frame).sentences == (
+        "The GEMM m=1 n=4096 k=14336 is predicted to take 10.0 (9.00–11.0) us on h100-sxm, "
+        "2.00 times its floor; it is limited by launch.",
+    )
+
+
+def test_several_kernels_are_told_with_their_span() -> None:
+    frame = kernel_frame("h100-sxm", {"m": np.arange(3)}, latency(3))
+    verdict = kernel_verdict("GEMM", frame)
+    assert verdict.sentences == (
+        "3 GEMMs are predicted to take 10.0 to 12.0 us; 2 of them are limited by compute.",
+    )
+    assert verdict.notes == ("Outside the calibrated range: 1 of 3 kernels; their intervals are wider.",)
+
+
+def test_kernels_without_calibration_are_only_called_that() -> None:
+    frame = kernel_frame("h100-sxm", {"m": np.arange(3)}, latency(3, calibration="none"))
+    (note,) = kernel_verdict("GEMM", frame).notes
+    assert note.startswith("Uncalibrated")

@@ -1,0 +1,185 @@
+"""The page as a file: words first, all data inside, what users name escaped, written whole or not at all."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from infersim.domain.errors import InvalidValueError
+from infersim.report.comparison_page import compare_page, write_compare_page
+from infersim.report.comparison_report import ComparisonReport
+from infersim.report.html import FOLDED_ROWS, MAX_ROWS, csv_link, table_html
+from infersim.report.legend import legend_entries, legend_html
+from infersim.report.page import render_page
+from infersim.report.prediction_page import gather_prediction, predict_page
+from infersim.report.table import Table, number_column
+from infersim.report.verdicts import compare_verdict
+from infersim.report.writing import write_whole
+from tests.report.handmade import comparison
+
+EVIL = "</script><img src=x onerror=alert(1)>\"'&"
+
+
+def without_plotly(page: str) -> str:
+    """The page without the library, which holds addresses of its own."""
+    scripts = page.split("<script>")
+    return "".join(part for part in scripts if "plotly.js v" not in part[:200])
+
+
+def data_of(link: str) -> pd.DataFrame:
+    encoded = re.search(r'base64,([^"]+)"', link)
+    assert encoded
+    return pd.read_csv(io.BytesIO(base64.b64decode(encoded[1])))
+
+
+def test_words_come_before_figures_and_figures_before_tables(page: str, report: ComparisonReport) -> None:
+    verdict = compare_verdict(report.comparison)
+    first = verdict.sentences[0].split(" is ")[0].replace(" %", "&nbsp;%")
+    places = [
+        page.index(mark) for mark in (first, "data-figure=", "<h2>Tables</h2>", "<h2>How to read this</h2>")
+    ]
+    assert places == sorted(places)
+    for sentence in (*verdict.sentences, *verdict.notes):
+        assert sentence.replace(" %", "&nbsp;%").replace("<", "&lt;").replace("'", "&#x27;") in page
+
+
+def test_every_kind_of_figure_is_there_for_every_scenario(page: str) -> None:
+    figures = re.findall(r'data-figure="(\d)-(\w+)-\d+"', page)
+    kinds = {"families", "curves", "waterfall", "time", "roofline"}
+    assert {scenario for scenario, _ in figures} == {"0", "1"}
+    assert {kind for _, kind in figures} == kinds
+    assert len([kind for _, kind in figures if kind == "waterfall"]) == 2 * 5
+
+
+def test_nothing_is_fetched(page: str) -> None:
+    own = without_plotly(page)
+    assert not re.findall(r'(?:src|href)="(?!data:|#)', own)
+    assert "http" not in own
+    assert "@import" not in own
+    assert page.count("plotly.js v") == 1
+
+
+def test_figures_are_json_that_ends_no_script(page: str) -> None:
+    island = re.search(r'<script type="application/json" id="figures">(.*?)</script>', page, re.DOTALL)
+    assert island
+    assert "<" not in island[1]
+    figures = json.loads(island[1])
+    assert set(figures) == set(re.findall(r'data-figure="([^"]+)"', page))
+
+
+def test_every_figure_has_a_link_to_its_data(page: str, report: ComparisonReport) -> None:
+    links = re.findall(r"<figure>\s*<header>.*?(<a .*?</a>)", page, re.DOTALL)
+    assert len(links) == page.count("data-figure=")
+    time = next(link for link in links if 'download="1-time-0.csv"' in link)
+    expected = report.ops[report.ops["phase"] == "decode"]
+    assert data_of(time)["kernel_ms"].sum() == pytest.approx(expected["kernel_ms"].sum())
+
+
+def test_csv_is_exact() -> None:
+    frame = pd.DataFrame({"a": [1 / 3, 1e-12], "b": ["x,y", 'quo"te\n']})
+    pd.testing.assert_frame_equal(data_of(csv_link(frame, "name")), frame)
+
+
+def test_what_users_name_is_text(report: ComparisonReport, page: str) -> None:
+    def renamed(frame: pd.DataFrame) -> pd.DataFrame:
+        return frame.replace({"static-nk 50 %": EVIL, "static-nk": EVIL, "own.csv, line 2": EVIL}).assign(
+            model=EVIL
+        )
+
+    evil = replace(
+        report,
+        comparison=renamed(report.comparison).assign(notes=EVIL),
+        scenarios=renamed(report.scenarios),
+        ops=renamed(report.ops),
+        curves=renamed(report.curves),
+        left_out=(EVIL,),
+        setting=EVIL,
+    )
+    rendered = render_page(compare_page(evil))
+    assert "<img" not in without_plotly(rendered)
+    assert rendered.count("alert(1)") > 20
+    assert rendered.count("</script") == page.count("</script")
+
+
+def test_plans_left_out_are_told(page: str) -> None:
+    assert "Left out: &lt;none&gt; &amp; more." in page
+
+
+def test_one_scenario_needs_no_choice() -> None:
+    page = render_page(predict_page(gather_prediction("llama-3.2-1b", "l4", context=512)))
+    assert 'id="view"' not in page
+    assert "Prefill of llama-3.2-1b is predicted to take" in page
+
+
+def test_scenarios_left_undrawn_are_told(report: ComparisonReport) -> None:
+    part = replace(report, scenarios=report.scenarios[:1])
+    assert "Figures show 1 of 2 scenarios." in render_page(compare_page(part))
+
+
+def test_long_tables_are_folded_and_longer_ones_cut() -> None:
+    def shown(rows: int) -> str:
+        column = number_column("n", "n", "{:g}".format)
+        return table_html(Table(title="t", frame=pd.DataFrame({"n": range(rows)}), columns=(column,)), "t")
+
+    assert "<details open>" in shown(FOLDED_ROWS)
+    assert "<details>" in shown(FOLDED_ROWS + 1)
+    cut = shown(MAX_ROWS + 7)
+    assert cut.count("<td") == MAX_ROWS
+    assert "7 more rows are in the CSV." in cut
+    assert len(data_of(cut)) == MAX_ROWS + 7
+
+
+def test_sections_are_rows_of_their_own() -> None:
+    from infersim.report.tables import compare_table
+
+    frame = comparison({"phase": "decode"}, {"phase": "decode", "family": "a"}, {}, {"family": "a"})
+    html = table_html(compare_table(frame), "t")
+    assert re.findall(r'<tr class="section"><th[^>]*>(\w+)<', html) == ["decode", "prefill"]
+
+
+def test_a_legend_names_each_group_once_with_what_it_draws(report: ComparisonReport) -> None:
+    (chart,) = [chart for chart in compare_page(report).views[1].charts if chart.name == "curves"]
+    entries = legend_entries([panel.figure for panel in chart.panels])
+    groups = ["flops", "bound", "80 % interval", "predicted", "measured"]
+    assert sorted(entry.group for entry in entries) == sorted(groups)
+    swatches = {entry.group: entry.swatch for entry in entries}
+    assert 'stroke-dasharray="2 3"' in swatches["flops"]
+    assert swatches["80 % interval"].startswith("<rect")
+    assert legend_html(entries).count("<button") == len(groups)
+
+
+def test_waiting_plans_are_not_pressed(report: ComparisonReport) -> None:
+    (chart,) = [chart for chart in compare_page(report).views[0].charts if chart.name == "roofline"]
+    shown = {entry.group: entry.shown for entry in legend_entries([chart.panels[0].figure])}
+    assert shown["dense"]
+    assert not shown["static-m 50 %"]
+
+
+def test_a_page_is_written_as_rendered(report: ComparisonReport, page: str, tmp_path: Path) -> None:
+    file = tmp_path / "report.html"
+    file.write_text("old", encoding="utf-8")
+    write_compare_page(file, report)
+    assert file.read_text(encoding="utf-8") == page
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
+    file = tmp_path / "report.html"
+    file.write_text("old", encoding="utf-8")
+    with pytest.raises(UnicodeEncodeError):
+        write_whole(file, "new \udcff")
+    assert file.read_text(encoding="utf-8") == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+@pytest.mark.parametrize("path", ["missing/report.html", "."])
+def test_a_path_that_cannot_be_written_is_told(path: str, tmp_path: Path) -> None:
+    with pytest.raises(InvalidValueError, match="a file that can be written"):
+        write_whole(tmp_path / path, "page")

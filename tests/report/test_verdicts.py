@@ -1,0 +1,257 @@
+"""The verdict on a comparison: one reading must say whether to prune, which family, and why not more."""
+
+from __future__ import annotations
+
+from math import nan
+from typing import Any
+
+import pytest
+
+from infersim.report.losses import largest_loss
+from infersim.report.plan_verdicts import Outcome, outcome
+from infersim.report.verdicts import compare_verdict
+from tests.report.handmade import comparison, factors
+
+
+def verdict(*changes: dict[str, Any]) -> tuple[str, ...]:
+    return compare_verdict(comparison(*changes)).sentences
+
+
+def notes(*changes: dict[str, Any]) -> str:
+    return "\n".join(compare_verdict(comparison(*changes)).notes)
+
+
+def test_a_gain_is_told_with_interval_bound_promise_and_loss() -> None:
+    assert verdict({}) == (
+        "At 50 % static-nk in prefill is predicted 1.52x (1.47–1.57) of a possible 1.60x; FLOPs promise "
+        "2.00x, and most of the loss is unpruned attention. As fast as static-m at 38 %.",
+    )
+
+
+def test_where_the_bound_is_what_flops_promise_it_is_told_once() -> None:
+    (sentence,) = verdict({"family": "static-m", **factors(1.0, kernel_efficiency=0.9)})
+    assert sentence == (
+        "At 50 % static-m in prefill is predicted 1.80x (1.75–1.85) of a possible 2.00x; "
+        "most of the loss is kernel efficiency."
+    )
+
+
+def test_nothing_is_said_of_losses_where_there_are_none() -> None:
+    (sentence,) = verdict({"family": "static-m", **factors(1.0, launch=0.995)})
+    assert sentence == "At 50 % static-m in prefill is predicted 1.99x (1.94–2.04) of a possible 2.00x."
+
+
+def test_slower_than_dense_is_said_plainly() -> None:
+    (sentence,) = verdict({"family": "dynamic-m", "phase": "decode", **factors(1.0, launch=0.45)})
+    assert sentence == (
+        "At 50 % dynamic-m in decode makes the model slower: predicted 0.90x (0.85–0.95) of a possible "
+        "2.00x; most of the loss is launch."
+    )
+
+
+def test_an_interval_on_both_sides_of_one_promises_nothing() -> None:
+    (sentence,) = verdict({"predicted_lower": 0.97, "predicted_upper": 2.1})
+    assert "may gain nothing: predicted 1.52x (0.97–2.10)" in sentence
+    assert "static-m" not in sentence
+
+
+def test_a_plan_without_effect_changes_nothing() -> None:
+    (sentence,) = verdict({"family": "kv-pruning", "flops": 1.0, **factors(1.0)})
+    assert sentence == (
+        "At 50 % kv-pruning in prefill changes nothing: predicted 1.00x (0.95–1.05) of a possible 1.00x."
+    )
+
+
+def test_a_speedup_above_the_bound_is_no_speedup_of_a_possible() -> None:
+    (sentence,) = verdict(factors(1.0, unpruned_work=0.6, kernel_efficiency=1.05))
+    assert "predicted 1.26x (1.21–1.31), above the bound of 1.20x as dense is the less efficient" in sentence
+
+
+def test_what_was_measured_here_comes_first_and_decides() -> None:
+    point = {"measured": 0.9, "measured_scope": "point", "loss_unexplained": 0.9 / 1.52}
+    (sentence,) = verdict(point)
+    assert sentence == (
+        "At 50 % static-nk in prefill makes the model slower: measured 0.90x, predicted 1.52x (1.47–1.57) "
+        "of a possible 1.60x; FLOPs promise 2.00x, and most of the loss is what the "
+        "prediction leaves unexplained."
+    )
+
+
+def test_a_measured_mean_is_marked_and_decides_nothing() -> None:
+    mean = {"measured": 0.9, "measured_scope": "mean"}
+    assert verdict(mean) == verdict({})
+    assert "Measured speedups marked mean are a mean over scenarios that the source does not state" in notes(
+        mean
+    )
+    assert "static-nk 50 % (0.90x, predicted 1.47–1.57)" in notes(mean)
+    assert "outside the predicted interval" not in notes(mean | {"measured": 1.5})
+
+
+def test_a_host_bound_measurement_is_called_so() -> None:
+    assert "marked host-bound are slowed by the host" in notes(
+        {"measured": 1.1, "measured_scope": "host_bound"}
+    )
+
+
+@pytest.mark.parametrize(
+    ("calibration", "words"),
+    [
+        ("none", "Uncalibrated: no measurement stands behind h100-sxm"),
+        ("borrowed", "Borrowed calibration: h100-sxm"),
+        ("transferred", "Transferred calibration: h100-sxm"),
+    ],
+)
+def test_profiles_without_measurements_of_their_own_are_named(calibration: str, words: str) -> None:
+    assert words in notes({"calibration": calibration})
+    assert "alibrat" not in notes({"calibration": "fitted"})
+
+
+def test_shapes_outside_the_calibrated_range_are_told() -> None:
+    outside = notes({"calibrated_share": 0.6})
+    assert "Outside the calibrated range on h100-sxm: up to 40 % of the time" in outside
+    assert "Outside" not in notes({"calibration": "none", "calibrated_share": 0.0})
+
+
+def test_a_plan_that_does_not_fit_is_not_praised() -> None:
+    (sentence,) = verdict({"fits_memory": False, "memory_gib": 91.4})
+    assert sentence == "At 50 % static-nk in prefill does not fit into memory: it needs 91.4 GiB."
+
+
+def test_a_dense_model_that_does_not_fit_is_noted() -> None:
+    note = notes({"dense_fits_memory": False}, {"dense_fits_memory": False, "family": "static-m"})
+    assert "The dense model does not fit into memory and is timed as if it did: this scenario." in note
+
+
+def test_a_plan_of_several_steps_goes_by_its_title() -> None:
+    (sentence,) = verdict(
+        {"plan": "static-m 25 % + static-nk 25 %", "sparsity": nan, "sparsity_realised": 0.438}
+    )
+    assert sentence.startswith(
+        "static-m 25 % + static-nk 25 % (43.8 % of the block linears removed) in prefill is"
+    )
+
+
+def test_a_sparsity_that_came_out_otherwise_is_told() -> None:
+    (sentence,) = verdict({"sparsity_realised": 0.47})
+    assert sentence.startswith("At 50 % static-nk (47 % realised) in prefill")
+
+
+def test_options_are_part_of_the_name() -> None:
+    (sentence,) = verdict({"plan": "static-nk 50 % (target=ffn)"})
+    assert sentence.startswith("static-nk 50 % (target=ffn) in prefill is predicted")
+
+
+FAMILIES: tuple[dict[str, Any], ...] = (
+    {"family": "static-m", **factors(1.0)},
+    {"family": "static-nk", **factors(1.0, kernel_efficiency=0.96)},
+    {"family": "dynamic-m", **factors(1.0, launch=0.45)},
+    {"family": "kv-pruning", "flops": 1.0, **factors(1.0)},
+)
+
+
+def test_of_several_families_the_best_its_rivals_and_the_worthless_are_named() -> None:
+    assert verdict(*FAMILIES) == (
+        "At 50 % static-m is the fastest of 4 plans of 4 families in prefill: predicted 2.00x (1.95–2.05) "
+        "of a possible 2.00x. Not to be told apart from it: static-nk 50 % (1.92x). Not worth it: "
+        "kv-pruning changes nothing (1.00x) and dynamic-m is slower than dense (0.90x).",
+    )
+    assert "Speed only: what a sparsity costs in quality" in notes(*FAMILIES)
+    assert "Speed only" not in notes(FAMILIES[0])
+
+
+def test_the_choice_is_among_plans_that_fit() -> None:
+    (sentence,) = verdict(FAMILIES[0] | {"fits_memory": False}, *FAMILIES[1:])
+    assert sentence.startswith("At 50 % static-nk is the fastest of 4 plans")
+    assert "static-m 50 %" in notes(FAMILIES[0] | {"fits_memory": False}, *FAMILIES[1:])
+
+
+def test_where_every_plan_is_slower_none_is_recommended() -> None:
+    (sentence,) = verdict(FAMILIES[2], FAMILIES[2] | {"family": "dynamic-nk", "loss_launch": 0.4})
+    assert sentence.startswith(
+        "Every plan makes the model slower in prefill: the best of 2 plans of 2 families, at 50 % dynamic-m"
+    )
+
+
+def test_where_no_plan_surely_gains_none_is_recommended() -> None:
+    unsure = {"predicted_lower": 0.9}
+    (sentence,) = verdict(unsure, unsure | {"sparsity": 0.25, "flops": 1.5})
+    assert sentence.startswith("No plan surely gains in prefill: the best of 2 plans, at 50 % static-nk, is")
+
+
+def test_where_no_plan_fits_the_smallest_need_is_told() -> None:
+    misfits = [{"fits_memory": False, "memory_gib": need, "family": str(need)} for need in (90.0, 85.0)]
+    assert verdict(*misfits) == (
+        "None of the 2 plans fits into memory in prefill: the smallest needs 85.0 GiB.",
+    )
+
+
+def test_each_scenario_has_its_verdict_with_what_tells_it_apart() -> None:
+    sentences = verdict({}, {"batch": 8}, {"gpu": "l40s"}, {"phase": "decode"})
+    assert [sentence.split(" is predicted")[0] for sentence in sentences] == [
+        "At 50 % static-nk in prefill (batch 1) on h100-sxm",
+        "At 50 % static-nk in prefill (batch 8) on h100-sxm",
+        "At 50 % static-nk in prefill (batch 1) on l40s",
+        "At 50 % static-nk in decode (batch 1) on h100-sxm",
+    ]
+
+
+def test_many_scenarios_are_summed_up() -> None:
+    rows: list[dict[str, Any]] = []
+    for batch in range(1, 9):
+        rows.append({"batch": batch, "flops": 1.95 + batch / 10, "fits_memory": batch < 8})
+        rows.append({"batch": batch, "family": "static-m", "flops": 2.5, "fits_memory": batch < 8})
+    rows[12] |= {"loss_launch": 0.1}
+    rows[13] |= {"loss_launch": 0.1}
+    assert verdict(*rows) == (
+        "static-m 50 % is the fastest in 5 of 8 scenarios (1.90x).",
+        "static-nk 50 % is the fastest in 1 of 8 scenarios (1.94x).",
+        "In 1 of 8 scenarios the best plan is slower than dense.",
+        "In 1 of 8 scenarios no plan fits into memory.",
+    )
+
+
+def test_what_rows_note_is_told_once() -> None:
+    noted = {"notes": "flops undefined: no FLOPs; context beyond the model's 2048 positions"}
+    found = notes(noted, noted | {"family": "static-m"}, {"family": "dynamic-m"})
+    assert "Context beyond the model's 2048 positions (2 of 3 rows)." in found
+    assert found.count("Flops undefined: no FLOPs") == 1
+
+
+def test_undefined_flops_promise_nothing() -> None:
+    (sentence,) = verdict(
+        {"flops": nan, "loss_unpruned_work": nan, "bound": 1.6, "predicted": 1.52, "loss_launch": 0.9}
+    )
+    assert "promise" not in sentence
+    assert "most of the loss is launch" in sentence
+
+
+def test_the_largest_loss_is_weighed_in_logarithms() -> None:
+    row = comparison(factors(0.9, unpruned_work=0.85) | {"targets": "attention ffn qkvo"}).iloc[0]
+    loss = largest_loss(row)
+    assert loss is not None
+    assert loss.title == "unpruned LM head"
+    assert loss.phrase == "the largest loss is unpruned LM head"
+    assert loss.part == pytest.approx(0.1625 / (0.1625 + 4 * 0.10536), abs=1e-3)
+
+
+def test_gains_are_no_losses() -> None:
+    row = comparison(factors(1.3, extra_work=0.97)).iloc[0]
+    loss = largest_loss(row)
+    assert loss is not None
+    assert loss.title == "extra work"
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, Outcome.FASTER),
+        ({"predicted_lower": 1.0}, Outcome.UNCERTAIN),
+        ({"predicted_upper": 0.99, "predicted": 0.9}, Outcome.SLOWER),
+        ({"predicted": 1.002, "bound": 1.1, "predicted_lower": 0.9}, Outcome.UNCERTAIN),
+        ({"predicted": 1.002, "bound": 1.002}, Outcome.UNCHANGED),
+        ({"measured": 1.01, "measured_scope": "point"}, Outcome.FASTER),
+        ({"measured": 0.5, "measured_scope": "mean"}, Outcome.FASTER),
+    ],
+)
+def test_outcomes(changes: dict[str, Any], expected: Outcome) -> None:
+    assert outcome(comparison(changes).iloc[0]) is expected
