@@ -10,6 +10,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from infersim.fitting.calibration import calibrate
+    from infersim.fitting.validation import validate
     from infersim.profile_files.profiles import load_profile
     from infersim.pruning.composition import prune
     from infersim.simulation.comparison import compare

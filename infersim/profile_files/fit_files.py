@@ -25,7 +25,7 @@ def write_fit(fit: Fit, path: str | Path) -> None:
     """Write `fit` as JSON: stable key order, 7 significant digits, residuals deflated.
 
     The file appears whole or not at all. Raises InvalidValueError for a number that is not finite, a value
-    that JSON does not know, or a folder that does not exist.
+    that JSON does not know, or a place that cannot be written.
     """
     path = Path(path)
     text = json.dumps(table_of_fit(fit), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
@@ -35,6 +35,9 @@ def write_fit(fit: Fit, path: str | Path) -> None:
     try:
         unfinished.write_text(text, encoding="utf-8")
         unfinished.replace(path)
+    except OSError as error:
+        expected = f"a file that can be written ({error.strerror})"
+        raise InvalidValueError("fit file", str(path), expected) from error
     finally:
         unfinished.unlink(missing_ok=True)
 

@@ -105,14 +105,15 @@ def test_only_the_kinds_that_are_asked_for_are_fitted(answered: Infersim, folder
         (("--hold-out", "1.5"), "fraction = 1.5; expected a number between 0 and 1"),
         (("--rows", "0"), "rows = 0; expected at least 1"),
         (("--out", "no/such/fit.json"), "expected a file in a folder that exists"),
+        (("--out", "taken"), "fit file = 'taken'; expected a file that can be written"),
         (("--out", "fit.json", "--beside-datasheet"), "expected one of them"),
         (("--kind", "gemm"), "samples = 'attention'; expected rows of gemm"),
     ],
 )
-@pytest.mark.usefixtures("folder")
 def test_what_cannot_be_done_is_said(
-    refused: Callable[..., str], arguments: tuple[str, ...], says: str
+    refused: Callable[..., str], folder: Path, arguments: tuple[str, ...], says: str
 ) -> None:
+    (folder / "taken").mkdir()
     assert says in refused("calibrate", GPU, "attention.parquet", *arguments)
 
 
