@@ -21,6 +21,9 @@ Axis = Literal["m", "n", "k"]
 SHORTEST_CUT, LONGEST_CUT = 0.4, 0.9
 """Parts of an axis that pruning leaves: less is hardly the same model, more is a gain within the noise."""
 
+HOW_TIMED = ("weight_copies", "includes_act_quant")
+"""Columns that say how a GEMM was timed: a pair is timed alike."""
+
 SMALLEST_DIMENSION = 2048
 """N and K of the dense GEMM: the linear layers of LLMs."""
 
@@ -40,13 +43,11 @@ class SpeedupErrors:
 def pruned_pairs(frame: pd.DataFrame, axis: Axis, *, cap: int = 20_000, seed: int = 0) -> pd.DataFrame:
     """Pairs among the dense GEMM samples of `frame`: columns `dense`, `pruned`, `fraction`, `speedup`.
 
-    `dense` and `pruned` are row positions in `frame`: the same GPU, data type, weight copies and other two
+    `dense` and `pruned` are row positions in `frame`: the same GPU, data type, way of timing and other two
     dimensions, `axis` cut to `fraction` (0.4 to 0.9) of the dense one, whose N and K are at least 2048.
     `speedup` is measured; the FLOPs ratio is 1 / fraction. Beyond `cap`, that many are drawn by `seed`.
     """
-    same = [
-        name for name in ("gpu", "dtype", "weight_copies", "m", "n", "k") if name != axis and name in frame
-    ]
+    same = [name for name in ("gpu", "dtype", *HOW_TIMED, "m", "n", "k") if name != axis and name in frame]
     rows = frame[[*same, axis, "latency_us"]].assign(position=np.arange(len(frame)))
     rows = rows[(frame["kind"] == Kind.GEMM).to_numpy()]
     large = (rows["n"] >= SMALLEST_DIMENSION) & (rows["k"] >= SMALLEST_DIMENSION)
