@@ -20,6 +20,7 @@ import typer
 from accuracy_goals import goals_table
 from infersim.cli.lists import integers, names
 from infersim.cli.printing import print_for_people
+from infersim.domain.errors import UnknownNameError
 from infersim.domain.profile import Calibration
 from infersim.fitting.calibration import calibrate
 from infersim.fitting.calibration_rows import held_out_rows, thinned
@@ -59,6 +60,8 @@ def main(
         return
     scores: list[dict[str, object]] = []
     for gpu in names("gpus", gpus):
+        if gpu not in FILES:
+            raise UnknownNameError("GPU with published measurements", gpu, FILES)
         for kind in names("kinds", kinds):
             sizes = integers("rows", rows) if kind == "gemm" else [attention_rows]
             samples = _samples(data, gpu, kind, names("dtypes", dtypes))
@@ -66,6 +69,9 @@ def main(
                 for seed in integers("seeds", seeds):
                     scores += _scores(gpu, samples, size, seed)
                     print(f"{gpu} {kind} {size} rows, seed {seed}: done", file=sys.stderr)
+    if not scores:
+        print(f"accuracy: skipped, {data} has no rows of {dtypes} for {gpus}")
+        return
     means = _mean_over_seeds(pd.DataFrame(scores))
     print_for_people(None, scores_table(means), goals_table(means))
 

@@ -37,7 +37,7 @@ def calibrate_command(
     datasheet: DatasheetArgument,
     samples: sample_options.SamplesArgument,
     default: sample_options.DefaultOption = [],  # noqa: B006 - typer makes a list of its own for each call
-    kind: sample_options.KindOption = [],  # noqa: B006
+    kind: sample_options.KindOption = None,
     rows: RowsOption = None,
     seed: sample_options.SeedOption = 0,
     hold_out: HoldOutOption = None,
@@ -52,7 +52,7 @@ def calibrate_command(
     """
     import time
 
-    from infersim.cli.measurements import profile_and_samples
+    from infersim.cli.measurements import chosen_kinds, profile_and_samples
     from infersim.cli.printing import print_aside, print_for_people
     from infersim.cli.progress import working
     from infersim.cli.validation_printing import print_validation
@@ -64,7 +64,7 @@ def calibrate_command(
 
     destination = _destination(datasheet, out, beside_datasheet)
     profile, read = profile_and_samples(datasheet, fit, samples, default, skip_bad)
-    division = divide(read.frame, kinds=kind, hold_out=hold_out, rows=rows, seed=seed)
+    division = divide(read.frame, kinds=chosen_kinds(kind), hold_out=hold_out, rows=rows, seed=seed)
     drawn = {"rows": rows, "seed": seed, "hold_out": hold_out}
     started = time.perf_counter()
     with working(f"Fitting {len(division.fitted):,} samples of {profile.name}"):

@@ -6,9 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from infersim.cli.lists import names
+
 if TYPE_CHECKING:
     from infersim.domain.profile import HardwareProfile
     from infersim.fitting.sample_account import SampleRead
+
+
+def chosen_kinds(kinds: str | None) -> list[str]:
+    """`gemm,attention` as kinds; none where none is named, which means all."""
+    return [] if kinds is None else names("kind", kinds)
 
 
 def profile_and_samples(
@@ -25,5 +32,6 @@ def profile_and_samples(
     profile = load_profile(gpu)
     if fit is not None:
         profile = with_fit(profile, fit)
-    said = {"gpu": profile.name, **parse_defaults(defaults)}
+    typed = [default for word in defaults for default in names("default", word)]
+    said = {"gpu": profile.name, **parse_defaults(typed)}
     return profile, read_sample_files(samples, gpu=profile.name, defaults=said, skip_bad=skip_bad)

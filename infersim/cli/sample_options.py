@@ -8,21 +8,19 @@ from typing import Annotated, TypeAlias
 import typer
 
 SamplesArgument: TypeAlias = Annotated[
-    list[Path], typer.Argument(metavar="SAMPLES...", help="Samples: .parquet, .csv or .jsonl.")
+    list[Path], typer.Argument(metavar="SAMPLES", help="Samples: .parquet, .csv or .jsonl.")
 ]
 DefaultOption: TypeAlias = Annotated[
     list[str],
     typer.Option(
         "--default",
-        metavar="COLUMN=VALUE",
-        help="What the samples do not say: kind=gemm, weight_copies=6. The GPU need not be said.",
+        metavar="COLUMN=VALUE,...",
+        help="What the samples do not say: kind=gemm,weight_copies=6. The GPU need not be said.",
     ),
 ]
 KindOption: TypeAlias = Annotated[
-    list[str],
-    typer.Option(
-        "--kind", metavar="KIND", help="Only samples of this kind: gemm, attention, ... (repeatable)."
-    ),
+    str | None,
+    typer.Option("--kind", metavar="KIND,...", help="Only samples of these kinds: gemm,attention"),
 ]
 FitOption: TypeAlias = Annotated[
     Path | None,

@@ -22,7 +22,7 @@ def validate_command(
     profile: ProfileArgument,
     samples: sample_options.SamplesArgument,
     default: sample_options.DefaultOption = [],  # noqa: B006 - typer makes a list of its own for each call
-    kind: sample_options.KindOption = [],  # noqa: B006
+    kind: sample_options.KindOption = None,
     fit: sample_options.FitOption = None,
     skip_bad: sample_options.SkipBadOption = False,
     predictions: PredictionsOption = None,
@@ -31,7 +31,7 @@ def validate_command(
     html: options.HtmlOption = None,
 ) -> None:
     """Compare predictions with measurements: error by kind and shape, speedup error, interval coverage."""
-    from infersim.cli.measurements import profile_and_samples
+    from infersim.cli.measurements import chosen_kinds, profile_and_samples
     from infersim.cli.printing import print_aside, printed_for_machines
     from infersim.cli.validation_printing import print_validation
     from infersim.fitting.sample_writing import write_samples
@@ -40,7 +40,7 @@ def validate_command(
     from infersim.report.validation_tables import validation_frame
 
     chosen, read = profile_and_samples(profile, fit, samples, default, skip_bad)
-    found = validate(chosen, read.frame, kinds=kind or None)
+    found = validate(chosen, read.frame, kinds=chosen_kinds(kind))
     if predictions is not None:
         write_samples(found.predictions, predictions)
         print_aside(f"Predictions written to {predictions}.")

@@ -80,9 +80,12 @@ def test_defaults_say_what_the_file_does_not(answered: Infersim, tmp_path: Path)
     path = tmp_path / "bare.csv"
     gemms = SAMPLES[SAMPLES["kind"] == "gemm"]
     write_samples(gemms[["m", "n", "k", "latency_us"]], path)
-    said = ("--default", "kind=gemm", "--default", "dtype=bf16")
-    rows = answered("validate", GPU, str(path), *said, "--json").rows
-    assert rows[0]["rows"] == len(gemms)
+    for said in (
+        ["--default", "kind=gemm,dtype=bf16"],
+        ["--default", "kind=gemm", "--default", "dtype=bf16"],
+    ):
+        rows = answered("validate", GPU, str(path), *said, "--json").rows
+        assert rows[0]["rows"] == len(gemms)
 
 
 def test_bad_rows_are_refused_or_set_aside_and_counted(
