@@ -38,7 +38,7 @@ GEMM_DEFAULTS: Mapping[str, float] = {
     "efficiency": 0.9,
     "chain_us": 0.07,
     "prologue_us": 0.1,
-    "l2_bytes_per_clock_per_sm": 40.0,
+    "l2_bytes_per_clock_per_sm": 64.0,
     "dram_efficiency": 0.75,
     "launch_us": 2.2,
     "split_k_us": 2.3,

@@ -43,7 +43,7 @@ def gemm_smooths(
     shape = Smooth(
         component=SHAPE,
         axes=("log2 m", "log2 n", "log2 k"),
-        knots_per_unit=(2.0, 2.0, 2.0),
+        knots_per_unit=(1.0, 2.0, 2.0),
         derive=shape_features,
     )
     return (shape, *(_last_wave(f"last wave {tile[0]}x{tile[1]}") for tile in LAST_WAVE_TILES))
