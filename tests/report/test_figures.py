@@ -149,7 +149,8 @@ def test_bars_of_ops_and_launches_add_up_to_each_plan(decode: pd.DataFrame) -> N
                 lengths[label] = lengths.get(label, 0.0) + value
     totals = decode.drop_duplicates("plan")
     labels = list(figure.layout.yaxis.categoryarray)
-    assert [label.split("<br>")[0] for label in labels] == totals["plan"].tolist()
+    names = [" ".join(label.split("<br>")[:-1]).replace("\u00a0", " ") for label in labels]
+    assert names == totals["plan"].tolist()
     assert [lengths[label] for label in labels] == pytest.approx(totals["total_ms"].tolist(), rel=1e-6)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from html import escape
+from textwrap import wrap
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,9 @@ SERIES = (
 """Colour, marker and dash of one series after the other: no series is told by colour alone."""
 
 
+_LABEL_WIDTH = 24
+
+
 def series(index: int) -> tuple[str, str, str]:
     """Colour, marker and dash of a series."""
     return SERIES[index % len(SERIES)]
@@ -66,6 +70,12 @@ def broken(label: str) -> str:
     """A tick label in two lines, so that it leaves room on a phone: the percentage below the name."""
     name, _, rest = plain(label).partition(" ")
     return f"{name}<br>{rest}" if rest else name
+
+
+def folded(label: str) -> str:
+    """A tick label broken at spaces into lines that fit beside a figure on a phone."""
+    lines = wrap(label.replace(" %", "\u00a0%"), _LABEL_WIDTH, break_on_hyphens=False)
+    return "<br>".join(map(plain, lines))
 
 
 def finish(

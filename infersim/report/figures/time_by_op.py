@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from infersim.report import rounding
-from infersim.report.figures.style import INK, PART_COLOURS, finish, plain
+from infersim.report.figures.style import INK, PART_COLOURS, finish, folded
 from infersim.report.losses import PART_TITLES
 from infersim.simulation.timeline import LAUNCH
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
 
-_BAR_HEIGHT, _AXIS_HEIGHT = 40, 90
+_LINE_HEIGHT, _GAP, _AXIS_HEIGHT = 16, 8, 90
 
 
 def time_by_op(frame: pd.DataFrame) -> go.Figure:
@@ -23,73 +24,71 @@ def time_by_op(frame: pd.DataFrame) -> go.Figure:
     """
     import plotly.graph_objects as go
 
-    figure = go.Figure()
-    totals = frame.drop_duplicates("plan")
+    totals = frame.drop_duplicates("plan").set_index("plan")
     labels = {
-        row["plan"]: f"{plain(row['plan'])}<br>{rounding.quantity(row['total_ms'])} ms"
-        for _, row in totals.iterrows()
+        plan: f"{folded(str(plan))}<br>{rounding.quantity(total)} ms"
+        for plan, total in totals["total_ms"].items()
     }
-    order = {part: place for place, part in enumerate(PART_COLOURS)}
-    ops = (
-        frame[["op", "part"]]
-        .drop_duplicates()
-        .sort_values("part", key=lambda part: part.map(order), kind="stable")
-    )
+    figure = go.Figure()
     seen: set[str] = set()
-    for op, part in ops.itertuples(index=False):
-        rows = frame[(frame["op"] == op) & (frame["part"] == part)]
-        _bars(
-            figure, rows["plan"].map(labels), rows["kernel_ms"], part, op, rows["total_ms"], part not in seen
-        )
+    for (part, op), rows in _in_order_of_parts(frame):
+        times = rows.set_index("plan")["kernel_ms"]
+        _bars(figure, times, totals["total_ms"], labels, part=part, op=op, named=part not in seen)
         seen.add(part)
     launches = frame.groupby("plan", sort=False)["launch_ms"].sum()
-    plans = launches.index.to_series()
-    whole = plans.map(totals.set_index("plan")["total_ms"])
-    _bars(figure, plans.map(labels), launches, LAUNCH, "all launches", whole, True)
+    _bars(figure, launches, totals["total_ms"], labels, part=LAUNCH, op="all launches", named=True)
     _intervals(figure, totals, labels)
+    lines = 1 + max(label.count("<br>") for label in labels.values())
+    order = {"categoryorder": "array", "categoryarray": list(labels.values())}
     return finish(
         figure,
-        height=_AXIS_HEIGHT + _BAR_HEIGHT * len(totals),
+        height=_AXIS_HEIGHT + (_LINE_HEIGHT * lines + _GAP) * len(totals),
         x="predicted time (ms)",
         y="",
-        yaxis={
-            "autorange": "reversed",
-            "categoryorder": "array",
-            "categoryarray": list(labels.values()),
-        },
+        yaxis={"autorange": "reversed", **order},
         barmode="stack",
         bargap=0.25,
     )
 
 
+def _in_order_of_parts(frame: pd.DataFrame) -> Iterator[tuple[tuple[str, str], pd.DataFrame]]:
+    """Rows by part and op: parts in the order of the legend, ops in that of execution."""
+    order = {part: place for place, part in enumerate(PART_COLOURS)}
+    ordered = frame.sort_values("part", key=lambda part: part.map(order), kind="stable")
+    for (part, op), rows in ordered.groupby(["part", "op"], sort=False):
+        yield (str(part), str(op)), rows
+
+
 def _bars(
     figure: go.Figure,
-    labels: pd.Series[str],
-    time_ms: pd.Series[float],
+    times_ms: pd.Series[float],
+    totals_ms: pd.Series[float],
+    labels: Mapping[Hashable, str],
+    *,
     part: str,
     op: str,
-    total_ms: pd.Series[float],
-    first: bool,
+    named: bool,
 ) -> None:
+    """One op of every plan that has it; `times_ms` and `totals_ms` by plan. Only one op names its part."""
     figure.add_bar(
-        x=time_ms.to_numpy(),
-        y=labels.to_numpy(),
+        x=times_ms.to_numpy(),
+        y=[labels[plan] for plan in times_ms.index],
         orientation="h",
-        customdata=(100 * time_ms / total_ms).to_numpy(),
+        customdata=(100 * times_ms / totals_ms.loc[times_ms.index]).to_numpy(),
         name=PART_TITLES[part],
         legendgroup=PART_TITLES[part],
-        showlegend=first,
+        showlegend=named,
         marker={"color": PART_COLOURS[part], "line": {"color": "rgba(255,255,255,0.6)", "width": 0.5}},
         hovertemplate=f"<b>{op}</b> ({PART_TITLES[part]})<br>"
         "%{x:.3~g} ms, %{customdata:.1f} %<extra></extra>",
     )
 
 
-def _intervals(figure: go.Figure, totals: pd.DataFrame, labels: dict[str, str]) -> None:
+def _intervals(figure: go.Figure, totals: pd.DataFrame, labels: Mapping[Hashable, str]) -> None:
     total = totals["total_ms"]
     figure.add_scatter(
         x=total,
-        y=totals["plan"].map(labels),
+        y=[labels[plan] for plan in totals.index],
         error_x={
             "type": "data",
             "symmetric": False,
