@@ -32,6 +32,8 @@ def op_frames(
 ) -> pd.DataFrame:
     """One row for each GPU, scenario, plan (the dense model first) and op, ops in order of execution.
 
+    Of plans of one title the first is taken.
+
     Ops of one name are added up over blocks and decode steps; limiter and dimensions (M, N, K of GEMMs, else
     NaN) are those of the largest of them. Columns: `model gpu phase batch context plan op part`, the totals
     of `op_table`, `latency_ms` (launch included), `share` of the plan's latency, `limiter in_range m n k`,
@@ -39,13 +41,15 @@ def op_frames(
     """
     import pandas as pd
 
-    names = (DENSE, *(plan.title for plan in plans))
-    programs = [lay_out((base, *(plan.transformer for plan in plans)), case.passes) for case in cases]
+    transformers = {DENSE: base}
+    for plan in plans:
+        transformers.setdefault(plan.title, plan.transformer)
+    programs = [lay_out(tuple(transformers.values()), case.passes) for case in cases]
     frames = [
         _described(timeline, case).assign(model=base.name, gpu=profile.name, plan=name)
         for profile in profiles
         for case, laid_out in zip(cases, programs, strict=True)
-        for name, timeline in zip(names, timelines(laid_out, profile), strict=True)
+        for name, timeline in zip(transformers, timelines(laid_out, profile), strict=True)
     ]
     return pd.concat(frames, ignore_index=True)
 

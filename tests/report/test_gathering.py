@@ -73,6 +73,15 @@ def test_blocks_that_differ_are_added_up_under_one_name() -> None:
     assert attention[plan.title] == 12
 
 
+def test_a_plan_asked_for_twice_is_drawn_once() -> None:
+    model = load_model("llama-3.2-1b")
+    plan = prune(model, "static-m", 0.5)
+    report = gather_comparison(model, [plan, plan], "l4", phase="decode", context=512)
+    assert len(report.comparison) == 2
+    shares = report.ops.groupby("plan")["share"].sum()
+    assert shares.to_dict() == pytest.approx({"dense": 1.0, plan.title: 1.0})
+
+
 def test_curves_pass_through_the_plans_asked_for(report: ComparisonReport) -> None:
     keys = ["phase", "plan"]
     curves = report.curves.set_index(keys)["predicted"]
