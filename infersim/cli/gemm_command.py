@@ -22,6 +22,10 @@ CopiesOption = Annotated[
         help="Weights that a timing loop rotates over, which may stay in L2. Left out: cold, as in a model.",
     ),
 ]
+ActQuantOption = Annotated[
+    bool,
+    typer.Option("--act-quant/--no-act-quant", help="Of fp8 and int8: include quantising the activations."),
+]
 
 
 def gemm_command(
@@ -32,6 +36,7 @@ def gemm_command(
     dtype: DtypeOption = "bf16",
     sparsity: FormOption = None,
     weight_copies: CopiesOption = None,
+    act_quant: ActQuantOption = True,
     overrides: SetOption = [],  # noqa: B006 - typer makes a list of its own for each call
     as_json: JsonOption = False,
     as_csv: CsvOption = False,
@@ -45,21 +50,21 @@ def gemm_command(
     from infersim.report.kernels import kernel_frame, kernel_table, kernel_verdict
     from infersim.simulation.kernel_latency import gemm_latency
 
-    lists = [integers("m", m), integers("n", n), integers("k", k)]
-    dimensions = dict(zip("mnk", np.meshgrid(*lists, indexing="ij"), strict=True))
-    frame = pd.concat(
-        [
-            kernel_frame(
-                profile.name,
-                dimensions,
-                gemm_latency(
-                    profile, **dimensions, dtype=dtype, sparsity=sparsity, weight_copies=weight_copies
-                ),
-            )
-            for profile in chosen_gpus(gpu, overrides)
-        ],
-        ignore_index=True,
-    )
+    tokens, outputs, inputs = np.meshgrid(integers("m", m), integers("n", n), integers("k", k), indexing="ij")
+    frames = []
+    for profile in chosen_gpus(gpu, overrides):
+        latency = gemm_latency(
+            profile,
+            tokens,
+            outputs,
+            inputs,
+            dtype=dtype,
+            sparsity=sparsity,
+            weight_copies=weight_copies,
+            act_quant=act_quant,
+        )
+        frames.append(kernel_frame(profile.name, {"m": tokens, "n": outputs, "k": inputs}, latency))
+    frame = pd.concat(frames, ignore_index=True)
     kernel = frame.columns.tolist().index("m")
     frame.insert(kernel, "dtype", dtype)
     frame.insert(kernel + 1, "sparsity", sparsity or "none")

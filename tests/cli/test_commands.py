@@ -73,6 +73,7 @@ def test_gemm_tells_dtype_and_sparsity(answered: Infersim) -> None:
     dense = answered(*shape, "--json").rows[0]
     assert (sparse["dtype"], sparse["sparsity"], dense["sparsity"]) == ("fp8", "2:4", "none")
     assert sparse["latency_us"] < dense["latency_us"]
+    assert answered(*shape, "--no-act-quant", "--json").rows[0]["latency_us"] < dense["latency_us"]
 
 
 def test_gemm_sentence_names_interval_floor_and_limiter(answered: Infersim) -> None:
