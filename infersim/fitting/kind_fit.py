@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -15,13 +15,17 @@ from infersim.cost.kernels import kernel_cost
 from infersim.domain.arrays import Array
 from infersim.domain.fit import Fit, IntervalFit, KindFit, ResidualGrid
 from infersim.domain.profile import MEGA, Calibration, HardwareProfile
+from infersim.domain.shapes import Shape
 from infersim.fitting.intervals import fit_intervals
-from infersim.fitting.least_squares import fit_parameters
+from infersim.fitting.least_squares import PhysicalFit, fit_parameters
 from infersim.fitting.metrics import error_summary
 from infersim.fitting.parameter_space import ParameterSpace
 from infersim.fitting.sample_shapes import kernel_shapes
 from infersim.fitting.smooth_residual import MAX_ROWS, Smooth, fit_smooth
 from infersim.fitting.splits import canonical_order
+
+PositionedShape: TypeAlias = tuple[npt.NDArray[np.intp], Shape]
+"""Row positions, and the one shape record that holds them."""
 
 PHYSICAL_ROWS = 1000
 """Rows that the parameters are fitted on; the residual sees up to MAX_ROWS."""
@@ -57,28 +61,13 @@ def fit_kind(profile: HardwareProfile, samples: pd.DataFrame, recipe: Recipe) ->
     """Fit one kind from its samples; any number of rows from one up."""
     started = time.perf_counter()
     samples = canonical_order(samples)
-    physical_rows = spread(samples, PHYSICAL_ROWS)
-    shapes = list(kernel_shapes(physical_rows))
-    measured = np.log(physical_rows["latency_us"].to_numpy(dtype=np.float64))
-
-    def log_latency(values: Mapping[str, float]) -> Array:
-        return _log_latency(with_kind(profile, recipe.kind, values), shapes, len(physical_rows))
-
-    physical = fit_parameters(recipe.space, log_latency, measured)
-    modelled = with_kind(profile, recipe.kind, physical.values)
+    physical = _fit_physical(profile, spread(samples, PHYSICAL_ROWS), recipe)
     rows = spread(samples, MAX_ROWS)
-    residuals = np.log(rows["latency_us"].to_numpy(dtype=np.float64)) - _log_latency(
-        modelled, list(kernel_shapes(rows)), len(rows)
-    )
+    residuals = _log_measured(rows) - _log_latency(with_kind(profile, recipe.kind, physical.values), rows)
     kept = _without_outliers(residuals)
     rows, residuals = rows[kept].reset_index(drop=True), residuals[kept]
-    grids: tuple[ResidualGrid, ...] = ()
-    errors = residuals
     features = recipe.features(rows)
-    if len(rows) >= MIN_RESIDUAL_ROWS and recipe.smooths:
-        groups = np.asarray(rows.groupby(list(recipe.group_columns)).ngroup(), dtype=np.intp)
-        smooth = fit_smooth(recipe.smooths, features, residuals, groups)
-        grids, errors = smooth.grids, smooth.left_out_errors
+    grids, errors = _fit_residual(recipe, rows, features, residuals)
     interval = fit_intervals(
         errors * _spent_freedom(len(rows), len(recipe.space.parameters)),
         recipe.regime(rows),
@@ -100,6 +89,26 @@ def fit_kind(profile: HardwareProfile, samples: pd.DataFrame, recipe: Recipe) ->
         held_out=_held_out(rows, errors, recipe)
         | {"outliers_left_out": int((~kept).sum()), "fit_seconds": round(time.perf_counter() - started, 2)},
     )
+
+
+def _fit_physical(profile: HardwareProfile, rows: pd.DataFrame, recipe: Recipe) -> PhysicalFit:
+    shapes = list(kernel_shapes(rows))
+
+    def log_latency(values: Mapping[str, float]) -> Array:
+        return _log_latency_of(with_kind(profile, recipe.kind, values), shapes, len(rows))
+
+    return fit_parameters(recipe.space, log_latency, _log_measured(rows))
+
+
+def _fit_residual(
+    recipe: Recipe, rows: pd.DataFrame, features: Mapping[str, Array], residuals: Array
+) -> tuple[tuple[ResidualGrid, ...], Array]:
+    """Grids, and each row's error when its group is left out; none, and the residuals, for few rows."""
+    if len(rows) < MIN_RESIDUAL_ROWS or not recipe.smooths:
+        return (), residuals
+    groups = np.asarray(rows.groupby(list(recipe.group_columns)).ngroup(), dtype=np.intp)
+    smooth = fit_smooth(recipe.smooths, features, residuals, groups)
+    return smooth.grids, smooth.left_out_errors
 
 
 def spread(samples: pd.DataFrame, rows: int) -> pd.DataFrame:
@@ -127,14 +136,23 @@ def with_kind(profile: HardwareProfile, kind: str, values: Mapping[str, float]) 
     return replace(profile, fit=fit, calibration=Calibration.FITTED)
 
 
-def _log_latency(
-    profile: HardwareProfile, shapes: Sequence[tuple[npt.NDArray[np.intp], Any]], rows: int
-) -> Array:
+def _log_measured(rows: pd.DataFrame) -> Array:
+    logarithms: Array = np.log(rows["latency_us"].to_numpy(dtype=np.float64))
+    return logarithms
+
+
+def _log_latency(profile: HardwareProfile, rows: pd.DataFrame) -> Array:
+    return _log_latency_of(profile, list(kernel_shapes(rows)), len(rows))
+
+
+def _log_latency_of(profile: HardwareProfile, shapes: Sequence[PositionedShape], rows: int) -> Array:
+    """Natural log of predicted microseconds, launch included."""
     latency = np.empty(rows)
     for positions, shape in shapes:
         cost = kernel_cost(shape, profile)
         latency[positions] = (cost.kernel_s + cost.launch_s) * MEGA
-    return np.log(latency)
+    logarithms: Array = np.log(latency)
+    return logarithms
 
 
 def _without_outliers(residuals: Array) -> npt.NDArray[np.bool_]:
