@@ -11,7 +11,7 @@ import numpy.typing as npt
 from infersim.cost.assembling import assemble, exposed_launch_s
 from infersim.cost.floor import gemm_activation_bytes, gemm_flop, gemm_weight_bytes, weight_bytes_each
 from infersim.cost.gemm_limiter import limiter_codes
-from infersim.cost.gemm_tiles import F32, Machine, Operands, tile_times, waves_of
+from infersim.cost.gemm_tiles import CHUNK, F32, Machine, Operands, tile_times, waves_of
 from infersim.cost.parameters import KindParameters, kind_parameters
 from infersim.cost.regimes import GEMM_REGIMES, gemm_regime, regime_widths
 from infersim.cost.residual import residual_correction
@@ -19,6 +19,7 @@ from infersim.cost.sparse_gemm import sparse_machine, sparse_values
 from infersim.domain.arrays import Array, as_array
 from infersim.domain.costs import KernelCost
 from infersim.domain.dtypes import DType, Precision
+from infersim.domain.fit import ResidualGrid
 from infersim.domain.profile import MEGA, HardwareProfile
 from infersim.domain.shapes import Gemm, WeightForm
 
@@ -77,15 +78,10 @@ def gemm_cost(shape: Gemm, profile: HardwareProfile, *, cuda_graph: bool) -> Ker
         values = sparse_values(values, found)
         sparse_factor, done = rate.sparse_factor, 0.5
     flat = m.ravel().astype(np.float32), n.ravel().astype(np.float32), k.ravel().astype(np.float32)
-    operands = operands_of(shape)
-    times = tile_times(values, machine, operands, *flat)
+    kinds = (dense,) if found is dense else (dense, found)
+    grids = tuple(chain.from_iterable(kind.fit.residuals for kind in kinds if kind.fit is not None))
+    total_us, limiter = _timed(values, machine, shape, grids, *flat)
     launch_us = np.float32(values["launch_us"])
-    total_us = times.total_us + launch_us
-    if shape.act_quant and shape.precision.quantises_activations:
-        total_us += _act_quant_us(values, machine, shape.precision, flat[0], flat[2])
-    grids = {kind.fit.kind: kind.fit.residuals for kind in (dense, found) if kind.fit is not None}
-    if residuals := tuple(chain.from_iterable(grids.values())):
-        total_us *= np.exp(residual_correction(residuals, gemm_features(machine, *flat)))
     kernel_s = np.maximum(total_us - launch_us, 0).astype(np.float64).reshape(m.shape) / MEGA
     half_width, in_range = _interval(found, m, n, k)
     return assemble(
@@ -99,14 +95,43 @@ def gemm_cost(shape: Gemm, profile: HardwareProfile, *, cuda_graph: bool) -> Ker
         kernel_bytes=weight_bytes + gemm_activation_bytes(shape),
         kernel_s=kernel_s,
         launch_s=exposed_launch_s(profile, kernel_s, values["launch_us"], 1, cuda_graph=cuda_graph),
-        limiter=limiter_codes(values, machine, operands, times, *flat).reshape(m.shape),
+        limiter=limiter.reshape(m.shape),
         log_half_width=half_width,
         in_range=in_range,
     )
 
 
+def _timed(
+    p: Mapping[str, float],
+    machine: Machine,
+    shape: Gemm,
+    grids: tuple[ResidualGrid, ...],
+    m: F32,
+    n: F32,
+    k: F32,
+) -> tuple[F32, npt.NDArray[np.int8]]:
+    """Microseconds with launch, and limiter codes, chunk by chunk so that all steps stay in cache."""
+    operands = operands_of(shape)
+    total_us, limiter = np.empty_like(m), np.empty(len(m), dtype=np.int8)
+    for start in range(0, len(m), CHUNK):
+        chunk = slice(start, start + CHUNK)
+        at = m[chunk], n[chunk], k[chunk]
+        times = tile_times(p, machine, operands, *at)
+        duration = times.total_us + np.float32(p["launch_us"])
+        if shape.act_quant and shape.precision.quantises_activations:
+            duration += _act_quant_us(p, machine, shape.precision, at[0], at[2])
+        if grids:
+            duration *= np.exp(residual_correction(grids, gemm_features(machine, *at)))
+        total_us[chunk] = duration
+        limiter[chunk] = limiter_codes(p, machine, operands, times, *at)
+    return total_us, limiter
+
+
 def _act_quant_us(p: Mapping[str, float], machine: Machine, precision: Precision, m: F32, k: F32) -> F32:
-    """Microseconds to read 16-bit activations, find each token's scale and write them narrower: a token an SM."""
+    """Microseconds to read 16-bit activations, find each token's scale and write them narrower.
+
+    Each SM takes one token at a time.
+    """
     each = precision.output_bytes + precision.activation_bytes
     rate = p["act_quant_bytes_per_clock_per_sm"] * machine.clock_mhz
     tokens_an_sm = np.maximum(m * np.float32(1 / machine.sm_count), np.float32(1))

@@ -1,7 +1,7 @@
 """The tile model of a GEMM: candidates of (tile, split of K), each timed by its slowest stream.
 
-Times are in microseconds and arrays in float32, in chunks that stay in the processor's cache: this is the
-one hot loop of the package, so it writes into buffers instead of making arrays.
+Times are in microseconds and arrays in float32. This is the one hot loop of the package, so it writes into
+buffers instead of making arrays.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ K_STEP = 64.0
 """Depth along K that a tile multiplies between two synchronisations."""
 
 CHUNK = 16384
-"""Shapes evaluated at once: the buffers of a chunk fit in a core's L2 cache."""
+"""Shapes to evaluate at once: the buffers of so many fit in a core's L2 cache."""
 
 SM_ELEMENTS = 128 * 256
 """Output elements whose accumulators fill an SM: smaller tiles share it, up to MAX_CO_RESIDENT."""
@@ -79,23 +79,6 @@ class TileTimes:
     best: npt.NDArray[np.int8]
 
 
-def tile_times(
-    p: Mapping[str, float], machine: Machine, operands: Operands, m: F32, n: F32, k: F32
-) -> TileTimes:
-    """Time shapes (1-D float32 arrays of one length) chunk by chunk."""
-    chunks = [
-        _chunk_times(p, machine, operands, m[i : i + CHUNK], n[i : i + CHUNK], k[i : i + CHUNK])
-        for i in range(0, max(len(m), 1), CHUNK)
-    ]
-    if len(chunks) == 1:
-        return chunks[0]
-    return TileTimes(
-        total_us=np.concatenate([chunk.total_us for chunk in chunks]),
-        dram_us=np.concatenate([chunk.dram_us for chunk in chunks]),
-        best=np.concatenate([chunk.best for chunk in chunks]),
-    )
-
-
 def resident_share(p: Mapping[str, float], machine: Machine, operands: Operands, bytes_: F32) -> F32:
     """Share of the weights that stays in L2 while a timing loop touches `bytes_` before it returns.
 
@@ -143,9 +126,10 @@ def sustained_slowdown(p: Mapping[str, float], ideal_us: F32) -> F32:
     return slowdown
 
 
-def _chunk_times(
+def tile_times(
     p: Mapping[str, float], machine: Machine, operands: Operands, m: F32, n: F32, k: F32
 ) -> TileTimes:
+    """Time shapes: 1-D float32 arrays of one length, best no longer than CHUNK."""
     l2_rate = p["l2_bytes_per_clock_per_sm"] * machine.clock_mhz
     epilogue_rate = p["epilogue_bytes_per_clock_per_sm"] * machine.clock_mhz
     launch, fill = np.float32(p["launch_us"]), np.float32(p["wave_fill"])

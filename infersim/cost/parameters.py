@@ -142,7 +142,8 @@ _STAND_INS: Mapping[DType, tuple[DType, ...]] = {
 class KindParameters:
     """Parameters of one kind on one GPU, the fit they come from (None: defaults) and their interval.
 
-    Parameters that the fit did not move keep their defaults. `exact` is False when another data type's fit stands in; `widening` multiplies interval widths.
+    Parameters that the fit did not move keep their defaults. `exact` is False when another data type's fit
+    stands in; `widening` multiplies interval widths.
     """
 
     values: Mapping[str, float]

@@ -10,10 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infersim.cost.floor import kernel_floor_s
-from infersim.cost.gemm import machine_of
-from infersim.cost.gemm_tiles import CHUNK, Operands, tile_times
+from infersim.cost.gemm_tiles import CHUNK
 from infersim.cost.kernels import kernel_cost
-from infersim.cost.parameters import GEMM_DEFAULTS
 from infersim.domain.arrays import Numeric
 from infersim.domain.costs import LIMITERS, KernelCost, Limiter
 from infersim.domain.dtypes import DType, precision_named
@@ -116,14 +114,12 @@ def test_limiters_name_the_cause() -> None:
 
 
 def test_chunks_do_not_show() -> None:
-    machine = machine_of(load_profile("h100-sxm"), DType.BF16)
-    operands = Operands(activation_bytes=2, weight_bytes=2, output_bytes=2)
+    gpu = load_profile("h100-sxm")
     rng = np.random.default_rng(0)
-    m, n, k = (np.floor(2 ** rng.uniform(0, 14, CHUNK + 7)).astype(np.float32) for _ in range(3))
-    whole = tile_times(GEMM_DEFAULTS, machine, operands, m, n, k)
-    last = tile_times(GEMM_DEFAULTS, machine, operands, m[-7:], n[-7:], k[-7:])
-    np.testing.assert_array_equal(whole.total_us[-7:], last.total_us)
-    assert len(whole.best) == CHUNK + 7
+    m, n, k = (np.floor(2 ** rng.uniform(0, 14, CHUNK + 7)) for _ in range(3))
+    whole, last = kernel_cost(_gemm(m, n, k), gpu), kernel_cost(_gemm(m[-7:], n[-7:], k[-7:]), gpu)
+    np.testing.assert_array_equal(whole.kernel_s[-7:], last.kernel_s)
+    np.testing.assert_array_equal(whole.limiter[-7:], last.limiter)
 
 
 def test_a_host_that_issues_every_kernel_is_slower_where_kernels_are_short() -> None:
