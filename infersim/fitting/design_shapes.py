@@ -1,0 +1,149 @@
+"""Parts of a design as candidate rows: dimensions in the samples format, more of them than are asked for.
+
+Which of them stay is decided in `designs`: those within the limits that are not there yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from infersim.domain.dtypes import DType, precision_named
+from infersim.domain.errors import InvalidValueError
+from infersim.domain.shapes import Gemm, Phase
+from infersim.fitting.design_points import SobolPoints, aligned, whole
+from infersim.fitting.design_schema import (
+    ALIGNED,
+    AttentionSpace,
+    DesignPart,
+    GemmModels,
+    GemmSpace,
+    Launches,
+    MemoryOps,
+)
+from infersim.fitting.sample_schema import Kind
+from infersim.workload.ops import model_ops
+from infersim.workload.presets import load_model
+from infersim.workload.scenario import Execution, Layout, Scenario
+
+EIGHT_BIT_ALIGNMENT = 16
+"""8-bit tensor-core GEMMs need rows of 16-byte multiples: cuBLASLt refuses n or k off multiples of 16."""
+
+ROW_BYTES = 8192
+"""Arrays of memory-bound kernels have whole rows of 4096 16-bit values, so that a norm can run over them."""
+
+
+def candidates(part: DesignPart, dtype: str, seed: int) -> pd.DataFrame:
+    """Rows of `part` in `dtype` (of GEMMs and attention), in the order in which they are to be taken.
+
+    Raises InvalidValueError where the part cannot have any, and UnknownNameError for an unknown model.
+    """
+    if isinstance(part, GemmSpace):
+        return _gemm_space(part, dtype, seed)
+    if isinstance(part, GemmModels):
+        return _gemm_models(part, dtype, seed)
+    if isinstance(part, AttentionSpace):
+        return _attention(part, dtype, seed)
+    if isinstance(part, MemoryOps):
+        return _memory(part, seed)
+    if isinstance(part, Launches):
+        points = SobolPoints(axes=1, rows=part.rows, seed=seed, name=part.name)
+        kernels = whole(points.logarithmic(part.kernels), part.kernels)
+        return pd.DataFrame({"kind": Kind.LAUNCH.value, "kernels": kernels})
+    raise TypeError(f"no kernels are known for {type(part).__name__}")
+
+
+def attention_dtype(dtype: str) -> str:
+    """The type that attention runs in beside linear layers in `dtype`."""
+    return Execution(precision=precision_named(dtype)).attention_dtype.value
+
+
+def matrices(part: GemmModels) -> list[tuple[int, int]]:
+    """(n, k) of the weight matrices of `part`, each once, in rising order."""
+    found = set()
+    for model in part.models:
+        for layout in Layout:
+            # One token: n and k do not depend on how many there are.
+            scenario = Scenario(phase=Phase.DECODE, batch=1, context=1, execution=Execution(layout=layout))
+            found |= {
+                (int(op.shape.n), int(op.shape.k))
+                for op in model_ops(load_model(model), scenario)
+                if isinstance(op.shape, Gemm) and op.name in part.ops
+            }
+    return sorted(found)
+
+
+def _gemm_space(part: GemmSpace, dtype: str, seed: int) -> pd.DataFrame:
+    alignments = _possible(part, dtype)
+    points = SobolPoints(axes=4, rows=part.rows, seed=seed, name=part.name)
+    dealt = np.array(alignments)[points.chosen(len(alignments))]
+    m = whole(points.logarithmic(part.m), part.m)
+    n = aligned(points.logarithmic(part.n), part.n, dealt[:, 0], ALIGNED)
+    k = aligned(points.logarithmic(part.k), part.k, dealt[:, 1], ALIGNED)
+    return _gemms(dtype, {"m": m, "n": n, "k": k})[(n > 0) & (k > 0)]
+
+
+def _possible(part: GemmSpace, dtype: str) -> list[list[int]]:
+    """The part's alignments that kernels of `dtype` exist for."""
+    if precision_named(dtype).math not in (DType.FP8, DType.INT8):
+        return part.alignments
+    possible = [pair for pair in part.alignments if min(pair) >= EIGHT_BIT_ALIGNMENT]
+    if not possible:
+        expected = f"multiples of {EIGHT_BIT_ALIGNMENT} among them for {dtype}"
+        raise InvalidValueError("alignments", part.alignments, expected)
+    return possible
+
+
+def _gemm_models(part: GemmModels, dtype: str, seed: int) -> pd.DataFrame:
+    weights = np.array(matrices(part)).reshape(-1, 2)
+    if not len(weights):
+        raise InvalidValueError("ops", part.ops, f"GEMMs that {', '.join(part.models)} have")
+    points = SobolPoints(axes=2, rows=part.rows, seed=seed, name=part.name)
+    n, k = weights[points.chosen(len(weights))].T
+    return _gemms(dtype, {"m": whole(points.logarithmic(part.m), part.m), "n": n, "k": k})
+
+
+def _gemms(dtype: str, dimensions: Mapping[str, object]) -> pd.DataFrame:
+    return pd.DataFrame({"kind": Kind.GEMM.value, "dtype": dtype, **dimensions})
+
+
+def _attention(part: AttentionSpace, dtype: str, seed: int) -> pd.DataFrame:
+    points = SobolPoints(axes=5, rows=part.rows, seed=seed, name=part.name)
+    context_len = whole(points.logarithmic(part.context_len), part.context_len)
+    batch = whole(points.logarithmic(part.batch), part.batch)
+    num_kv_heads, group, head_dim = (
+        np.array(choices)[points.chosen(len(choices))]
+        for choices in (part.num_kv_heads, part.group, part.head_dim)
+    )
+    rows = pd.DataFrame(
+        {
+            "kind": Kind.ATTENTION.value,
+            "dtype": dtype,
+            "phase": part.phase.value,
+            "batch": batch,
+            "query_len": context_len if part.phase is Phase.PREFILL else 1,
+            "context_len": context_len,
+            "num_heads": num_kv_heads * group,
+            "num_kv_heads": num_kv_heads,
+            "head_dim": head_dim,
+        }
+    )
+    return rows[rows["num_heads"] <= part.max_num_heads]
+
+
+def _memory(part: MemoryOps, seed: int) -> pd.DataFrame:
+    points = SobolPoints(axes=2, rows=part.rows, seed=seed, name=part.name)
+    names = list(part.ops)
+    dealt = points.chosen(len(names))
+    reads, writes = np.array([part.ops[name] for name in names])[dealt].T
+    array_bytes = aligned(points.logarithmic(part.array_bytes), part.array_bytes, ROW_BYTES, ROW_BYTES)
+    return pd.DataFrame(
+        {
+            "kind": Kind.MEMORY.value,
+            "op": np.array(names)[dealt],
+            "read_bytes": reads * array_bytes,
+            "write_bytes": writes * array_bytes,
+        }
+    )[array_bytes > 0]
