@@ -146,7 +146,7 @@ def _rows_of_part(
     allowed = drawn[within(drawn, design.tables.limits)]
     rows = allowed[_unseen(allowed, planned)].head(part.rows).reset_index(drop=True)
     if len(rows) < part.rows:
-        expected = f"at most {len(rows)}: no more of {len(drawn)} kernels of its ranges are new and within the limits"
+        expected = f"at most {len(rows)}: of {len(drawn)} drawn, no more are new and within the limits"
         raise FileContentError(design.file, f"{key}.rows", part.rows, expected)
     return rows.assign(**{PART: part.name})
 
