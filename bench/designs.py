@@ -57,7 +57,7 @@ RANDOM = {"random rows": 0, "other random rows": INNER_SEED}
 
 
 def main(
-    folder: Annotated[Path, typer.Argument(help="Folder with gemm/<gpu>.parquet.")],
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="With gemm/<gpu>.parquet.")],
     gpus: Annotated[str, typer.Option(help="Names with commas between.")] = "l40s,h100-sxm,b200-sxm",
     seeds: Annotated[str, typer.Option(help="Seeds of the splits.")] = "0,1",
     mixes: Annotated[str, typer.Option(help="Designs to compare.")] = ";".join((*RANDOM, *MIXES)),
