@@ -26,8 +26,10 @@ TABLES = {
     "b200-sxm": "b200_sxm",
     "rtx-pro-6000-server": "rtx_pro_6000_server",
 }
-SOURCE = "NVIDIA ai-dynamo/aiconfigurator @095f58a, aic-core/src/aiconfigurator_core/systems/data (Apache-2.0)"
-VERSIONS = {name: "vLLM 0.24.0" for name in TABLES} | {"a100-sxm-80gb": "SGLang 0.5.10"}
+SOURCE = (
+    "NVIDIA ai-dynamo/aiconfigurator @095f58a, aic-core/src/aiconfigurator_core/systems/data (Apache-2.0)"
+)
+VERSIONS = dict.fromkeys(TABLES, "vLLM 0.24.0") | {"a100-sxm-80gb": "SGLang 0.5.10"}
 
 
 def published_samples(folder: Path, profile: str) -> pd.DataFrame:

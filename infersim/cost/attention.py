@@ -13,7 +13,7 @@ from infersim.cost.attention_prefill import prefill_streams_us
 from infersim.cost.floor import attention_flop, attention_kv_bytes, attention_query_bytes
 from infersim.cost.parameters import KindParameters, kind_parameters
 from infersim.cost.regimes import ATTENTION_REGIMES, attention_regime, regime_widths
-from infersim.cost.residual import F32, residual_correction
+from infersim.cost.residual import F32, residual_correction, trust_when_cold
 from infersim.domain.arrays import Array, as_array
 from infersim.domain.costs import KernelCost
 from infersim.domain.profile import MEGA, HardwareProfile
@@ -57,6 +57,10 @@ def attention_cost(shape: Attention, profile: HardwareProfile, *, cuda_graph: bo
     total_us = np.broadcast_to(total_us, np.broadcast_shapes(total_us.shape, kv_bytes.shape))
     if found.fit is not None and found.fit.residuals:
         correction = residual_correction(found.fit.residuals, attention_features(shape))
+        if _streams_cache(shape) and found.fit.weight_copies is not None:
+            cache = np.broadcast_to(kv_bytes, total_us.shape).ravel().astype(np.float32)
+            touched = cache * np.float32(found.fit.weight_copies)
+            correction *= trust_when_cold(found.values, profile.chip.l2_bytes, touched)
         total_us = total_us * np.exp(correction.astype(np.float64).reshape(total_us.shape))
     kernel_s = np.maximum(total_us - launch_us, 0.0) / MEGA
     half_width, in_range = _interval(found, shape, kernel_s)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -14,12 +13,12 @@ from infersim.cost.gemm_limiter import limiter_codes
 from infersim.cost.gemm_tiles import CHUNK, F32, Machine, Operands, tile_times, waves_of
 from infersim.cost.parameters import KindParameters, kind_parameters
 from infersim.cost.regimes import GEMM_REGIMES, gemm_regime, regime_widths
-from infersim.cost.residual import residual_correction
+from infersim.cost.residual import residual_correction, trust_when_cold
 from infersim.cost.sparse_gemm import sparse_machine, sparse_values
 from infersim.domain.arrays import Array, as_array
 from infersim.domain.costs import KernelCost
 from infersim.domain.dtypes import DType, Precision
-from infersim.domain.fit import ResidualGrid
+from infersim.domain.fit import KindFit
 from infersim.domain.profile import MEGA, HardwareProfile
 from infersim.domain.shapes import Gemm, WeightForm
 
@@ -79,8 +78,8 @@ def gemm_cost(shape: Gemm, profile: HardwareProfile, *, cuda_graph: bool) -> Ker
         sparse_factor, done = rate.sparse_factor, 0.5
     flat = m.ravel().astype(np.float32), n.ravel().astype(np.float32), k.ravel().astype(np.float32)
     kinds = (dense,) if found is dense else (dense, found)
-    grids = tuple(chain.from_iterable(kind.fit.residuals for kind in kinds if kind.fit is not None))
-    total_us, limiter = _timed(values, machine, shape, grids, *flat)
+    fits = tuple(kind.fit for kind in kinds if kind.fit is not None and kind.fit.residuals)
+    total_us, limiter = _timed(values, machine, shape, fits, *flat)
     launch_us = np.float32(values["launch_us"])
     kernel_s = np.maximum(total_us - launch_us, 0).astype(np.float64).reshape(m.shape) / MEGA
     half_width, in_range = _interval(found, m, n, k)
@@ -105,7 +104,7 @@ def _timed(
     p: Mapping[str, float],
     machine: Machine,
     shape: Gemm,
-    grids: tuple[ResidualGrid, ...],
+    fits: tuple[KindFit, ...],
     m: F32,
     n: F32,
     k: F32,
@@ -120,11 +119,29 @@ def _timed(
         duration = times.total_us + np.float32(p["launch_us"])
         if shape.act_quant and shape.precision.quantises_activations:
             duration += _act_quant_us(p, machine, shape.precision, at[0], at[2])
-        if grids:
-            duration *= np.exp(residual_correction(grids, gemm_features(machine, *at)))
+        if fits:
+            features = gemm_features(machine, *at)
+            weight_bytes = at[1] * at[2] * np.float32(operands.weight_bytes)
+            duration *= np.exp(
+                sum(_correction(p, machine, shape, fit, features, weight_bytes) for fit in fits)
+            )
         total_us[chunk] = duration
         limiter[chunk] = limiter_codes(p, machine, operands, times, *at)
     return total_us, limiter
+
+
+def _correction(
+    p: Mapping[str, float],
+    machine: Machine,
+    shape: Gemm,
+    fit: KindFit,
+    features: Mapping[str, F32],
+    weight_bytes: F32,
+) -> F32:
+    correction = residual_correction(fit.residuals, features)
+    if shape.weight_copies is None and fit.weight_copies is not None:
+        correction *= trust_when_cold(p, machine.l2_bytes, fit.weight_copies * weight_bytes)
+    return correction
 
 
 def _act_quant_us(p: Mapping[str, float], machine: Machine, precision: Precision, m: F32, k: F32) -> F32:

@@ -1,4 +1,4 @@
-"""What bounds a GEMM: the longest stream of its fastest candidate."""
+"""What bounds a GEMM: the roof that it comes near to, else the longest stream of its fastest candidate."""
 
 from __future__ import annotations
 
@@ -18,13 +18,20 @@ from infersim.cost.gemm_tiles import (
     step_us,
 )
 
+NEAR_A_ROOF = 0.5
+
 _CODES = np.array([COMPUTE, CHAIN, L2, MEMORY], dtype=np.int8)
 
 
 def limiter_codes(
     p: Mapping[str, float], machine: Machine, operands: Operands, times: TileTimes, m: F32, n: F32, k: F32
 ) -> npt.NDArray[np.int8]:
-    """Limiter code of each shape: multiplying, the chain along K, L2 or DRAM at its fastest candidate."""
+    """Limiter code of each shape.
+
+    A GEMM that needs at least NEAR_A_ROOF of its time for its FLOPs at the datasheet's rate, or for DRAM, is
+    bound by that. Others are bound by the longest stream of their fastest candidate: multiplying, the chain
+    along K, L2 or DRAM.
+    """
     l2_rate = p["l2_bytes_per_clock_per_sm"] * machine.clock_mhz
     table = np.array(
         [
@@ -47,6 +54,9 @@ def limiter_codes(
     chain = depth * np.float32(p["chain_us"])
     l2 = np.maximum(load, 1) * depth * l2_step
     # A chain of many rounds counts as multiplying: more SMs would shorten it.
-    longest = np.stack((compute, chain, l2, times.dram_us)).argmax(axis=0)
-    codes: npt.NDArray[np.int8] = _CODES[longest]
+    codes: npt.NDArray[np.int8] = _CODES[np.stack((compute, chain, l2, times.dram_us)).argmax(axis=0)]
+    ideal = m * n * k * np.float32(2 / (machine.sm_count * machine.flop_per_us_per_sm))
+    near = times.total_us * np.float32(NEAR_A_ROOF)
+    codes[(ideal >= near) & (ideal >= times.dram_us)] = COMPUTE
+    codes[(times.dram_us >= near) & (times.dram_us > ideal)] = MEMORY
     return codes

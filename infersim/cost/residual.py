@@ -17,6 +17,18 @@ FADE = 2.0
 """Distance outside a grid, in the unit of its features (octaves), over which a correction fades to zero."""
 
 
+def trust_when_cold(p: Mapping[str, float], l2_bytes: float, touched_bytes: F32) -> F32:
+    """Share of a residual that a cold kernel may lean on, where the fit's timing loop kept data in L2.
+
+    `touched_bytes` is what such a loop over the same shape touches before it returns. Up to twice the
+    residency's capacity the residual tells of L2, and of where its edge lies, not of the kernel.
+    """
+    beyond = touched_bytes * np.float32(0.5 / (p["l2_residency"] * l2_bytes))
+    sharpness = np.float32(p["residency_sharpness"])
+    trust: F32 = 1 - 1 / (1 + np.exp(np.minimum(np.log(beyond) * sharpness, 80)))
+    return trust
+
+
 def residual_correction(grids: tuple[ResidualGrid, ...], features: Mapping[str, F32]) -> F32:
     """Sum of the grids' natural-log corrections; `features` are 1-D arrays of one length, by name."""
     total = _evaluate(grids[0], features)

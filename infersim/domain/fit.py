@@ -50,7 +50,8 @@ class KindFit:
     """Parameters of one kind ("gemm.bf16", "attention.prefill", ...) with what is known of their quality.
 
     `uncertainties` are one standard deviation in the unit of the parameter, None where unknown.
-    `residuals` add up. `ranges` are the (low, high) of each dimension that was sampled.
+    `residuals` add up. `weight_copies` is what the samples' timing rotated over (None: cold). `ranges` are
+    the (low, high) of each dimension that was sampled.
     """
 
     kind: str
@@ -61,6 +62,7 @@ class KindFit:
     interval: IntervalFit
     ranges: Mapping[str, tuple[float, float]]
     rows: int
+    weight_copies: int | None = None
     held_out: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -41,8 +41,9 @@ OUTLIER_SPREADS = 8.0
 class Recipe:
     """How a kind is fitted.
 
-    `features` gives the cost model's features of samples; `group_columns` are held out together;
-    `regime` and `regime_names` divide the intervals; `pair_reach` relates samples (see `fit_intervals`).
+    `features` gives the cost model's features of samples; `group_columns` are held out together.
+    `weight_copies` is what most samples rotated over (None: cold). `regime` and `regime_names` divide the
+    intervals; `pair_reach` relates samples along `pair_features` (see `fit_intervals`).
     """
 
     kind: str
@@ -53,6 +54,7 @@ class Recipe:
     range_columns: tuple[str, ...]
     regime: Callable[[pd.DataFrame], npt.NDArray[np.intp]]
     regime_names: Sequence[str]
+    weight_copies: int | None
     pair_features: tuple[str, ...]
     pair_reach: tuple[float, ...]
 
@@ -86,6 +88,7 @@ def fit_kind(profile: HardwareProfile, samples: pd.DataFrame, recipe: Recipe) ->
             name: (float(samples[name].min()), float(samples[name].max())) for name in recipe.range_columns
         },
         rows=len(samples),
+        weight_copies=recipe.weight_copies,
         held_out=_held_out(rows, errors, recipe)
         | {"outliers_left_out": int((~kept).sum()), "fit_seconds": round(time.perf_counter() - started, 2)},
     )

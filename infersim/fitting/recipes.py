@@ -36,7 +36,7 @@ def recipes(profile: HardwareProfile, samples: pd.DataFrame) -> Iterator[tuple[R
         for dtype, rows in _by(samples, kind, "dtype"):
             yield recipe(profile, dtype, rows), rows
     for phase, rows in _by(samples, Kind.ATTENTION, "phase"):
-        yield attention_recipe(Phase(phase)), rows
+        yield attention_recipe(Phase(phase), rows), rows
     memory = samples[samples["kind"] == Kind.MEMORY]
     if len(memory):
         yield memory_recipe(), memory
@@ -50,10 +50,16 @@ def _by(samples: pd.DataFrame, kind: Kind, column: str) -> Iterator[tuple[str, p
             yield str(value), group
 
 
+def _usual_copies(rows: pd.DataFrame) -> int | None:
+    """The number of weight copies that most rows say; None where most say nothing, or none do."""
+    copies = rows["weight_copies"].mode(dropna=False)
+    return None if copies.isna().iloc[0] else int(copies.iloc[0])
+
+
 def gemm_recipe(profile: HardwareProfile, dtype: str, rows: pd.DataFrame) -> Recipe:
     """The recipe of dense GEMMs of one data type."""
     precision = precision_named(dtype)
-    copies = rows["weight_copies"].mode()
+    copies = _usual_copies(rows)
     machine = machine_of(profile, precision.math)
 
     def features(samples: pd.DataFrame) -> Mapping[str, Array]:
@@ -67,12 +73,13 @@ def gemm_recipe(profile: HardwareProfile, dtype: str, rows: pd.DataFrame) -> Rec
     return Recipe(
         kind=f"gemm.{precision.math}",
         space=W8A8_SPACE if precision.quantises_activations else GEMM_SPACE,
-        smooths=gemm_smooths(profile, precision, None if copies.empty else int(copies.iloc[0])),
+        smooths=gemm_smooths(profile, precision, copies),
         features=features,
         group_columns=("n", "k"),
         range_columns=("m", "n", "k"),
         regime=regime,
         regime_names=GEMM_REGIMES,
+        weight_copies=copies,
         pair_features=("log2 m", "log2 n", "log2 k"),
         pair_reach=(0.5, 1.4, 1.4),
     )
@@ -100,12 +107,13 @@ def memory_recipe() -> Recipe:
         range_columns=("read_bytes", "write_bytes"),
         regime=lambda samples: np.zeros(len(samples), dtype=np.intp),
         regime_names=("all",),
+        weight_copies=None,
         pair_features=("log2 bytes",),
         pair_reach=(1.4,),
     )
 
 
-def attention_recipe(phase: Phase) -> Recipe:
+def attention_recipe(phase: Phase, rows: pd.DataFrame) -> Recipe:
     """The recipe of attention in one phase."""
 
     def features(samples: pd.DataFrame) -> Mapping[str, Array]:
@@ -137,6 +145,7 @@ def attention_recipe(phase: Phase) -> Recipe:
         range_columns=_ATTENTION_DIMENSIONS,
         regime=regime,
         regime_names=ATTENTION_REGIMES,
+        weight_copies=_usual_copies(rows) or 1,
         pair_features=("log2 batch", "log2 group", "log2 context", "log2 kv heads"),
         pair_reach=(0.1, 1.1, 1.1, 1.1),
     )

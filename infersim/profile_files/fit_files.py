@@ -74,6 +74,7 @@ def _kind(kind: str, table: KindTable, file: str) -> KindFit:
         interval=IntervalFit(**table.interval.model_dump()),
         ranges=table.ranges,
         rows=table.rows,
+        weight_copies=table.weight_copies,
         held_out=table.held_out,
     )
 

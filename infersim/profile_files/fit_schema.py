@@ -41,6 +41,7 @@ class KindTable(Table):
     """What calibration found for one kind of kernel; ranges are (low, high)."""
 
     rows: Annotated[int, Field(ge=0)]
+    weight_copies: Annotated[int, Field(ge=1)] | None = None
     parameters: dict[str, Number]
     uncertainties: dict[str, Width | None]
     at_bound: list[str]

@@ -33,6 +33,7 @@ def table_of_fit(fit: Fit) -> dict[str, Any]:
 def _kind_table(key: str, kind: KindFit) -> dict[str, Any]:
     fields = {
         "rows": kind.rows,
+        "weight_copies": kind.weight_copies,
         "parameters": kind.parameters,
         "uncertainties": kind.uncertainties,
         "at_bound": sorted(kind.at_bound),

@@ -104,7 +104,7 @@ def gemm_fit(*, width: float, pair: float, outside: float, max_m: float) -> Fit:
         parameters=GEMM_DEFAULTS,
         uncertainties={},
         at_bound=(),
-        residual=None,
+        residuals=(),
         interval=IntervalFit(by_regime=dict.fromkeys(GEMM_REGIMES, width), pair=pair, outside=outside),
         ranges={"m": (1.0, max_m), "n": (1.0, 2.0**20), "k": (1.0, 2.0**20)},
         rows=400,

@@ -187,11 +187,11 @@ def test_static_m_is_its_own_equivalent(phase: Phase, layers: int) -> None:
     np.testing.assert_allclose(static_m_equivalent(dense, links.predicted), layers / 32, rtol=1e-9)
 
 
-def test_static_m_keeps_its_promise_more_surely_than_low_rank() -> None:
+def test_static_m_keeps_its_promise_more_surely_than_new_shapes() -> None:
     scenario = Scenario(phase=Phase.PREFILL, batch=1, context=8192)
     widths = {}
     for family in ("static-m", "static-nk", "static-k-lowrank"):
         plan = prune(load_model("llama-3.1-8b"), family, 0.5)
         links = chain(*both_sides(plan, load_profile("h100-sxm"), scenario), plan.targets)
         widths[family] = float(np.log(links.upper / links.lower))
-    assert widths["static-m"] < widths["static-nk"] < widths["static-k-lowrank"]
+    assert widths["static-m"] < min(widths["static-nk"], widths["static-k-lowrank"])

@@ -176,7 +176,7 @@ def test_one_scenario_and_a_grid_agree(gpu: str, phase: Phase, batch: int, conte
 
 def test_calibration_narrows_intervals_and_its_range_is_told() -> None:
     """A fit of GEMMs up to m = 64: decode at batch 8 lies inside, at batch 256 outside."""
-    plain = load_profile("h100-sxm")
+    plain = replace(load_profile("h100-sxm"), fit=None, calibration=Calibration.NONE)
     fit = gemm_fit(width=0.05, pair=0.03, outside=0.3, max_m=64)
     fitted = replace(plain, fit=fit, calibration=Calibration.FITTED)
     model = load_model("llama-3.1-8b")
