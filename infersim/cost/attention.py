@@ -23,7 +23,7 @@ from infersim.domain.shapes import Attention, Phase
 def attention_features(shape: Attention) -> Mapping[str, F32]:
     """What the residual may depend on, in log2: 1-D arrays of one length."""
     heads, kv_heads = as_array(shape.num_heads), as_array(shape.num_kv_heads)
-    context = as_array(shape.context_len) * shape.kept
+    context = _attended(shape)
     dimensions = {
         "log2 batch": as_array(shape.batch),
         "log2 kv heads": kv_heads,
@@ -38,6 +38,14 @@ def attention_features(shape: Attention) -> Mapping[str, F32]:
         name: np.log2(array.ravel()).astype(np.float32)
         for name, array in zip(dimensions, arrays, strict=True)
     }
+
+
+def _attended(shape: Attention) -> Array:
+    """Tokens that a query attends to: no more than the window, and `kept` of them."""
+    context = as_array(shape.context_len)
+    if shape.window is not None and shape.phase is Phase.DECODE:
+        context = np.minimum(context, shape.window)
+    return context * shape.kept
 
 
 def attention_cost(shape: Attention, profile: HardwareProfile, *, cuda_graph: bool) -> KernelCost:
@@ -60,7 +68,8 @@ def attention_cost(shape: Attention, profile: HardwareProfile, *, cuda_graph: bo
         if _streams_cache(shape) and found.fit.weight_copies is not None:
             cache = np.broadcast_to(kv_bytes, total_us.shape).ravel().astype(np.float32)
             touched = cache * np.float32(found.fit.weight_copies)
-            correction *= trust_when_cold(found.values, profile.chip.l2_bytes, touched)
+            trust = trust_when_cold(found.values, profile.chip.l2_bytes, touched)
+            correction = np.where(correction < 0, correction * trust, correction)
         total_us = total_us * np.exp(correction.astype(np.float64).reshape(total_us.shape))
     kernel_s = np.maximum(total_us - launch_us, 0.0) / MEGA
     half_width, in_range = _interval(found, shape, kernel_s)
@@ -94,7 +103,7 @@ def _interval(found: KindParameters, shape: Attention, like: Array) -> tuple[Arr
     widths = regime_widths(found.interval.by_regime, ATTENTION_REGIMES, outside)
     in_range = np.ones(like.shape, dtype=np.bool_)
     for name, (low, high) in found.fit.ranges.items():
-        dimension = as_array(getattr(shape, name))
+        dimension = _attended(shape) if name == "context_len" else as_array(getattr(shape, name))
         in_range = in_range & (dimension >= low) & (dimension <= high)
-    width = widths[attention_regime(shape.batch, shape.context_len)]
+    width = widths[attention_regime(shape.batch, _attended(shape))]
     return np.where(in_range, width, np.maximum(width, outside)), in_range

@@ -32,8 +32,8 @@ def prefill_streams_us(
     peak = profile.datasheet_flop_per_s(shape.dtype) / MEGA
     ideal = 4.0 * heads * causal_pairs(query, context, shape.window) * head_dim * shape.kept / peak
     slowdown = 1 + p["throttle"] * ideal / (ideal + SUSTAINED_US)
-    # A head narrower or wider than 128 saves or costs less than its share of the multiplications.
-    width = 128.0 * (head_dim / 128.0) ** p["head_dim_exponent"]
+    # A head narrower than 128 saves less than its share of the multiplications; a wider one costs its share.
+    width = np.maximum(128.0 * (head_dim / 128.0) ** min(p["head_dim_exponent"], 1.0), head_dim)
     step = 4.0 * TILE * TILE * width / (peak / chip.sm_count * p["efficiency"]) * slowdown
     step = step * np.minimum(query / TILE, 1.0) ** p["short_exponent"]
 

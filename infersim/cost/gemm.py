@@ -40,10 +40,12 @@ def machine_of(profile: HardwareProfile, dtype: DType) -> Machine:
 
 def operands_of(shape: Gemm) -> Operands:
     """Bytes per value of the operands as stored."""
+    precision, weight_bytes = shape.precision, weight_bytes_each(shape.precision, shape.weights)
     return Operands(
-        activation_bytes=shape.precision.activation_bytes,
-        weight_bytes=weight_bytes_each(shape.precision, shape.weights),
-        output_bytes=shape.precision.output_bytes,
+        activation_bytes=precision.activation_bytes,
+        weight_bytes=weight_bytes,
+        tile_weight_bytes=precision.math.bytes if precision.dequantises else weight_bytes,
+        output_bytes=precision.output_bytes,
         weight_copies=shape.weight_copies,
     )
 
@@ -52,11 +54,13 @@ def gemm_features(machine: Machine, m: F32, n: F32, k: F32) -> Mapping[str, F32]
     """What the residual may depend on: the dimensions in log2, and how empty the last wave of a tile is.
 
     "last wave 128x128" is log2(ceil(w) / w) for w > 1 waves of such tiles, in [0, 1); 0 within one wave.
+    Tiles that M fills in part only are rarely chosen: it counts with that part.
     """
     features = {"log2 m": np.log2(m), "log2 n": np.log2(n), "log2 k": np.log2(k)}
     for tile in LAST_WAVE_TILES:
         waves = np.maximum(waves_of(tile, machine, m, n), np.float32(1))
-        features[f"last wave {tile[0]}x{tile[1]}"] = np.log2(np.ceil(waves) / waves)
+        filled = np.minimum(m * np.float32(1 / tile[0]), np.float32(1))
+        features[f"last wave {tile[0]}x{tile[1]}"] = np.log2(np.ceil(waves) / waves) * filled
     return features
 
 
@@ -82,7 +86,8 @@ def gemm_cost(shape: Gemm, profile: HardwareProfile, *, cuda_graph: bool) -> Ker
     total_us, limiter = _timed(values, machine, shape, fits, *flat)
     launch_us = np.float32(values["launch_us"])
     kernel_s = np.maximum(total_us - launch_us, 0).astype(np.float64).reshape(m.shape) / MEGA
-    half_width, in_range = _interval(found, m, n, k)
+    measured_so = found.exact and not shape.precision.dequantises
+    half_width, in_range = _interval(found, m, n, k, measured_so=measured_so)
     return assemble(
         profile,
         found,
@@ -140,7 +145,8 @@ def _correction(
 ) -> F32:
     correction = residual_correction(fit.residuals, features)
     if shape.weight_copies is None and fit.weight_copies is not None:
-        correction *= trust_when_cold(p, machine.l2_bytes, fit.weight_copies * weight_bytes)
+        trust = trust_when_cold(p, machine.l2_bytes, fit.weight_copies * weight_bytes)
+        correction = np.where(correction < 0, correction * trust, correction)
     return correction
 
 
@@ -156,10 +162,15 @@ def _act_quant_us(p: Mapping[str, float], machine: Machine, precision: Precision
     return duration
 
 
-def _interval(found: KindParameters, m: Array, n: Array, k: Array) -> tuple[Array, npt.NDArray[np.bool_]]:
-    """Half-width of each shape's 80 % interval, and whether the shape lies in the calibrated range."""
+def _interval(
+    found: KindParameters, m: Array, n: Array, k: Array, *, measured_so: bool
+) -> tuple[Array, npt.NDArray[np.bool_]]:
+    """Half-width of each shape's 80 % interval, and whether the shape lies in the calibrated range.
+
+    What stands on the fit of another number format (`measured_so` False) lies outside.
+    """
     outside = found.interval.outside
-    if found.fit is None:
+    if found.fit is None or not measured_so:
         return np.full(m.shape, outside), np.zeros(m.shape, dtype=np.bool_)
     widths = regime_widths(found.interval.by_regime, GEMM_REGIMES, outside)
     in_range = np.ones(m.shape, dtype=np.bool_)
@@ -167,6 +178,4 @@ def _interval(found: KindParameters, m: Array, n: Array, k: Array) -> tuple[Arra
     for name, (low, high) in found.fit.ranges.items():
         in_range &= (dimensions[name] >= low) & (dimensions[name] <= high)
     width = widths[gemm_regime(m, n, k)]
-    if not found.exact:
-        width = np.maximum(width, outside)
     return np.where(in_range, width, np.maximum(width, outside)), in_range

@@ -45,10 +45,15 @@ class Machine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operands:
-    """Bytes per value of A, W and O, and how many weight copies a timing rotates over (None: cold)."""
+    """Bytes per value of A, W and O, and how many weight copies a timing rotates over (None: cold).
+
+    `tile_weight_bytes` is what a weight takes on its way to the tensor cores: more than `weight_bytes` where
+    weights are widened after they have left memory.
+    """
 
     activation_bytes: float
     weight_bytes: float
+    tile_weight_bytes: float
     output_bytes: float
     weight_copies: int | None = None
 
@@ -150,7 +155,7 @@ def tile_times(
     for tile_index, tile in enumerate(TILES):
         np.multiply(slowdown, np.float32(step_us(p, machine, tile)), out=step)
         epilogue = np.float32(tile[0] * tile[1] * operands.output_bytes / epilogue_rate)
-        step_bytes = tile[0] * operands.activation_bytes + tile[1] * operands.weight_bytes
+        step_bytes = tile[0] * operands.activation_bytes + tile[1] * operands.tile_weight_bytes
         l2_step = np.float32(K_STEP * step_bytes / l2_rate)
         co_resident = min(max(SM_ELEMENTS / (tile[0] * tile[1]), 1.0), MAX_CO_RESIDENT)
         single = waves_of(tile, machine, m, n)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from infersim.domain.dtypes import DType
 from infersim.domain.fit import IntervalFit, KindFit
-from infersim.domain.profile import Calibration, HardwareProfile
+from infersim.domain.profile import MEGA, Calibration, HardwareProfile
 
 TILES: tuple[tuple[int, int], ...] = (
     (256, 128),
@@ -45,7 +45,7 @@ GEMM_DEFAULTS: Mapping[str, float] = {
     "tile_overhead": 3.0,
     "throttle": 0.1,
     "l2_residency": 0.3,
-    "residency_sharpness": 6.0,
+    "residency_sharpness": 15.0,
     "epilogue_bytes_per_clock_per_sm": 8.0,
     "wave_fill": 0.3,
     "gemv_launch_us": 3.5,
@@ -78,7 +78,7 @@ ATTENTION_DECODE_DEFAULTS: Mapping[str, float] = {
     "dram_efficiency": 0.8,
     "l2_bytes_per_clock_per_sm": 15.0,
     "l2_residency": 0.5,
-    "residency_sharpness": 8.0,
+    "residency_sharpness": 15.0,
     "wave_fill": 0.1,
     "co_resident": 2.0,
     "split_us": 2.0,
@@ -126,6 +126,9 @@ UNCALIBRATED: Mapping[str, IntervalFit] = {
 BORROWED_WIDENING = 1.5
 """A borrowed fit's intervals are widened by this factor: another board, clock and driver."""
 
+MIN_L2_OVER_DRAM = 2.0
+"""L2 bandwidth over DRAM bandwidth that no GPU of the profiles is known to fall below."""
+
 _STAND_INS: Mapping[DType, tuple[DType, ...]] = {
     DType.BF16: (DType.FP16,),
     DType.FP16: (DType.BF16,),
@@ -162,12 +165,22 @@ def kind_parameters(profile: HardwareProfile, kind: str, dtype: DType | None = N
             if fit is not None:
                 widening = BORROWED_WIDENING if profile.calibration is Calibration.BORROWED else 1.0
                 return KindParameters(
-                    values={**DEFAULTS[kind], **fit.parameters},
+                    values={**_defaults(profile, kind), **fit.parameters},
                     fit=fit,
                     interval=fit.interval,
                     exact=position == 0,
                     widening=widening,
                 )
     return KindParameters(
-        values=DEFAULTS[kind], fit=None, interval=UNCALIBRATED[kind], exact=False, widening=1.0
+        values=_defaults(profile, kind), fit=None, interval=UNCALIBRATED[kind], exact=False, widening=1.0
     )
+
+
+def _defaults(profile: HardwareProfile, kind: str) -> Mapping[str, float]:
+    """The defaults of a kind on this GPU: its L2 is at least MIN_L2_OVER_DRAM times as fast as its memory."""
+    values = DEFAULTS[kind]
+    if "l2_bytes_per_clock_per_sm" not in values:
+        return values
+    clocks = profile.chip.tensor_clock_mhz * MEGA * profile.chip.sm_count
+    least = MIN_L2_OVER_DRAM * profile.memory.bandwidth_bytes_per_s / clocks
+    return {**values, "l2_bytes_per_clock_per_sm": max(values["l2_bytes_per_clock_per_sm"], least)}

@@ -18,7 +18,7 @@ FADE = 2.0
 
 
 def trust_when_cold(p: Mapping[str, float], l2_bytes: float, touched_bytes: F32) -> F32:
-    """Share of a residual that a cold kernel may lean on, where the fit's timing loop kept data in L2.
+    """Share of a residual below 0 that a cold kernel may lean on, where the fit's loop kept data in L2.
 
     `touched_bytes` is what such a loop over the same shape touches before it returns. Up to twice the
     residency's capacity the residual tells of L2, and of where its edge lies, not of the kernel.
@@ -46,7 +46,8 @@ def _evaluate(grid: ResidualGrid, features: Mapping[str, F32]) -> F32:
     for axis, stride in zip(grid.axes, strides, strict=True):
         position = features[axis.name]
         inside = np.clip(position, np.float32(axis.low), np.float32(axis.high))
-        fade *= np.maximum(1 - np.abs(position - inside) * np.float32(1 / FADE), np.float32(0))
+        outside = np.maximum(inside - position, 0) if axis.holds_above else np.abs(position - inside)
+        fade *= np.maximum(1 - outside * np.float32(1 / FADE), np.float32(0))
         knot = (inside - np.float32(axis.low)) * np.float32((axis.count - 1) / (axis.high - axis.low))
         cell = np.minimum(knot.astype(np.int32), axis.count - 2)
         fractions.append(knot - cell)

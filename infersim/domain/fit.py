@@ -12,12 +12,16 @@ import numpy.typing as npt
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GridAxis:
-    """One axis of a residual grid: `count` evenly spaced knots from `low` to `high` of a named feature."""
+    """One axis of a residual grid: `count` evenly spaced knots from `low` to `high` of a named feature.
+
+    Above `high` the correction fades, or stays what it is at `high` (`holds_above`).
+    """
 
     name: str
     low: float
     high: float
     count: int
+    holds_above: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -24,8 +24,9 @@ class Part(StrEnum):
 class Op:
     """`count` executions of a kernel shape in one forward pass.
 
-    `count` may be fractional and an array: the expected number over random token masks. Ops of part
-    EXTRA are those that a pruning family adds (router, gather, scatter, mask estimation, residual maps).
+    `count` may be fractional and an array: the expected number over random token masks. `captured` is how
+    often a CUDA graph launches the op, as it replays what it captured, tokens or not (None: `count`). Ops of
+    part EXTRA are those that a pruning family adds (router, gather, scatter, mask estimation, residual maps).
     `group` is the place of the op's block among the transformer's distinct blocks, in the order of
     `Transformer.grouped_blocks`; None for what is outside the blocks (embedding, final norm, LM head).
     """
@@ -34,4 +35,5 @@ class Op:
     part: Part
     shape: Shape
     count: Numeric = 1.0
+    captured: int | None = None
     group: int | None = None

@@ -34,11 +34,12 @@ def fit_intervals(
     names: Sequence[str],
     coordinates: Array,
     reach: Sequence[float],
+    least: Sequence[float],
 ) -> IntervalFit:
     """Half-widths from `errors` (natural log, left out).
 
     `coordinates` (rows x features) and `reach` say which samples are related kernels, whose ratio a
-    pruning speedup is: those within `reach` of each other along every feature.
+    pruning speedup is: those within `reach` of each other along every feature, and at `least` so large.
     """
     overall = conformal_quantile(errors)
     by_regime = {}
@@ -47,7 +48,8 @@ def fit_intervals(
         if len(own):
             weight = len(own) / (len(own) + REGIME_WEIGHT)
             by_regime[name] = weight * conformal_quantile(own) + (1 - weight) * overall
-    pair = _pair_half_width(errors, coordinates, reach)
+    large = (coordinates >= np.array(least)).all(axis=1)
+    pair = _pair_half_width(errors[large], coordinates[large], reach)
     widest = max(by_regime.values(), default=overall)
     return IntervalFit(
         by_regime=by_regime,

@@ -43,7 +43,7 @@ class Recipe:
 
     `features` gives the cost model's features of samples; `group_columns` are held out together.
     `weight_copies` is what most samples rotated over (None: cold). `regime` and `regime_names` divide the
-    intervals; `pair_reach` relates samples along `pair_features` (see `fit_intervals`).
+    intervals; `pair_reach` and `pair_least` relate samples along `pair_features` (see `fit_intervals`).
     """
 
     kind: str
@@ -57,6 +57,7 @@ class Recipe:
     weight_copies: int | None
     pair_features: tuple[str, ...]
     pair_reach: tuple[float, ...]
+    pair_least: tuple[float, ...]
 
 
 def fit_kind(profile: HardwareProfile, samples: pd.DataFrame, recipe: Recipe) -> KindFit:
@@ -76,6 +77,7 @@ def fit_kind(profile: HardwareProfile, samples: pd.DataFrame, recipe: Recipe) ->
         recipe.regime_names,
         np.stack([features[name] for name in recipe.pair_features], axis=1),
         recipe.pair_reach,
+        recipe.pair_least,
     )
     return KindFit(
         kind=recipe.kind,

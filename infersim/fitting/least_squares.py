@@ -54,17 +54,20 @@ def fit_parameters(
             columns.append((residuals(moved) - here) / step)
         return np.stack(columns, axis=1)
 
-    inside = np.clip(start, low + 1e-9, high - 1e-9)
-    found = least_squares(
-        residuals,
-        inside,
-        jac=jacobian,
-        bounds=(low, high),
-        loss="soft_l1",
-        f_scale=SOFT_ERROR,
-        max_nfev=MAX_EVALUATIONS,
-        ftol=1e-5,
-    )
+    searches = [
+        least_squares(
+            residuals,
+            np.clip(inside, low + 1e-9, high - 1e-9),
+            jac=jacobian,
+            bounds=(low, high),
+            loss="soft_l1",
+            f_scale=SOFT_ERROR,
+            max_nfev=MAX_EVALUATIONS,
+            ftol=1e-4,
+        )
+        for inside in space.starts
+    ]
+    found = min(searches, key=lambda search: search.cost)
     x: Array = found.x
     span = high - low
     at_bound = (x - low < AT_BOUND * span) | (high - x < AT_BOUND * span)

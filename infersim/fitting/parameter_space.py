@@ -16,7 +16,8 @@ class Parameter:
     """One parameter: searched in log where `log`, else as it is; between `low` and `high`.
 
     `pull` weighs the distance from the start, in natural-log units, against log-latency errors: it holds
-    what few samples cannot tell.
+    what few samples cannot tell. `second_start` is where a second search starts, for a parameter whose
+    effect has an edge that a search does not cross.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Parameter:
     high: float
     pull: float = 0.03
     log: bool = True
+    second_start: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,13 @@ class ParameterSpace:
     def start(self) -> Array:
         """Coordinates of the starting values."""
         return self.coordinates({p.name: p.start for p in self.parameters})
+
+    @property
+    def starts(self) -> list[Array]:
+        """Coordinates that searches start from: `start`, and one with the second starts where there are."""
+        second = {p.name: p.start if p.second_start is None else p.second_start for p in self.parameters}
+        others = any(p.second_start is not None for p in self.parameters)
+        return [self.start, self.coordinates(second)] if others else [self.start]
 
     @property
     def bounds(self) -> tuple[Array, Array]:
@@ -72,7 +81,7 @@ _GEMM_BOUNDS: Mapping[str, tuple[float, float]] = {
     "tile_overhead": (0.03, 60.0),
     "throttle": (0.001, 1.5),
     "l2_residency": (0.01, 1.0),
-    "residency_sharpness": (1.5, 40.0),
+    "residency_sharpness": (6.0, 40.0),
     "epilogue_bytes_per_clock_per_sm": (0.3, 500.0),
     "wave_fill": (0.01, 1.0),
     "gemv_launch_us": (0.05, 50.0),
@@ -107,7 +116,7 @@ _DECODE_BOUNDS: Mapping[str, tuple[float, float]] = {
     "dram_efficiency": (0.2, 1.0),
     "l2_bytes_per_clock_per_sm": (1.0, 400.0),
     "l2_residency": (0.01, 1.0),
-    "residency_sharpness": (1.5, 40.0),
+    "residency_sharpness": (6.0, 40.0),
     "wave_fill": (0.01, 1.0),
     "co_resident": (0.3, 16.0),
     "split_us": (0.02, 50.0),
@@ -131,9 +140,19 @@ _SPARSE_BOUNDS: Mapping[str, tuple[float, float]] = {
 }
 
 
+_SECOND_STARTS = {"l2_residency": 0.85}
+"""An L2 that every SM reaches keeps nearly all it can hold; a partitioned one far less, the default."""
+
+
 def _scale_parameters(kind: str, bounds: Mapping[str, tuple[float, float]]) -> tuple[Parameter, ...]:
     return tuple(
-        Parameter(name=name, start=DEFAULTS[kind][name], low=low, high=high)
+        Parameter(
+            name=name,
+            start=DEFAULTS[kind][name],
+            low=low,
+            high=high,
+            second_start=_SECOND_STARTS.get(name),
+        )
         for name, (low, high) in bounds.items()
     )
 

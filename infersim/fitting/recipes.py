@@ -82,6 +82,7 @@ def gemm_recipe(profile: HardwareProfile, dtype: str, rows: pd.DataFrame) -> Rec
         weight_copies=copies,
         pair_features=("log2 m", "log2 n", "log2 k"),
         pair_reach=(0.5, 1.4, 1.4),
+        pair_least=(0.0, 10.5, 10.5),
     )
 
 
@@ -110,6 +111,7 @@ def memory_recipe() -> Recipe:
         weight_copies=None,
         pair_features=("log2 bytes",),
         pair_reach=(1.4,),
+        pair_least=(0.0,),
     )
 
 
@@ -148,6 +150,7 @@ def attention_recipe(phase: Phase, rows: pd.DataFrame) -> Recipe:
         weight_copies=_usual_copies(rows) or 1,
         pair_features=("log2 batch", "log2 group", "log2 context", "log2 kv heads"),
         pair_reach=(0.1, 1.1, 1.1, 1.1),
+        pair_least=(0.0, 0.0, 0.0, 0.0),
     )
 
 

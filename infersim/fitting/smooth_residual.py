@@ -15,6 +15,9 @@ from infersim.fitting.gaussian_process import Component, Posterior, condition, s
 LARGEST_RESIDUAL = 0.6
 """Log residuals are clipped here: beyond, a sample tells of itself, not of its neighbours."""
 
+HOLD_ABOVE = ("log2 m", "log2 query", "log2 context", "log2 batch", "log2 heads in flight")
+"""Features of how much work there is: beyond the samples a kernel goes on as it did at their edge."""
+
 MAX_ROWS = 2000
 """Rows that the process is conditioned on; more would take minutes."""
 
@@ -71,4 +74,5 @@ def _grid(smooth: Smooth, index: int, posterior: Posterior, features: Mapping[st
 def _axis(name: str, values: Array, knots_per_unit: float) -> GridAxis:
     low, high = float(np.floor(values.min())), float(np.ceil(values.max()))
     high = max(high, low + 1.0)
-    return GridAxis(name=name, low=low, high=high, count=max(round((high - low) * knots_per_unit), 1) + 1)
+    count = max(round((high - low) * knots_per_unit), 1) + 1
+    return GridAxis(name=name, low=low, high=high, count=count, holds_above=name in HOLD_ABOVE)

@@ -19,6 +19,7 @@ class AxisTable(Table):
     low: Number
     high: Number
     count: Annotated[int, Field(ge=2)]
+    holds_above: bool = False
 
 
 class ResidualTable(Table):

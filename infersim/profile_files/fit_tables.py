@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -57,9 +58,7 @@ def _residual_table(key: str, residual: ResidualGrid) -> dict[str, Any]:
     if not np.all(np.isfinite(residual.values)):
         raise InvalidValueError(f"{key}.values", "not all finite", "finite numbers")
     exponent, text = encode_grid(residual.values)
-    axes = [
-        {"name": axis.name, "low": axis.low, "high": axis.high, "count": axis.count} for axis in residual.axes
-    ]
+    axes = [asdict(axis) for axis in residual.axes]
     return {"axes": _plain(f"{key}.axes", axes), "unit_exponent": exponent, "values": text}
 
 

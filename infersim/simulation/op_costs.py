@@ -81,7 +81,7 @@ def cost_ops(programs: Programs, profile: HardwareProfile) -> OpCosts:
         matrix_s=counts * by_op(cost.matrix_floor_s for cost in costs),
         stream_s=model_bytes / profile.memory.bandwidth_bytes_per_s,
         kernel_s=counts * by_op(cost.kernel_s for cost in costs),
-        launch_s=counts * by_op(cost.launch_s for cost in costs),
+        launch_s=programs.launches * by_op(cost.launch_s for cost in costs),
         log_half_width=by_op(cost.log_half_width for cost in costs),
         pair_log_half_width=by_op(cost.pair_log_half_width for cost in costs),
         limiter=by_op(cost.limiter for cost in costs),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from infersim.domain.arrays import Array, as_array
+from infersim.domain.arrays import Array, Numeric, as_array
 from infersim.domain.ops import Op
 from infersim.simulation.passes import Pass
 from infersim.simulation.stacking import Stack, stack_shapes
@@ -21,7 +21,8 @@ class Program:
     """What one transformer runs: its ops, pass after pass.
 
     `pass_rows` are the rows of each pass among the ops. `counts` (ops x scenarios) are executions over all
-    repetitions of the op's pass. `memory_bytes` is the most that any pass needs, over the scenario axes.
+    repetitions of the op's pass, `launches` those that are launched, with or without tokens left to work on.
+    `memory_bytes` is the most that any pass needs, over the scenario axes.
     """
 
     transformer: Transformer
@@ -29,6 +30,7 @@ class Program:
     ops: tuple[Op, ...]
     pass_rows: tuple[slice, ...]
     counts: Array
+    launches: Array
     memory_bytes: Array
 
     @property
@@ -47,14 +49,15 @@ class Program:
 class Programs:
     """Programs whose ops are stacked together.
 
-    `rows` are each member's rows among the ops of all, in order; `counts` are those of all. `cuda_graph` is
-    the execution's.
+    `rows` are each member's rows among the ops of all, in order; `counts` and `launches` are those of all.
+    `cuda_graph` is the execution's.
     """
 
     members: tuple[Program, ...]
     rows: tuple[slice, ...]
     stacks: tuple[Stack, ...]
     counts: Array
+    launches: Array
     cuda_graph: bool
 
 
@@ -68,6 +71,7 @@ def lay_out(transformers: Sequence[Transformer], passes: Sequence[Pass]) -> Prog
         rows=_consecutive([len(program.ops) for program in members]),
         stacks=stack_shapes([op.shape for program in members for op in program.ops], len(extent)),
         counts=np.concatenate([program.counts for program in members]),
+        launches=np.concatenate([program.launches for program in members]),
         cuda_graph=passes[0].scenario.execution.cuda_graph,
     )
 
@@ -75,19 +79,25 @@ def lay_out(transformers: Sequence[Transformer], passes: Sequence[Pass]) -> Prog
 def _program(transformer: Transformer, passes: tuple[Pass, ...], extent: tuple[int, ...]) -> Program:
     ops = [model_ops(transformer, case.scenario) for case in passes]
     needed = [memory_use(transformer, case.scenario).total_bytes for case in passes]
-    counts = [
-        np.broadcast_to(as_array(op.count) * case.times, extent)
-        for case, of_pass in zip(passes, ops, strict=True)
-        for op in of_pass
-    ]
+    placed = [(op, case) for case, of_pass in zip(passes, ops, strict=True) for op in of_pass]
+    counts = [np.broadcast_to(as_array(op.count) * case.times, extent) for op, case in placed]
+    launches = [np.broadcast_to(as_array(_launches(op, case)) * case.times, extent) for op, case in placed]
     return Program(
         transformer=transformer,
         passes=passes,
         ops=tuple(op for of_pass in ops for op in of_pass),
         pass_rows=_consecutive([len(of_pass) for of_pass in ops]),
         counts=np.stack(counts),
+        launches=np.stack(launches),
         memory_bytes=np.broadcast_to(np.maximum.reduce(np.broadcast_arrays(*needed)), extent),
     )
+
+
+def _launches(op: Op, case: Pass) -> Numeric:
+    """Launches of an op in one pass: a CUDA graph replays all that it captured, a host only what has work."""
+    if op.captured is None or not case.scenario.execution.cuda_graph:
+        return op.count
+    return op.captured
 
 
 def _consecutive(lengths: Sequence[int]) -> tuple[slice, ...]:

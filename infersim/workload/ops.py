@@ -29,7 +29,8 @@ def model_ops(transformer: Transformer, scenario: Scenario) -> tuple[Op, ...]:
     ops = [elementwise.embedding(scenario.tokens, hidden, execution)]
     for group, (block, times) in enumerate(transformer.grouped_blocks()):
         ops.extend(
-            replace(op, count=op.count * times, group=group) for op in block_ops(block, hidden, scenario)
+            replace(op, count=op.count * times, captured=times, group=group)
+            for op in block_ops(block, hidden, scenario)
         )
     ops.append(elementwise.norm("final_norm", everyone, hidden, execution))
     ops.append(lm_head(transformer, scenario))

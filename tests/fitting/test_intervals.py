@@ -21,7 +21,7 @@ def test_a_noisy_regime_gets_a_wide_interval_and_few_samples_lean_on_all() -> No
     rng = np.random.default_rng(1)
     errors = np.concatenate((rng.normal(0, 0.02, 400), rng.normal(0, 0.2, 400), rng.normal(0, 0.02, 2)))
     regimes = np.repeat([0, 1, 2], [400, 400, 2])
-    fit = fit_intervals(errors, regimes, ("calm", "noisy", "rare"), np.zeros((802, 1)), (1.0,))
+    fit = fit_intervals(errors, regimes, ("calm", "noisy", "rare"), np.zeros((802, 1)), (1.0,), (0.0,))
     assert fit.by_regime["calm"] < 0.05 < 0.2 < fit.by_regime["noisy"]
     assert fit.by_regime["calm"] < fit.by_regime["rare"] < fit.by_regime["noisy"]
     assert fit.outside > fit.by_regime["noisy"]
@@ -32,12 +32,14 @@ def test_errors_that_neighbours_share_cancel_in_a_ratio() -> None:
     place = np.repeat(np.arange(40.0), 5)
     shared = rng.normal(0, 0.2, 40)[place.astype(int)]
     errors = shared + rng.normal(0, 0.02, 200)
-    fit = fit_intervals(errors, np.zeros(200, dtype=np.intp), ("all",), place[:, None], (0.5,))
+    fit = fit_intervals(errors, np.zeros(200, dtype=np.intp), ("all",), place[:, None], (0.5,), (0.0,))
     assert fit.pair == pytest.approx(1.28 * 0.02 * np.sqrt(2), rel=0.2)
     assert fit.by_regime["all"] > 5 * fit.pair
 
 
 def test_without_related_samples_errors_are_taken_as_unrelated() -> None:
     errors = np.random.default_rng(3).normal(0, 0.1, 30)
-    fit = fit_intervals(errors, np.zeros(30, dtype=np.intp), ("all",), np.arange(30.0)[:, None] * 10, (1.0,))
+    fit = fit_intervals(
+        errors, np.zeros(30, dtype=np.intp), ("all",), np.arange(30.0)[:, None] * 10, (1.0,), (0.0,)
+    )
     assert fit.pair == pytest.approx(np.sqrt(2) * conformal_quantile(errors))
