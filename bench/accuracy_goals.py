@@ -78,7 +78,7 @@ def _outcomes(what: str, rows: pd.DataFrame) -> Iterator[Outcome]:
 
 def _error_outcomes(what: str, goal: Goal, errors: pd.Series) -> Iterator[Outcome]:
     mean = errors.mean()
-    yield _at_most(f"{what}: mean error", mean, goal.mean, f"{mean:.1%}", f"{goal.mean:.1%}")
+    yield _at_most(f"{what}: mean error", mean, goal.mean, f"{mean:.2%}", f"{goal.mean:.2%}")
     if goal.each is None:
         return
     limits = dict.fromkeys(errors.index, goal.each) | {
