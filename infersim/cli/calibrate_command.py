@@ -53,6 +53,7 @@ def calibrate_command(
     import time
 
     from infersim.cli.measurements import chosen_kinds, profile_and_samples
+    from infersim.cli.outputs import check_outputs
     from infersim.cli.printing import print_aside, print_for_people
     from infersim.cli.progress import working
     from infersim.cli.validation_printing import print_validation
@@ -63,6 +64,7 @@ def calibrate_command(
     from infersim.report.calibration_tables import calibration_verdict, fitted_kinds_table, parameters_table
 
     destination = _destination(datasheet, out, beside_datasheet)
+    check_outputs([destination], [datasheet, *samples])
     profile, read = profile_and_samples(datasheet, fit, samples, default, skip_bad)
     division = divide(read.frame, kinds=chosen_kinds(kind), hold_out=hold_out, rows=rows, seed=seed)
     drawn = {"rows": rows, "seed": seed, "hold_out": hold_out}

@@ -43,6 +43,7 @@ def compare_command(
 
     Without --plan or --pruned-config it compares all families.
     """
+    from infersim.cli.outputs import check_outputs
     from infersim.cli.plans import chosen_pruning
     from infersim.cli.printing import print_aside, print_for_people, printed_for_machines
     from infersim.cli.questions import chosen_gpus, chosen_scenarios
@@ -52,6 +53,7 @@ def compare_command(
     from infersim.report.verdicts import compare_verdict
     from infersim.simulation.comparison import compare
 
+    check_outputs([html], [*plan, *pruned_config, measured, gpu, model])
     pruning = chosen_pruning(
         model=model,
         families=families or (None if plan or pruned_config else ALL),

@@ -31,6 +31,7 @@ def predict_command(
     """Predict latency, floor, throughput and memory of a model, or of plans that prune it."""
     import pandas as pd
 
+    from infersim.cli.outputs import check_outputs
     from infersim.cli.plans import chosen_pruning
     from infersim.cli.printing import print_aside, print_for_people, printed_for_machines
     from infersim.cli.questions import chosen_gpus, chosen_scenarios
@@ -39,6 +40,7 @@ def predict_command(
     from infersim.report.tables import prediction_table
     from infersim.simulation.prediction import predict
 
+    check_outputs([html], [*plan, *pruned_config, gpu, model])
     pruning = chosen_pruning(
         model=model, families=families, sparsity=sparsity, plan_files=plan, pruned_configs=pruned_config
     )

@@ -32,6 +32,7 @@ def validate_command(
 ) -> None:
     """Compare predictions with measurements: error by kind and shape, speedup error, interval coverage."""
     from infersim.cli.measurements import chosen_kinds, profile_and_samples
+    from infersim.cli.outputs import check_outputs
     from infersim.cli.printing import print_aside, printed_for_machines
     from infersim.cli.validation_printing import print_validation
     from infersim.fitting.sample_writing import write_samples
@@ -39,6 +40,7 @@ def validate_command(
     from infersim.report.validation_page import write_validation_page
     from infersim.report.validation_tables import validation_frame
 
+    check_outputs([html, predictions], [profile, fit, *samples])
     chosen, read = profile_and_samples(profile, fit, samples, default, skip_bad)
     found = validate(chosen, read.frame, kinds=chosen_kinds(kind))
     if predictions is not None:

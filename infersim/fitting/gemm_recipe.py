@@ -23,6 +23,10 @@ Geometric means over five GPUs of those that maximise the evidence on 800 rows o
 """
 
 LAST_WAVE = Component(length_scales=(1.0,), amplitude=0.03)
+LOG2_SMALLEST_TILE = 4.0
+WITHIN_TILE = 0.3
+"""Octaves of M within the smallest tile count for so much of those beyond."""
+
 LONG_K = (1536.0, 2048.0)
 """Libraries start to split K between these depths, whatever the shape: a ramp in log2 k."""
 
@@ -34,7 +38,7 @@ def gemm_smooths(
     octaves_of_l2 = np.log2(max(weight_copies or 1, 1) * precision.weight_bytes / profile.chip.l2_bytes)
 
     def shape_features(at: Mapping[str, Array]) -> Array:
-        m, n, k = at["log2 m"], at["log2 n"], at["log2 k"]
+        m, n, k = _rows_of_tiles(at["log2 m"]), at["log2 n"], at["log2 k"]
         residency = np.clip(n + k + octaves_of_l2, -1, 1)
         low, high = np.log2(LONG_K)
         long_k = np.clip((k - low) / (high - low), 0, 1)
@@ -47,6 +51,13 @@ def gemm_smooths(
         derive=shape_features,
     )
     return (shape, *(_last_wave(f"last wave {tile[0]}x{tile[1]}") for tile in LAST_WAVE_TILES))
+
+
+def _rows_of_tiles(log2_m: Array) -> Array:
+    """log2 M as tiles see it: 2 to 16 tokens run in the same tiles and differ little; one is a vector."""
+    within = LOG2_SMALLEST_TILE - WITHIN_TILE * (LOG2_SMALLEST_TILE - np.maximum(log2_m, 1.0))
+    small = within - np.maximum(1.0 - log2_m, 0.0)
+    return np.where(log2_m < LOG2_SMALLEST_TILE, small, log2_m)
 
 
 def _last_wave(name: str) -> Smooth:

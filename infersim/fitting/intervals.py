@@ -58,6 +58,15 @@ def fit_intervals(
     )
 
 
+def at_least(interval: IntervalFit, width: float) -> IntervalFit:
+    """The interval with no half-width below `width`."""
+    return IntervalFit(
+        by_regime={name: max(own, width) for name, own in interval.by_regime.items()},
+        pair=max(interval.pair, width),
+        outside=max(interval.outside, OUTSIDE_WIDENING * width),
+    )
+
+
 def _pair_half_width(errors: Array, coordinates: Array, reach: Sequence[float]) -> float | None:
     """Quantile of the differences of errors of related samples; None where there are few."""
     if len(errors) < 2:

@@ -16,10 +16,11 @@ from infersim.domain.arrays import Array
 from infersim.domain.fit import Fit, IntervalFit, KindFit, ResidualGrid
 from infersim.domain.profile import MEGA, Calibration, HardwareProfile
 from infersim.domain.shapes import Shape
-from infersim.fitting.intervals import fit_intervals
+from infersim.fitting.intervals import at_least, fit_intervals
 from infersim.fitting.least_squares import PhysicalFit, fit_parameters
 from infersim.fitting.metrics import error_summary
 from infersim.fitting.parameter_space import ParameterSpace
+from infersim.fitting.sample_schema import WHAT_WAS_RUN
 from infersim.fitting.sample_shapes import kernel_shapes
 from infersim.fitting.smooth_residual import MAX_ROWS, Smooth, fit_smooth
 from infersim.fitting.splits import canonical_order
@@ -32,6 +33,9 @@ PHYSICAL_ROWS = 1000
 
 MIN_RESIDUAL_ROWS = 40
 """With fewer samples there is no residual: the parameters alone, with wider intervals."""
+
+FEW_ROWS_HALF_WIDTH = 0.25
+"""Half-width, natural log, that intervals have at least where errors are of rows that were fitted."""
 
 OUTLIER_SPREADS = 8.0
 """Samples further from the physical model than this many robust standard deviations are left out."""
@@ -63,7 +67,7 @@ class Recipe:
 def fit_kind(profile: HardwareProfile, samples: pd.DataFrame, recipe: Recipe) -> KindFit:
     """Fit one kind from its samples; any number of rows from one up."""
     started = time.perf_counter()
-    samples = canonical_order(samples)
+    samples = _merged(canonical_order(samples))
     physical = _fit_physical(profile, spread(samples, PHYSICAL_ROWS), recipe)
     rows = spread(samples, MAX_ROWS)
     residuals = _log_measured(rows) - _log_latency(with_kind(profile, recipe.kind, physical.values), rows)
@@ -79,6 +83,8 @@ def fit_kind(profile: HardwareProfile, samples: pd.DataFrame, recipe: Recipe) ->
         recipe.pair_reach,
         recipe.pair_least,
     )
+    if len(rows) < MIN_RESIDUAL_ROWS:
+        interval = at_least(interval, FEW_ROWS_HALF_WIDTH)
     return KindFit(
         kind=recipe.kind,
         parameters=physical.values,
@@ -94,6 +100,13 @@ def fit_kind(profile: HardwareProfile, samples: pd.DataFrame, recipe: Recipe) ->
         held_out=_held_out(rows, errors, recipe)
         | {"outliers_left_out": int((~kept).sum()), "fit_seconds": round(time.perf_counter() - started, 2)},
     )
+
+
+def _merged(samples: pd.DataFrame) -> pd.DataFrame:
+    """Rows that measured the same kernel as one, their median: repeated noise is no evidence."""
+    what = [name for name in WHAT_WAS_RUN if name in samples.columns]
+    median = samples.groupby(what, dropna=False)["latency_us"].transform("median")
+    return samples.assign(latency_us=median).drop_duplicates(what, ignore_index=True)
 
 
 def _fit_physical(profile: HardwareProfile, rows: pd.DataFrame, recipe: Recipe) -> PhysicalFit:

@@ -89,6 +89,9 @@ COLUMNS: tuple[Column, ...] = (
 
 COLUMN_NAMES: tuple[str, ...] = tuple(column.name for column in COLUMNS)
 
+WHAT_WAS_RUN: tuple[str, ...] = COLUMN_NAMES[: COLUMN_NAMES.index("latency_us")]
+"""Columns that say which kernel a row timed; the others say how it went."""
+
 MEASURED = "ok"
 """The `status` of a row that holds a measurement (so does an empty one)."""
 

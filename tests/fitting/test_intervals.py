@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from infersim.fitting.intervals import conformal_quantile, fit_intervals
+from infersim.fitting.intervals import at_least, conformal_quantile, fit_intervals
 
 
 def test_the_quantile_covers_four_fifths_of_new_errors() -> None:
@@ -43,3 +43,12 @@ def test_without_related_samples_errors_are_taken_as_unrelated() -> None:
         errors, np.zeros(30, dtype=np.intp), ("all",), np.arange(30.0)[:, None] * 10, (1.0,), (0.0,)
     )
     assert fit.pair == pytest.approx(np.sqrt(2) * conformal_quantile(errors))
+
+
+def test_few_rows_widen_every_half_width() -> None:
+    errors = np.array([0.001, -0.002, 0.001])
+    narrow = fit_intervals(errors, np.zeros(3, dtype=np.intp), ("all",), np.zeros((3, 1)), (1.0,), (0.0,))
+    wide = at_least(narrow, 0.25)
+    assert narrow.by_regime["all"] < 0.01
+    assert wide.by_regime["all"] == wide.pair == 0.25
+    assert wide.outside > 0.25
