@@ -11,7 +11,7 @@ from infersim.workload.transformer import Transformer
 
 
 def prune(
-    model: Transformer | Plan, family: str, sparsity: float | None = None, **options: OptionValue
+    model: Transformer | Plan, /, family: str, sparsity: float | None = None, **options: OptionValue
 ) -> Plan:
     """Apply a family to a model, or to what a plan made of one.
 

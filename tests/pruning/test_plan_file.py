@@ -249,3 +249,10 @@ def test_a_missing_model_or_file_is_told(tmp_path: Path, write: Write) -> None:
         plan_from_file(write("remove.layers = [1]"))
     with pytest.raises(InvalidValueError, match=r"absent\.toml'; expected a TOML file"):
         plan_from_file(tmp_path / "absent.toml")
+
+
+def test_an_option_named_like_an_argument_is_an_unknown_option(tmp_path: Path) -> None:
+    path = tmp_path / "plan.toml"
+    path.write_text('model = "llama-3.1-8b"\n[[step]]\nfamily = "static-m"\nsparsity = 0.5\nmodel = "x"\n')
+    with pytest.raises(FileContentError, match="model"):
+        plan_from_file(path)
