@@ -67,6 +67,9 @@ def run(arguments: Sequence[str] | None = None) -> None:
     except InfersimError as error:
         print(f"Error: {error}", file=sys.stderr)
         sys.exit(USER_ERROR)
+    except RecursionError:
+        print("Error: a file is nested too deeply to be read", file=sys.stderr)
+        sys.exit(USER_ERROR)
     except BrokenPipeError:
         # The interpreter flushes once more when it ends; there must be somewhere to flush to.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from infersim.profile_files.fit_schema import KindTable, ResidualTable
 
 
+LARGEST_PARAMETER = 1e6
+"""Beyond any efficiency, rate in bytes a clock, or microseconds that a kernel's model holds."""
+
+
 def fit_path(datasheet: Path) -> Path:
     """Where the fit of a profile file lies: `h100-sxm.toml` -> `h100-sxm.fit.json`."""
     return datasheet.with_name(f"{datasheet.stem}.fit.json")
@@ -80,7 +84,14 @@ def _kind(kind: str, table: KindTable, file: str) -> KindFit:
 
 
 def _check_kind(key: str, table: KindTable, file: str) -> None:
-    """What the schema cannot say: names refer to parameters, ranges do not run backwards."""
+    """What the schema cannot say: parameters are physical, names refer to them, ranges run forwards.
+
+    Only a tile's offset, a logarithm, may be 0 or less.
+    """
+    for name, value in table.parameters.items():
+        if abs(value) > LARGEST_PARAMETER or (value <= 0 and not name.startswith("tile_")):
+            expected = f"a number above 0, at most {LARGEST_PARAMETER:g}"
+            raise FileContentError(file, f"{key}.parameters.{name}", value, expected)
     for where, names in (("uncertainties", table.uncertainties), ("at_bound", table.at_bound)):
         for name in names:
             if name not in table.parameters:

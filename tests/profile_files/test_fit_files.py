@@ -154,6 +154,12 @@ GEMM = ("kinds", "gemm.bf16")
             "fast",
             "kinds.gemm.bf16.parameters.tau_us = 'fast'; expected a number",
         ),
+        (
+            (*GEMM, "parameters", "tau_us"),
+            0,
+            "kinds.gemm.bf16.parameters.tau_us = 0.0; expected a number above 0",
+        ),
+        ((*GEMM, "parameters", "tau_us"), 1e300, "kinds.gemm.bf16.parameters.tau_us = 1e+300; expected"),
         ((*GEMM, "uncertainties", "tau"), 0.1, "kinds.gemm.bf16.uncertainties = 'tau'; expected one of"),
         ((*GEMM, "uncertainties", "tau_us"), -0.1, "kinds.gemm.bf16.uncertainties.tau_us = -0.1; expected"),
         ((*GEMM, "at_bound"), ["tau"], "kinds.gemm.bf16.at_bound = 'tau'; expected one of"),
