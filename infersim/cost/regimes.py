@@ -12,7 +12,7 @@ from infersim.domain.arrays import Array, Numeric, as_array
 DECODE_MAX_M = 16
 PREFILL_MIN_M = 1024
 LARGE_MIN_NK = 2.0**22
-"""N x K from which a matrix has the size of an LLM's."""
+"""N x K from which a matrix counts as large: the smallest linear layers of today's LLMs (2048 x 2048)."""
 
 GEMM_REGIMES: tuple[str, ...] = (
     "decode small",

@@ -14,6 +14,7 @@ from infersim.cost.gemm import gemm_features, machine_of
 from infersim.cost.regimes import ATTENTION_REGIMES, GEMM_REGIMES, attention_regime, gemm_regime
 from infersim.domain.arrays import Array
 from infersim.domain.dtypes import DType, precision_named
+from infersim.domain.errors import UnsupportedError
 from infersim.domain.profile import HardwareProfile
 from infersim.domain.shapes import Attention, Phase
 from infersim.fitting.attention_recipe import attention_smooths
@@ -31,7 +32,10 @@ from infersim.fitting.sample_schema import Kind
 
 
 def recipes(profile: HardwareProfile, samples: pd.DataFrame) -> Iterator[tuple[Recipe, pd.DataFrame]]:
-    """Each kind in `samples` with its rows; what a kind builds on (2:4 on dense GEMMs) comes before it."""
+    """Each kind in `samples` with its rows; what a kind builds on (2:4 on dense GEMMs) comes before it.
+
+    Raises UnsupportedError for weight-only GEMMs, whose rows would take the place of the 16-bit ones.
+    """
     for kind, recipe in ((Kind.GEMM, gemm_recipe), (Kind.SPARSE_GEMM, sparse_gemm_recipe)):
         for dtype, rows in _by(samples, kind, "dtype"):
             yield recipe(profile, dtype, rows), rows
@@ -59,6 +63,8 @@ def _usual_copies(rows: pd.DataFrame) -> int | None:
 def gemm_recipe(profile: HardwareProfile, dtype: str, rows: pd.DataFrame) -> Recipe:
     """The recipe of dense GEMMs of one data type."""
     precision = precision_named(dtype)
+    if precision.dequantises:
+        raise UnsupportedError(f"weight-only GEMMs ({dtype}) cannot be calibrated yet: leave their rows out")
     copies = _usual_copies(rows)
     machine = machine_of(profile, precision.math)
 

@@ -12,15 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from infersim.cost.regimes import DECODE_MAX_M, LARGE_MIN_NK, PREFILL_MIN_M
 from infersim.domain.arrays import Numeric
 from infersim.fitting.sample_schema import Kind
 
 Texts = npt.NDArray[np.str_]
-
-DECODE_MAX_M = 16
-PREFILL_MIN_M = 1024
-LARGE_WEIGHTS = 2**22
-"""N*K from which a GEMM counts as large: the smallest linear layers of today's LLMs (2048 x 2048)."""
 
 TILE = 64
 """Edge that tiles of tensor-core kernels share; multiples of it waste nothing along N and K."""
@@ -40,7 +36,7 @@ def gemm_tokens(m: Numeric) -> Texts:
 
 def gemm_size(n: Numeric, k: Numeric) -> Texts:
     """`large` from n*k = 2^22 weights on, else `small`."""
-    return np.where(np.multiply(n, k, dtype=np.float64) >= LARGE_WEIGHTS, "large", "small")
+    return np.where(np.multiply(n, k, dtype=np.float64) >= LARGE_MIN_NK, "large", "small")
 
 
 def gemm_alignment(n: Numeric, k: Numeric) -> Texts:

@@ -5,16 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from infersim.cost.regimes import DECODE_MAX_M, LARGE_MIN_NK, PREFILL_MIN_M
 from infersim.fitting.error_table import ALL
-from infersim.fitting.shape_classes import (
-    DECODE_MAX_M,
-    LARGE_MEMORY_BYTES,
-    LARGE_WEIGHTS,
-    LONG_CONTEXT,
-    PREFILL_MIN_M,
-    TILE,
-    VECTOR,
-)
+from infersim.fitting.shape_classes import LARGE_MEMORY_BYTES, LONG_CONTEXT, TILE, VECTOR
 from infersim.report import rounding
 from infersim.report.table import Column, Table, number_column
 
@@ -24,7 +17,7 @@ if TYPE_CHECKING:
 _MEANINGS = {
     ("tokens", "decode"): f"m up to {DECODE_MAX_M}",
     ("tokens", "prefill"): f"m from {PREFILL_MIN_M}",
-    ("size", "large"): f"n x k from 2^{math.log2(LARGE_WEIGHTS):.0f}",
+    ("size", "large"): f"n x k from 2^{math.log2(LARGE_MIN_NK):.0f}",
     ("alignment", "aligned"): f"n, k of {TILE}",
     ("alignment", "part-aligned"): f"n, k of {VECTOR}",
     ("context", "long"): f"from {LONG_CONTEXT} tokens",
