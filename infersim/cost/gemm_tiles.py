@@ -32,6 +32,12 @@ SUSTAINED_US = 200.0
 """Busy time from which a GPU settles at the clock that its power limit allows."""
 
 
+UNSPLIT_MAX_M = 16
+UNSPLIT_MULTIPLIES = 2.0**21
+UNSPLIT_K = 10240
+"""Tokens, multiply-adds and K up to which a library may leave a narrow GEMM in one piece."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
     """What the tile model needs of a GPU: per-SM rates in FLOP/us, DRAM in bytes/us, L2 in bytes."""
@@ -131,6 +137,17 @@ def sustained_slowdown(p: Mapping[str, float], ideal_us: F32) -> F32:
     return slowdown
 
 
+def _never_split(m: F32, n: F32, k: F32) -> npt.NDArray[np.bool_]:
+    """Where a library multiplies a few tokens by a narrow matrix in one piece, however long K is.
+
+    On Ada and on Blackwell with GDDR, measured times of 2 to 16 tokens are linear in K below these limits,
+    and fall several times where a limit is crossed and K is split.
+    """
+    few_tokens = (m > 1) & (m <= UNSPLIT_MAX_M)
+    narrow: npt.NDArray[np.bool_] = few_tokens & (m * n * k < UNSPLIT_MULTIPLIES) & (k < UNSPLIT_K)
+    return narrow
+
+
 def tile_times(
     p: Mapping[str, float], machine: Machine, operands: Operands, m: F32, n: F32, k: F32
 ) -> TileTimes:
@@ -206,4 +223,6 @@ def tile_times(
     vector_rate = machine.sm_count * p["gemv_bytes_per_clock_per_sm"] * machine.clock_mhz
     vector = p["gemv_launch_us"] + np.maximum(dram, n * k * np.float32(operands.weight_bytes / vector_rate))
     np.minimum(expected, vector, out=expected, where=m == 1)
+    unsplit = k * np.float32(p["unsplit_chain_us"] / K_STEP) + launch
+    np.maximum(expected, unsplit, out=expected, where=_never_split(m, n, k))
     return TileTimes(total_us=np.maximum(expected - launch, 0), dram_us=dram, best=best)

@@ -48,6 +48,7 @@ GEMM_DEFAULTS: Mapping[str, float] = {
     "residency_sharpness": 15.0,
     "epilogue_bytes_per_clock_per_sm": 8.0,
     "wave_fill": 0.3,
+    "unsplit_chain_us": 0.15,
     "gemv_launch_us": 3.5,
     "gemv_bytes_per_clock_per_sm": 10.0,
     "act_quant_us": 2.0,

@@ -84,6 +84,7 @@ _GEMM_BOUNDS: Mapping[str, tuple[float, float]] = {
     "residency_sharpness": (6.0, 40.0),
     "epilogue_bytes_per_clock_per_sm": (0.3, 500.0),
     "wave_fill": (0.01, 1.0),
+    "unsplit_chain_us": (0.005, 5.0),
     "gemv_launch_us": (0.05, 50.0),
     "gemv_bytes_per_clock_per_sm": (0.5, 250.0),
 }
