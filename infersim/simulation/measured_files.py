@@ -5,23 +5,20 @@ Imports pydantic, so `published` imports this module only when it reads a file.
 
 from __future__ import annotations
 
-import csv
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from infersim.domain.errors import FileContentError, InvalidValueError, UnknownNameError
+from infersim.domain.errors import FileContentError, UnknownNameError
 from infersim.profile_files.names import shipped_file
 from infersim.profile_files.validation import content_error
 from infersim.pruning.registry import families
 from infersim.simulation.measured import OTHER, MeasuredSpeedup, MeasuredTable, Scope, Timed, Unit
+from infersim.simulation.row_files import Cells, rows_of
 from infersim.workload.presets import list_models, model_aliases
-
-Cells = Mapping[str, object]
-"""The cells of one row that hold something, by column."""
 
 _ROUNDING = 0.01
 """How far a stated speedup may lie from dense / pruned: both sides are usually rounded."""
@@ -38,7 +35,7 @@ _ADAPTER = TypeAdapter(MeasuredSpeedup)
 
 def read_cited(path: Path) -> MeasuredTable:
     """Published facts: every row must bear its own id, source and locator. Raises as `read_own` does."""
-    return _table(path, (_checked(where, cells) for where, cells in _rows(path)))
+    return _table(path, (_checked(where, cells) for where, cells in rows_of(path, "measured")))
 
 
 def read_own(path: Path) -> MeasuredTable:
@@ -47,7 +44,8 @@ def read_own(path: Path) -> MeasuredTable:
     `dense_ms` and `pruned_ms` may stand for `dense`, `pruned` and `unit`. Raises FileContentError for a bad
     row or damaged content, InvalidValueError for a path that cannot be read.
     """
-    return _table(path, (_checked(where, _own(where, path, cells)) for where, cells in _rows(path)))
+    rows = rows_of(path, "measured")
+    return _table(path, (_checked(where, _own(where, path, cells)) for where, cells in rows))
 
 
 def _table(path: Path, rows: Iterable[MeasuredSpeedup]) -> MeasuredTable:
@@ -60,7 +58,7 @@ def _table(path: Path, rows: Iterable[MeasuredSpeedup]) -> MeasuredTable:
 def _own(where: str, path: Path, cells: Cells) -> Cells:
     """A user's row as a cited one, with infersim's names for the GPU and the model where it has any."""
     own = {"id": where, "source": path.name, "locator": where, **cells}
-    for column, name_of in (("gpu", _gpu_name), ("model", _model_name)):
+    for column, name_of in (("gpu", canonical_gpu), ("model", canonical_model)):
         if isinstance(name := own.get(column), str):
             own[column] = name_of(name.strip())
     for column in ("dense", "pruned"):
@@ -70,7 +68,7 @@ def _own(where: str, path: Path, cells: Cells) -> Cells:
 
 
 @cache
-def _gpu_name(name: str) -> str:
+def canonical_gpu(name: str) -> str:
     """The canonical name of a GPU that infersim knows; any other is the user's own profile and stays."""
     try:
         return shipped_file(name).stem
@@ -79,56 +77,12 @@ def _gpu_name(name: str) -> str:
 
 
 @cache
-def _model_name(name: str) -> str:
+def canonical_model(name: str) -> str:
     """The preset that a name or alias stands for; any other is the user's own model and stays."""
     for preset in list_models():
         if name.lower() in (spelling.lower() for spelling in (preset, *model_aliases(preset))):
             return preset
     return name
-
-
-def _rows(path: Path) -> Iterator[tuple[str, Cells]]:
-    """Each row with its place in the file ("file.csv, line 3") and its cells without the empty ones."""
-    if not path.is_file():
-        raise InvalidValueError("measured", str(path), "an existing file")
-    readers = {".csv": _csv_rows, ".parquet": _parquet_rows}
-    try:
-        reader = readers[path.suffix.lower()]
-    except KeyError:
-        raise InvalidValueError("measured", str(path), "a file that ends in .csv or .parquet") from None
-    for where, cells in reader(path):
-        yield where, {column: cell for column, cell in cells.items() if not _empty(cell)}
-
-
-def _csv_rows(path: Path) -> Iterator[tuple[str, Cells]]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, strict=True, skipinitialspace=True)
-            for cells in reader:
-                where = f"{path.name}, line {reader.line_num}"
-                if None in cells:  # where DictReader puts what the header has no name for
-                    surplus = cells[None]
-                    raise FileContentError(where, "surplus cells", surplus, "as many as the header names")
-                yield where, {column.strip(): cell for column, cell in cells.items()}
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise FileContentError(path.name, "content", str(error), "CSV text in UTF-8") from error
-
-
-def _parquet_rows(path: Path) -> Iterator[tuple[str, Cells]]:
-    from pyarrow import ArrowInvalid
-    from pyarrow.parquet import read_table
-
-    try:
-        table = read_table(path)
-    except ArrowInvalid as error:
-        raise FileContentError(path.name, "content", str(error), "a Parquet table") from error
-    for number, cells in enumerate(table.to_pylist(), start=1):
-        yield f"{path.name}, row {number}", cells
-
-
-def _empty(cell: object) -> bool:
-    missing_number = isinstance(cell, float) and math.isnan(cell)
-    return cell is None or missing_number or (isinstance(cell, str) and not cell.strip())
 
 
 def _checked(where: str, cells: Cells) -> MeasuredSpeedup:

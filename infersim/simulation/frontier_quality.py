@@ -1,0 +1,146 @@
+"""What pruning costs in quality, as records: one loss of one pruned model, and where it stands.
+
+Reading files is `frontier_quality_files`; `calibration/README.md` says what each column means.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+from annotated_types import Ge, Gt, Lt
+
+from infersim.profile_files.locations import data_folder
+from infersim.pruning.plan import OptionValue
+from infersim.simulation.measured import Fraction, Positive, Text, Timed
+
+UNSTATED = "unstated"
+
+SPARSE_ATTENTION = ("dynamic-nk", "kv-pruning")
+"""Families whose loss depends on the length of the task: they are compared among themselves, task by task."""
+
+Finite: TypeAlias = Annotated[float, Gt(-math.inf), Lt(math.inf)]
+NotNegative: TypeAlias = Annotated[float, Ge(0), Lt(math.inf)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualityPoint:
+    """One pruned model's loss of quality. None or empty: not stated (never zero).
+
+    `quality_loss_percent` is relative to the dense model: of an accuracy what is lost, of a perplexity what
+    is added; below 0 the pruned model is the better one. `loss_uncertainty_percent` is the half-width of its
+    80 % interval, in the same points. `sparsity` is in infersim's definition of the family, with the options
+    `options` (`target=ffn`). `measured_speedup` is one that the source states beside this very loss.
+    """
+
+    id: Text
+    source: Text
+    locator: Text
+    family: Text
+    quality_loss_percent: Finite
+    loss_uncertainty_percent: NotNegative | None = None
+    sparsity: Fraction | None = None
+    options: str = ""
+    method: str = ""
+    model: Text | None = None
+    model_as_published: str = ""
+    evidence: str = ""
+    sparsity_as_published: Fraction | None = None
+    counted: str = ""
+    recovery: str = UNSTATED
+    recovery_detail: str = ""
+    task_type: str = UNSTATED
+    metric: str = ""
+    dense: Positive | None = None
+    pruned: Positive | None = None
+    measured_speedup: Positive | None = None
+    measured_phase: Timed = Timed.UNSTATED
+    measured_gpu: Text | None = None
+    note: str = ""
+
+    @property
+    def regime(self) -> str:
+        """How quality was recovered after pruning: `lora (RedPajama, 164M tokens)`."""
+        return f"{self.recovery} ({self.recovery_detail})" if self.recovery_detail else self.recovery
+
+    @property
+    def axis(self) -> str:
+        """Losses stand beside each other on one axis only: a type of task, for sparse attention one task."""
+        if self.family in SPARSE_ATTENTION:
+            return f"sparse attention, {self.metric or self.task_type}"
+        return self.task_type
+
+    @property
+    def series(self) -> str:
+        """Points of one method in one study: between them, and only them, may be interpolated."""
+        return ", ".join(filter(None, (self.family, self.method, self.options, self.source, self.metric)))
+
+    @property
+    def plan_options(self) -> Mapping[str, OptionValue]:
+        """`options` as arguments of `prune`."""
+        pairs = (part.partition("=") for part in self.options.split() if part)
+        return {name: int(value) if value.isdigit() else value for name, _, value in pairs}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualityTable:
+    """Points in the order of their file."""
+
+    rows: tuple[QualityPoint, ...]
+
+    def of_model(self, model: str) -> tuple[QualityPoint, ...]:
+        """The points of `model`, and those of a file that names no model."""
+        return tuple(row for row in self.rows if row.model in (model, None))
+
+    @property
+    def models(self) -> list[str]:
+        """Names of the models with any point."""
+        return _distinct(row.model for row in self.rows if row.model)
+
+    @property
+    def recoveries(self) -> list[str]:
+        """Kinds of recovery."""
+        return _distinct(row.recovery for row in self.rows)
+
+    @property
+    def task_types(self) -> list[str]:
+        """Kinds of tasks."""
+        return _distinct(row.task_type for row in self.rows)
+
+    @property
+    def sources(self) -> list[str]:
+        """Sources, as cited."""
+        return _distinct(row.source for row in self.rows)
+
+
+@cache
+def load_quality() -> QualityTable:
+    """The curated table of cited facts, `calibration/published_quality.csv`."""
+    from infersim.simulation.frontier_quality_files import read_cited_quality
+
+    return read_cited_quality(data_folder("calibration") / "published_quality.csv")
+
+
+def load_own_quality(path: str | Path) -> QualityTable:
+    """A user's own losses, a .csv or .parquet file with the columns of the published table.
+
+    Needed: `family`, `sparsity`, and `quality_loss_percent` or `dense` and `pruned`. Raises FileContentError
+    naming file, line, column, value and expectation; InvalidValueError for a path that cannot be read.
+    """
+    from infersim.simulation.frontier_quality_files import read_own_quality
+
+    return read_own_quality(Path(path))
+
+
+def relative_loss_percent(dense: float, pruned: float, *, perplexity: bool) -> float:
+    """Of an accuracy the part that is lost, of a perplexity the part that is added; in percent."""
+    ratio = pruned / dense
+    return 100 * (ratio - 1 if perplexity else 1 - ratio)
+
+
+def _distinct(values: Iterable[str]) -> list[str]:
+    return sorted(set(values))
