@@ -21,7 +21,7 @@ class CpuDevice:
     """The CPU that runs this program; while it is entered, PyTorch computes with `threads` threads."""
 
     def __init__(self, threads: int, clock: Clock) -> None:
-        self._threads = threads
+        self._threads, self._clock = threads, clock
         self._stopwatch = HostStopwatch(CLOCKS[clock])
         self._outer_threads = torch.get_num_threads()
 
@@ -35,11 +35,15 @@ class CpuDevice:
 
     @property
     def gpu(self) -> str:
-        return profile_name(f"{cpu_title()} {self._threads} threads")
+        return profile_name(f"{cpu_title()} {self._threads}-thread")
 
     @property
     def threads(self) -> int | None:
         return self._threads
+
+    @property
+    def clock(self) -> str:
+        return self._clock.value
 
     @property
     def cache_bytes(self) -> float:

@@ -54,6 +54,10 @@ class CudaDevice:
         return None
 
     @property
+    def clock(self) -> str:
+        return "CUDA events"
+
+    @property
     def cache_bytes(self) -> float:
         return float(self._properties.L2_cache_size)
 

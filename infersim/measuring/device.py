@@ -26,8 +26,8 @@ class Device(Protocol):
 
     `torch_device` is where tensors go; `title` is the name that the hardware reports; `gpu` is the name that
     samples bear (of a profile, known or to be made); `threads` is how many a CPU computes with (None: a
-    GPU); `cache_bytes` is the largest cache that may keep data between calls; `budget` is when its
-    measurements have been repeated often enough.
+    GPU); `clock` is which time counts; `cache_bytes` is the largest cache that may keep data between calls;
+    `budget` is when its measurements have been repeated often enough.
     """
 
     @property
@@ -38,6 +38,8 @@ class Device(Protocol):
     def gpu(self) -> str: ...
     @property
     def threads(self) -> int | None: ...
+    @property
+    def clock(self) -> str: ...
     @property
     def cache_bytes(self) -> float: ...
     @property

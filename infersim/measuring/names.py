@@ -11,7 +11,7 @@ from infersim.profile_files.names import shipped_file
 def profile_name(title: str) -> str:
     """The canonical name of the GPU that reports `title`; for others `title` in the spelling of such names.
 
-    `NVIDIA H100 80GB HBM3` -> `h100-sxm`; `AMD EPYC 2 threads` -> `amd-epyc-2-threads`.
+    `NVIDIA H100 80GB HBM3` -> `h100-sxm`; `AMD EPYC 2-thread` -> `amd-epyc-2-thread`.
     """
     try:
         return shipped_file(title).stem

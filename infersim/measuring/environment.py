@@ -1,0 +1,37 @@
+"""The machine and its libraries as a log's environment record; told once, and compared before going on."""
+
+from __future__ import annotations
+
+import platform
+from typing import Any
+
+import torch
+
+from infersim.measuring.device import Device
+from infersim.measuring.nvml import open_nvml
+from infersim.measuring.telemetry import NoTelemetry, Telemetry
+
+
+def telemetry_of(device: Device) -> Telemetry:
+    """Readings of a GPU; a CPU says nothing."""
+    if device.torch_device.type != "cuda":
+        return NoTelemetry()
+    uuid = getattr(torch.cuda.get_device_properties(device.torch_device), "uuid", None)
+    return NoTelemetry() if uuid is None else open_nvml(f"GPU-{uuid}")
+
+
+def environment(device: Device, telemetry: Telemetry) -> dict[str, Any]:
+    """Everything that is known of the machine; unknown things are left out."""
+    found = {
+        "gpu": device.gpu,
+        "device": device.title,
+        "threads": device.threads,
+        "clock": device.clock,
+        "cache_bytes": device.cache_bytes,
+        "torch": torch.__version__,
+        "cuda": torch.version.cuda,
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        **telemetry.environment(),
+    }
+    return {name: value for name, value in found.items() if value is not None}

@@ -1,0 +1,54 @@
+"""What every kind of kernel is prepared with: the device, its random data, and how cold its caches are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import torch
+
+from infersim.domain.errors import UnsupportedError
+from infersim.measuring.device import Device
+from infersim.measuring.kernels.rotation import CacheState, Rotation, rotation
+from infersim.measuring.random_data import RandomData
+
+Row: TypeAlias = Mapping[str, Any]
+"""A planned kernel: the dimensions of the samples format, without empty cells."""
+
+TORCH_DTYPES: Mapping[str, torch.dtype] = {
+    "fp32": torch.float32,
+    "tf32": torch.float32,
+    "bf16": torch.bfloat16,
+    "fp16": torch.float16,
+    "fp8": torch.float8_e4m3fn,
+    "int8": torch.int8,
+}
+"""PyTorch's name of the type that operands are stored in. FP8 is E4M3, which inference uses."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """The device, its data and the state of its caches."""
+
+    device: Device
+    data: RandomData
+    cache: CacheState
+
+    @property
+    def is_cuda(self) -> bool:
+        return self.device.torch_device.type == "cuda"
+
+    def rotation(self, copy_bytes: float, *, most_copies: int | None = None) -> Rotation:
+        """How many copies of so many bytes to rotate over."""
+        more = {} if most_copies is None else {"most_copies": most_copies}
+        return rotation(copy_bytes, self.device.cache_bytes, self.cache, **more)
+
+
+def stored_as(dtype: str) -> torch.dtype:
+    """The PyTorch type of a data type of the samples format; UnsupportedError where it has none."""
+    try:
+        return TORCH_DTYPES[dtype]
+    except KeyError:
+        known = ", ".join(TORCH_DTYPES)
+        raise UnsupportedError(f"{dtype} cannot be measured with PyTorch alone: it has {known}") from None

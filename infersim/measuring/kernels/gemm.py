@@ -1,0 +1,54 @@
+"""Dense GEMMs as linear layers: 32- and 16-bit by `linear`, 8-bit with their activations quantised."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import torch
+from torch.nn import functional
+
+from infersim.domain.errors import UnsupportedError
+from infersim.measuring.kernels.bench import Bench, Row, stored_as
+from infersim.measuring.kernels.eight_bit import Linear, fp8_linear, int8_linear
+from infersim.measuring.kernels.prepared import Prepared
+
+NEED_A_GPU = ("tf32", "fp8")
+
+EIGHT_BIT: Mapping[str, Callable[[torch.Tensor, torch.Tensor], Linear]] = {
+    "fp8": fp8_linear,
+    "int8": int8_linear,
+}
+
+
+def prepare_gemm(row: Row, bench: Bench) -> Prepared:
+    """`O[m,n] = A[m,k] @ W[n,k]^T` in `row["dtype"]`, rotating over copies of W; A stays where it was.
+
+    8-bit kernels quantise A in each call. Raises UnsupportedError for a type that the device cannot multiply.
+    """
+    m, n, k, dtype = int(row["m"]), int(row["n"]), int(row["k"]), str(row["dtype"])
+    stored = stored_as(dtype)
+    if dtype in NEED_A_GPU and not bench.is_cuda:
+        raise UnsupportedError(f"{dtype} GEMMs need a GPU")
+    # PyTorch keeps this for the whole process, so that every kernel says what it needs.
+    torch.set_float32_matmul_precision("high" if dtype == "tf32" else "highest")
+    rotation = bench.rotation(n * k * stored.itemsize)
+    weights = bench.data.copies(rotation.copies, n, k, dtype=stored)
+    weight_copies = None if rotation.is_cold else rotation.copies
+    if dtype in EIGHT_BIT:
+        activations = bench.data.tensor(m, k, dtype=torch.bfloat16)
+        linears = [EIGHT_BIT[dtype](activations, weight) for weight in weights]
+        return Prepared(
+            calls=tuple(linear.call for linear in linears),
+            implementation=linears[0].implementation,
+            rotating_buffers=rotation.copies,
+            weight_copies=weight_copies,
+            includes_act_quant=True,
+        )
+    activations = bench.data.tensor(m, k, dtype=stored)
+    return Prepared(
+        calls=tuple(partial(functional.linear, activations, weight) for weight in weights),
+        implementation="linear",
+        rotating_buffers=rotation.copies,
+        weight_copies=weight_copies,
+    )

@@ -1,0 +1,80 @@
+"""Kernels that move bytes: copies, norms, residual adds, activations, as the plan's ops name them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch.nn import functional
+
+from infersim.domain.errors import UnknownNameError, UnsupportedError
+from infersim.fitting.design_shapes import ROW_BYTES
+from infersim.measuring.kernels.bench import Bench, Row, stored_as
+from infersim.measuring.kernels.fusing import fused
+from infersim.measuring.kernels.prepared import Prepared
+
+Tensors = Sequence[torch.Tensor]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryOp:
+    """An op of the plans: how many arrays it reads and writes, and what runs (one kernel on a GPU).
+
+    `needs_fusing`: PyTorch has no kernel of its own for it, so that it has to be compiled.
+    """
+
+    reads: int
+    writes: int
+    run: Callable[..., object]
+    needs_fusing: bool = False
+
+
+def _norm(x: torch.Tensor) -> torch.Tensor:
+    return functional.rms_norm(x, x.shape[-1:])
+
+
+def _residual_and_norm(x: torch.Tensor, residual: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    total = x + residual
+    return total, functional.rms_norm(total, total.shape[-1:])
+
+
+def _swiglu(gate: torch.Tensor, up: torch.Tensor) -> torch.Tensor:
+    return functional.silu(gate) * up
+
+
+OPS: Mapping[str, MemoryOp] = {
+    "copy": MemoryOp(reads=1, writes=1, run=torch.clone),
+    "final_norm": MemoryOp(reads=1, writes=1, run=_norm),
+    "attn_residual": MemoryOp(reads=2, writes=1, run=torch.add),
+    "product": MemoryOp(reads=2, writes=1, run=torch.mul),
+    "silu": MemoryOp(reads=1, writes=1, run=functional.silu),
+    "activation": MemoryOp(reads=2, writes=1, run=_swiglu, needs_fusing=True),
+    "attn_norm": MemoryOp(reads=2, writes=2, run=_residual_and_norm, needs_fusing=True),
+}
+"""Ops by the names that plans give them: those of `infersim.workload.elementwise`, and parts of them."""
+
+
+def prepare_memory_bound(row: Row, bench: Bench) -> Prepared:
+    """The op on arrays of `read_bytes / reads` bytes each, always the same ones: a layer has just made them.
+
+    Raises UnknownNameError for an op that is none, UnsupportedError for other numbers of arrays than the op
+    has, and where it cannot be had as one kernel.
+    """
+    name = str(row["op"])
+    op = OPS.get(name)
+    if op is None:
+        raise UnknownNameError("op of a memory-bound kernel", name, OPS)
+    array_bytes, rest = divmod(int(row["read_bytes"]), op.reads)
+    if rest or int(row["write_bytes"]) != op.writes * array_bytes or array_bytes % ROW_BYTES:
+        raise UnsupportedError(
+            f"{name} on other than {op.reads} arrays read and {op.writes} written, of {ROW_BYTES}-byte rows"
+        )
+    stored = stored_as(str(row["dtype"]))
+    shape = (array_bytes // ROW_BYTES, ROW_BYTES // stored.itemsize)
+    arrays = [bench.data.tensor(*shape, dtype=stored) for _ in range(op.reads)]
+    run = fused(op.run, *arrays) if op.needs_fusing else op.run
+    if run is None:
+        raise UnsupportedError(f"{name} as one kernel: PyTorch cannot compile it here")
+    return Prepared(calls=(partial(run, *arrays),), implementation=name)

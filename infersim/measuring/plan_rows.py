@@ -1,0 +1,74 @@
+"""The rows that a run measures: those of a plan, in an order that mixes them, with a digest to tell them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from infersim.domain.errors import InfersimError
+from infersim.domain.shapes import WeightForm
+from infersim.fitting.design_shapes import attention_dtype
+from infersim.fitting.designs import planned_samples, read_design
+from infersim.fitting.sample_schema import Kind
+
+SPARSE_DTYPES = ("bf16", "fp16")
+SPARSE_ALIGNMENT = 64
+"""2:4 kernels exist for 16-bit types and for n and k that their tiles divide."""
+
+ORDER_SEED = 0
+
+
+def rows_to_measure(
+    plan: str | Path, *, dtypes: Sequence[str] | None = None, with_2_4: bool = False
+) -> list[dict[str, Any]]:
+    """Rows of `plan` as dictionaries without empty cells, shuffled: drift must not look like a dimension.
+
+    `dtypes` replaces the plan's data types of GEMMs; `with_2_4` adds each 16-bit GEMM that has a 2:4 form in
+    it. Memory-bound rows get the data type that attention runs in. The same arguments give the same rows in
+    the same order. Raises what reading the plan raises, and InfersimError where no GEMM has a 2:4 form.
+    """
+    design = read_design(plan)
+    planned = planned_samples(design, dtypes=dtypes)
+    between_layers = attention_dtype((dtypes or design.tables.dtypes)[0])
+    rows = [_said(row, between_layers) for row in planned.to_dict("records")]
+    if with_2_4:
+        sparse = [_in_2_4(row) for row in rows if _has_2_4_form(row)]
+        if not sparse:
+            raise InfersimError(f"{plan}: no GEMM in {' or '.join(SPARSE_DTYPES)} has a 2:4 form")
+        rows += sparse
+    order = np.random.default_rng(ORDER_SEED).permutation(len(rows))
+    return [rows[place] for place in order]
+
+
+def digest(rows: Sequence[Mapping[str, Any]]) -> str:
+    """SHA-256 of the rows in their order."""
+    return hashlib.sha256("\n".join(json.dumps(row, sort_keys=True) for row in rows).encode()).hexdigest()
+
+
+def _said(row: Mapping[Any, Any], memory_dtype: str) -> dict[str, Any]:
+    """`row` without empty cells, whole numbers as such."""
+    said = {str(name): _plain(value) for name, value in row.items() if not pd.isna(value)}
+    return said | {"dtype": memory_dtype} if said["kind"] == Kind.MEMORY else said
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, str) else int(value)
+
+
+def _has_2_4_form(row: Mapping[str, Any]) -> bool:
+    return (
+        row["kind"] == Kind.GEMM
+        and row["dtype"] in SPARSE_DTYPES
+        and row["n"] % SPARSE_ALIGNMENT == 0
+        and row["k"] % SPARSE_ALIGNMENT == 0
+    )
+
+
+def _in_2_4(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {**row, "kind": Kind.SPARSE_GEMM.value, "sparsity": WeightForm.SPARSE_2_4.value}

@@ -1,0 +1,72 @@
+"""A plan measured from its first row to its last, or from where an earlier run of it stopped."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from infersim.fitting.sample_schema import MEASURED
+from infersim.measuring.plan_rows import digest
+from infersim.measuring.sample_log import open_log
+
+
+class Measures(Protocol):
+    """Measures rows, and says on what: `supervision.Measurer`."""
+
+    @property
+    def environment(self) -> Mapping[str, Any]: ...
+
+    def measure(self, row: Mapping[str, Any]) -> Mapping[str, Any]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """What became of the rows: how many were there before, and the others by status (its first words)."""
+
+    rows: int
+    found_in_log: int
+    by_status: Mapping[str, int]
+
+    def __str__(self) -> str:
+        """One sentence part that counts every row."""
+        parts = [f"{self.by_status.get(MEASURED, 0):,} of {self.rows:,} kernels measured"]
+        if self.found_in_log:
+            parts.append(f"{self.found_in_log:,} were in the log before")
+        parts += [f"{count:,} {status}" for status, count in self.by_status.items() if status != MEASURED]
+        return "; ".join(parts)
+
+
+def measure_plan(
+    rows: Sequence[Mapping[str, Any]],
+    measurer: Measures,
+    path: Path,
+    *,
+    plan: str,
+    l2: str,
+    gpu: str | None = None,
+    on_row: Callable[[int], object] = int,
+) -> Account:
+    """Measure the `rows` of `plan` that the log at `path` lacks; each is in the log before the next begins.
+
+    `gpu` is the name that samples bear instead of the device's own; `on_row` is told how many rows are done.
+    Raises what `open_log` raises.
+    """
+    environment = {**measurer.environment, "plan": plan, "plan_sha256": digest(rows), "l2": l2}
+    if gpu is not None:
+        environment["gpu"] = gpu
+    library = f"PyTorch {environment.get('torch', '')}".strip()
+    by_status: Counter[str] = Counter()
+    with open_log(path, environment) as log:
+        found = len(log.finished)
+        for place, row in enumerate(rows):
+            if place in log.finished:
+                continue
+            on_row(len(log.finished))
+            sample = measurer.measure(row)
+            log.append(place, {"gpu": environment["gpu"], **row, **sample, "version": library})
+            by_status[str(sample["status"]).partition(":")[0]] += 1
+        on_row(len(log.finished))
+    return Account(rows=len(rows), found_in_log=found, by_status=by_status)

@@ -1,0 +1,49 @@
+"""Random operands: views into one buffer for each type, so that making them costs little time."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from infersim.measuring.device import Device
+
+SEED = 0
+INT8_LARGEST = 127
+
+
+class RandomData:
+    """Random tensors on a device. The same call gives views of the same data: what is measured is time.
+
+    Floating-point values are normal with variance 1, 8-bit integers uniform.
+    """
+
+    def __init__(self, device: Device) -> None:
+        self._device = device.torch_device
+        self._generator = torch.Generator(self._device).manual_seed(SEED)
+        self._pools: dict[torch.dtype, torch.Tensor] = {}
+
+    def tensor(self, *shape: int, dtype: torch.dtype) -> torch.Tensor:
+        """A tensor of its own."""
+        return self._values(math.prod(shape), dtype).reshape(shape)
+
+    def copies(self, count: int, *shape: int, dtype: torch.dtype) -> list[torch.Tensor]:
+        """`count` tensors that do not overlap."""
+        size = math.prod(shape)
+        pool = self._pools.get(dtype)
+        if pool is None or pool.numel() < count * size:
+            self._pools.pop(dtype, None)
+            pool = self._pools[dtype] = self._values(count * size, dtype)
+        return [pool[at * size : (at + 1) * size].view(shape) for at in range(count)]
+
+    def forget(self) -> None:
+        """Give the buffers back."""
+        self._pools.clear()
+
+    def _values(self, size: int, dtype: torch.dtype) -> torch.Tensor:
+        if dtype is torch.int8:
+            values = torch.empty(size, dtype=dtype, device=self._device)
+            return values.random_(-INT8_LARGEST, INT8_LARGEST + 1, generator=self._generator)
+        if dtype.itemsize == 1:
+            return self._values(size, torch.bfloat16).to(dtype)
+        return torch.empty(size, dtype=dtype, device=self._device).normal_(generator=self._generator)

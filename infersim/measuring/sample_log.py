@@ -1,0 +1,159 @@
+"""The measurement log: one JSON object a line, appended and on the disk before the next kernel is measured.
+
+    {"record": "samples", "version": 1}
+    {"record": "environment", "gpu": ..., "plan": ..., "plan_sha256": ..., ...}
+    {"plan_row": 17, "gpu": ..., "kind": "gemm", "m": ..., "latency_us": ..., "raw_us": [...], "status": "ok"}
+
+A log belongs to one plan on one device; `open_log` refuses to go on with another's. A line that was cut off,
+by a kill or a full disk, is removed before anything is appended. One process at a time may write it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from infersim.domain.errors import FileContentError, InfersimError, InvalidValueError
+from infersim.fitting.sample_files import check_version
+from infersim.fitting.sample_schema import FORMAT_VERSION
+
+IDENTITY: tuple[str, ...] = (
+    "plan",
+    "plan_sha256",
+    "l2",
+    "gpu",
+    "device",
+    "threads",
+    "clock",
+    "torch",
+    "cuda",
+)
+"""What must be the same for a log to be continued: samples of different machines or libraries do not mix."""
+
+PLAN_ROW = "plan_row"
+"""The column that says which row of the plan a line measured."""
+
+
+class SampleLog:
+    """An open log, locked for this process; `finished` are the rows of the plan that it holds."""
+
+    def __init__(self, path: Path, descriptor: int, finished: set[int]) -> None:
+        self._path, self._descriptor, self.finished = path, descriptor, finished
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        os.close(self._descriptor)
+
+    def append(self, plan_row: int, sample: Mapping[str, Any]) -> None:
+        """Add one line; it is on the disk when this returns. InfersimError where the disk takes no more."""
+        append_lines(self._path, self._descriptor, [{PLAN_ROW: plan_row, **sample}])
+        self.finished.add(plan_row)
+
+
+def check_log_path(path: Path) -> None:
+    """Raise InvalidValueError or InfersimError for a place that no log can be written to."""
+    if path.suffix != ".jsonl":
+        raise InvalidValueError("out", str(path), "a measurement log, whose name ends in .jsonl")
+    if not path.parent.is_dir():
+        raise InvalidValueError("out", str(path), "a file in a folder that exists")
+    writable = path if path.exists() else path.parent
+    if not os.access(writable, os.W_OK):
+        raise InfersimError(f"{path}: cannot be written: {writable} is read-only for you")
+
+
+def open_log(path: Path, environment: Mapping[str, Any]) -> SampleLog:
+    """Start the log of `environment`, or go on with the one at `path`.
+
+    Raises FileContentError for a log of another plan, device or library version and for a file that is no
+    log, and InfersimError where it cannot be written or another process is writing it.
+    """
+    check_log_path(path)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+    except OSError as error:
+        raise InfersimError(f"{path}: cannot be written: {error.strerror}") from error
+    try:
+        return SampleLog(path, descriptor, _continued(path, descriptor, environment))
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def append_lines(path: Path, descriptor: int, records: list[Mapping[str, Any]]) -> None:
+    """Append `records` and wait for the disk; what was cut off by a full one is taken back."""
+    text = "".join(json.dumps(record, allow_nan=False) + "\n" for record in records).encode()
+    before = os.fstat(descriptor).st_size
+    try:
+        if os.write(descriptor, text) < len(text):
+            raise OSError("No space left on device")
+        os.fsync(descriptor)
+    except OSError as error:
+        os.ftruncate(descriptor, before)
+        raise InfersimError(
+            f"{path}: cannot be written: {error.strerror or error}. What was measured before is in it; make "
+            "room, and the same command goes on"
+        ) from error
+
+
+def _continued(path: Path, descriptor: int, environment: Mapping[str, Any]) -> set[int]:
+    """Rows that the log holds, after its tail was mended; a new one gets its first two lines."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise InfersimError(f"{path}: another measurement is writing it") from None
+    content = path.read_bytes()
+    kept = content[: content.rfind(b"\n") + 1]
+    tail = _record(content[len(kept) :])
+    if tail is not None and PLAN_ROW in tail:
+        # Only the line feed was cut off.
+        append_lines_end(descriptor)
+    else:
+        os.ftruncate(descriptor, len(kept))
+        tail = None
+    records = [_record(line) for line in kept.splitlines()]
+    if not any(record is not None for record in records):
+        if records:
+            raise FileContentError(path, "line 1", kept[:40].decode("utf-8", "replace"), "a measurement log")
+        header = {"record": "samples", "version": FORMAT_VERSION}
+        append_lines(path, descriptor, [header, {"record": "environment", **environment}])
+        return set()
+    _check_identity(path, [record for record in records if record is not None], environment, descriptor)
+    return {int(record[PLAN_ROW]) for record in [*records, tail] if record and PLAN_ROW in record}
+
+
+def append_lines_end(descriptor: int) -> None:
+    """Add the line feed that a last line lacks."""
+    os.write(descriptor, b"\n")
+    os.fsync(descriptor)
+
+
+def _check_identity(
+    path: Path, records: list[dict[str, Any]], environment: Mapping[str, Any], descriptor: int
+) -> None:
+    if records[0].get("record") != "samples":
+        raise FileContentError(path, "line 1", records[0], 'a measurement log: {"record": "samples", ...}')
+    check_version(path, records[0].get("version"))
+    said = next((record for record in records if record.get("record") == "environment"), None)
+    if said is None:
+        if len(records) > 1:
+            raise FileContentError(path, "environment", None, "a log that infersim measure kernels began")
+        append_lines(path, descriptor, [{"record": "environment", **environment}])
+        return
+    for key in IDENTITY:
+        if said.get(key) != environment.get(key):
+            expected = f"{environment.get(key)!r}, which is measured now; give another file with --out"
+            raise FileContentError(path, key, said.get(key), expected)
+
+
+def _record(line: bytes) -> dict[str, Any] | None:
+    try:
+        value = json.loads(line)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None

@@ -1,0 +1,68 @@
+"""The process that measures: rows in on standard input, results out, one JSON object a line.
+
+    {"device": "cpu", "threads": 1, "clock": "wall", "cache": "cold"}  ->  {"environment": {...}}
+    {"kind": "gemm", "m": 16, ...}                                     ->  {"sample": {...}}
+
+It is a process of its own because a kernel can take its process with it: a segmentation fault, a CUDA error
+after which every call fails, the system's out-of-memory killer. Whoever asks (`supervision`) then starts
+another one and knows which row it was. Started with `python -m infersim.measuring.worker`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from typing import IO, Any
+
+from infersim.domain.errors import InfersimError
+
+
+def main() -> int:
+    """Answer until the asker closes standard input; the exit status is 0 but after a lost device."""
+    # Libraries print to standard output: it becomes standard error, and the answers keep the pipe.
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    setup = sys.stdin.readline()
+    if not setup:
+        return 0
+    try:
+        return _measure_all(json.loads(setup), sys.stdin, answers)
+    except InfersimError as error:
+        _answer(answers, {"error": str(error)})
+        return 2
+
+
+def _measure_all(setup: Mapping[str, Any], rows: IO[str], answers: IO[str]) -> int:
+    from infersim.measuring.device import open_device
+
+    device = open_device(setup["device"], setup["threads"], setup["clock"])
+
+    from infersim.measuring.environment import environment, telemetry_of
+    from infersim.measuring.kernels.bench import Bench
+    from infersim.measuring.kernels.rotation import CacheState
+    from infersim.measuring.one_kernel import DeviceLostError, measure_kernel
+    from infersim.measuring.random_data import RandomData
+
+    telemetry = telemetry_of(device)
+    with device:
+        _answer(answers, {"environment": environment(device, telemetry)})
+        bench = Bench(device=device, data=RandomData(device), cache=CacheState(setup["cache"]))
+        for line in rows:
+            try:
+                sample = measure_kernel(json.loads(line), bench, telemetry)
+            except DeviceLostError as error:
+                _answer(answers, {"lost": str(error)})
+                return 1
+            _answer(answers, {"sample": sample})
+    return 0
+
+
+def _answer(answers: IO[str], answer: Mapping[str, Any]) -> None:
+    answers.write(json.dumps(answer) + "\n")
+    answers.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
