@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
+from infersim.cost.act_quant import act_quant_us
 from infersim.cost.assembling import assemble, exposed_launch_s
 from infersim.cost.floor import gemm_activation_bytes, gemm_flop, gemm_weight_bytes, weight_bytes_each
 from infersim.cost.gemm_limiter import limiter_codes
@@ -17,7 +18,7 @@ from infersim.cost.residual import residual_correction, trust_when_cold
 from infersim.cost.sparse_gemm import sparse_machine, sparse_values
 from infersim.domain.arrays import Array, as_array
 from infersim.domain.costs import KernelCost
-from infersim.domain.dtypes import DType, Precision
+from infersim.domain.dtypes import DType
 from infersim.domain.fit import KindFit
 from infersim.domain.profile import MEGA, HardwareProfile
 from infersim.domain.shapes import Gemm, WeightForm
@@ -123,7 +124,7 @@ def _timed(
         times = tile_times(p, machine, operands, *at)
         duration = times.total_us + np.float32(p["launch_us"])
         if shape.act_quant and shape.precision.quantises_activations:
-            duration += _act_quant_us(p, machine, shape.precision, at[0], at[2])
+            duration += act_quant_us(p, machine, shape.precision, at[0], at[2])
         if fits:
             features = gemm_features(machine, *at)
             weight_bytes = at[1] * at[2] * np.float32(operands.weight_bytes)
@@ -148,18 +149,6 @@ def _correction(
         trust = trust_when_cold(p, machine.l2_bytes, fit.weight_copies * weight_bytes)
         correction = np.where(correction < 0, correction * trust, correction)
     return correction
-
-
-def _act_quant_us(p: Mapping[str, float], machine: Machine, precision: Precision, m: F32, k: F32) -> F32:
-    """Microseconds to read 16-bit activations, find each token's scale and write them narrower.
-
-    Each SM takes one token at a time.
-    """
-    each = precision.output_bytes + precision.activation_bytes
-    rate = p["act_quant_bytes_per_clock_per_sm"] * machine.clock_mhz
-    tokens_an_sm = np.maximum(m * np.float32(1 / machine.sm_count), np.float32(1))
-    duration: F32 = tokens_an_sm * k * np.float32(each / rate) + np.float32(p["act_quant_us"])
-    return duration
 
 
 def _interval(

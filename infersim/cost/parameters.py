@@ -52,7 +52,8 @@ GEMM_DEFAULTS: Mapping[str, float] = {
     "gemv_launch_us": 3.5,
     "gemv_bytes_per_clock_per_sm": 10.0,
     "act_quant_us": 2.0,
-    "act_quant_bytes_per_clock_per_sm": 10.0,
+    "act_quant_token_us": 0.5,
+    "act_quant_pass_us": 0.6,
 } | {tile_name(tile): 0.0 for tile in TILES}
 """GEMM parameters without calibration: middle values of data-centre and consumer GPUs (see docs)."""
 

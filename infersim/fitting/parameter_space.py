@@ -91,7 +91,8 @@ _GEMM_BOUNDS: Mapping[str, tuple[float, float]] = {
 
 _ACT_QUANT_BOUNDS: Mapping[str, tuple[float, float]] = {
     "act_quant_us": (0.05, 50.0),
-    "act_quant_bytes_per_clock_per_sm": (0.3, 100.0),
+    "act_quant_token_us": (0.01, 10.0),
+    "act_quant_pass_us": (0.01, 10.0),
 }
 
 _PREFILL_BOUNDS: Mapping[str, tuple[float, float]] = {
