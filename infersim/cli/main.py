@@ -14,6 +14,7 @@ import typer
 
 from infersim.cli.calibrate_command import calibrate_command
 from infersim.cli.compare_command import compare_command
+from infersim.cli.frontier_command import frontier_command
 from infersim.cli.gemm_command import gemm_command
 from infersim.cli.gpus_command import gpus_command
 from infersim.cli.import_command import import_command
@@ -42,6 +43,7 @@ app = typer.Typer(
 app.command("compare", short_help="How much faster plans are, could be, and what eats the rest.")(
     compare_command
 )
+app.command("frontier", short_help="What speed pruning gains for what it loses in quality.")(frontier_command)
 app.command("predict", short_help="How long a model takes, dense or pruned.")(predict_command)
 app.command(
     "gemm",

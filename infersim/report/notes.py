@@ -62,10 +62,10 @@ def kernel_notes(frame: pd.DataFrame) -> tuple[str, ...]:
     calibrated = frame[frame["calibration"] != Calibration.NONE]
     outside = len(calibrated) - int(calibrated["in_range"].sum())
     note = f"Outside the calibrated range: {outside} of {len(frame)} kernels; their intervals are wider."
-    return (*_trust_notes(frame), *((note,) if outside else ()))
+    return (*trust_notes(frame), *((note,) if outside else ()))
 
 
-def _trust_notes(frame: pd.DataFrame) -> Iterator[str]:
+def trust_notes(frame: pd.DataFrame) -> Iterator[str]:
     for status, text in _TRUST.items():
         gpus = frame.loc[frame["calibration"] == status, "gpu"].unique().tolist()
         if gpus:
@@ -73,7 +73,7 @@ def _trust_notes(frame: pd.DataFrame) -> Iterator[str]:
 
 
 def _calibration_notes(frame: pd.DataFrame) -> Iterator[str]:
-    yield from _trust_notes(frame)
+    yield from trust_notes(frame)
     calibrated = frame[frame["calibration"] != Calibration.NONE]
     lowest = calibrated.groupby("gpu", sort=False)["calibrated_share"].min()
     for gpu, known in lowest[lowest < WELL_CALIBRATED].items():

@@ -74,9 +74,7 @@ def chain(dense: Timeline, plan: Timeline, targets: Set[Part]) -> Chain:
     # Without FLOPs on either side nothing is promised: a speedup of 1. On one side only: undefined.
     no_work = np.where((dense_s == 0) & (plan_s == 0), 1.0, np.nan)
     speedups = np.divide(dense_s, plan_s, out=no_work, where=(dense_s > 0) & (plan_s > 0))
-    half_width = half_width_of_ratio(
-        dense.costs, dense.program.labels, plan.costs, plan.program.labels, _unchanged(dense, plan)
-    )
+    half_width = ratio_half_width(dense, plan)
     return Chain(
         speedups=speedups,
         flops=speedups[0],
@@ -85,6 +83,16 @@ def chain(dense: Timeline, plan: Timeline, targets: Set[Part]) -> Chain:
         lower=speedups[5] * np.exp(-half_width),
         upper=speedups[5] * np.exp(half_width),
         ceiling=dense.latency_s / plan.floor_s,
+    )
+
+
+def ratio_half_width(one: Timeline, other: Timeline) -> Array:
+    """80 % half-width of the log of the ratio of two timelines of the same passes on the same GPU.
+
+    Errors that both share cancel: two plans are told apart more surely than each from the dense model.
+    """
+    return half_width_of_ratio(
+        one.costs, one.program.labels, other.costs, other.program.labels, _unchanged(one, other)
     )
 
 

@@ -71,7 +71,7 @@ class QualityPoint:
     def axis(self) -> str:
         """Losses stand beside each other on one axis only: a type of task, for sparse attention one task."""
         if self.family in SPARSE_ATTENTION:
-            return f"sparse attention, {self.metric or self.task_type}"
+            return f"sparse attention, {self.metric.partition(' (')[0] or self.task_type}"
         return self.task_type
 
     @property

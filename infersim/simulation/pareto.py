@@ -10,14 +10,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-import numpy.typing as npt
 
 from infersim.domain.arrays import Array
 
 RatioWidth = Callable[[int, int], float]
 """80 % half-width of the log of the ratio of two points' speedups; 0 where both are one and the same."""
-
-Shares = npt.NDArray[np.float64]
 
 
 class Standing(StrEnum):
@@ -35,7 +32,7 @@ def standings(
     """Standing of each point; all arrays have one entry for each.
 
     `loss_half_width` is that of an 80 % interval, NaN where it is not known: the loss is then taken as
-    stated. A point j dominates i if it loses no more and gains no less, and one of the two surely differs:
+    stated. A point j dominates i beyond uncertainty if it surely loses no more and gains no less:
 
         loss_j + u_j <= loss_i - u_i   and   log S_j - log S_i >= h_ij,
 
@@ -48,9 +45,9 @@ def standings(
     for i in known.tolist():
         better = [j for j in known.tolist() if _beats(loss, log_speedup, j, i)]
         sure = any(
-            loss[j] + width[j] <= loss[i] - width[i] + _same(j, i, loss, width)
+            loss[j] + width[j] <= loss[i] - width[i]
             and log_speedup[j] - log_speedup[i] >= ratio_half_width(j, i)
-            for j in sorted(better, key=lambda j: log_speedup[i] - log_speedup[j])
+            for j in sorted(better, key=lambda j: -log_speedup[j])
         )
         found[i] = Standing.DOMINATED if sure else Standing.NOT_TOLD_APART if better else Standing.FRONTIER
     return found
@@ -59,11 +56,6 @@ def standings(
 def _beats(loss: Array, log_speedup: Array, j: int, i: int) -> bool:
     no_worse = loss[j] <= loss[i] and log_speedup[j] >= log_speedup[i]
     return bool(no_worse and (loss[j] < loss[i] or log_speedup[j] > log_speedup[i]))
-
-
-def _same(j: int, i: int, loss: Array, width: Array) -> float:
-    """Two stated losses that are equal need no distance: the speedups then decide."""
-    return 2 * float(width[i]) if loss[j] == loss[i] and width[j] == width[i] else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,9 +78,10 @@ def bands(loss: Array, speedup: Array) -> list[Band]:
         if not leaders or speedup[i] > speedup[leaders[-1]]:
             leaders.append(i)
     starts = [float(loss[i]) for i in leaders]
+    ends = [*starts[1:], np.inf][: len(starts)]
     return [
         Band(low=low, high=high, leader=i)
-        for low, high, i in zip(starts, [*starts[1:], np.inf], leaders, strict=True)
+        for low, high, i in zip(starts, ends, leaders, strict=True)
         if high > low
     ]
 

@@ -1,0 +1,132 @@
+"""`infersim frontier`: what speed each way to prune gains for what it loses in quality."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from infersim.cli import options
+
+DEFAULT_CONTEXT = "4096"
+"""Tokens, where neither a context nor a request is asked about."""
+
+ModelOption = Annotated[
+    str,
+    typer.Option("--model", "-m", help="Dense model: a name (infersim models), or a Hugging Face config."),
+]
+QualityOption = Annotated[
+    Path | None,
+    typer.Option("--quality", help="Your own losses of quality (.csv, .parquet) instead of published ones."),
+]
+QualityModelOption = Annotated[
+    str | None, typer.Option("--quality-model", help="Model whose losses are taken, if not --model's own.")
+]
+RecoveryOption = Annotated[
+    str | None, typer.Option("--recovery", help="Only losses after this recovery: none, lora, router, ...")
+]
+TaskOption = Annotated[
+    str | None,
+    typer.Option("--task", help="Only losses on: zero-shot, knowledge, reasoning, perplexity, long-context."),
+]
+SourceOption = Annotated[str | None, typer.Option("--source", help="Only losses from this source.")]
+MaxLossOption = Annotated[
+    float | None, typer.Option("--max-loss", metavar="PERCENT", help="The best choice within this loss.")
+]
+RequestsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--request",
+        help="Whole requests instead: classification, generation, reasoning; with commas between.",
+    ),
+]
+PhaseOption = Annotated[
+    str | None, typer.Option("--phase", "-p", help="prefill, decode, or both (default).", show_default=False)
+]
+MeasuredOption = Annotated[
+    Path | None,
+    typer.Option("--measured", help="Your own measured speedups (.csv, .parquet) instead of published ones."),
+]
+
+
+def frontier_command(
+    model: ModelOption,
+    gpu: options.GpuOption,
+    phase: PhaseOption = None,
+    batch: options.BatchOption = "1",
+    context: options.ContextOption = None,
+    request: RequestsOption = None,
+    max_loss: MaxLossOption = None,
+    quality: QualityOption = None,
+    quality_model: QualityModelOption = None,
+    recovery: RecoveryOption = None,
+    task: TaskOption = None,
+    source: SourceOption = None,
+    measured: MeasuredOption = None,
+    dtype: options.DtypeOption = "bf16",
+    kv_dtype: options.KvDtypeOption = None,
+    execution: options.ExecutionOption = "fused",
+    cuda_graph: options.CudaGraphOption = True,
+    overrides: options.SetOption = [],  # noqa: B006 - typer makes a list of its own for each call
+    as_json: options.JsonOption = False,
+    as_csv: options.CsvOption = False,
+    html: options.HtmlOption = None,
+) -> None:
+    """Join losses of quality, published or yours, with predicted speedups: who leads at which loss.
+
+    Losses after different recovery never share a frontier; sparse attention stands apart, task by task.
+    --json and --csv print every point.
+    """
+    from infersim.cli.lists import names
+    from infersim.cli.outputs import check_outputs
+    from infersim.cli.printing import print_aside, print_for_people, printed_for_machines
+    from infersim.cli.questions import chosen_gpus, chosen_scenarios
+    from infersim.domain.errors import InvalidValueError
+    from infersim.report.frontier_page import write_frontier_page
+    from infersim.report.frontier_tables import frontier_tables
+    from infersim.report.frontier_verdict import frontier_verdict
+    from infersim.simulation.frontier import frontier
+
+    check_outputs([html], [quality, measured, gpu, model])
+    if request is not None and phase is not None:
+        raise InvalidValueError("phase", phase, "none beside a request, which has both phases")
+    scenarios = chosen_scenarios(
+        phase=phase or "both",
+        batch=batch,
+        context=DEFAULT_CONTEXT if context is None and request is None else context,
+        request=None,
+        prompt=None,
+        output=None,
+        dtype=dtype,
+        kv_dtype=kv_dtype,
+        execution=execution,
+        cuda_graph=cuda_graph,
+    )
+    found = frontier(
+        model,
+        chosen_gpus(gpu, overrides),
+        phase=scenarios["phase"],
+        batch=scenarios["batch"],
+        context=scenarios["context"],
+        request=None if request is None else names("request", request),
+        dtype=dtype,
+        kv_dtype=kv_dtype,
+        execution=execution,
+        cuda_graph=cuda_graph,
+        quality=quality,
+        quality_model=quality_model,
+        recovery=recovery,
+        task_type=task,
+        source=source,
+        measured=measured,
+    )
+    verdict = frontier_verdict(found, max_loss)
+    if html is not None:
+        write_frontier_page(html, found, max_loss)
+    for reason in found.left_out:
+        print_aside(f"Left out: {reason}")
+    if not printed_for_machines(found.points, as_json=as_json, as_csv=as_csv):
+        print_for_people(verdict, *frontier_tables(found))
+    if html is not None:
+        print_aside(f"Wrote {html}")

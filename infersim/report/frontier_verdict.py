@@ -1,0 +1,93 @@
+"""The verdict on a frontier: who leads at which loss of quality, and what to take for an allowed one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from infersim.report import rounding
+from infersim.report.frontier_labels import (
+    SCENARIO,
+    group_label,
+    percent,
+    scenario_label,
+    shown_points,
+)
+from infersim.report.frontier_notes import frontier_notes
+from infersim.report.frontier_workloads import workload_sentences
+from infersim.report.verdict import Verdict, as_sentence, enumeration
+from infersim.simulation.frontier import Frontier
+from infersim.simulation.frontier_bands import best_within, leading_bands
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MAX_SENTENCES = 8
+"""Frontiers that are told in words; the others are in the tables."""
+
+
+def frontier_verdict(found: Frontier, max_loss_percent: float | None = None) -> Verdict:
+    """Judge a frontier; with `max_loss_percent` the best choice within it comes first."""
+    points = shown_points(found.points)
+    varying = {key for key in SCENARIO if points[key].nunique() > 1}
+    sentences = [] if max_loss_percent is None else list(_choices(points, max_loss_percent, varying))
+    sentences += list(_leaders(points, varying))
+    shown, left = sentences[:MAX_SENTENCES], len(sentences) - MAX_SENTENCES
+    if left > 0:
+        shown.append(f"{left} more frontiers are in the tables")
+    shown += list(workload_sentences(found))
+    return Verdict(sentences=tuple(map(as_sentence, shown)), notes=frontier_notes(found))
+
+
+def _choices(points: pd.DataFrame, allowed: float, varying: set[str]) -> Iterator[str]:
+    for _, row in _by_families(best_within(points, allowed), points).iterrows():
+        scenario = scenario_label(row, varying)
+        within = f"at most {percent(allowed)} loss{f', {scenario}' if scenario else ''}, with "
+        within += group_label(row["regime"], row["axis"])
+        if not row["plan"]:
+            yield f"{within}: no stated point that fits into memory is faster than dense{_between(row)}"
+            continue
+        predicted = rounding.speedup_between(row["predicted"], row["predicted_lower"], row["predicted_upper"])
+        yield (
+            f"{within}: {row['plan']} ({row['method']}) is the fastest, predicted {predicted} for "
+            f"{percent(row['quality_loss_percent'])} lost{_between(row)}"
+        )
+
+
+def _between(row: pd.Series) -> str:
+    if not row["between_predicted"] > row["predicted"] or math.isnan(row["between_sparsity"]):
+        return ""
+    return (
+        f"; on the straight line between stated points, {row['between_family']} at "
+        f"{rounding.share(row['between_sparsity'])} would be {rounding.speedup(row['between_predicted'])}"
+    )
+
+
+def _leaders(points: pd.DataFrame, varying: set[str]) -> Iterator[str]:
+    """One sentence for each frontier of several families: who leads from which loss on."""
+    bands = leading_bands(points)
+    if bands.empty:
+        yield "no stated point is faster than the dense model"
+        return
+    counted = points.groupby([*SCENARIO, "regime", "axis"], sort=False)["family"].nunique()
+    several = {key for key, families in counted.items() if families > 1} or set(counted.index)
+    ordered = _by_families(bands, points)
+    for key, rows in ordered.groupby([*SCENARIO, "regime", "axis"], sort=False):
+        if key in several:
+            scenario = scenario_label(rows.iloc[0], varying)
+            where = ", ".join(filter(None, (scenario, group_label(str(key[-2]), str(key[-1])))))
+            led = [
+                f"{row['family']} from {percent(row['loss_low'])} ({rounding.speedup(row['speedup'])})"
+                for _, row in rows.iterrows()
+            ]
+            yield f"with {where}, the fastest by the quality lost: {enumeration(led)}"
+
+
+def _by_families(rows: pd.DataFrame, points: pd.DataFrame) -> pd.DataFrame:
+    """Frontiers of many families first, within their scenario."""
+    keys = [*SCENARIO, "regime", "axis"]
+    counted = points.groupby(keys, sort=False)["family"].nunique().rename("_families").reset_index()
+    ordered = rows.merge(counted, on=keys, how="left")
+    ordered["_place"] = ordered.groupby(list(SCENARIO), sort=False).ngroup()
+    return ordered.sort_values(["_place", "_families"], ascending=[True, False], kind="stable")
