@@ -1,0 +1,109 @@
+"""The parts of executors: 2:4 masks, budgets of blocks, decisions of routers, kernels of the GPU's path."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from infersim.domain.dtypes import precision_named
+from infersim.domain.errors import UnsupportedError
+from infersim.domain.shapes import Phase
+from infersim.measuring.model.block_attention import attend_by_rows, flex_attend
+from infersim.measuring.model.block_choice import row_budgets
+from infersim.measuring.model.decisions import decide
+from infersim.measuring.model.executor import build, torch_dtype
+from infersim.measuring.model.matrices import compress_on_gpu
+from infersim.measuring.model.weights import two_of_four
+from infersim.pruning.composition import prune
+from infersim.workload.scenario import Execution
+from infersim.workload.transformer import Transformer
+
+from .examples import MODELS, dense
+
+CPU = torch.device("cpu")
+
+
+def test_two_of_four_keeps_the_larger_two() -> None:
+    weight = torch.tensor([[1.0, -4.0, 3.0, 2.0, -0.5, 0.1, 0.2, 0.4]])
+    expected = torch.tensor([[0.0, -4.0, 3.0, 0.0, -0.5, 0.0, 0.0, 0.4]])
+    assert torch.equal(two_of_four(weight), expected)
+
+
+@settings(deadline=None)
+@given(blocks=st.integers(1, 60), kept=st.floats(0.01, 1.0))
+def test_row_budgets_keep_the_share_of_causal_blocks(blocks: int, kept: float) -> None:
+    budgets = row_budgets(blocks, kept)
+    assert all(1 <= budget <= row + 1 for row, budget in enumerate(budgets))
+    causal = blocks * (blocks + 1) / 2
+    # One for each row is the least; all else is within a rounding of the share.
+    assert sum(budgets) == pytest.approx(max(kept * causal, blocks), abs=max(1, blocks - kept * causal))
+    if kept * causal >= 2 * blocks:
+        assert abs(sum(budgets) - kept * causal) <= 1 + blocks / 4
+
+
+@settings(deadline=None)
+@given(rate=st.floats(0, 0.99), batch=st.integers(1, 5), tokens=st.integers(1, 40), seed=st.integers(0, 9))
+def test_prefill_keeps_the_share_of_every_sequence(rate: float, batch: int, tokens: int, seed: int) -> None:
+    model = prune(dense(), "dynamic-m", rate).transformer
+    decisions = decide(
+        model, Phase.PREFILL, batch=batch, tokens=tokens, device=CPU, dtype=torch.float32, seed=seed
+    )
+    for each in decisions:
+        assert each.ffn is not None
+        rows = list(each.ffn.rows)
+        assert rows == sorted(set(rows))
+        by_sequence = [sum(row // tokens == sequence for row in rows) for sequence in range(batch)]
+        assert by_sequence == [max(1, round(tokens * (1 - rate)))] * batch
+
+
+@settings(deadline=None)
+@given(rate=st.floats(0, 0.99), batch=st.integers(1, 6))
+def test_decode_keeps_the_share_over_many_layers(rate: float, batch: int) -> None:
+    model = _deep(prune(dense(), "dynamic-m", rate).transformer, 64)
+    decisions = decide(model, Phase.DECODE, batch=batch, tokens=1, device=CPU, dtype=torch.float32)
+    kept = [len(each.attention.rows) for each in decisions if each.attention is not None]
+    assert sum(kept) / 64 == pytest.approx(batch * (1 - rate), abs=0.05 * batch)
+
+
+def _deep(model: Transformer, layers: int) -> Transformer:
+    return model.with_blocks(model.blocks[:1] * layers)
+
+
+@pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
+@pytest.mark.parametrize("tokens", [16, 24, 29])
+def test_flex_attention_agrees_with_blocks_row_by_row(tokens: int) -> None:
+    """On a CPU flex attention runs uncompiled: the same mask, another kernel."""
+    block, heads, kv_heads = 8, 4, 2
+    generator = torch.Generator().manual_seed(0)
+    q, k, v = (torch.randn(2, n, tokens, 16, generator=generator) for n in (heads, kv_heads, kv_heads))
+    rows = -(-tokens // block)
+    budgets = row_budgets(rows, 0.5)
+    chosen = torch.zeros(2, heads, rows, rows, dtype=torch.bool)
+    for row, budget in enumerate(budgets):
+        chosen[:, :, row, row] = True
+        chosen[:, :, row, : budget - 1] = True
+    expected = attend_by_rows(q, k, v, chosen, budgets, block)
+    torch.testing.assert_close(flex_attend(q, k, v, chosen, budgets, block), expected, rtol=0, atol=1e-5)
+
+
+def test_cpu_has_no_kernel_for_two_of_four() -> None:
+    with pytest.raises(UnsupportedError, match="2:4 matrices need an NVIDIA GPU"):
+        build(MODELS["2:4"](), Execution(precision=precision_named("fp32")), CPU)
+
+
+@pytest.mark.parametrize("dtype", ["fp8", "int8", "w4a16"])
+def test_quantised_models_are_predicted_only(dtype: str) -> None:
+    with pytest.raises(UnsupportedError, match="predicted only"):
+        torch_dtype(Execution(precision=precision_named(dtype)))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA GPU")
+def test_sparse_kernel_agrees_with_zeros() -> None:
+    generator = torch.Generator("cuda").manual_seed(0)
+    weight = two_of_four(torch.randn(512, 512, generator=generator, device="cuda", dtype=torch.float16))
+    x = torch.randn(64, 512, generator=generator, device="cuda", dtype=torch.float16)
+    found = torch.nn.functional.linear(x, compress_on_gpu(weight))
+    torch.testing.assert_close(found, x @ weight.T, rtol=1e-2, atol=0.2)
