@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from infersim.cost.attention_imbalance import longest_over_mean
 from infersim.cost.floor import attention_kv_bytes, attention_query_bytes
-from infersim.domain.arrays import Array, as_array
+from infersim.domain.arrays import Array, Numeric, as_array
 from infersim.domain.profile import MEGA, HardwareProfile
 from infersim.domain.shapes import Attention
 
@@ -24,7 +25,8 @@ def decode_streams_us(
     """Microseconds without launch, expected over splits, and those of DRAM alone.
 
     Each KV head of each sequence is a chain of steps; splitting it shortens the chain, fills the SMs and
-    costs a reduction. The query heads of a group share what is read (`group_reread` of them do not).
+    costs a reduction. The query heads of a group share what is read (`group_reread` of them do not). Masks of
+    block-sparse attention make some chains longer than others.
     """
     chip = profile.chip
     context = as_array(shape.context_len) * shape.kept
@@ -45,7 +47,7 @@ def decode_streams_us(
         load = heads * split / chip.sm_count
         waves = np.ceil(load)
         waves = np.maximum(waves - (waves - load) * p["wave_fill"], 1.0)
-        steps = np.maximum(context / (STEP_KEYS * split), 1.0)
+        steps = np.maximum(context / (STEP_KEYS * split), 1.0) * _longest(shape, heads, split)
         busy = waves * (steps * step + p["block_us"])
         from_dram = dram / np.minimum(load * p["co_resident"], 1.0)
         from_l2 = l2 / np.minimum(load, 1.0)
@@ -55,6 +57,14 @@ def decode_streams_us(
         weight = total**-8.0
         times, weights = times + weight * total, weights + weight
     return times / weights - p["launch_us"], dram
+
+
+def _longest(shape: Attention, heads: Array, split: int) -> Numeric:
+    """The longest chain over the mean one."""
+    if shape.block is None:
+        return 1.0
+    blocks = as_array(shape.context_len) / (shape.block * split)
+    return longest_over_mean(shape.kept, blocks, heads * split)
 
 
 def _resident_share(p: Mapping[str, float], shape: Attention, moved: Array, l2_bytes: float) -> Array:

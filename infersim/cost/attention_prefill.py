@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from infersim.cost.attention_imbalance import longest_over_mean
 from infersim.cost.floor import attention_kv_bytes, attention_query_bytes, causal_pairs
 from infersim.cost.gemm_tiles import SUSTAINED_US
 from infersim.domain.arrays import Array, as_array
@@ -23,7 +24,8 @@ def prefill_streams_us(
 
     A step multiplies one tile of queries with one tile of keys, twice. A block of threads takes as many
     steps as there are key tiles up to its own, plus `diagonal_steps` for the masked one; shorter sequences
-    than a tile save part of it (`short_exponent`).
+    than a tile save part of it (`short_exponent`). Masks of block-sparse attention make the longest march
+    longer than its share.
     """
     chip = profile.chip
     query, context = as_array(shape.query_len), as_array(shape.context_len)
@@ -46,6 +48,8 @@ def prefill_streams_us(
     all_steps = steps + p["diagonal_steps"] * tiles
     shared = heads * all_steps * step / chip.sm_count + waves * p["block_us"]
     longest_steps = (tiles + np.floor((context - query) / TILE)) * seen + p["diagonal_steps"]
+    if shape.block is not None:
+        longest_steps = longest_steps * longest_over_mean(shape.kept, context / shape.block, heads * tiles)
     longest = longest_steps * step + p["block_us"]
     compute = (shared**4 + longest**4) ** 0.25
 

@@ -27,6 +27,7 @@ class Op:
     `count` may be fractional and an array: the expected number over random token masks. `captured` is how
     often a CUDA graph launches the op, as it replays what it captured, tokens or not (None: `count`). Ops of
     part EXTRA are those that a pruning family adds (router, gather, scatter, mask estimation, residual maps).
+    `launched` False: the kernel is part of the launch of the op before it.
     `group` is the place of the op's block among the transformer's distinct blocks, in the order of
     `Transformer.grouped_blocks`; None for what is outside the blocks (embedding, final norm, LM head).
     """
@@ -36,4 +37,5 @@ class Op:
     shape: Shape
     count: Numeric = 1.0
     captured: int | None = None
+    launched: bool = True
     group: int | None = None

@@ -24,6 +24,7 @@ class WeightForm(StrEnum):
 
     DENSE = "dense"
     SPARSE_2_4 = "2:4"
+    SLIDE_6_8 = "6:8"  # as 2:4 over a longer K: two of every four in windows that slide by two
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +33,8 @@ class Gemm:
 
     `act_quant`: in W8A8, 16-bit activations are quantised for each token by a kernel of its own before.
     `weight_copies` is the number of distinct weight matrices that a timing loop rotates over (they may
-    stay in L2 between calls); None is cold, as in a model whose layers never fit.
+    stay in L2 between calls); None is cold, as in a model whose layers never fit. `generated`: the kernel
+    comes from a tile compiler such as Triton, because no vendor's library skips rows or blocks.
     """
 
     m: Numeric
@@ -42,6 +44,7 @@ class Gemm:
     weights: WeightForm = WeightForm.DENSE
     weight_copies: int | None = None
     act_quant: bool = True
+    generated: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +55,7 @@ class Attention:
     computed and read (block-sparse attention); `block` is the edge of such a block in tokens (None: dense
     kernel). `window` limits how far back a query sees (None: all). `kv_copies` is the number of distinct KV
     caches that a timing loop rotates over (they may stay in L2 between calls); None is cold, as in a model.
+    `generated` is that of a `Gemm`.
     """
 
     phase: Phase
@@ -67,6 +71,7 @@ class Attention:
     kept: Numeric = 1.0
     block: int | None = None
     kv_copies: int | None = None
+    generated: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

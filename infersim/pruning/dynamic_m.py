@@ -4,10 +4,17 @@
   skipped tokens go (q, attention, o); k and v stay dense, so that later tokens can attend to skipped ones.
   In decode a weight is read if any token of the batch uses it, so small batches save nothing but luck.
 - Sparsity: the fraction of token executions of the targeted sublayers that is skipped.
-- Adds: a router for each sublayer, and the gather and scatter of the tokens that stay.
-- Options: `target`: `both` (default: attention and FFN are routed apart), `attention` or `ffn`;
-  `router_width`: bottleneck of the router, 16 (default: what the source paper's code runs), 0 for one linear
-  layer hidden -> 2; `dense_kv`: true (default, as above); false skips k and v too.
+- Adds: a router for each sublayer, the compaction of its mask, and what the execution needs.
+- Options:
+  - `target`: `both` (default: attention and FFN are routed apart), `attention` or `ffn`.
+  - `router_width`: bottleneck of the router, 16 (default: what the source paper's code runs), 0 for one
+    linear layer hidden -> 2.
+  - `dense_kv`: true (default, as above); false skips k and v too.
+  - `execution`: `blocks` (default: what the source paper measured, and the one way that fits into a CUDA
+    graph while the number of kept tokens is known to the GPU alone): generated kernels skip tiles of rows,
+    results are filled with zeros before, and norms, activation and residual adds see all tokens. `gather`:
+    kept rows are copied together, library kernels work on them, and a scatter adds their results; it
+    presumes that a fixed number of tokens is kept, as Mixture-of-Depths does (arXiv 2404.02258).
 """
 
 from __future__ import annotations
@@ -19,7 +26,14 @@ from infersim.domain.ops import Part
 from infersim.pruning.checks import check_choice, check_flag, check_integer
 from infersim.pruning.linears import SUBLAYER_TARGETS
 from infersim.pruning.pruned import ATTENTION_SUBLAYER, Pruned
-from infersim.workload.transformer import Attention, Block, FeedForward, TokenSkip, Transformer
+from infersim.workload.transformer import (
+    Attention,
+    Block,
+    FeedForward,
+    SkipExecution,
+    TokenSkip,
+    Transformer,
+)
 
 TARGETS = {
     "both": ATTENTION_SUBLAYER | {Part.FFN},
@@ -35,12 +49,19 @@ def dynamic_m(
     target: str = "both",
     router_width: int = 16,
     dense_kv: bool = True,
+    execution: str = SkipExecution.BLOCKS.value,
 ) -> Pruned:
     """Route tokens around the targeted sublayers of every block; at rate 0 the router still runs."""
     check_choice("target", target, SUBLAYER_TARGETS)
     check_integer("router_width", router_width, low=0)
     check_flag("dense_kv", dense_kv)
-    skip = TokenSkip(rate=sparsity, router_width=router_width or None, dense_kv=dense_kv)
+    check_choice("execution", execution, tuple(SkipExecution))
+    skip = TokenSkip(
+        rate=sparsity,
+        router_width=router_width or None,
+        dense_kv=dense_kv,
+        execution=SkipExecution(execution),
+    )
     transformer = model.with_blocks(tuple(_routed(block, skip, target) for block in model.blocks))
     if transformer.blocks == model.blocks:
         raise UnsupportedError(f"{model.name} has no {target} sublayer that tokens could skip")

@@ -4,8 +4,14 @@
   block; in decode the same share of the KV cache is not read. All weight matrices stay as they are.
 - Sparsity: the fraction of the causal blocks that is left out.
 - Adds: mask estimation: pooled queries and keys, their scores, and the choice of blocks.
-- Options: `block`: edge of a block in tokens, 64, and `gate_dim`: width of the pooled vectors, 128 (defaults:
-  those of SeerAttention, arXiv 2410.13276, which the source paper runs).
+- Options:
+  - `block`: edge of a block in tokens, 64, and `gate_dim`: width of the pooled vectors, 128 (defaults: those
+    of SeerAttention, arXiv 2410.13276, which the source paper names).
+  - `estimate`: `pooled` (default, as above); `scores`: the kernel itself drops weak blocks after their
+    scores (BLASST, arXiv 2512.12087): nothing is added, K is read and multiplied in full, and only V's half
+    is saved.
+  - `masks`: `group` (default: one for the query heads of a KV head, as SeerAttention has them) or `head`: one
+    for each query head, whose decode must read what any head of the group wants.
 """
 
 from __future__ import annotations
@@ -15,16 +21,38 @@ from dataclasses import replace
 from infersim.domain.errors import UnsupportedError
 from infersim.domain.ops import Part
 from infersim.pruning.attention_layers import with_attention
-from infersim.pruning.checks import check_integer
+from infersim.pruning.checks import check_choice, check_integer
 from infersim.pruning.pruned import Pruned
-from infersim.workload.transformer import Attention, BlockSparsity, Transformer
+from infersim.workload.transformer import (
+    Attention,
+    BlockSparsity,
+    MaskEstimate,
+    MaskSharing,
+    Transformer,
+)
 
 
-def dynamic_nk(model: Transformer, sparsity: float, *, block: int = 64, gate_dim: int = 128) -> Pruned:
+def dynamic_nk(
+    model: Transformer,
+    sparsity: float,
+    *,
+    block: int = 64,
+    gate_dim: int = 128,
+    estimate: str = MaskEstimate.POOLED.value,
+    masks: str = MaskSharing.GROUP.value,
+) -> Pruned:
     """Make every attention block-sparse; at sparsity 0 the mask is still estimated."""
     check_integer("block", block, low=1)
     check_integer("gate_dim", gate_dim, low=1)
-    pattern = BlockSparsity(kept=1 - sparsity, block=block, gate_dim=gate_dim)
+    check_choice("estimate", estimate, tuple(MaskEstimate))
+    check_choice("masks", masks, tuple(MaskSharing))
+    pattern = BlockSparsity(
+        kept=1 - sparsity,
+        block=block,
+        gate_dim=gate_dim,
+        estimate=MaskEstimate(estimate),
+        sharing=MaskSharing(masks),
+    )
 
     def masked(attention: Attention) -> Attention:
         if attention.block_sparsity is not None:

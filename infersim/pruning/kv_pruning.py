@@ -3,8 +3,13 @@
 - Loses: the context length of decode attention: N of the scores and K of their product with V, and the
   bytes of the KV cache that are read. Prefill and all weight matrices stay as they are.
 - Sparsity: the fraction of the context that is not attended to.
-- Adds: nothing: which tokens stay is decided when they are cached, not in each step.
-- Options: none.
+- Adds: by default nothing; a score costs what it takes to compute and keep.
+- Options:
+  - `score`: what decides who stays: `position` (default: the first and the latest tokens, StreamingLLM),
+    `window` (votes of the prompt's last queries, once: SnapKV) or `accumulated` (sums of attention weights:
+    H2O).
+  - `schedule`: `uniform` (default: each layer keeps the same share) or `pyramid` (shares fall linearly from
+    the first layer to the last, down to a twentieth of the mean: PyramidKV, arXiv 2406.02069).
 """
 
 from __future__ import annotations
@@ -14,20 +19,43 @@ from dataclasses import replace
 from infersim.domain.errors import UnsupportedError
 from infersim.domain.ops import Part
 from infersim.pruning.attention_layers import with_attention
+from infersim.pruning.checks import check_choice
 from infersim.pruning.pruned import Pruned
-from infersim.workload.transformer import Attention, Transformer
+from infersim.workload.transformer import Attention, KvScore, Transformer
+
+SCHEDULES = ("uniform", "pyramid")
+LEAST_OVER_MEAN = 1 / 20
+"""What the last layer of a pyramid keeps, over the mean (PyramidKV's beta is 20)."""
 
 
-def kv_pruning(model: Transformer, sparsity: float) -> Pruned:
-    """Keep (1 - s) of the cached tokens in every attention."""
+def kv_pruning(
+    model: Transformer,
+    sparsity: float,
+    *,
+    score: str = KvScore.POSITION.value,
+    schedule: str = "uniform",
+) -> Pruned:
+    """Keep (1 - s) of the cached tokens, on average over the layers that have attention."""
+    check_choice("score", score, tuple(KvScore))
+    check_choice("schedule", schedule, SCHEDULES)
+    layers = sum(isinstance(block.attention, Attention) for block in model.blocks)
+    shares = iter(_shares(1 - sparsity, layers, schedule))
 
     def shortened(attention: Attention) -> Attention:
         if attention.kv_kept < 1:
             raise UnsupportedError("kv-pruning is there already: name the final sparsity once")
-        return replace(attention, kv_kept=1 - sparsity)
+        return replace(attention, kv_kept=next(shares), kv_score=KvScore(score))
 
     return Pruned(
         transformer=with_attention(model, shortened),
         sparsity_realised=sparsity,
         targets=frozenset({Part.ATTENTION}),
     )
+
+
+def _shares(mean: float, layers: int, schedule: str) -> list[float]:
+    """Shares that the layers keep, first to last; none above 1, and their mean is `mean`."""
+    if schedule == "uniform" or layers < 2:
+        return [mean] * layers
+    slope = min(1 - LEAST_OVER_MEAN, 1 / mean - 1)
+    return [mean * (1 + slope * (1 - 2 * layer / (layers - 1))) for layer in range(layers)]

@@ -13,7 +13,18 @@ from infersim.pruning.plan_tables import LayerTable, SkipTable
 from infersim.pruning.static_k_2_4 import semi_structured
 from infersim.pruning.static_k_lowrank import break_even_rank
 from infersim.pruning.static_nk import with_heads, with_width
-from infersim.workload.transformer import Attention, Block, BlockSparsity, FeedForward, Linear, TokenSkip
+from infersim.workload.transformer import (
+    Attention,
+    Block,
+    BlockSparsity,
+    FeedForward,
+    KvScore,
+    Linear,
+    MaskEstimate,
+    MaskSharing,
+    SkipExecution,
+    TokenSkip,
+)
 
 
 def detailed(block: Block, table: LayerTable) -> Block:
@@ -94,7 +105,12 @@ def _with_skip(block: Block, table: SkipTable) -> Block:
 
 
 def _token_skip(rate: float, table: SkipTable) -> TokenSkip:
-    return TokenSkip(rate=rate, router_width=table.router_width or None, dense_kv=table.dense_kv)
+    return TokenSkip(
+        rate=rate,
+        router_width=table.router_width or None,
+        dense_kv=table.dense_kv,
+        execution=SkipExecution(table.execution),
+    )
 
 
 def _with_attention_detail(block: Block, table: LayerTable) -> Block:
@@ -104,9 +120,12 @@ def _with_attention_detail(block: Block, table: LayerTable) -> Block:
             kept=table.block_sparsity.kept,
             block=table.block_sparsity.block,
             gate_dim=table.block_sparsity.gate_dim,
+            estimate=MaskEstimate(table.block_sparsity.estimate),
+            sharing=MaskSharing(table.block_sparsity.masks),
         )
         block = replace(block, attention=replace(attention, block_sparsity=sparsity))
     if table.kv_kept is not None:
         attention = _attention(block, "kv_kept", table.kv_kept)
-        block = replace(block, attention=replace(attention, kv_kept=table.kv_kept))
+        score = KvScore(table.kv_score)
+        block = replace(block, attention=replace(attention, kv_kept=table.kv_kept, kv_score=score))
     return block

@@ -39,6 +39,7 @@ class SkipTable(Table):
     ffn: Rate | None = None
     router_width: Annotated[int, Field(ge=0)] = 16
     dense_kv: bool = True
+    execution: Literal["blocks", "gather"] = "blocks"
 
 
 class BlockSparsityTable(Table):
@@ -47,6 +48,8 @@ class BlockSparsityTable(Table):
     kept: Kept
     block: PositiveInt = 64
     gate_dim: PositiveInt = 128
+    estimate: Literal["pooled", "scores"] = "pooled"
+    masks: Literal["group", "head"] = "group"
 
 
 class LayerTable(Table):
@@ -60,6 +63,7 @@ class LayerTable(Table):
     skip: SkipTable | None = None
     block_sparsity: BlockSparsityTable | None = None
     kv_kept: Kept | None = None
+    kv_score: Literal["position", "window", "accumulated"] = "position"
 
 
 class StepTable(Table):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from inspect import Parameter, signature
 
-from infersim.domain.errors import UnknownNameError, UnsupportedError
+from infersim.domain.errors import UnknownNameError
 from infersim.pruning.dynamic_m import dynamic_m
 from infersim.pruning.dynamic_nk import dynamic_nk
 from infersim.pruning.kv_pruning import kv_pruning
@@ -45,8 +45,6 @@ class Family:
     def check_options(self, options: Mapping[str, OptionValue]) -> None:
         """Refuse options that the family does not have, naming those it has."""
         for option in options:
-            if not self.options:
-                raise UnsupportedError(f"{self.name} has no options, and {option!r} was given")
             if option not in self.options:
                 raise UnknownNameError(f"option of {self.name}", option, self.options)
 

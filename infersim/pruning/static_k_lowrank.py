@@ -6,15 +6,19 @@
   so r = (1 - s) N K / (N + K), rounded to the nearest multiple of `align`, at least `align`. A matrix whose
   pair would be no smaller stays dense.
 - Adds: a second GEMM for each matrix, and the write and read of the r-wide activation between the two.
-- Options: `target`: `both` (default), `attention` or `ffn`; `align`: 16 (default: what the source paper's
-  code rounds ranks to; tensor cores multiply 16-bit values in steps of 16 along K).
+- Options:
+  - `target`: `both` (default), `attention` or `ffn`.
+  - `align`: 16 (default: what the source paper's code rounds ranks to; tensor cores multiply 16-bit values in
+    steps of 16 along K).
+  - `fused`: false (default: two GEMMs of the library); true: both factors in one generated kernel, which
+    saves a launch and pays with the library's efficiency.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from infersim.pruning.checks import check_choice, check_integer
+from infersim.pruning.checks import check_choice, check_flag, check_integer
 from infersim.pruning.linears import (
     SUBLAYER_TARGETS,
     check_plain,
@@ -27,15 +31,18 @@ from infersim.pruning.rounding import nearest_multiple
 from infersim.workload.transformer import Linear, Transformer
 
 
-def static_k_lowrank(model: Transformer, sparsity: float, *, target: str = "both", align: int = 16) -> Pruned:
+def static_k_lowrank(
+    model: Transformer, sparsity: float, *, target: str = "both", align: int = 16, fused: bool = False
+) -> Pruned:
     """Factorise every targeted block linear so that (1 - s) of its parameters stay."""
     check_choice("target", target, SUBLAYER_TARGETS)
     check_integer("align", align, low=1)
+    check_flag("fused", fused)
     before = targeted_linears(model, target)
     transformer = model
     if sparsity > 0:
         transformer = with_linears(
-            model, target, lambda _, linear: factorised(linear, sparsity=sparsity, align=align)
+            model, target, lambda _, linear: factorised(linear, sparsity=sparsity, align=align, fused=fused)
         )
     return Pruned(
         transformer=transformer,
@@ -44,12 +51,12 @@ def static_k_lowrank(model: Transformer, sparsity: float, *, target: str = "both
     )
 
 
-def factorised(linear: Linear, *, sparsity: float, align: int) -> Linear:
+def factorised(linear: Linear, *, sparsity: float, align: int, fused: bool = False) -> Linear:
     """The matrix as a low-rank pair, or as it was where the pair would be no smaller."""
     check_plain(linear, "static-k-lowrank")
     break_even = break_even_rank(linear)
     rank = nearest_multiple((1 - sparsity) * break_even, align)
-    return replace(linear, rank=rank) if rank < break_even else linear
+    return replace(linear, rank=rank, fused_pair=fused) if rank < break_even else linear
 
 
 def break_even_rank(linear: Linear) -> float:

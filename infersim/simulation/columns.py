@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from infersim.simulation.cases import Case
 from infersim.simulation.timeline import Timeline
+from infersim.simulation.width_notes import width_notes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,11 +57,19 @@ def latency_columns(case: Case, timeline: Timeline) -> Columns:
     }
 
 
-def position_notes(case: Case, timeline: Timeline) -> Column:
-    """A note where the context is longer than the positions that the model was made for."""
+def model_notes(case: Case, timeline: Timeline) -> Column:
+    """Notes on contexts beyond the positions that the model was made for, and on uncalibrated widths."""
     limit = timeline.program.transformer.max_position
     note = f"context beyond the model's {limit} positions"
-    return np.where(case.context > limit, note, "").astype(object).ravel()
+    positions = np.where(case.context > limit, note, "").astype(object).ravel()
+    return joined_notes(positions, constant("; ".join(width_notes(timeline.program)), case))
+
+
+def joined_notes(first: Column, second: Column) -> Column:
+    """Two notes a row as one, separated where both are there."""
+    both = (first != "") & (second != "")
+    joined: Column = first + np.where(both, "; ", "").astype(object) + second
+    return joined
 
 
 def constant(value: str | float, case: Case) -> Column:

@@ -20,8 +20,9 @@ from infersim.simulation.columns import (
     Columns,
     constant,
     gpu_columns,
+    joined_notes,
     latency_columns,
-    position_notes,
+    model_notes,
     scenario_columns,
     to_frame,
 )
@@ -166,7 +167,4 @@ def _speedup_columns(links: Chain, dense: Timeline, timeline: Timeline, found: M
 def _notes(case: Case, timeline: Timeline, links: Chain) -> Column:
     reason = "flops undefined: only one side has FLOPs in the targeted parts"
     undefined = np.where(np.isnan(links.flops), reason, "").astype(object).ravel()
-    position = position_notes(case, timeline)
-    both = (undefined != "") & (position != "")
-    notes: Column = undefined + np.where(both, "; ", "").astype(object) + position
-    return notes
+    return joined_notes(undefined, model_notes(case, timeline))

@@ -12,7 +12,7 @@ from infersim.simulation.columns import (
     constant,
     gpu_columns,
     latency_columns,
-    position_notes,
+    model_notes,
     scenario_columns,
     to_frame,
 )
@@ -73,7 +73,7 @@ def _columns(plan: Plan, case: Case, timeline: Timeline) -> Columns:
         **gpu_columns(case, timeline),
         **scenario_columns(case, timeline),
         **latency_columns(case, timeline),
-        "notes": position_notes(case, timeline),
+        "notes": model_notes(case, timeline),
     }
 
 

@@ -95,6 +95,8 @@ def _program(transformer: Transformer, passes: tuple[Pass, ...], extent: tuple[i
 
 def _launches(op: Op, case: Pass) -> Numeric:
     """Launches of an op in one pass: a CUDA graph replays all that it captured, a host only what has work."""
+    if not op.launched:
+        return 0.0
     if op.captured is None or not case.scenario.execution.cuda_graph:
         return op.count
     return op.captured

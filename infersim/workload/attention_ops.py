@@ -12,34 +12,41 @@ from infersim.domain.ops import Op, Part
 from infersim.domain.shapes import Phase
 from infersim.workload import elementwise
 from infersim.workload.flow import Flow
+from infersim.workload.kv_eviction import eviction_ops
 from infersim.workload.linear_ops import linear_ops, stacked_ops
 from infersim.workload.mask_estimation import mask_estimation
 from infersim.workload.scenario import Layout, Scenario
 from infersim.workload.sublayer_ops import entry_ops, exit_ops
-from infersim.workload.transformer import Attention
+from infersim.workload.token_skip_ops import skips_in_place, zero_fill
+from infersim.workload.transformer import Attention, MaskEstimate
 
 
 def attention_ops(attention: Attention, hidden: int, scenario: Scenario) -> Iterator[Op]:
     """Kernels from the norm to the residual add.
 
     Behind a router, q, attention and o see kept tokens only. With `dense_kv` the norm, k, v and the cache
-    see every token, so that later tokens can attend to skipped ones; without it, nothing does.
+    see every token, so that later tokens can attend to skipped ones; without it, nothing does, but a norm
+    where kept rows were not gathered, and rotary sees zeros in place of their skipped neighbours' queries.
     """
     execution = scenario.execution
     everyone = Flow(tokens=scenario.tokens)
     kept = everyone.kept_by(attention.skip)
     cached = kept if _skips_kv(attention) else everyone
-    queries_per_run = kept.expected_tokens / cached.runs
-    yield from entry_ops("attn", attention.skip, hidden, scenario, normed=cached)
+    in_place = skips_in_place(attention.skip)
+    queries_per_run = everyone.tokens if in_place else kept.expected_tokens / cached.runs
+    yield from entry_ops("attn", attention.skip, hidden, scenario, normed=everyone if in_place else cached)
+    if in_place:
+        yield zero_fill("attn", _result_widths(attention), everyone, execution)
     yield from _projections(attention, kept, cached, scenario)
     if attention.qk_norm:
         yield elementwise.qk_norm(attention, queries_per_run, cached, execution)
     yield elementwise.rotary(attention, queries_per_run, cached, execution)
     yield elementwise.kv_write(attention, cached, execution)
     shape = attention_shape(attention, scenario)
-    if attention.block_sparsity is not None:
+    if attention.block_sparsity is not None and attention.block_sparsity.estimate is MaskEstimate.POOLED:
         yield mask_estimation(shape, attention.block_sparsity, kept.runs, execution)
     yield Op(name="attention", part=Part.ATTENTION, shape=shape, count=kept.runs)
+    yield from eviction_ops(shape, attention.kv_kept, attention.kv_score, kept.runs, execution)
     yield from linear_ops("o", Part.QKVO, attention.o, kept, execution.precision)
     yield from exit_ops("attn", attention.skip, hidden, scenario)
 
@@ -49,6 +56,7 @@ def attention_shape(attention: Attention, scenario: Scenario) -> shapes.Attentio
 
     - kv-pruning: decode attends to `kv_kept` of the context; prefill, before which there is nothing to
       evict, is left alone.
+    - Block sparsity: the share of blocks that a kernel executes (`BlockSparsity.executed_share`).
     - Tokens skipped with their K and V are absent: query and context shrink by the skip rate.
     - Tokens skipped with `dense_kv`: decode has fewer sequences. In prefill the kept queries lie scattered
       over the prompt, each before the mean number of keys, so `kept` shrinks by the share of queries: the
@@ -57,7 +65,7 @@ def attention_shape(attention: Attention, scenario: Scenario) -> shapes.Attentio
     """
     everyone = Flow(tokens=scenario.tokens)
     kept = everyone.kept_by(attention.skip)
-    sparsity = attention.block_sparsity
+    sparsity, group = attention.block_sparsity, attention.num_heads // attention.num_kv_heads
     dense = shapes.Attention(
         phase=scenario.phase,
         batch=scenario.batch,
@@ -69,8 +77,9 @@ def attention_shape(attention: Attention, scenario: Scenario) -> shapes.Attentio
         dtype=scenario.execution.attention_dtype,
         kv_dtype=scenario.execution.kv_dtype,
         window=attention.window,
-        kept=1.0 if sparsity is None else sparsity.kept,
+        kept=1.0 if sparsity is None else sparsity.executed_share(scenario.phase, group),
         block=None if sparsity is None else sparsity.block,
+        generated=sparsity is not None or skips_in_place(attention.skip),
     )
     shape = _with_cached_share(dense, attention.cached_share(scenario.phase))
     if attention.skip is None:
@@ -107,3 +116,12 @@ def _projections(attention: Attention, kept: Flow, cached: Flow, scenario: Scena
 
 def _skips_kv(attention: Attention) -> bool:
     return attention.skip is not None and not attention.skip.dense_kv
+
+
+def _result_widths(attention: Attention) -> tuple[int, ...]:
+    """Values a token of what kernels that skip rows write: q, the attention's result, o."""
+    query = attention.q.out_features
+    widths = (query, query, attention.o.out_features)
+    if not _skips_kv(attention):
+        return widths
+    return (*widths, attention.k.out_features, attention.v.out_features)

@@ -5,15 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from infersim.domain.arrays import Numeric, as_array
-from infersim.workload.transformer import TokenSkip
+from infersim.workload.transformer import SkipExecution, TokenSkip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flow:
-    """`tokens` are those of one run of a kernel, `runs` how often it runs in a pass (at most once here)."""
+    """`tokens` are those of one run of a kernel, `runs` how often it runs in a pass (at most once here).
+
+    `generated`: no library kernel can work on these tokens, as they lie among others that were skipped.
+    """
 
     tokens: Numeric
     runs: Numeric = 1.0
+    generated: bool = False
 
     @property
     def expected_tokens(self) -> Numeric:
@@ -30,4 +34,8 @@ class Flow:
         if skip is None:
             return self
         runs = 1.0 - skip.rate ** as_array(self.tokens)
-        return Flow(tokens=self.tokens * (1.0 - skip.rate) / runs, runs=self.runs * runs)
+        return Flow(
+            tokens=self.tokens * (1.0 - skip.rate) / runs,
+            runs=self.runs * runs,
+            generated=skip.execution is SkipExecution.BLOCKS,
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from infersim.domain.dtypes import Precision
 from infersim.domain.ops import Op, Part
@@ -14,14 +15,17 @@ from infersim.workload.transformer import Linear
 def linear_ops(name: str, part: Part, linear: Linear, flow: Flow, precision: Precision) -> Iterator[Op]:
     """One GEMM `name`, or for a low-rank matrix `name.a` (K -> rank) and `name.b` (rank -> N).
 
-    A bias is added in the GEMM's epilogue and costs no kernel.
+    A bias is added in the GEMM's epilogue and costs no kernel. A fused pair is one generated kernel: its
+    second half is part of the first's launch.
     """
     n, k, form = linear.out_features, linear.in_features, linear.form
+    if linear.fused_pair:
+        flow = replace(flow, generated=True)
     if linear.rank is None:
         yield _gemm(name, part, flow, n, k, form, precision)
     else:
         yield _gemm(f"{name}.a", part, flow, linear.rank, k, form, precision)
-        yield _gemm(f"{name}.b", part, flow, n, linear.rank, form, precision)
+        yield _gemm(f"{name}.b", part, flow, n, linear.rank, form, precision, launched=not linear.fused_pair)
 
 
 def stacked_ops(
@@ -30,12 +34,13 @@ def stacked_ops(
     """Matrices that share their input as one GEMM `name` whose N is the sum of theirs.
 
     Of low-rank pairs only the first factors share their input: they become `name.a`, and each second factor
-    is a GEMM of its own, `member.b`. Matrices that cannot be stacked (K differs, or only some are 2:4 or low
-    rank) run apart under their own names.
+    is a GEMM of its own, `member.b`. Matrices that cannot be stacked (K differs, only some are 2:4 or low
+    rank, or pairs are fused) run apart under their own names.
     """
     linears = tuple(members.values())
     first = linears[0]
-    if len({(linear.in_features, linear.form, linear.rank is None) for linear in linears}) > 1:
+    kinds = {(linear.in_features, linear.form, linear.rank is None) for linear in linears}
+    if len(kinds) > 1 or any(linear.fused_pair for linear in linears):
         for member, linear in members.items():
             yield from linear_ops(member, part, linear, flow, precision)
     elif first.rank is None:
@@ -49,6 +54,16 @@ def stacked_ops(
             yield _gemm(f"{member}.b", part, flow, n, ranks[member], linear.form, precision)
 
 
-def _gemm(name: str, part: Part, flow: Flow, n: int, k: int, form: WeightForm, precision: Precision) -> Op:
-    shape = Gemm(m=flow.tokens, n=n, k=k, precision=precision, weights=form)
-    return Op(name=name, part=part, shape=shape, count=flow.runs)
+def _gemm(
+    name: str,
+    part: Part,
+    flow: Flow,
+    n: int,
+    k: int,
+    form: WeightForm,
+    precision: Precision,
+    *,
+    launched: bool = True,
+) -> Op:
+    shape = Gemm(m=flow.tokens, n=n, k=k, precision=precision, weights=form, generated=flow.generated)
+    return Op(name=name, part=part, shape=shape, count=flow.runs, launched=launched)

@@ -10,7 +10,14 @@ import numpy.typing as npt
 from infersim.domain.arrays import Array, Numeric, as_array
 from infersim.workload.counts import weight_bytes
 from infersim.workload.scenario import Layout, Scenario
-from infersim.workload.transformer import Attention, Block, FeedForward, ReplacedSublayer, Transformer
+from infersim.workload.transformer import (
+    Attention,
+    Block,
+    FeedForward,
+    MaskEstimate,
+    ReplacedSublayer,
+    Transformer,
+)
 
 USABLE_SHARE = 0.9
 """Share of the capacity that weights, cache and activations may take: vLLM's `gpu_memory_utilization`."""
@@ -85,7 +92,7 @@ def _cache_of_sequence(attention: Attention, context: Array, scenario: Scenario)
     width = attention.k.out_features + attention.v.out_features
     cache = tokens * width * scenario.execution.cache_dtype.bytes
     sparsity = attention.block_sparsity
-    if sparsity is None:
+    if sparsity is None or sparsity.estimate is not MaskEstimate.POOLED:
         return cache
     pooled = np.ceil(tokens / sparsity.block) * attention.num_kv_heads * sparsity.gate_dim
     return cache + pooled * scenario.execution.activation_bytes

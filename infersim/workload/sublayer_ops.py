@@ -14,7 +14,7 @@ from infersim.workload import elementwise
 from infersim.workload.flow import Flow
 from infersim.workload.linear_ops import linear_ops
 from infersim.workload.scenario import Layout, Scenario
-from infersim.workload.token_skip_ops import routing_ops, scatter
+from infersim.workload.token_skip_ops import routing_ops, scatter, skips_in_place
 from infersim.workload.transformer import ReplacedSublayer, TokenSkip
 
 
@@ -25,18 +25,22 @@ def entry_ops(
     execution = scenario.execution
     if skip is not None:
         yield from routing_ops(prefix, skip, hidden, Flow(tokens=scenario.tokens), execution)
-    # Behind a router the scatter does the residual add.
-    adds_residual = skip is None and execution.layout is Layout.FUSED
+    # Behind a gather the scatter does the residual add.
+    adds_residual = not _is_scattered(skip) and execution.layout is Layout.FUSED
     yield elementwise.norm(f"{prefix}_norm", normed, hidden, execution, adds_residual=adds_residual)
 
 
 def exit_ops(prefix: str, skip: TokenSkip | None, hidden: int, scenario: Scenario) -> Iterator[Op]:
-    """Scatter if tokens may skip; else a residual add of its own in the SEPARATE layout."""
+    """Scatter if kept tokens were gathered; else a residual add of its own in the SEPARATE layout."""
     everyone, execution = Flow(tokens=scenario.tokens), scenario.execution
-    if skip is not None:
+    if skip is not None and _is_scattered(skip):
         yield scatter(prefix, hidden, everyone.kept_by(skip), execution)
     elif execution.layout is Layout.SEPARATE:
         yield elementwise.residual_add(f"{prefix}_residual", everyone, hidden, execution)
+
+
+def _is_scattered(skip: TokenSkip | None) -> bool:
+    return skip is not None and not skips_in_place(skip)
 
 
 def replaced_ops(

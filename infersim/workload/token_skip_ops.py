@@ -1,15 +1,20 @@
-"""Ops that token skipping (dynamic-m) adds to a sublayer: router, gather of kept tokens, scatter."""
+"""Ops that token skipping (dynamic-m) adds to a sublayer: router, compaction, and what the execution needs.
+
+GATHER copies kept rows together and scatters their results back. BLOCKS moves nothing, but fills the results
+of skipped rows with zeros, so that all tokens can go through the elementwise kernels that follow.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from infersim.domain.ops import Op, Part
 from infersim.domain.shapes import MemoryBound
 from infersim.workload.flow import Flow
 from infersim.workload.linear_ops import linear_ops
 from infersim.workload.scenario import Execution
-from infersim.workload.transformer import Linear, TokenSkip
+from infersim.workload.transformer import Linear, SkipExecution, TokenSkip
 
 ROUTER_CLASSES = 2
 """A router scores "skip" and "keep"."""
@@ -28,23 +33,43 @@ def router(skip: TokenSkip, hidden: int) -> Linear:
 def routing_ops(
     prefix: str, skip: TokenSkip, hidden: int, everyone: Flow, execution: Execution
 ) -> Iterator[Op]:
-    """`<prefix>_router` on all tokens in 16 bit, and `<prefix>_gather` of the kept rows.
+    """`<prefix>_router` on all tokens in 16 bit, then `<prefix>_gather`, or in BLOCKS `<prefix>_compaction`.
 
-    The gather runs in every pass, even one in which no token is kept: how many are is known to the GPU
-    alone. It includes the compaction of scores to indices.
+    Either runs in every pass, even one in which no token is kept: how many are is known to the GPU alone. The
+    gather of the kept rows includes the compaction of scores to indices.
     """
     name = f"{prefix}_router"
     yield from linear_ops(name, Part.EXTRA, router(skip, hidden), everyone, execution.head_precision)
-    kept = everyone.kept_by(skip)
-    rows_bytes = kept.expected_tokens * hidden * execution.activation_bytes
     score_bytes = ROUTER_CLASSES * execution.activation_bytes
-    shape = MemoryBound(
-        read_bytes=rows_bytes + everyone.tokens * (score_bytes + _FLAG_BYTES + _INDEX_BYTES),
-        write_bytes=rows_bytes + everyone.tokens * (_FLAG_BYTES + 2 * _INDEX_BYTES),
-        kernels=1 + COMPACTION_KERNELS,
+    compaction = MemoryBound(
+        read_bytes=everyone.tokens * (score_bytes + _FLAG_BYTES + _INDEX_BYTES),
+        write_bytes=everyone.tokens * (_FLAG_BYTES + 2 * _INDEX_BYTES),
+        kernels=COMPACTION_KERNELS,
         gathered=True,
     )
-    yield Op(name=f"{prefix}_gather", part=Part.EXTRA, shape=shape)
+    if skip.execution is SkipExecution.BLOCKS:
+        yield Op(name=f"{prefix}_compaction", part=Part.EXTRA, shape=compaction)
+        return
+    rows_bytes = everyone.kept_by(skip).expected_tokens * hidden * execution.activation_bytes
+    gather = replace(
+        compaction,
+        read_bytes=rows_bytes + compaction.read_bytes,
+        write_bytes=rows_bytes + compaction.write_bytes,
+        kernels=1 + COMPACTION_KERNELS,
+    )
+    yield Op(name=f"{prefix}_gather", part=Part.EXTRA, shape=gather)
+
+
+def zero_fill(prefix: str, widths: Sequence[int], everyone: Flow, execution: Execution) -> Op:
+    """Fill results of kernels that skip rows with zeros: a kernel for each of `widths`, values a token."""
+    written_bytes = everyone.tokens * sum(widths) * execution.activation_bytes
+    shape = MemoryBound(read_bytes=0.0, write_bytes=written_bytes, kernels=len(widths))
+    return Op(name=f"{prefix}_zero_fill", part=Part.EXTRA, shape=shape)
+
+
+def skips_in_place(skip: TokenSkip | None) -> bool:
+    """Whether skipped rows stay where they are, so that elementwise kernels see all tokens."""
+    return skip is not None and skip.execution is SkipExecution.BLOCKS
 
 
 def scatter(prefix: str, hidden: int, kept: Flow, execution: Execution) -> Op:

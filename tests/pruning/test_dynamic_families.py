@@ -8,19 +8,23 @@ import pytest
 
 from infersim.domain.errors import UnsupportedError
 from infersim.pruning.composition import prune
-from infersim.workload.transformer import BlockSparsity, TokenSkip, Transformer
+from infersim.workload.transformer import BlockSparsity, SkipExecution, TokenSkip, Transformer
 from tests.pruning.looking import ffn_of, heads_of
 
 
 def test_dynamic_m_at_rate_zero_still_has_its_router(llama: Transformer) -> None:
     block = prune(llama, "dynamic-m", 0.0).transformer.blocks[0]
-    assert heads_of(block).skip == ffn_of(block).skip == TokenSkip(rate=0.0, router_width=16)
+    assert (
+        heads_of(block).skip
+        == ffn_of(block).skip
+        == TokenSkip(rate=0.0, router_width=16, execution=SkipExecution.BLOCKS)
+    )
 
 
 def test_dynamic_m_routes_one_kind_of_sublayer(llama: Transformer) -> None:
     block = prune(llama, "dynamic-m", 0.5, target="ffn", router_width=0).transformer.blocks[0]
     assert heads_of(block).skip is None
-    assert ffn_of(block).skip == TokenSkip(rate=0.5, router_width=None)
+    assert ffn_of(block).skip == TokenSkip(rate=0.5, router_width=None, execution=SkipExecution.BLOCKS)
 
 
 def test_dynamic_nk_at_sparsity_zero_still_estimates_its_mask(llama: Transformer) -> None:
@@ -41,11 +45,17 @@ def test_twice_the_same_is_refused(llama: Transformer, family: str) -> None:
 
 
 def test_two_routers_on_different_sublayers_are_fine(llama: Transformer) -> None:
-    plan = prune(prune(llama, "dynamic-m", 0.25, target="ffn"), "dynamic-m", 0.5, target="attention")
+    plan = prune(
+        prune(llama, "dynamic-m", 0.25, target="ffn"),
+        "dynamic-m",
+        0.5,
+        target="attention",
+        execution="gather",
+    )
     block = plan.transformer.blocks[0]
     assert (heads_of(block).skip, ffn_of(block).skip) == (
-        TokenSkip(rate=0.5, router_width=16),
-        TokenSkip(rate=0.25, router_width=16),
+        TokenSkip(rate=0.5, router_width=16, execution=SkipExecution.GATHER),
+        TokenSkip(rate=0.25, router_width=16, execution=SkipExecution.BLOCKS),
     )
 
 

@@ -13,7 +13,7 @@ from infersim.domain.shapes import WeightForm
 from infersim.pruning.composition import prune
 from infersim.pruning.plan_file import plan_from_file
 from infersim.workload.presets import load_model
-from infersim.workload.transformer import BlockSparsity, TokenSkip, Transformer
+from infersim.workload.transformer import BlockSparsity, SkipExecution, TokenSkip, Transformer
 from tests.pruning.looking import ffn_of, heads_of
 
 Write = Callable[[str], Path]
@@ -98,7 +98,7 @@ def test_what_is_decided_at_run_time(llama: Transformer, write: Write) -> None:
             """
             name = "everything dynamic"
             [layer.0-7]
-            skip = { attention = 0.5, ffn = 0.25, router_width = 0, dense_kv = false }
+            skip = { attention = 0.5, ffn = 0.25, router_width = 0, dense_kv = false, execution = "gather" }
             [layer.8-15]
             skip = { ffn = 0.5 }
             block_sparsity = { kept = 0.4, block = 128 }
@@ -111,7 +111,10 @@ def test_what_is_decided_at_run_time(llama: Transformer, write: Write) -> None:
     first, second, last = (plan.transformer.blocks[index] for index in (0, 8, 16))
     assert heads_of(first).skip == TokenSkip(rate=0.5, router_width=None, dense_kv=False)
     assert ffn_of(first).skip == TokenSkip(rate=0.25, router_width=None, dense_kv=False)
-    assert (heads_of(second).skip, ffn_of(second).skip) == (None, TokenSkip(rate=0.5, router_width=16))
+    assert (heads_of(second).skip, ffn_of(second).skip) == (
+        None,
+        TokenSkip(rate=0.5, router_width=16, execution=SkipExecution.BLOCKS),
+    )
     assert heads_of(second).block_sparsity == BlockSparsity(kept=0.4, block=128, gate_dim=128)
     assert (heads_of(first).kv_kept, heads_of(last).kv_kept) == (1.0, 0.5)
     assert (plan.name, plan.family) == ("everything dynamic", "dynamic-m + dynamic-nk + kv-pruning")

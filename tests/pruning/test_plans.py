@@ -34,7 +34,7 @@ def test_families_come_in_the_order_of_the_taxonomy() -> None:
 
 def test_a_family_tells_its_options_with_their_defaults() -> None:
     assert family_named("static-nk").options == {"target": "both", "kv_heads": "prune", "align": 64}
-    assert family_named("kv-pruning").options == {}
+    assert family_named("kv-pruning").options == {"score": "position", "schedule": "uniform"}
 
 
 def test_a_family_tells_which_sparsities_it_can_have() -> None:
@@ -172,7 +172,7 @@ def test_unknown_names_are_told_with_what_there_is(llama: Transformer) -> None:
         prune(llama, "static-nkk", 0.5)
     with pytest.raises(UnknownNameError, match=r"option of static-nk 'alignment'.*align, kv_heads, target"):
         prune(llama, "static-nk", 0.5, alignment=64)
-    with pytest.raises(UnsupportedError, match="kv-pruning has no options, and 'window' was given"):
+    with pytest.raises(UnknownNameError, match=r"option of kv-pruning 'window'.*schedule, score"):
         prune(llama, "kv-pruning", 0.5, window=64)
 
 
