@@ -30,13 +30,13 @@ class HostStopwatch:
     """Time of work that is done when it returns: a CPU's. `now_ns` counts nanoseconds and never goes back."""
 
     def __init__(self, now_ns: Callable[[], int] = time.perf_counter_ns) -> None:
-        self._now_ns = now_ns
+        self.now_ns = now_ns
 
     def elapsed_us(self, work: Callable[[], object]) -> float:
         """Microseconds between the call of `work` and its return."""
-        started = self._now_ns()
+        started = self.now_ns()
         work()
-        return (self._now_ns() - started) / 1e3
+        return (self.now_ns() - started) / 1e3
 
 
 CLOCKS: Mapping[Clock, Callable[[], int]] = {Clock.WALL: time.perf_counter_ns, Clock.CPU: time.thread_time_ns}

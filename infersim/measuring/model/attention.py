@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import torch
 
-from infersim.domain.errors import UnsupportedError
 from infersim.domain.ops import Part
 from infersim.domain.shapes import Phase
 from infersim.measuring.model.attention_kernels import (
@@ -26,6 +25,7 @@ from infersim.measuring.model.stream import Stream
 from infersim.measuring.model.weights import AttentionWeights, MatrixWeights
 from infersim.workload import transformer
 from infersim.workload.scenario import Layout
+from infersim.workload.transformer import MaskSharing
 
 
 class Result(NamedTuple):
@@ -154,7 +154,12 @@ class AttentionSublayer:
         if sparsity is not None and gate is not None:
             budgets = torch.tensor(state.budgets, device=q.device)
             pooled_k = pooled(k, gate, sparsity.block)
-            chosen = choose_causal(pooled(q, gate, sparsity.block), pooled_k, budgets)
+            chosen = choose_causal(
+                pooled(q, gate, sparsity.block),
+                pooled_k,
+                budgets,
+                together=sparsity.sharing is MaskSharing.GROUP,
+            )
             state.pooled_keys = pooled_k
             probe("mask_estimation", Part.EXTRA)
             return self.block_attention(q, k, v, chosen, state.budgets, sparsity.block)
@@ -189,12 +194,8 @@ def attention_sublayer(
     compress: Compress,
     block_attention: BlockAttention,
 ) -> AttentionSublayer:
-    """Lay the sublayer's matrices out; UnsupportedError for what no kernel here can do."""
+    """Lay the sublayer's matrices out (`measurable` says which sublayers there are kernels for)."""
     skip = attention.skip
-    if attention.block_sparsity is not None and (skip is not None or attention.window is not None):
-        raise UnsupportedError("block-sparse attention behind a router or in a window is predicted only")
-    if skip is not None and not skip.dense_kv and attention.window is not None:
-        raise UnsupportedError("skipping K and V of tokens in a window is predicted only")
     q, kv = {"q": weights.q}, {"k": weights.k, "v": weights.v}
     fused = layout is Layout.FUSED
     split = skip is not None and skip.dense_kv

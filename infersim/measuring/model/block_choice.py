@@ -47,19 +47,27 @@ def pooled(x: torch.Tensor, gate: torch.Tensor, block: int) -> torch.Tensor:
     return result
 
 
-def choose_causal(pooled_q: torch.Tensor, pooled_k: torch.Tensor, budgets: torch.Tensor) -> torch.Tensor:
+def choose_causal(
+    pooled_q: torch.Tensor, pooled_k: torch.Tensor, budgets: torch.Tensor, *, together: bool
+) -> torch.Tensor:
     """Chosen blocks `[batch, heads, rows, columns]`: `budgets[row]` of each row, the diagonal included.
 
-    `pooled_q[batch, heads, rows, gate_dim]`, `pooled_k[batch, kv_heads, columns, gate_dim]`.
+    `pooled_q[batch, heads, rows, gate_dim]`, `pooled_k[batch, kv_heads, columns, gate_dim]`. `together`: the
+    heads of a group add their scores and choose the same blocks.
     """
     heads, kv_heads = pooled_q.shape[1], pooled_k.shape[1]
-    scores = pooled_q @ pooled_k.repeat_interleave(heads // kv_heads, dim=1).transpose(2, 3)
+    group = heads // kv_heads
+    if together:
+        scores = pooled_q.unflatten(1, (kv_heads, group)).sum(dim=2) @ pooled_k.transpose(2, 3)
+    else:
+        scores = pooled_q @ pooled_k.repeat_interleave(group, dim=1).transpose(2, 3)
     rows = torch.arange(scores.shape[2], device=scores.device)
     scores.masked_fill_(rows[None, :] > rows[:, None], -math.inf)
     scores.diagonal(dim1=2, dim2=3).fill_(math.inf)
     ranks = scores.argsort(dim=-1, descending=True)
     chosen = (rows[None, :] < budgets[:, None]).expand_as(ranks)
-    return torch.zeros_like(ranks, dtype=torch.bool).scatter_(-1, ranks, chosen)
+    mask = torch.zeros_like(ranks, dtype=torch.bool).scatter_(-1, ranks, chosen)
+    return mask.repeat_interleave(group, dim=1) if together else mask
 
 
 def choose_cached(q: torch.Tensor, pooled_k: torch.Tensor, gate: torch.Tensor, budget: int) -> torch.Tensor:

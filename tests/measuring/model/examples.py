@@ -10,6 +10,7 @@ import torch
 from infersim.measuring.model.block_attention import attend_by_rows
 from infersim.measuring.model.executor import Kernels, ModelExecutor, build
 from infersim.pruning.composition import prune
+from infersim.pruning.plan import Plan
 from infersim.workload.scenario import Execution, Layout
 from infersim.workload.sizes import transformer_from_sizes
 from infersim.workload.transformer import (
@@ -68,6 +69,11 @@ def searched() -> Transformer:
     return dense().with_blocks(blocks)
 
 
+def routed(model: Transformer | Plan, rate: float, **options: bool | int | str) -> Transformer:
+    """Tokens routed around sublayers, and gathered, as library kernels need them."""
+    return prune(model, "dynamic-m", rate, execution="gather", **options).transformer
+
+
 def tied() -> Transformer:
     return replace(dense(), tied_embeddings=True)
 
@@ -90,17 +96,22 @@ MODELS: dict[str, Callable[[], Transformer]] = {
     "query heads only": lambda: prune(dense(), "static-nk", 0.5, align=8, kv_heads="keep").transformer,
     "cross": lambda: prune(dense(), "static-nk-cross", 0.5, align=8).transformer,
     "cross, no maps": lambda: prune(dense(), "static-nk-cross", 0.25, align=8, residual_maps=0).transformer,
-    "dynamic-m": lambda: prune(dense(), "dynamic-m", 0.5).transformer,
-    "dynamic-m, one-layer router": lambda: prune(dense(), "dynamic-m", 0.25, router_width=0).transformer,
-    "dynamic-m ffn": lambda: prune(dense(), "dynamic-m", 0.5, target="ffn").transformer,
-    "dynamic-m attention": lambda: prune(dense(), "dynamic-m", 0.5, target="attention").transformer,
-    "dynamic-m, sparse K and V": lambda: prune(dense(), "dynamic-m", 0.5, dense_kv=False).transformer,
-    "dynamic-m in a window": lambda: prune(changed(dense(), window=5), "dynamic-m", 0.5).transformer,
+    "dynamic-m": lambda: routed(dense(), 0.5),
+    "dynamic-m, one-layer router": lambda: routed(dense(), 0.25, router_width=0),
+    "dynamic-m ffn": lambda: routed(dense(), 0.5, target="ffn"),
+    "dynamic-m attention": lambda: routed(dense(), 0.5, target="attention"),
+    "dynamic-m, sparse K and V": lambda: routed(dense(), 0.5, dense_kv=False),
+    "dynamic-m in a window": lambda: routed(changed(dense(), window=5), 0.5),
     "dynamic-nk": lambda: prune(dense(), "dynamic-nk", 0.5, block=4, gate_dim=6).transformer,
+    "dynamic-nk, a mask a head": lambda: (
+        prune(dense(), "dynamic-nk", 0.5, block=4, gate_dim=6, masks="head").transformer
+    ),
     "kv-pruning": lambda: prune(dense(), "kv-pruning", 0.5).transformer,
     "kv-pruning in a window": lambda: prune(changed(dense(), window=5), "kv-pruning", 0.5).transformer,
     "cross and dynamic-m": lambda: (
-        prune(prune(dense(), "static-nk-cross", 0.25, align=8), "dynamic-m", 0.5).transformer
+        prune(
+            prune(dense(), "static-nk-cross", 0.25, align=8), "dynamic-m", 0.5, execution="gather"
+        ).transformer
     ),
     "depth, width and rank": lambda: (
         prune(

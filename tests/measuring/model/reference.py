@@ -21,7 +21,7 @@ from infersim.measuring.model.weights import (
     MatrixWeights,
     ReplacedWeights,
 )
-from infersim.workload.transformer import Attention
+from infersim.workload.transformer import Attention, MaskSharing
 
 
 def reference_logits(executor: ModelExecutor, scene: Scene) -> Tensor:
@@ -163,14 +163,16 @@ def _seen(
     pooled_k = [
         k[at * block : (at + 1) * block, kv_head].mean(dim=0) @ weights.gate.T for at in range(columns)
     ]
+    group = attention.num_heads // attention.num_kv_heads
     if scene.phase is Phase.DECODE:
-        group = attention.num_heads // attention.num_kv_heads
         pooled_q = q[0, kv_head * group : (kv_head + 1) * group].sum(dim=0) @ weights.gate.T
         best = _best(pooled_q, pooled_k, columns - 1, decode_budget(keys, attention.block_sparsity))
         return seen & _columns(best, keys, block)[None, :]
+    together = attention.block_sparsity.sharing is MaskSharing.GROUP
+    voters = slice(kv_head * group, (kv_head + 1) * group) if together else slice(head, head + 1)
     for row, budget in enumerate(state.budgets):
         own = slice(row * block, (row + 1) * block)
-        pooled_q = q[own, head].mean(dim=0) @ weights.gate.T
+        pooled_q = q[own, voters].mean(dim=0).sum(dim=0) @ weights.gate.T
         seen[own] &= _columns(_best(pooled_q, pooled_k, row, budget), keys, block)[None, :]
     return seen
 

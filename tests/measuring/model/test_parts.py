@@ -15,6 +15,7 @@ from infersim.measuring.model.block_choice import row_budgets
 from infersim.measuring.model.decisions import decide
 from infersim.measuring.model.executor import build, torch_dtype
 from infersim.measuring.model.matrices import compress_on_gpu
+from infersim.measuring.model.measurable import check_measurable
 from infersim.measuring.model.weights import two_of_four
 from infersim.pruning.composition import prune
 from infersim.workload.scenario import Execution
@@ -46,7 +47,7 @@ def test_row_budgets_keep_the_share_of_causal_blocks(blocks: int, kept: float) -
 @settings(deadline=None)
 @given(rate=st.floats(0, 0.99), batch=st.integers(1, 5), tokens=st.integers(1, 40), seed=st.integers(0, 9))
 def test_prefill_keeps_the_share_of_every_sequence(rate: float, batch: int, tokens: int, seed: int) -> None:
-    model = prune(dense(), "dynamic-m", rate).transformer
+    model = prune(dense(), "dynamic-m", rate, execution="gather").transformer
     decisions = decide(
         model, Phase.PREFILL, batch=batch, tokens=tokens, device=CPU, dtype=torch.float32, seed=seed
     )
@@ -61,7 +62,7 @@ def test_prefill_keeps_the_share_of_every_sequence(rate: float, batch: int, toke
 @settings(deadline=None)
 @given(rate=st.floats(0, 0.99), batch=st.integers(1, 6))
 def test_decode_keeps_the_share_over_many_layers(rate: float, batch: int) -> None:
-    model = _deep(prune(dense(), "dynamic-m", rate).transformer, 64)
+    model = _deep(prune(dense(), "dynamic-m", rate, execution="gather").transformer, 64)
     decisions = decide(model, Phase.DECODE, batch=batch, tokens=1, device=CPU, dtype=torch.float32)
     kept = [len(each.attention.rows) for each in decisions if each.attention is not None]
     assert sum(kept) / 64 == pytest.approx(batch * (1 - rate), abs=0.05 * batch)
@@ -107,3 +108,28 @@ def test_sparse_kernel_agrees_with_zeros() -> None:
     x = torch.randn(64, 512, generator=generator, device="cuda", dtype=torch.float16)
     found = torch.nn.functional.linear(x, compress_on_gpu(weight))
     torch.testing.assert_close(found, x @ weight.T, rtol=1e-2, atol=0.2)
+
+
+@pytest.mark.parametrize(
+    ("family", "sparsity", "options", "phase", "reason"),
+    [
+        ("dynamic-m", 0.5, {}, Phase.PREFILL, "execution=gather"),
+        ("dynamic-nk", 0.5, {"estimate": "scores"}, Phase.PREFILL, "inside the attention kernel"),
+        ("dynamic-nk", 0.5, {"masks": "head"}, Phase.DECODE, "mask for each query head"),
+        ("kv-pruning", 0.5, {"score": "accumulated"}, Phase.DECODE, "which cached tokens stay"),
+    ],
+)
+def test_what_needs_other_kernels_is_predicted_only(
+    family: str, sparsity: float, options: dict[str, str], phase: Phase, reason: str
+) -> None:
+    model = prune(dense(), family, sparsity, **options).transformer
+    with pytest.raises(UnsupportedError, match=reason):
+        check_measurable(model, phase)
+
+
+@pytest.mark.parametrize("phase", Phase)
+@pytest.mark.parametrize("name", MODELS)
+def test_every_example_is_measurable(name: str, phase: Phase) -> None:
+    if name == "dynamic-nk, a mask a head" and phase is Phase.DECODE:
+        pytest.skip("has no decode kernel")
+    check_measurable(MODELS[name](), phase)

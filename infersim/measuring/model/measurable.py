@@ -1,0 +1,63 @@
+"""What of a transformer cannot be run with PyTorch's kernels, and is predicted only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from infersim.domain.errors import UnsupportedError
+from infersim.domain.shapes import Phase, WeightForm
+from infersim.workload.transformer import (
+    Attention,
+    FeedForward,
+    KvScore,
+    Linear,
+    MaskEstimate,
+    MaskSharing,
+    SkipExecution,
+    TokenSkip,
+    Transformer,
+)
+
+
+def check_measurable(transformer: Transformer, phase: Phase) -> None:
+    """Raise UnsupportedError for the first thing in the model that no kernel of PyTorch does in `phase`."""
+    for block, _ in transformer.grouped_blocks():
+        reasons = [reason for linear in block.linears for reason in _of_linear(linear)]
+        if isinstance(block.attention, Attention):
+            reasons += _of_attention(block.attention, phase)
+        if isinstance(block.ffn, FeedForward):
+            reasons += _of_skip(block.ffn.skip)
+        if reasons:
+            raise UnsupportedError(f"predicted only: {reasons[0]}")
+
+
+def _of_linear(linear: Linear) -> Iterator[str]:
+    if linear.fused_pair:
+        yield "a low-rank pair in one kernel"
+    if linear.form not in (WeightForm.DENSE, WeightForm.SPARSE_2_4):
+        yield f"weights in {linear.form.value} form"
+
+
+def _of_skip(skip: TokenSkip | None) -> Iterator[str]:
+    if skip is not None and skip.execution is not SkipExecution.GATHER:
+        yield "skipping tokens in place (measured is dynamic-m with the option execution=gather)"
+
+
+def _of_attention(attention: Attention, phase: Phase) -> Iterator[str]:
+    skip, sparsity = attention.skip, attention.block_sparsity
+    yield from _of_skip(skip)
+    if skip is not None and not skip.dense_kv and attention.window is not None:
+        yield "skipping K and V of tokens in a window"
+    if sparsity is not None:
+        if skip is not None or attention.window is not None:
+            yield "block-sparse attention behind a router or in a window"
+        if sparsity.estimate is not MaskEstimate.POOLED:
+            yield "dropping blocks inside the attention kernel"
+        grouped = attention.num_heads > attention.num_kv_heads
+        if sparsity.sharing is MaskSharing.HEAD and grouped and phase is Phase.DECODE:
+            yield "decode with a block mask for each query head"
+    if attention.kv_kept < 1 and (
+        attention.kv_score is KvScore.ACCUMULATED
+        or (attention.kv_score is KvScore.WINDOW and phase is Phase.PREFILL)
+    ):
+        yield "choosing which cached tokens stay"
