@@ -55,7 +55,8 @@ class KindFit:
 
     `uncertainties` are one standard deviation in the unit of the parameter, None where unknown.
     `residuals` add up. `weight_copies` is what the samples' timing rotated over (None: cold). `ranges` are
-    the (low, high) of each dimension that was sampled.
+    the (low, high) of each dimension that was sampled. `transferred`: nothing of this kind was measured on
+    the GPU; other GPUs' fits and the datasheet say so, and no file keeps it.
     """
 
     kind: str
@@ -68,6 +69,7 @@ class KindFit:
     rows: int
     weight_copies: int | None = None
     held_out: Mapping[str, Any] = field(default_factory=dict)
+    transferred: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

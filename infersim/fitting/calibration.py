@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from infersim.fitting.sample_schema import Kind
 from infersim.fitting.samples import read_samples
 from infersim.fitting.unit_check import check_against_floor
 from infersim.profile_files import load_profile
+from infersim.profile_files.pool_files import shipped_pool
+from infersim.profile_files.transfer import transferred_fit
 
 
 def calibrate(
@@ -29,7 +32,8 @@ def calibrate(
 
     `gpu` is a profile, a name or a .toml path; `samples` a frame or file in the samples format (latencies in
     microseconds). Only the kinds that `samples` holds are fitted; other kinds of the profile's own fit are
-    kept. `provenance` (driver, source, ...) is recorded in the fit. Raises BadSamplesError for bad rows,
+    kept. What other GPUs' fits say is the prior; a profile without any fit (`datasheet_alone`) has none.
+    `provenance` (driver, source, ...) is recorded in the fit. Raises BadSamplesError for bad rows,
     WrongUnitError where latencies cannot be microseconds, and InvalidValueError for samples of another GPU.
     """
     profile = gpu if isinstance(gpu, HardwareProfile) else load_profile(gpu)
@@ -38,13 +42,11 @@ def calibrate(
     if strangers:
         raise InvalidValueError("samples.gpu", ", ".join(strangers), f"samples of {profile.name} only")
     check_against_floor(frame, profile)
-    kinds: dict[str, KindFit] = {}
-    if profile.fit is not None and profile.calibration is Calibration.FITTED:
-        kinds.update(profile.fit.kinds)
+    kinds, prior = _own_kinds(profile), _prior(profile)
     fitted = []
     for recipe, rows in recipes(profile, frame):
         built_on = replace(profile, fit=Fit(gpu=profile.name, kinds=kinds, provenance={}))
-        kinds[recipe.kind] = fit_kind(built_on, rows, recipe)
+        kinds[recipe.kind] = fit_kind(built_on, rows, recipe, prior.get(recipe.kind))
         fitted.append(recipe.kind)
     launches = frame[frame["kind"] == Kind.LAUNCH]
     if len(launches):
@@ -58,5 +60,23 @@ def calibrate(
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         **provenance,
     }
-    fit = Fit(gpu=profile.name, kinds=kinds, provenance=record)
+    fit = Fit(gpu=profile.name, kinds={**prior, **kinds}, provenance=record)
     return replace(profile, fit=fit, calibration=Calibration.FITTED, fit_source=None)
+
+
+def _own_kinds(profile: HardwareProfile) -> dict[str, KindFit]:
+    """What was measured on this GPU before."""
+    if profile.fit is None or profile.calibration is not Calibration.FITTED:
+        return {}
+    return {name: kind for name, kind in profile.fit.kinds.items() if not kind.transferred}
+
+
+def _prior(profile: HardwareProfile) -> Mapping[str, KindFit]:
+    """What other GPUs say: what was transferred to the profile, else the shipped pool; nothing where bare."""
+    if profile.fit is None:
+        return {}
+    if profile.calibration is Calibration.TRANSFERRED:
+        return profile.fit.kinds
+    pool = shipped_pool()
+    said = None if pool is None else transferred_fit(profile, pool, without=(profile.name,))
+    return {} if said is None else said.kinds

@@ -20,6 +20,7 @@ from infersim.fitting.intervals import at_least, fit_intervals
 from infersim.fitting.least_squares import PhysicalFit, fit_parameters
 from infersim.fitting.metrics import error_summary
 from infersim.fitting.parameter_space import ParameterSpace
+from infersim.fitting.prior_intervals import blended
 from infersim.fitting.sample_schema import WHAT_WAS_RUN
 from infersim.fitting.sample_shapes import kernel_shapes
 from infersim.fitting.smooth_residual import MAX_ROWS, Smooth, fit_smooth
@@ -64,13 +65,21 @@ class Recipe:
     pair_least: tuple[float, ...]
 
 
-def fit_kind(profile: HardwareProfile, samples: pd.DataFrame, recipe: Recipe) -> KindFit:
-    """Fit one kind from its samples; any number of rows from one up."""
+def fit_kind(
+    profile: HardwareProfile, samples: pd.DataFrame, recipe: Recipe, prior: KindFit | None = None
+) -> KindFit:
+    """Fit one kind from its samples; any number of rows from one up.
+
+    `prior` is what other GPUs say of the kind: with few samples parameters and intervals stay near it.
+    """
+    if prior is not None:
+        space = recipe.space.leaning_on(prior.parameters, prior.uncertainties)
+        recipe = replace(recipe, space=space)
     started = time.perf_counter()
     samples = _merged(canonical_order(samples))
     physical = _fit_physical(profile, spread(samples, PHYSICAL_ROWS), recipe)
     rows = spread(samples, MAX_ROWS)
-    residuals = _log_measured(rows) - _log_latency(with_kind(profile, recipe.kind, physical.values), rows)
+    residuals = log_measured(rows) - log_latency(with_kind(profile, recipe.kind, physical.values), rows)
     kept = _without_outliers(residuals)
     rows, residuals = rows[kept].reset_index(drop=True), residuals[kept]
     features = recipe.features(rows)
@@ -83,7 +92,9 @@ def fit_kind(profile: HardwareProfile, samples: pd.DataFrame, recipe: Recipe) ->
         recipe.pair_reach,
         recipe.pair_least,
     )
-    if len(rows) < MIN_RESIDUAL_ROWS:
+    if prior is not None:
+        interval = blended(interval, prior.interval, len(rows))
+    elif len(rows) < MIN_RESIDUAL_ROWS:
         interval = at_least(interval, FEW_ROWS_HALF_WIDTH)
     return KindFit(
         kind=recipe.kind,
@@ -112,10 +123,10 @@ def _merged(samples: pd.DataFrame) -> pd.DataFrame:
 def _fit_physical(profile: HardwareProfile, rows: pd.DataFrame, recipe: Recipe) -> PhysicalFit:
     shapes = list(kernel_shapes(rows))
 
-    def log_latency(values: Mapping[str, float]) -> Array:
-        return _log_latency_of(with_kind(profile, recipe.kind, values), shapes, len(rows))
+    def modelled(values: Mapping[str, float]) -> Array:
+        return log_latency_of(with_kind(profile, recipe.kind, values), shapes, len(rows))
 
-    return fit_parameters(recipe.space, log_latency, _log_measured(rows))
+    return fit_parameters(recipe.space, modelled, log_measured(rows))
 
 
 def _fit_residual(
@@ -154,16 +165,18 @@ def with_kind(profile: HardwareProfile, kind: str, values: Mapping[str, float]) 
     return replace(profile, fit=fit, calibration=Calibration.FITTED)
 
 
-def _log_measured(rows: pd.DataFrame) -> Array:
+def log_measured(rows: pd.DataFrame) -> Array:
+    """Natural log of measured microseconds."""
     logarithms: Array = np.log(rows["latency_us"].to_numpy(dtype=np.float64))
     return logarithms
 
 
-def _log_latency(profile: HardwareProfile, rows: pd.DataFrame) -> Array:
-    return _log_latency_of(profile, list(kernel_shapes(rows)), len(rows))
+def log_latency(profile: HardwareProfile, rows: pd.DataFrame) -> Array:
+    """Natural log of predicted microseconds of samples, launch included."""
+    return log_latency_of(profile, list(kernel_shapes(rows)), len(rows))
 
 
-def _log_latency_of(profile: HardwareProfile, shapes: Sequence[PositionedShape], rows: int) -> Array:
+def log_latency_of(profile: HardwareProfile, shapes: Sequence[PositionedShape], rows: int) -> Array:
     """Natural log of predicted microseconds, launch included."""
     latency = np.empty(rows)
     for positions, shape in shapes:

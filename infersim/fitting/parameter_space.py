@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -58,6 +58,20 @@ class ParameterSpace:
         """Weight of each coordinate's distance from the start."""
         return np.array([p.pull for p in self.parameters])
 
+    def leaning_on(
+        self, values: Mapping[str, float], deviations: Mapping[str, float | None]
+    ) -> ParameterSpace:
+        """The space with `values` as start, pulled back the harder the smaller their standard deviations.
+
+        Both are in the parameters' own units; what has none keeps its start and pull.
+        """
+        return ParameterSpace(
+            tuple(
+                _leaning(p, values[p.name], deviations.get(p.name)) if p.name in values else p
+                for p in self.parameters
+            )
+        )
+
     def coordinates(self, values: Mapping[str, float]) -> Array:
         """Values -> search coordinates."""
         return np.array([np.log(values[p.name]) if p.log else values[p.name] for p in self.parameters])
@@ -68,6 +82,18 @@ class ParameterSpace:
             p.name: float(np.exp(x)) if p.log else float(x)
             for p, x in zip(self.parameters, coordinates, strict=True)
         }
+
+
+PRIOR_NOISE = 0.12
+"""Log error of one sample against which a prior's standard deviation is weighed."""
+
+
+def _leaning(parameter: Parameter, value: float, deviation: float | None) -> Parameter:
+    start = min(max(value, parameter.low), parameter.high)
+    if not deviation:
+        return replace(parameter, start=start)
+    in_coordinates = deviation / value if parameter.log else deviation
+    return replace(parameter, start=start, pull=PRIOR_NOISE / in_coordinates)
 
 
 _GEMM_BOUNDS: Mapping[str, tuple[float, float]] = {

@@ -52,7 +52,7 @@ def _check(sheet: Datasheet, file: object) -> None:
 
     numbers = sheet.numbers()
     for key, value in numbers.items():
-        check_range(file, key, value)
+        check_range(file, key, value, sheet.kind)
     for key, reason in sheet.exceptions.items():
         if key not in numbers:
             raise FileContentError(file, f"exceptions.{key}", reason, "the key of a number in this file")
@@ -73,6 +73,7 @@ def profile_of(sheet: Datasheet, file: object) -> HardwareProfile:
     return HardwareProfile(
         name=sheet.name,
         title=sheet.title,
+        kind=sheet.kind,
         vendor=sheet.vendor,
         generation=sheet.generation,
         compute_capability=sheet.compute_capability,
@@ -104,6 +105,7 @@ def table_of(profile: HardwareProfile) -> dict[str, Any]:
     return {
         "name": profile.name,
         "title": profile.title,
+        "kind": profile.kind,
         "vendor": profile.vendor,
         "generation": profile.generation,
         "compute_capability": profile.compute_capability,
@@ -112,7 +114,7 @@ def table_of(profile: HardwareProfile) -> dict[str, Any]:
             "clock_max_mhz": chip.clock_max_mhz,
             "tensor_clock_mhz": chip.tensor_clock_mhz,
             "l2_mib": chip.l2_bytes / MIB,
-            "tdp_w": chip.tdp_w,
+            **({} if chip.tdp_w is None else {"tdp_w": chip.tdp_w}),
         },
         "memory": {
             "capacity_gb": memory.capacity_bytes / GIGA,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ from infersim.domain.errors import FileContentError, InvalidValueError
 from infersim.domain.fit import Fit, GridAxis, IntervalFit, KindFit, ResidualGrid
 from infersim.profile_files.fit_tables import table_of_fit
 from infersim.profile_files.grid_coding import decode_grid
+from infersim.profile_files.whole_files import write_whole
 
 if TYPE_CHECKING:
     from infersim.profile_files.fit_schema import KindTable, ResidualTable
@@ -31,19 +31,8 @@ def write_fit(fit: Fit, path: str | Path) -> None:
     The file appears whole or not at all. Raises InvalidValueError for a number that is not finite, a value
     that JSON does not know, or a place that cannot be written.
     """
-    path = Path(path)
     text = json.dumps(table_of_fit(fit), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    if not path.parent.is_dir():
-        raise InvalidValueError("fit file", str(path), "a path in a folder that exists")
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(path)
-    except OSError as error:
-        expected = f"a file that can be written ({error.strerror})"
-        raise InvalidValueError("fit file", str(path), expected) from error
-    finally:
-        unfinished.unlink(missing_ok=True)
+    write_whole(Path(path), text, "fit file")
 
 
 def read_fit(path: str | Path) -> Fit:

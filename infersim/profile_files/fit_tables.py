@@ -21,13 +21,20 @@ DIGITS = 7
 
 
 def table_of_fit(fit: Fit) -> dict[str, Any]:
-    """`fit` in the layout of `fit_schema`; raises InvalidValueError for what JSON cannot hold."""
+    """`fit` in the layout of `fit_schema`, without transferred kinds, which change with the pool.
+
+    Raises InvalidValueError for what JSON cannot hold.
+    """
     return {
         "format": FORMAT,
         "version": VERSION,
         "gpu": fit.gpu,
-        "provenance": _plain("provenance", fit.provenance),
-        "kinds": {kind: _kind_table(f"kinds.{kind}", fit.kinds[kind]) for kind in sorted(fit.kinds)},
+        "provenance": plain("provenance", fit.provenance),
+        "kinds": {
+            kind: _kind_table(f"kinds.{kind}", fit.kinds[kind])
+            for kind in sorted(fit.kinds)
+            if not fit.kinds[kind].transferred
+        },
     }
 
 
@@ -46,7 +53,7 @@ def _kind_table(key: str, kind: KindFit) -> dict[str, Any]:
         },
         "held_out": kind.held_out,
     }
-    table = {name: _plain(f"{key}.{name}", value) for name, value in fields.items()}
+    table = {name: plain(f"{key}.{name}", value) for name, value in fields.items()}
     grids = [_residual_table(f"{key}.residuals.{i}", grid) for i, grid in enumerate(kind.residuals)]
     return table | {"residuals": grids}
 
@@ -59,10 +66,10 @@ def _residual_table(key: str, residual: ResidualGrid) -> dict[str, Any]:
         raise InvalidValueError(f"{key}.values", "not all finite", "finite numbers")
     exponent, text = encode_grid(residual.values)
     axes = [asdict(axis) for axis in residual.axes]
-    return {"axes": _plain(f"{key}.axes", axes), "unit_exponent": exponent, "values": text}
+    return {"axes": plain(f"{key}.axes", axes), "unit_exponent": exponent, "values": text}
 
 
-def _plain(key: str, value: object) -> Any:
+def plain(key: str, value: object) -> Any:
     """`value` in the types of JSON: names sorted, numbers rounded, numpy's numbers as Python's."""
     if isinstance(value, np.generic):
         value = value.item()
@@ -73,9 +80,9 @@ def _plain(key: str, value: object) -> Any:
             raise InvalidValueError(key, value, "a finite number")
         return float(f"{value:.{DIGITS}g}")
     if isinstance(value, Mapping):
-        return {str(name): _plain(f"{key}.{name}", value[name]) for name in sorted(value, key=str)}
+        return {str(name): plain(f"{key}.{name}", value[name]) for name in sorted(value, key=str)}
     if isinstance(value, Sequence):
-        return [_plain(f"{key}.{index}", item) for index, item in enumerate(value)]
+        return [plain(f"{key}.{index}", item) for index, item in enumerate(value)]
     raise InvalidValueError(
         key, value, "a text, a number, true or false, nothing, or a list or table of these"
     )

@@ -10,7 +10,7 @@ from typing import Any
 from infersim.domain.errors import UnknownNameError
 from infersim.domain.profile import Calibration, HardwareProfile
 from infersim.profile_files.datasheets import parse_datasheet, profile_of, table_of
-from infersim.profile_files.profiles import load_profile
+from infersim.profile_files.profiles import completed, load_profile
 
 SET_BY_USER = "set by the user"
 FOLLOWS = "follows from numbers that the user set"
@@ -21,8 +21,9 @@ def with_overrides(gpu: HardwareProfile | str | Path, overrides: Mapping[str, fl
 
     Keys and units are those of the profile files. A changed SM count, clock or FLOP per clock moves the
     datasheet peaks that follow from it, unless those are set too. The name says what was set, aliases are
-    dropped, and a fit counts as borrowed: it was measured on the hardware as it is. Raises UnknownNameError
-    for a key that is none, and FileContentError where the numbers are impossible or contradict each other.
+    dropped, and a fit counts as borrowed: it was measured on the hardware as it is; a transfer is made anew.
+    Raises UnknownNameError for a key that is none, and FileContentError where the numbers are impossible or
+    contradict each other.
     """
     profile = gpu if isinstance(gpu, HardwareProfile) else load_profile(gpu)
     if not overrides:
@@ -80,8 +81,12 @@ def _move_peaks(table: dict[str, Any], rates: Mapping[str, float], fixed: Mappin
 
 
 def _with_fit_of(profile: HardwareProfile, changed: HardwareProfile) -> HardwareProfile:
-    if profile.calibration is not Calibration.FITTED:
-        return replace(
-            changed, fit=profile.fit, calibration=profile.calibration, fit_source=profile.fit_source
-        )
-    return replace(changed, fit=profile.fit, calibration=Calibration.BORROWED, fit_source=profile.name)
+    """A measured fit is borrowed; what was transferred to the old numbers is transferred to the new ones."""
+    if profile.fit is None:
+        return changed
+    if profile.calibration is Calibration.TRANSFERRED:
+        return completed(changed)
+    kinds = {name: kind for name, kind in profile.fit.kinds.items() if not kind.transferred}
+    source = profile.name if profile.calibration is Calibration.FITTED else profile.fit_source
+    borrowed = replace(profile.fit, kinds=kinds)
+    return completed(replace(changed, fit=borrowed, calibration=Calibration.BORROWED, fit_source=source))

@@ -11,6 +11,8 @@ from infersim.domain.profile import Calibration, HardwareProfile
 from infersim.profile_files.datasheets import parse_datasheet, profile_of, read_table
 from infersim.profile_files.fit_files import fit_path, read_fit
 from infersim.profile_files.names import shipped_file, shipped_files
+from infersim.profile_files.pool_files import shipped_pool
+from infersim.profile_files.transfer import transferred_fit
 
 
 def list_profiles() -> tuple[str, ...]:
@@ -22,25 +24,49 @@ def load_profile(name_or_path: str | Path) -> HardwareProfile:
     """The profile of a GPU: `"h100-sxm"`, `"NVIDIA H100 80GB HBM3"` in any case, or a path to a `.toml`.
 
     The fit beside the file (`<gpu>.fit.json`) is read with it; without one, the fit of the GPU that the file
-    names in `fit_from` is borrowed. Raises UnknownNameError, InvalidValueError for a path that is no file,
-    and FileContentError for content that is not what it must be.
+    names in `fit_from` is borrowed; what no fit says is transferred from the pool of other GPUs. Raises
+    UnknownNameError, InvalidValueError for a path that is no file, and FileContentError for content that is
+    not what it must be.
     """
     path = _file_of(name_or_path)
     sheet = parse_datasheet(read_table(path), path.name)
-    profile = profile_of(sheet, path.name)
+    return completed(_with_fit_beside(profile_of(sheet, path.name), path, sheet.fit_from))
+
+
+def completed(profile: HardwareProfile) -> HardwareProfile:
+    """The profile with what the pool expects of each kind of kernel that its fit, if it has one, lacks.
+
+    The pool's word of this very GPU, if it is in the pool, is left out.
+    """
+    pool = shipped_pool()
+    said = None if pool is None else transferred_fit(profile, pool, without=(profile.name,))
+    if said is None:
+        return profile
+    if profile.fit is None:
+        return replace(profile, fit=said, calibration=Calibration.TRANSFERRED)
+    return replace(profile, fit=replace(profile.fit, kinds={**said.kinds, **profile.fit.kinds}))
+
+
+def datasheet_alone(profile: HardwareProfile) -> HardwareProfile:
+    """The profile without fit, own, borrowed or transferred: all its parameters are defaults."""
+    return replace(profile, fit=None, calibration=Calibration.NONE, fit_source=None)
+
+
+def _with_fit_beside(profile: HardwareProfile, path: Path, fit_from: str | None) -> HardwareProfile:
+    """The profile with its own fit, else with the one it borrows; as it is where there is neither."""
     own = fit_path(path)
     if own.is_file():
         return replace(profile, fit=_fit_for(own, profile.name), calibration=Calibration.FITTED)
-    if sheet.fit_from is None:
+    if fit_from is None:
         return profile
-    lender = _lenders_fit(sheet.fit_from, path)
+    lender = _lenders_fit(fit_from, path)
     if not lender.is_file():
         return profile
     return replace(
         profile,
-        fit=_fit_for(lender, sheet.fit_from),
+        fit=_fit_for(lender, fit_from),
         calibration=Calibration.BORROWED,
-        fit_source=sheet.fit_from,
+        fit_source=fit_from,
     )
 
 
@@ -50,7 +76,7 @@ def with_fit(profile: HardwareProfile, path: str | Path) -> HardwareProfile:
     Raises what `read_fit` raises, and FileContentError for the fit of another GPU.
     """
     fit = _fit_for(Path(path), profile.name)
-    return replace(profile, fit=fit, calibration=Calibration.FITTED, fit_source=None)
+    return completed(replace(profile, fit=fit, calibration=Calibration.FITTED, fit_source=None))
 
 
 def _file_of(name_or_path: str | Path) -> Path:

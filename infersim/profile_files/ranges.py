@@ -77,12 +77,36 @@ RANGES: dict[str, Range] = {
     "sparse_factor": Range(unit="times the dense rate", possible=(1, 2), plausible=(1, 2)),
     "rate_cap": Range(unit="times the full rate", possible=(0.001, 1), plausible=(0.01, 1)),
 }
-"""Ranges by the last part of a number's key."""
+"""Ranges of a GPU's numbers, by the last part of their key."""
+
+CPU_RANGES: dict[str, Range] = RANGES | {
+    "sm_count": Range(unit="cores", possible=(1, 20_000), plausible=(1, 2000)),
+    "capacity_gb": Range(
+        unit="GB",
+        possible=(0.1, 100_000),
+        plausible=(0.5, 20_000),
+        slips=(("MiB", MIB_PER_GB), ("bytes", 1e9), ("TB", 1e-3)),
+    ),
+    "bandwidth_gb_s": Range(
+        unit="GB/s",
+        possible=(0.5, 20_000),
+        plausible=(2, 4000),
+        slips=(("TB/s", 1e-3), ("MB/s", 1e3), ("bytes/s", 1e9)),
+    ),
+    "datasheet_tflops": Range(
+        unit="TFLOP/s",
+        possible=(1e-4, 1e4),
+        plausible=(0.002, 500),
+        slips=(("GFLOP/s", 1e3), ("FLOP/s", 1e12), ("PFLOP/s", 1e-3)),
+    ),
+    "flop_per_clock_per_sm": Range(unit="FLOP", possible=(0.1, 2**18), plausible=(1, 2**15)),
+}
+"""The same of a CPU's, whose cores take the place of SMs."""
 
 
-def check_range(file: object, key: str, value: float) -> None:
-    """Raise FileContentError for an impossible value, warn of an implausible one."""
-    known = RANGES[key.rpartition(".")[2]]
+def check_range(file: object, key: str, value: float, kind: str = "gpu") -> None:
+    """Raise FileContentError for an impossible value of a `gpu` or `cpu`, warn of an implausible one."""
+    known = (CPU_RANGES if kind == "cpu" else RANGES)[key.rpartition(".")[2]]
     low, high = known.possible
     if not low <= value <= high:
         expected = f"{low:g} to {high:g} {known.unit}{known.hint(value)}"
@@ -90,8 +114,8 @@ def check_range(file: object, key: str, value: float) -> None:
     low, high = known.plausible
     if not low <= value <= high:
         warnings.warn(
-            f"{file}: {key} = {value:g} is outside {low:g} to {high:g} {known.unit}, where GPUs lie"
-            f"{known.hint(value)}",
+            f"{file}: {key} = {value:g} is outside {low:g} to {high:g} {known.unit}, where "
+            f"{kind.upper()}s lie{known.hint(value)}",
             ImplausibleValueWarning,
             stacklevel=2,
         )

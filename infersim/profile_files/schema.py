@@ -5,7 +5,7 @@ Imported when the first file is read, not with the package: pydantic takes longe
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -22,13 +22,13 @@ class Table(BaseModel):
 
 
 class ChipTable(Table):
-    """`[chip]`: SMs, clocks in MHz, cache in MiB (what vendors call MB), board power in watts."""
+    """`[chip]`: SMs or cores, clocks in MHz, cache in MiB (what vendors call MB), watts where known."""
 
     sm_count: Annotated[int, Field(gt=0)]
     clock_max_mhz: Positive
     tensor_clock_mhz: Positive
     l2_mib: Positive
-    tdp_w: Positive
+    tdp_w: Positive | None = None
 
 
 class MemoryTable(Table):
@@ -53,12 +53,14 @@ class MatrixRow(Table):
 class Datasheet(Table):
     """A whole profile file.
 
+    `kind` decides which numbers are believed: a CPU's are smaller, and its cores take the place of SMs.
     Keys of `sources` and entries of `unverified` are patterns over the dotted keys of the numbers
     (`matrix.*.datasheet_tflops`); keys of `exceptions` are dotted keys.
     """
 
     name: Text
     title: Text
+    kind: Literal["gpu", "cpu"] = "gpu"
     vendor: Text
     generation: Text
     compute_capability: Text

@@ -1,0 +1,86 @@
+"""How each parameter follows the datasheet, and how far it is taken to vary between GPUs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from infersim.domain.pool import Law, Spread
+
+LATENCIES = (
+    "chain_us",
+    "unsplit_chain_us",
+    "prologue_us",
+    "launch_us",
+    "split_k_us",
+    "gemv_launch_us",
+    "block_us",
+    "split_us",
+    "sparse_launch_us",
+)
+"""Latencies of the die: so many cycles, on whatever clock."""
+
+TYPICAL_THROTTLE = 0.1
+TYPICAL_PREFILL_L2 = 24.0
+"""Bytes per clock and SM where memory delivers 9 (`gpu_facts.TYPICAL_MEMORY_BYTES`)."""
+
+TILE_SHARE = 1 / 3
+"""Offsets of tiles vary this much of what parameters in log do: they are logarithms of a small effect."""
+
+GENERATION_SHARE = 0.35
+"""Share of a GPU's own variance that its generation has in common: a guess, no two pooled ones share one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prior:
+    """Law, spread and, where the law needs another than the default, typical value of a parameter."""
+
+    law: Law
+    spread: Spread
+    typical: float | None = None
+
+
+def _spread(*, shared: float, own: float, rate: float, memory: float) -> Spread:
+    return Spread(
+        shared=shared,
+        own=own * (1 - GENERATION_SHARE) ** 0.5,
+        generation=own * GENERATION_SHARE**0.5,
+        rate=rate,
+        memory=memory,
+    )
+
+
+GEMM = _spread(shared=1.0, own=0.2, rate=0.3, memory=0.15)
+ATTENTION = _spread(shared=1.0, own=0.05, rate=0.1, memory=0.05)
+"""Chosen on the five GPUs whose measurements are published, leaving each out: few, coarse numbers."""
+
+RESIDENCY = _spread(shared=1.0, own=0.2, rate=0.0, memory=0.8)
+"""An L2 in two halves, beside fast memory, keeps far less of a loop than one that every SM reaches."""
+
+THROTTLE = _spread(shared=0.15, own=0.15, rate=0.0, memory=0.0)
+"""The law of power is held on to: large GEMMs alone cannot tell it from the efficiency."""
+
+
+def prior_of(kind: str, name: str, *, log: bool) -> Prior:
+    """The prior of a parameter of a kind ("gemm.bf16")."""
+    family = kind.partition(".")[0]
+    if name == "throttle":
+        return Prior(law=Law.POWER, spread=THROTTLE, typical=TYPICAL_THROTTLE)
+    if name == "l2_residency":
+        return Prior(law=Law.CONSTANT, spread=RESIDENCY)
+    if kind == "attention.prefill" and name == "l2_bytes_per_clock_per_sm":
+        return Prior(law=Law.MEMORY, spread=ATTENTION, typical=TYPICAL_PREFILL_L2)
+    spread = ATTENTION if family == "attention" else GEMM
+    if not log:
+        spread = _scaled(spread, TILE_SHARE)
+    return Prior(law=Law.CYCLES if name in LATENCIES else Law.CONSTANT, spread=spread)
+
+
+def _scaled(spread: Spread, factor: float) -> Spread:
+    return replace(
+        spread,
+        shared=spread.shared * factor,
+        own=spread.own * factor,
+        generation=spread.generation * factor,
+        rate=spread.rate * factor,
+        memory=spread.memory * factor,
+    )

@@ -1,0 +1,110 @@
+"""A fit as a source of samples: what it says of kernels spread over the range it was calibrated on.
+
+A pool is made of fits, whose measurements may be gone; a fit remembers them, residual and all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pandas as pd
+
+from infersim.domain.arrays import Array
+from infersim.domain.fit import KindFit
+from infersim.domain.profile import HardwareProfile
+from infersim.fitting.kind_fit import log_latency
+from infersim.fitting.sample_schema import Kind
+
+ROWS = 400
+"""Kernels of each kind and GPU: as many as a calibration needs."""
+
+CANDIDATES = 20
+"""Points drawn for each that is kept: many are beyond what anyone would time."""
+
+LARGEST_OPERAND = 2.0**31
+"""Elements of A or O: larger ones are in no table."""
+
+LARGEST_CACHE_BYTES = 2.0**32
+MOST_PREFILL_TOKENS = 2.0**17
+
+NK_STEP = 32
+"""Widths of linear layers are multiples of this."""
+
+
+def surrogate_samples(profile: HardwareProfile, kind: str, seed: int = 0) -> pd.DataFrame:
+    """ROWS samples of `kind`, with the latencies in microseconds that the profile's own fit predicts."""
+    assert profile.fit is not None
+    fit = profile.fit.kinds[kind]
+    family, _, detail = kind.partition(".")
+    random = np.random.default_rng(seed)
+    frame = _DRAWN[family](fit.ranges, detail, random)
+    frame = frame.iloc[:ROWS].reset_index(drop=True)
+    frame = frame.assign(gpu=profile.name, kind=family)
+    if family != Kind.MEMORY:
+        frame = frame.assign(weight_copies=fit.weight_copies)
+    return frame.assign(latency_us=np.exp(log_latency(profile, frame)))
+
+
+def poolable(kind: KindFit) -> bool:
+    """Whether samples of this kind can be drawn: launches have no shape."""
+    return kind.kind.partition(".")[0] in _DRAWN and not kind.transferred
+
+
+def _log_uniform(random: np.random.Generator, limits: tuple[float, float], step: int = 1) -> Array:
+    """Whole multiples of `step` between the limits, evenly spread in log."""
+    low, high = (float(np.log2(max(limit, 1.0))) for limit in limits)
+    drawn: Array = 2.0 ** random.uniform(low, high, ROWS * CANDIDATES)
+    return np.maximum(np.round(drawn / step), 1.0) * step
+
+
+def _powers_of_2(random: np.random.Generator, limits: tuple[float, float]) -> Array:
+    low, high = np.ceil(np.log2(limits[0])), np.floor(np.log2(limits[1]))
+    exponents = random.integers(int(low), int(max(high, low)) + 1, ROWS * CANDIDATES)
+    return np.exp2(exponents.astype(np.float64))
+
+
+def _gemms(
+    ranges: Mapping[str, tuple[float, float]], dtype: str, random: np.random.Generator
+) -> pd.DataFrame:
+    m = _log_uniform(random, ranges["m"])
+    n, k = _log_uniform(random, ranges["n"], NK_STEP), _log_uniform(random, ranges["k"], NK_STEP)
+    frame = pd.DataFrame({"dtype": dtype, "m": m, "n": n, "k": k, "includes_act_quant": dtype == "fp8"})
+    return frame[m * np.maximum(n, k) <= LARGEST_OPERAND]
+
+
+def _attention(
+    ranges: Mapping[str, tuple[float, float]], phase: str, random: np.random.Generator
+) -> pd.DataFrame:
+    batch, kv_heads = (_powers_of_2(random, ranges[name]) for name in ("batch", "num_kv_heads"))
+    context, head_dim = (
+        _log_uniform(random, ranges["context_len"]),
+        _powers_of_2(random, ranges["head_dim"]),
+    )
+    most = ranges["num_heads"][1]
+    group = np.floor(2.0 ** random.uniform(0.0, np.log2(np.maximum(most / kv_heads, 1.0))))
+    frame = pd.DataFrame(
+        {
+            "dtype": "bf16",
+            "phase": phase,
+            "batch": batch,
+            "query_len": context if phase == "prefill" else 1.0,
+            "context_len": context,
+            "num_heads": kv_heads * group,
+            "num_kv_heads": kv_heads,
+            "head_dim": head_dim,
+        }
+    )
+    if phase == "prefill":
+        return frame[batch * context <= MOST_PREFILL_TOKENS]
+    return frame[4.0 * batch * context * kv_heads * head_dim <= LARGEST_CACHE_BYTES]
+
+
+def _memory(ranges: Mapping[str, tuple[float, float]], _: str, random: np.random.Generator) -> pd.DataFrame:
+    read, written = (_log_uniform(random, ranges[name]) for name in ("read_bytes", "write_bytes"))
+    return pd.DataFrame({"read_bytes": read, "write_bytes": written})
+
+
+_DRAWN: Mapping[
+    str, Callable[[Mapping[str, tuple[float, float]], str, np.random.Generator], pd.DataFrame]
+] = {"gemm": _gemms, "attention": _attention, "memory": _memory}

@@ -1,0 +1,88 @@
+"""From a datasheet to the few facts that transferred parameters depend on, and the laws they follow."""
+
+from __future__ import annotations
+
+import math
+
+from infersim.domain.dtypes import DType
+from infersim.domain.pool import GpuFacts, Law
+from infersim.domain.profile import MEGA, TERA, HardwareProfile
+
+PICOJOULE_PER_FLOP = 1.26
+"""Energy of a dense 16-bit multiply-add's half on an SM of 1024 FLOP per clock, the whole board counted.
+
+From public runs: an L4 reached 57 TFLOP/s at its limit of 72 W.
+"""
+
+ENERGY_EXPONENT = 1 / 3
+"""Wider tensor cores need less energy each FLOP, by this power of the FLOP per clock and SM.
+
+Public runs bound it: H100 794 TFLOP/s at 700 W (4096 FLOP per clock), B200 1745 at 1000 W (8192).
+"""
+
+LEAST_SLOWDOWN = 0.03
+"""Every part loses a little clock under sustained load."""
+
+TYPICAL_CLOCK_MHZ = 1900.0
+TYPICAL_FLOP = 2300.0
+TYPICAL_MEMORY_BYTES = 9.0
+"""Middle of the calibrated GPUs, each per clock and SM but the clock: where laws and covariates are 0."""
+
+RATE_OCTAVES = 1.3
+MEMORY_OCTAVES = 1.5
+"""Standard deviations of log2 FLOP and log2 memory bytes, per clock and SM, over the calibrated GPUs."""
+
+
+def facts_of(profile: HardwareProfile) -> GpuFacts:
+    """The facts of a datasheet; a GPU without 16-bit tensor rates counts with its fastest type."""
+    chip = profile.chip
+    dtype = next((d for d in (DType.BF16, DType.FP16) if d in profile.matrix), None)
+    if dtype is None:
+        dtype = max(profile.matrix, key=profile.datasheet_flop_per_s)
+    flop = profile.matrix[dtype].flop_per_clock_per_sm
+    picojoule = PICOJOULE_PER_FLOP * (flop / 1024) ** -ENERGY_EXPONENT
+    clocks_per_s = chip.tensor_clock_mhz * MEGA * chip.sm_count
+    return GpuFacts(
+        vendor=profile.vendor,
+        generation=profile.generation,
+        clock_max_mhz=chip.clock_max_mhz,
+        flop_per_clock_per_sm=flop,
+        memory_bytes_per_clock_per_sm=profile.memory.bandwidth_bytes_per_s / clocks_per_s,
+        power_ratio=picojoule * profile.datasheet_flop_per_s(dtype) / TERA / chip.tdp_w,
+    )
+
+
+def covariates(facts: GpuFacts) -> tuple[float, float]:
+    """Standardised log2 of the rates of multiplying and of memory, per clock and SM."""
+    rate = math.log2(facts.flop_per_clock_per_sm / TYPICAL_FLOP) / RATE_OCTAVES
+    memory = math.log2(facts.memory_bytes_per_clock_per_sm / TYPICAL_MEMORY_BYTES) / MEMORY_OCTAVES
+    return rate, memory
+
+
+def sustained_slowdown(facts: GpuFacts) -> float:
+    """How much longer sustained multiplying takes than at the datasheet's clock, less 1.
+
+    Under load the clock settles where energy per FLOP times the rate is the power limit; the 8-norm of 1
+    and the power ratio, as parts near their limit lose some clock already.
+    """
+    slowdown = math.sqrt(math.sqrt(math.hypot(1.0, facts.power_ratio**4)))
+    return max(slowdown - 1.0, LEAST_SLOWDOWN)
+
+
+def law_offset(law: Law, facts: GpuFacts) -> float:
+    """Natural log of the factor that a law puts on a parameter's typical value.
+
+    A slowdown is typical at 0.1, so that `POWER` gives the factor on that.
+    """
+    match law:
+        case Law.CYCLES:
+            return -math.log(facts.clock_max_mhz / TYPICAL_CLOCK_MHZ)
+        case Law.MEMORY:
+            return math.log(facts.memory_bytes_per_clock_per_sm / TYPICAL_MEMORY_BYTES)
+        case Law.POWER:
+            return math.log(sustained_slowdown(facts) / TYPICAL_SLOWDOWN)
+        case Law.CONSTANT:
+            return 0.0
+
+
+TYPICAL_SLOWDOWN = 0.1

@@ -1,0 +1,117 @@
+"""The pool file: what `infersim calibrate --pool` writes and every profile without a fit leans on."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from infersim.domain.errors import FileContentError, InvalidValueError
+from infersim.domain.fit import IntervalFit
+from infersim.domain.pool import GpuFacts, Pool, PooledKind, PooledParameter, Spread
+from infersim.profile_files.fit_tables import plain
+from infersim.profile_files.locations import data_folder
+from infersim.profile_files.whole_files import write_whole
+
+if TYPE_CHECKING:
+    from infersim.profile_files.pool_schema import ParameterTable, PooledKindTable
+
+FORMAT, VERSION = "infersim pool", 1
+NAME = "pool.json"
+
+
+def shipped_pool_path() -> Path:
+    """Where the pool that comes with infersim lies; there may be none."""
+    return data_folder("hw_profiles") / NAME
+
+
+def shipped_pool() -> Pool | None:
+    """The pool that comes with infersim, read once; None where there is none."""
+    path = shipped_pool_path()
+    return _read_once(path, path.stat().st_mtime_ns) if path.is_file() else None
+
+
+@lru_cache(maxsize=2)
+def _read_once(path: Path, _modified: int) -> Pool:
+    return read_pool(path)
+
+
+def write_pool(pool: Pool, path: str | Path) -> None:
+    """Write `pool` as JSON, whole or not at all; raises what `write_fit` raises."""
+    kinds = {
+        name: {key: value for key, value in asdict(kind).items() if key != "kind"}
+        for name, kind in pool.kinds.items()
+    }
+    gpus = {name: asdict(facts) for name, facts in pool.gpus.items()}
+    table = {
+        "format": FORMAT,
+        "version": VERSION,
+        "provenance": plain("provenance", pool.provenance),
+        "gpus": plain("gpus", gpus),
+        "kinds": plain("kinds", kinds),
+    }
+    text = json.dumps(table, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    write_whole(Path(path), text, "pool file")
+
+
+def read_pool(path: str | Path) -> Pool:
+    """Read a pool file; FileContentError with file, key, value and expectation where it is damaged."""
+    # pydantic is imported with the first file, so that importing infersim stays fast.
+    from pydantic import ValidationError
+
+    from infersim.profile_files.pool_schema import PoolTable
+    from infersim.profile_files.validation import content_error
+
+    path = Path(path)
+    if not path.is_file():
+        raise InvalidValueError("pool file", str(path), "an existing file")
+    try:
+        table = PoolTable.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise content_error(path.name, error) from None
+    gpus = {name: GpuFacts(**facts.model_dump()) for name, facts in table.gpus.items()}
+    kinds = {name: _kind(name, kind, gpus, path.name) for name, kind in table.kinds.items()}
+    return Pool(gpus=gpus, kinds=kinds, provenance=table.provenance)
+
+
+def _kind(name: str, table: PooledKindTable, gpus: dict[str, GpuFacts], file: str) -> PooledKind:
+    return PooledKind(
+        kind=name,
+        parameters={
+            parameter: _parameter(f"kinds.{name}.parameters.{parameter}", found, gpus, file)
+            for parameter, found in table.parameters.items()
+        },
+        interval=IntervalFit(**table.interval.model_dump()),
+        deviation=table.deviation,
+        ranges=table.ranges,
+        weight_copies=table.weight_copies,
+        left_out=table.left_out,
+    )
+
+
+def _parameter(key: str, table: ParameterTable, gpus: dict[str, GpuFacts], file: str) -> PooledParameter:
+    """A parameter; what the schema cannot say: a logarithm needs numbers above 0, and GPUs are known."""
+    numbers = {
+        "low": table.low,
+        "typical": table.typical,
+        **{f"found.{n}": v for n, v in table.found.items()},
+    }
+    for name, value in numbers.items():
+        if table.log and value <= 0:
+            raise FileContentError(file, f"{key}.{name}", value, "a number above 0")
+    if table.low > table.high:
+        raise FileContentError(file, f"{key}.low", table.low, f"a number up to high ({table.high:g})")
+    for gpu in table.found:
+        if gpu not in gpus:
+            raise FileContentError(file, f"{key}.found", gpu, f"one of {', '.join(gpus)}")
+    return PooledParameter(
+        law=table.law,
+        log=table.log,
+        low=table.low,
+        high=table.high,
+        typical=table.typical,
+        spread=Spread(**table.spread.model_dump()),
+        found=table.found,
+    )

@@ -1,0 +1,105 @@
+"""A fit for a GPU that nobody has measured, from the pool of those that somebody has."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+
+import numpy as np
+
+from infersim.domain.fit import Fit, IntervalFit, KindFit
+from infersim.domain.pool import GpuFacts, Pool, PooledKind
+from infersim.domain.profile import HardwareProfile
+from infersim.profile_files.gpu_facts import facts_of
+from infersim.profile_files.kriging import Transferred, transfer
+
+FEWEST_GPUS = 2
+"""One GPU alone says nothing of how GPUs differ."""
+
+OTHER_VENDOR_WIDENING = 1.5
+"""Of intervals where no pooled GPU is of the vendor: a stated guess, as none was ever left out."""
+
+LEAST_WIDENING, MOST_WIDENING = 0.75, 3.0
+"""Intervals are scaled by how far the datasheet is from the known ones, within these limits."""
+
+L2_RATE = "l2_bytes_per_clock_per_sm"
+MIN_L2_OVER_DRAM = 1.5
+"""A kernel gets from L2 at least this many times what memory delivers, on any GPU."""
+
+
+def transferred_fit(profile: HardwareProfile, pool: Pool, *, without: Collection[str] = ()) -> Fit | None:
+    """What the pool expects of `profile`'s GPU, from its datasheet; None where fewer than two GPUs are left.
+
+    `without` names GPUs to leave out: the one itself, where it is among them. `uncertainties` are the
+    deviations of the pool's expectation, not of a fit.
+    """
+    known = {name: facts for name, facts in pool.gpus.items() if name not in without}
+    target = facts_of(profile)
+    kinds = {}
+    for name, pooled in pool.kinds.items():
+        found = {gpu for parameter in pooled.parameters.values() for gpu in parameter.found}
+        if len(found & known.keys()) >= FEWEST_GPUS:
+            kinds[name] = transferred_kind(pooled, target, known)
+    if not kinds:
+        return None
+    return Fit(gpu=profile.name, kinds=kinds, provenance={"transferred_from": sorted(known)})
+
+
+def transferred_kind(pooled: PooledKind, target: GpuFacts, known: Mapping[str, GpuFacts]) -> KindFit:
+    """What the `known` GPUs of the pool say of one kind on `target`."""
+    found = {name: transfer(parameter, target, known) for name, parameter in pooled.parameters.items()}
+    values = {name: each.value for name, each in found.items()}
+    if L2_RATE in values:
+        values[L2_RATE] = max(values[L2_RATE], MIN_L2_OVER_DRAM * target.memory_bytes_per_clock_per_sm)
+    return KindFit(
+        kind=pooled.kind,
+        parameters=values,
+        uncertainties={
+            name: each.deviation * (values[name] if pooled.parameters[name].log else 1.0)
+            for name, each in found.items()
+        },
+        at_bound=(),
+        residuals=(),
+        interval=_widened(pooled.interval, widening(pooled, target, known)),
+        ranges=pooled.ranges,
+        rows=0,
+        weight_copies=pooled.weight_copies,
+        held_out=pooled.left_out,
+        transferred=True,
+    )
+
+
+def widening(pooled: PooledKind, target: GpuFacts, known: Mapping[str, GpuFacts]) -> float:
+    """How much wider intervals are than those of pooled GPUs when each is predicted from the others."""
+    found = [transfer(parameter, target, known) for parameter in pooled.parameters.values()]
+    ratio = mean_deviation(found) / pooled.deviation
+    vendors = {facts.vendor for facts in known.values()}
+    factor = 1.0 if target.vendor in vendors else OTHER_VENDOR_WIDENING
+    return float(np.clip(ratio, LEAST_WIDENING, MOST_WIDENING)) * factor
+
+
+def mean_deviation(found: Sequence[Transferred]) -> float:
+    """Root mean square deviation over parameters."""
+    return math.sqrt(sum(each.deviation**2 for each in found) / len(found))
+
+
+def _widened(interval: IntervalFit, factor: float) -> IntervalFit:
+    return IntervalFit(
+        by_regime={name: width * factor for name, width in interval.by_regime.items()},
+        pair=interval.pair * factor,
+        outside=interval.outside * factor,
+    )
+
+
+def leanings(
+    profile: HardwareProfile, pool: Pool, kind: str, *, without: Collection[str] = ()
+) -> dict[str, float]:
+    """Share of each known GPU in what the pool expects of a kind, by mean weight over its parameters."""
+    known = {name: facts for name, facts in pool.gpus.items() if name not in without}
+    target, pooled = facts_of(profile), pool.kinds[kind]
+    totals = dict.fromkeys(known, 0.0)
+    for parameter in pooled.parameters.values():
+        for name, weight in transfer(parameter, target, known).weights.items():
+            totals[name] += abs(weight)
+    whole = sum(totals.values()) or 1.0
+    return {name: total / whole for name, total in totals.items() if total > 0}
