@@ -44,14 +44,15 @@ class Chip:
 
     `clock_max_mhz` is the highest clock the device can report, which only a floor may assume;
     `tensor_clock_mhz` is the clock of the datasheet's tensor peaks. `l2_bytes` counts every on-chip cache
-    that can keep data away from device memory (on MI300X the memory-side cache too).
+    that can keep data away from device memory (on MI300X the memory-side cache too). `tdp_w` is None where
+    nobody says.
     """
 
     sm_count: int
     clock_max_mhz: float
     tensor_clock_mhz: float
     l2_bytes: float
-    tdp_w: float
+    tdp_w: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +65,7 @@ class Memory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HardwareProfile:
-    """Datasheet + fit of one GPU. `matrix` holds the data types it has; others are an error.
+    """Datasheet + fit of one GPU (or CPU: `kind`). `matrix` holds the data types it has; others are an error.
 
     `sources` says where each number comes from and `unverified` which ones no table confirmed, both by
     the dotted key of the profile file (`memory.bandwidth_gb_s`). `exceptions` gives the reason for each
@@ -81,6 +82,7 @@ class HardwareProfile:
     matrix: Mapping[DType, Matrix]
     aliases: tuple[str, ...] = ()
     unverified: tuple[str, ...] = ()
+    kind: str = "gpu"
     sources: Mapping[str, str] = field(default_factory=dict)
     exceptions: Mapping[str, str] = field(default_factory=dict)
     fit: Fit | None = None

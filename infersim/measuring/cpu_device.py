@@ -13,7 +13,7 @@ from infersim.measuring.names import profile_name
 from infersim.measuring.stopwatch import CLOCKS, Clock, HostStopwatch, Stopwatch
 from infersim.measuring.timing import Budget, Call
 
-CPU_BUDGET = Budget(repeat_us=2e3, warm_up_us=4e3, budget_us=2.5e5, tolerance=0.01, quantile=0.25)
+CPU_BUDGET = Budget(repeat_us=2e3, warm_up_us=2e3, budget_us=1e5, tolerance=0.01, quantile=0.25)
 """Shorter than a GPU's, whose clocks take longer to settle; the lower quartile (see `timing`)."""
 
 

@@ -32,6 +32,15 @@ def cache_is_known(cpu: Path = CPU_FOLDER) -> bool:
     return any(_bytes(_text(path)) for path in cpu.glob("cache/index*/size"))
 
 
+def highest_clock_mhz(cpu: Path = CPU_FOLDER, cpuinfo: Path = Path("/proc/cpuinfo")) -> float | None:
+    """The highest clock that the system knows of, else the present one; None where it says neither."""
+    limit = _text(cpu / "cpufreq" / "cpuinfo_max_freq")
+    if limit is not None and limit.strip().isdigit():
+        return int(limit) / 1e3
+    clocks = re.findall(r"^cpu MHz\s*:\s*([\d.]+)$", _text(cpuinfo) or "", re.MULTILINE)
+    return max(map(float, clocks), default=None)
+
+
 def available_bytes(meminfo: Path = Path("/proc/meminfo")) -> float:
     """Memory that programs may still have without swapping; InfersimError where the system does not say."""
     return _meminfo(meminfo, "MemAvailable")

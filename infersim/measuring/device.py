@@ -74,10 +74,7 @@ def open_device(name: str, threads: int | None = None, clock: str = Clock.WALL) 
     found = re.fullmatch(r"cpu|cuda(?::(\d+))?", name)
     if found is None:
         raise InvalidValueError("device", name, "cpu, cuda, or cuda:0 and so on")
-    if importlib.util.find_spec("torch") is None:
-        raise InfersimError(
-            "measuring needs PyTorch, which is not installed: pip install 'infersim[measure]'"
-        )
+    check_torch()
     if clock not in tuple(Clock):
         raise InvalidValueError("clock", clock, f"one of {', '.join(Clock)}")
     if name == "cpu":
@@ -91,3 +88,11 @@ def open_device(name: str, threads: int | None = None, clock: str = Clock.WALL) 
     from infersim.measuring.cuda_device import open_cuda
 
     return open_cuda(int(found[1] or 0))
+
+
+def check_torch() -> None:
+    """Raise InfersimError where PyTorch is not installed; nothing is imported."""
+    if importlib.util.find_spec("torch") is None:
+        raise InfersimError(
+            "measuring needs PyTorch, which is not installed: pip install 'infersim[measure]'"
+        )

@@ -74,6 +74,7 @@ def _measured(row: Row, bench: Bench, telemetry: Telemetry) -> dict[str, Any]:
             prepared.calls,
             budget=device.budget,
             capture=device.capture if prepared.captured else not_captured,
+            whole_rounds=bench.is_cuda,
         )
         # Clocks take milliseconds to fall: what is read now held while the last repeat ran.
         reading = telemetry.read()

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from infersim.domain.errors import InfersimError
+from infersim.domain.errors import InfersimError, InvalidValueError
 from infersim.domain.shapes import WeightForm
 from infersim.fitting.design_shapes import attention_dtype
 from infersim.fitting.designs import planned_samples, read_design
@@ -22,16 +22,20 @@ SPARSE_ALIGNMENT = 64
 """2:4 kernels exist for 16-bit types and for n and k that their tiles divide."""
 
 ORDER_SEED = 0
+PASS = "pass"
 
 
 def rows_to_measure(
-    plan: str | Path, *, dtypes: Sequence[str] | None = None, with_2_4: bool = False
+    plan: str | Path, *, dtypes: Sequence[str] | None = None, with_2_4: bool = False, passes: int = 1
 ) -> list[dict[str, Any]]:
     """Rows of `plan` as dictionaries without empty cells, shuffled: drift must not look like a dimension.
 
     `dtypes` replaces the plan's data types of GEMMs; `with_2_4` adds each 16-bit GEMM that has a 2:4 form in
-    it. Memory-bound rows get the data type that attention runs in. The same arguments give the same rows in
-    the same order. Raises what reading the plan raises, and InfersimError where no GEMM has a 2:4 form.
+    it. Memory-bound rows get the data type that attention runs in. With several `passes` each row is there
+    so many times, the whole plan between two of them, numbered in the column `pass`: a disturbance that lasts
+    is outvoted by the median of the passes. The same arguments give the same rows in the same order.
+
+    Raises what reading the plan raises, and InfersimError where no GEMM has a 2:4 form.
     """
     design = read_design(plan)
     planned = planned_samples(design, dtypes=dtypes)
@@ -42,8 +46,14 @@ def rows_to_measure(
         if not sparse:
             raise InfersimError(f"{plan}: no GEMM in {' or '.join(SPARSE_DTYPES)} has a 2:4 form")
         rows += sparse
-    order = np.random.default_rng(ORDER_SEED).permutation(len(rows))
-    return [rows[place] for place in order]
+    if passes < 1:
+        raise InvalidValueError("passes", passes, "at least 1")
+    order = np.random.default_rng(ORDER_SEED)
+    return [
+        {**rows[place], PASS: number}
+        for number in range(1, passes + 1)
+        for place in order.permutation(len(rows))
+    ]
 
 
 def digest(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -6,12 +6,15 @@ The timeline of one measurement:
     them finds the caches as a model would (who asks for hot caches passes one call). The data are random:
     zeros multiply faster on a GPU, as they draw less power.
 2.  **First round**, thrown away: libraries choose kernels, memory is allocated.
-3.  **Trial rounds**, the fastest of which says how many rounds make a repeat of at least `repeat_us`, so that
-    the clock's resolution and the start of a repeat do not count.
+3.  **Trials**, the fastest of which says how many rounds make a repeat of at least `repeat_us`, so that the
+    clock's resolution and the start of a repeat do not count.
 4.  **Capture**: on a GPU these rounds become one CUDA graph, and launches from the host cost nothing.
 5.  **Warm-up**: replays for `warm_up_us`, thrown away, until clocks have risen.
 6.  **Repeats**: each is one replay between two readings of the stopwatch (CUDA events on a GPU), until the
     latency is known to `tolerance`, or `budget_us` is spent; no fewer than `least_repeats`.
+
+Where nothing is captured, a repeat may hold part of a round (`whole_rounds` False): it goes on with the call
+after the last one's, and takes as many calls as it needs. A graph has to hold the round as a whole.
 
 All repeats are kept. The latency is their quantile `quantile`: the median where the device is ours alone; the
 lower quartile on a CPU, where other programs make repeats longer and nothing makes them shorter.
@@ -23,6 +26,8 @@ import math
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import cycle, islice
 from typing import TypeAlias
 
 from infersim.domain.errors import InvalidValueError
@@ -78,7 +83,12 @@ def not_captured(work: Call) -> Call:
 
 
 def time_calls(
-    stopwatch: Stopwatch, calls: Sequence[Call], *, budget: Budget, capture: Capture = not_captured
+    stopwatch: Stopwatch,
+    calls: Sequence[Call],
+    *,
+    budget: Budget,
+    capture: Capture = not_captured,
+    whole_rounds: bool = True,
 ) -> Timing:
     """Time `calls`, each an execution of the same work on other data, by the timeline above.
 
@@ -86,20 +96,21 @@ def time_calls(
     """
     if not calls:
         raise InvalidValueError("calls", [], "at least one call to time")
+    turns = cycle(calls)
+    calls_per_round = len(calls) if whole_rounds else 1
 
-    def round_of_calls(rounds: int = 1) -> None:
-        for _ in range(rounds):
-            for call in calls:
-                call()
+    def take_turns(rounds: int) -> None:
+        for call in islice(turns, rounds * calls_per_round):
+            call()
 
-    stopwatch.elapsed_us(round_of_calls)
-    rounds = _rounds(_trial_us(stopwatch, round_of_calls, budget), len(calls), budget)
-    replay = capture(lambda: round_of_calls(rounds))
+    stopwatch.elapsed_us(partial(take_turns, 1))
+    rounds = _rounds(_trial_us(stopwatch, partial(take_turns, 1), budget), calls_per_round, budget)
+    replay = capture(partial(take_turns, rounds))
     warm_us = stopwatch.elapsed_us(replay)
     while warm_us < budget.warm_up_us:
         # A clock that stands still must not keep us here.
         warm_us += max(stopwatch.elapsed_us(replay), 1.0)
-    calls_per_repeat = rounds * len(calls)
+    calls_per_repeat = rounds * calls_per_round
     raw_us: list[float] = []
     spent_us = 0.0
     while not _enough(raw_us, spent_us, budget):

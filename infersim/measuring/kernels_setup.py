@@ -1,0 +1,23 @@
+"""What a measuring process is told first; checked before one is started."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from infersim.domain.errors import InvalidValueError
+from infersim.measuring.device import check_torch
+from infersim.measuring.kernels.rotation import CacheState
+from infersim.measuring.stopwatch import Clock
+
+
+def check_setup(*, device: str, threads: int | None, clock: str, l2: str) -> dict[str, Any]:
+    """The first line of a worker (`worker`); raises InfersimError for what cannot be without trying it.
+
+    The device itself is opened by the worker, whose errors come back as they are.
+    """
+    check_torch()
+    if clock not in tuple(Clock):
+        raise InvalidValueError("clock", clock, f"one of {', '.join(Clock)}")
+    if l2 not in tuple(CacheState):
+        raise InvalidValueError("l2", l2, f"one of {', '.join(CacheState)}")
+    return {"device": device, "threads": threads, "clock": clock, "cache": l2}
