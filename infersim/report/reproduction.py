@@ -10,7 +10,8 @@ from infersim.report.losses import PART_TITLES
 from infersim.report.table import Column, Table, number_column, text_column
 from infersim.report.verdict import Verdict, as_sentence
 from infersim.simulation.reproduction import BATCHES, CONTEXTS, EXECUTION, GPU, MODEL, TOTAL, Reproduction
-from infersim.simulation.source_paper import SOURCE, Quantity
+from infersim.simulation.reproduction_reasons import EXPLAINED_FROM
+from infersim.simulation.source_paper import SHORT_CONTEXT, SOURCE, Quantity
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,11 +80,23 @@ def mean_speedups_table(reproduction: Reproduction) -> Table:
                 keys=("predicted", "predicted_min", "predicted_max"),
                 text=_spread,
             ),
+            number_column(f"at {SHORT_CONTEXT}\ntokens", "predicted_short", rounding.speedup),
             number_column("paper", "paper", rounding.speedup),
             number_column("difference", "difference", _difference),
         ),
         labels=tuple(frame["phase"]),
+        caption=_reasons(frame),
     )
+
+
+def _reasons(speedups: pd.DataFrame) -> str:
+    """Why means are off by more than EXPLAINED_FROM, each reason with the rows it is of."""
+    far = speedups[speedups["reason"] != ""]
+    told = []
+    for (phase, reason), rows in far.groupby(["phase", "reason"], sort=False):
+        plans = ", ".join(map(_plan, rows["family"], rows["sparsity"]))
+        told.append(f"{plans} in {phase}: {reason}.")
+    return " ".join([f"Off by more than {EXPLAINED_FROM}:", *told]) if told else ""
 
 
 def claims_table(reproduction: Reproduction) -> Table:

@@ -16,7 +16,14 @@ from infersim.simulation.comparison import compare
 from infersim.simulation.measured import MeasuredSpeedup, Timed
 from infersim.simulation.prediction import predict
 from infersim.simulation.reproduction_claims import claims_beside_predictions, equivalents_claimed, spread
-from infersim.simulation.source_paper import ComponentTime, load_figure2, load_mean_speedups
+from infersim.simulation.reproduction_reasons import reason_of
+from infersim.simulation.source_paper import (
+    METHOD_OPTIONS,
+    SHORT_CONTEXT,
+    ComponentTime,
+    load_figure2,
+    load_mean_speedups,
+)
 from infersim.workload.presets import load_model
 
 if TYPE_CHECKING:
@@ -38,8 +45,9 @@ class Reproduction:
       lower_ms upper_ms predicted_share paper_ms paper_share paper_upper_limit difference`. Only totals have
       an interval, and where the paper gives an upper limit there is no difference.
     - `speedups`: its means, a row each, by phase: `family sparsity phase scenarios flops bound bound_min
-      bound_max predicted predicted_min predicted_max paper difference`; ours are means and extremes over the
-      grid.
+      bound_max predicted predicted_min predicted_max predicted_short paper difference off reason`; ours are
+      means and extremes over the grid, `predicted_short` the mean over its batches at SHORT_CONTEXT tokens.
+      `off` is predicted less paper, and where it exceeds EXPLAINED_FROM `reason` says what stands behind it.
     - `claims`: numbers of its text, see `reproduction_claims`.
     """
 
@@ -73,7 +81,10 @@ def _plans() -> list[Plan]:
     """One plan for each family and sparsity of which the paper gives a speedup or an equivalent."""
     model = load_model(MODEL)
     asked = {(row.family, row.sparsity) for row in load_mean_speedups()} | equivalents_claimed()
-    return [prune(model, family, sparsity) for family, sparsity in sorted(asked, key=str)]
+    return [
+        prune(model, family, sparsity, **METHOD_OPTIONS.get(family, {}))
+        for family, sparsity in sorted(asked, key=str)
+    ]
 
 
 def _components(dense: pd.DataFrame) -> pd.DataFrame:
@@ -122,7 +133,12 @@ def _speedups(grid: pd.DataFrame) -> pd.DataFrame:
     phases = list(Timed)
     published = sorted(load_mean_speedups(), key=lambda row: phases.index(row.phase))
     frame = pd.DataFrame([_mean_speedup(row, grid) for row in published])
-    return frame.assign(difference=frame["predicted"] / frame["paper"] - 1)
+    off = frame["predicted"] - frame["paper"]
+    return frame.assign(
+        difference=frame["predicted"] / frame["paper"] - 1,
+        off=off,
+        reason=[reason_of(*row) for row in zip(frame["family"], frame["phase"], off, strict=True)],
+    )
 
 
 def _mean_speedup(row: MeasuredSpeedup, grid: pd.DataFrame) -> dict[str, object]:
@@ -137,5 +153,6 @@ def _mean_speedup(row: MeasuredSpeedup, grid: pd.DataFrame) -> dict[str, object]
         "flops": covered["flops"].mean(),
         **spread("bound", covered["bound"]),
         **spread("predicted", covered["predicted"]),
+        "predicted_short": covered[covered["context"] == SHORT_CONTEXT]["predicted"].mean(),
         "paper": row.measured_speedup,
     }

@@ -7,16 +7,32 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 
 from infersim.domain.shapes import Phase
 from infersim.profile_files.locations import data_folder
+from infersim.pruning.plan import OptionValue
 from infersim.simulation.measured import MeasuredSpeedup, Scope
 from infersim.simulation.published import load_published
 
 SOURCE = "arXiv:2606.09080"
+
+SOURCE_CODE = "github.com/Sophie10001b/pruning_wrapper@2288489"
+"""Public code that bears the paper's methods, settings and batch sizes, read as facts on what was run.
+Whether every number of the paper comes from just this version is not stated."""
+
+SHORT_CONTEXT = 1024
+"""The only length in that code's example run, with batches 1, 8, 16 and 32."""
+
+METHOD_OPTIONS: Mapping[str, Mapping[str, OptionValue]] = {"dynamic-nk": {"estimate": "scores"}}
+"""Options of families where that code differs from their defaults.
+
+Its block-sparse attention is set to BLASST, which computes all scores and leaves out only the softmax and the
+product with V (`wrapper/token_dynamic/sparse_attention.yaml`), though the paper's table names SeerAttention.
+"""
 
 
 class Quantity(StrEnum):

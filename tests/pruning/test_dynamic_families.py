@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from infersim.domain.errors import UnsupportedError
+from infersim.domain.errors import InvalidValueError, UnsupportedError
 from infersim.pruning.composition import prune
-from infersim.workload.transformer import BlockSparsity, SkipExecution, TokenSkip, Transformer
+from infersim.workload.transformer import BlockSparsity, KvScore, SkipExecution, TokenSkip, Transformer
 from tests.pruning.looking import ffn_of, heads_of
 
 
@@ -70,3 +70,28 @@ def test_a_model_without_attention_has_nothing_to_prune_there(llama: Transformer
         prune(bare, "static-m", 0.5, target="attention")
     with pytest.raises(UnsupportedError, match="no weight matrices in attention"):
         prune(bare, "static-k-lowrank", 0.5, target="attention")
+
+
+def test_a_pyramid_keeps_the_mean_and_less_with_each_layer(llama: Transformer) -> None:
+    for sparsity in (0.05, 0.25, 0.5, 0.9):
+        plan = prune(llama, "kv-pruning", sparsity, schedule="pyramid", score="window")
+        kept = [heads_of(block).kv_kept for block in plan.transformer.blocks]
+        assert sum(kept) / len(kept) == pytest.approx(1 - sparsity)
+        assert kept == sorted(kept, reverse=True)
+        assert 0 < kept[-1] <= kept[0] <= 1 + 1e-12
+        assert {heads_of(block).kv_score for block in plan.transformer.blocks} == {KvScore.WINDOW}
+
+
+@pytest.mark.parametrize(
+    ("family", "option"),
+    [
+        ("dynamic-m", "execution"),
+        ("dynamic-nk", "estimate"),
+        ("dynamic-nk", "masks"),
+        ("kv-pruning", "score"),
+        ("kv-pruning", "schedule"),
+    ],
+)
+def test_choices_that_do_not_exist_are_refused(llama: Transformer, family: str, option: str) -> None:
+    with pytest.raises(InvalidValueError, match=rf"{option} = .*expected one of"):
+        prune(llama, family, 0.5, **{option: "none"})

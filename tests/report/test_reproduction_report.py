@@ -54,8 +54,11 @@ def example() -> Reproduction:
             "predicted": [1.25, 1.5, 1.1],
             "predicted_min": [1.2, 1.0, 1.05],
             "predicted_max": [1.3, 1.9, 1.15],
+            "predicted_short": [1.26, 1.4, 1.11],
             "paper": [1.25, 1.8, 1.1],
             "difference": [0.0, -1 / 6, -0.0001],
+            "off": [0.0, -0.3, 0.0],
+            "reason": ["", "kernels are slow", ""],
         }
     )
     claims = pd.DataFrame(
@@ -104,10 +107,12 @@ def test_means_stand_under_their_phase_with_the_spread() -> None:
         "2.00x",
         "1.90x (1.80–2.00)",
         "1.50x (1.00–1.90)",
+        "1.40x",
         "1.80x",
         "-17 %",
     ]
     assert rows[2][-1] == "+0 %"  # no minus before a nought
+    assert table.caption == "Off by more than 0.1: static-nk 50 % in decode: kernels are slow."
 
 
 def test_claims_of_no_family_are_about_the_dense_model() -> None:

@@ -19,7 +19,8 @@ from infersim.simulation.reproduction import (
     Reproduction,
     reproduce_beyond_flops,
 )
-from infersim.simulation.source_paper import load_mean_speedups
+from infersim.simulation.reproduction_reasons import EXPLAINED_FROM, reason_of
+from infersim.simulation.source_paper import SHORT_CONTEXT, load_mean_speedups
 from infersim.workload.presets import load_model
 
 STATIC = ["static-m", "static-nk", "static-k-lowrank"]
@@ -113,6 +114,53 @@ def test_claims_that_need_no_quality_are_set_beside_predictions() -> None:
     equivalents = claims[claims["quantity"] == "static_m_equivalent"]
     assert (equivalents["predicted_min"] < equivalents["predicted"]).all()
     assert equivalents["predicted"].between(0, 0.5).all()
+
+
+def test_run_time_and_width_families_are_near_the_published_means() -> None:
+    frame = reproduced().speedups
+    for family, limit in (("dynamic-m", 0.2), ("dynamic-nk", 0.15), ("static-m", 0.15), ("static-nk", 0.15)):
+        off = frame[frame["family"] == family]["off"]
+        assert len(off) >= 4
+        assert off.abs().max() <= limit, family
+
+
+def test_every_large_difference_has_a_reason_and_no_small_one() -> None:
+    frame = reproduced().speedups
+    large = frame["off"].abs() > EXPLAINED_FROM
+    assert (frame[large]["reason"] != "").all()
+    assert (frame[~large]["reason"] == "").all()
+    assert reason_of("static-m", "prefill", -0.11) == reason_of("static-m", "prefill", 0.11) != ""
+    assert reason_of("static-m", "prefill", 0.09) == ""
+
+
+def test_token_skipping_loses_in_decode_at_a_quarter() -> None:
+    frame = reproduced().speedups.set_index(["family", "sparsity", "phase"])["predicted"]
+    assert frame["dynamic-m", 0.25, "decode"] < 1
+
+
+def test_static_m_equivalents_are_within_eight_points() -> None:
+    claims = reproduced().claims
+    equivalents = claims[claims["quantity"] == "static_m_equivalent"]
+    assert (equivalents["predicted"] - equivalents["paper"]).abs().max() < 0.08
+
+
+def test_overheads_of_token_skipping_are_of_the_published_size() -> None:
+    claims = reproduced().claims
+    growth = claims[claims["quantity"] == "non_gemm_overhead_growth"].set_index(["family", "phase"])
+    for phase in ("prefill", "decode"):
+        predicted, paper = growth["predicted"]["dynamic-m", phase], growth["paper"]["dynamic-m", phase]
+        assert 0.5 < predicted / paper < 2
+
+
+def test_the_short_mean_is_over_the_batches_at_one_context() -> None:
+    frame = reproduced().speedups
+    row = frame[(frame["family"] == "static-k-lowrank") & (frame["phase"] == "decode")].iloc[-1]
+    model = load_model(MODEL)
+    plan = prune(model, "static-k-lowrank", row["sparsity"])
+    short = compare(
+        model, plan, GPU, phase="decode", batch=BATCHES, context=SHORT_CONTEXT, execution="separate"
+    )
+    assert row["predicted_short"] == pytest.approx(short["predicted"].mean())
 
 
 def test_the_second_factor_of_a_low_rank_pair_weighs_on_decode() -> None:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from infersim.domain.ops import Part
-from infersim.workload.transformer import BlockSparsity, TokenSkip, Transformer
+from infersim.workload.memory import memory_use
+from infersim.workload.transformer import BlockSparsity, MaskEstimate, MaskSharing, TokenSkip, Transformer
 from tests.workload.examples import (
     HEAD_DIM,
     HEADS,
@@ -112,3 +113,28 @@ def test_windows_reach_the_attention_shape() -> None:
     for scenario in (prefill(2, 1000), decode(2, 1000)):
         shape = attention(ops_by_name(model, scenario)["attention"])
         assert (shape.window, shape.context_len) == (128, 1000)
+
+
+def test_a_mask_for_each_head_saves_decode_only_what_no_head_wants() -> None:
+    heads, _ = sublayers(block_sparse(0.25))
+    assert heads.block_sparsity is not None
+    apart = replace(heads.block_sparsity, sharing=MaskSharing.HEAD)
+    model = with_block(small(), attention=replace(heads, block_sparsity=apart))
+    assert attention(ops_by_name(model, prefill(2, 640))["attention"]).kept == 0.25
+    group = HEADS // KV_HEADS
+    union = attention(ops_by_name(model, decode(2, 640))["attention"]).kept
+    assert union == pytest.approx(1 - 0.75**group)
+
+
+def test_scores_of_all_blocks_save_the_half_with_v_and_add_nothing() -> None:
+    heads, _ = sublayers(block_sparse(0.25))
+    assert heads.block_sparsity is not None
+    inside = replace(heads.block_sparsity, estimate=MaskEstimate.SCORES)
+    model = with_block(small(), attention=replace(heads, block_sparsity=inside))
+    for scenario in (prefill(2, 640), decode(2, 640)):
+        ops = ops_by_name(model, scenario)
+        assert attention(ops["attention"]).kept == (1 + 0.25) / 2
+        assert "mask_estimation" not in ops
+    assert (
+        memory_use(model, decode(2, 640)).kv_cache_bytes == memory_use(small(), decode(2, 640)).kv_cache_bytes
+    )
