@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import pandas as pd
@@ -54,14 +54,23 @@ def goals_table(scores: pd.DataFrame) -> Table:
         for keys, rows in scores.groupby(["kind", "dtype", "fitted_rows"], sort=False)
         for outcome in _outcomes(" ".join(map(str, keys)), rows.set_index("gpu"))
     ]
+    return outcomes_table(outcomes, f"Goals, on {scores['gpu'].nunique()} GPUs")
+
+
+def outcomes_table(outcomes: Iterable[Outcome], title: str) -> Table:
+    """Goals, what was found, and which are missed."""
     frame = pd.DataFrame([(o.what, o.goal, o.found, o.reached) for o in outcomes])
     frame.columns = pd.Index(["what", "goal", "found", "reached"])
     verdict = Column(
         heading="", keys=("reached",), text=lambda reached: "reached" if reached else "MISSED", numeric=False
     )
     columns = (*(text_column(name, name) for name in ("what", "goal", "found")), verdict)
-    gpus = scores["gpu"].nunique()
-    return Table(title=f"Goals, on {gpus} GPUs", frame=frame, columns=columns)
+    return Table(title=title, frame=frame, columns=columns)
+
+
+def at_most(what: str, value: float, limit: float, found: str) -> Outcome:
+    """A fraction that may be `limit` at most."""
+    return _at_most(what, value, limit, found, f"{limit:.0%}")
 
 
 def _outcomes(what: str, rows: pd.DataFrame) -> Iterator[Outcome]:

@@ -13,11 +13,11 @@ from infersim.domain.dtypes import Precision
 from infersim.domain.profile import HardwareProfile
 from infersim.domain.shapes import Attention, Gemm, WeightForm
 
-SPARSE_BYTES_16_BIT = 9 / 16
-"""2:4 in 16 bit keeps two of four values and two bits of position for each (PTX ISA, mma.sp metadata)."""
+POSITION_BITS = 2.0
+"""2:4 keeps two of four values and two bits of position for each (PTX ISA, mma.sp metadata)."""
 
-SPARSE_BYTES_8_BIT = 5 / 8
-"""2:4 in 8 bit: half the values, and two bits of position for each kept byte."""
+SLIDE_LENGTHENING = 1.5
+"""6:8 in windows that slide by two over eight values: three of four each (SlideSparse, arXiv 2603.05232)."""
 
 
 def gemm_flop(m: Numeric, n: Numeric, k: Numeric) -> Array:
@@ -26,11 +26,13 @@ def gemm_flop(m: Numeric, n: Numeric, k: Numeric) -> Array:
 
 
 def weight_bytes_each(precision: Precision, form: WeightForm) -> float:
-    """Bytes in memory per value of the dense weight matrix."""
+    """Bytes in memory per value of the dense weight matrix: 2:4 leaves 9/16 in 16 bit, 5/8 in 8, 3/4 in 4."""
     if form is WeightForm.DENSE:
         return precision.weight_bytes
-    share = SPARSE_BYTES_16_BIT if precision.weight_bytes >= 2.0 else SPARSE_BYTES_8_BIT
-    return precision.weight_bytes * share
+    value_bits = 8.0 * (int(2 * precision.weight_bytes) / 2)  # without the scales of a group
+    share = 0.5 * (1 + POSITION_BITS / value_bits)
+    lengthened = SLIDE_LENGTHENING if form is WeightForm.SLIDE_6_8 else 1.0
+    return precision.weight_bytes * share * lengthened
 
 
 def gemm_weight_bytes(shape: Gemm) -> Array:

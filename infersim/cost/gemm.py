@@ -15,7 +15,14 @@ from infersim.cost.gemm_tiles import CHUNK, F32, Machine, Operands, tile_times, 
 from infersim.cost.parameters import KindParameters, kind_parameters
 from infersim.cost.regimes import GEMM_REGIMES, gemm_regime, regime_widths
 from infersim.cost.residual import residual_correction, trust_when_cold
-from infersim.cost.sparse_gemm import sparse_machine, sparse_values
+from infersim.cost.sparse_gemm import (
+    LENGTHENING,
+    relation_width,
+    sparse_machine,
+    sparse_operands,
+    sparse_values,
+)
+from infersim.cost.sparse_parameters import sparse_parameters
 from infersim.domain.arrays import Array, as_array
 from infersim.domain.costs import KernelCost
 from infersim.domain.dtypes import DType
@@ -40,8 +47,9 @@ def machine_of(profile: HardwareProfile, dtype: DType) -> Machine:
 
 
 def operands_of(shape: Gemm) -> Operands:
-    """Bytes per value of the operands as stored."""
-    precision, weight_bytes = shape.precision, weight_bytes_each(shape.precision, shape.weights)
+    """Bytes per value of the operands as stored, along the K that the kernel walks."""
+    precision, lengthened = shape.precision, LENGTHENING[shape.weights]
+    weight_bytes = weight_bytes_each(precision, shape.weights) / lengthened
     return Operands(
         activation_bytes=precision.activation_bytes,
         weight_bytes=weight_bytes,
@@ -75,20 +83,26 @@ def gemm_cost(shape: Gemm, profile: HardwareProfile, *, cuda_graph: bool) -> Ker
     m, n, k = np.broadcast_arrays(*(as_array(d) for d in (shape.m, shape.n, shape.k)))
     dense_flop = gemm_flop(m, n, k)
     weight_bytes = gemm_weight_bytes(shape)
-    machine, values, sparse_factor, done = machine_of(profile, math), dense.values, 1.0, 1.0
-    if shape.weights is WeightForm.SPARSE_2_4:
-        found = kind_parameters(profile, "sparse_gemm", math)
-        machine = sparse_machine(machine, rate.sparse_factor, found)
+    machine, operands, values = machine_of(profile, math), operands_of(shape), dense.values
+    sparse_factor, done, lengthened = 1.0, 1.0, LENGTHENING[shape.weights]
+    if shape.weights is not WeightForm.DENSE:
+        found = sparse_parameters(profile, math)
+        machine = sparse_machine(profile, math, machine, found)
+        operands = sparse_operands(operands, found)
         values = sparse_values(values, found)
-        sparse_factor, done = rate.sparse_factor, 0.5
-    flat = m.ravel().astype(np.float32), n.ravel().astype(np.float32), k.ravel().astype(np.float32)
+        sparse_factor, done = rate.sparse_factor / lengthened, 0.5 * lengthened
+    flat = tuple(side.ravel().astype(np.float32) for side in (m, n, k * lengthened))
     kinds = (dense,) if found is dense else (dense, found)
     fits = tuple(kind.fit for kind in kinds if kind.fit is not None and kind.fit.residuals)
-    total_us, limiter = _timed(values, machine, shape, fits, *flat)
+    total_us, limiter = _timed(values, machine, operands, shape, fits, *flat)
     launch_us = np.float32(values["launch_us"])
     kernel_s = np.maximum(total_us - launch_us, 0).astype(np.float64).reshape(m.shape) / MEGA
     measured_so = found.exact and not shape.precision.dequantises
     half_width, in_range = _interval(found, m, n, k, measured_so=measured_so)
+    if found is not dense and found.fit is None:
+        dense_width, _ = _interval(dense, m, n, k, measured_so=dense.exact)
+        relation = regime_widths(found.interval.by_regime, GEMM_REGIMES, found.interval.outside)
+        half_width = relation_width(dense_width * dense.widening, found, relation[gemm_regime(m, n, k)])
     return assemble(
         profile,
         found,
@@ -109,6 +123,7 @@ def gemm_cost(shape: Gemm, profile: HardwareProfile, *, cuda_graph: bool) -> Ker
 def _timed(
     p: Mapping[str, float],
     machine: Machine,
+    operands: Operands,
     shape: Gemm,
     fits: tuple[KindFit, ...],
     m: F32,
@@ -116,7 +131,6 @@ def _timed(
     k: F32,
 ) -> tuple[F32, npt.NDArray[np.int8]]:
     """Microseconds with launch, and limiter codes, chunk by chunk so that all steps stay in cache."""
-    operands = operands_of(shape)
     total_us, limiter = np.empty_like(m), np.empty(len(m), dtype=np.int8)
     for start in range(0, len(m), CHUNK):
         chunk = slice(start, start + CHUNK)

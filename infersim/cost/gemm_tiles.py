@@ -28,6 +28,9 @@ SM_ELEMENTS = 128 * 256
 """Output elements whose accumulators fill an SM: smaller tiles share it, up to MAX_CO_RESIDENT."""
 
 MAX_CO_RESIDENT = 4.0
+REREAD_TILE = 128.0
+"""Edge of the tiles by which passes over the weights are counted."""
+
 SUSTAINED_US = 200.0
 """Busy time from which a GPU settles at the clock that its power limit allows."""
 
@@ -54,7 +57,8 @@ class Operands:
     """Bytes per value of A, W and O, and how many weight copies a timing rotates over (None: cold).
 
     `tile_weight_bytes` is what a weight takes on its way to the tensor cores: more than `weight_bytes` where
-    weights are widened after they have left memory.
+    weights are widened after they have left memory. `weight_reread` is the share of the passes over weights
+    beyond L2 that come from DRAM again (see `cost.sparse_parameters`).
     """
 
     activation_bytes: float
@@ -62,6 +66,7 @@ class Operands:
     tile_weight_bytes: float
     output_bytes: float
     weight_copies: int | None = None
+    weight_reread: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +103,10 @@ def resident_share(p: Mapping[str, float], machine: Machine, operands: Operands,
     """
     if operands.weight_copies is None:
         return np.zeros_like(bytes_)
+    return _kept_in_l2(p, machine, bytes_)
+
+
+def _kept_in_l2(p: Mapping[str, float], machine: Machine, bytes_: F32) -> F32:
     log_load = np.log(bytes_ * np.float32(1 / (p["l2_residency"] * machine.l2_bytes)))
     share: F32 = 1 / (1 + np.exp(np.minimum(log_load * np.float32(p["residency_sharpness"]), 80)))
     return share
@@ -112,9 +121,26 @@ def dram_us(p: Mapping[str, float], machine: Machine, operands: Operands, m: F32
     touched = (operands.weight_copies or 1) * weight + read + written
     missed = weight * (1 - resident_share(p, machine, operands, touched))
     missed += np.maximum(read - capacity, 0) + np.maximum(written - capacity, 0)
+    if operands.weight_reread:
+        missed += weight * _rereads(p, machine, operands, weight, m, n)
     missed *= np.float32(1 / (machine.dram_bytes_per_us * p["dram_efficiency"]))
     result: F32 = missed
     return result
+
+
+def _rereads(
+    p: Mapping[str, float], machine: Machine, operands: Operands, weight: F32, m: F32, n: F32
+) -> F32:
+    """How often weights beyond L2 are read again: once for every wave that walks along N, but the first.
+
+    Waves of 128x128 tiles: narrow matrices leave room for several rows of M in one.
+    """
+    rows = np.ceil(m * np.float32(1 / REREAD_TILE))
+    columns = np.ceil(n * np.float32(1 / REREAD_TILE))
+    passes = rows * np.minimum(columns * np.float32(1 / machine.sm_count), np.float32(1))
+    beyond = 1 - _kept_in_l2(p, machine, weight)
+    again: F32 = np.float32(operands.weight_reread) * np.maximum(passes - 1, 0) * beyond
+    return again
 
 
 def waves_of(tile: tuple[int, int], machine: Machine, m: F32, n: F32) -> F32:

@@ -102,8 +102,9 @@ LAUNCH_DEFAULTS: Mapping[str, float] = {
 }
 
 SPARSE_GEMM_DEFAULTS: Mapping[str, float] = {
-    "sparse_efficiency": 0.8,
-    "sparse_launch_us": 1.5,
+    "sparse_operand_time": 0.52,
+    "sparse_launch_us": 0.8,
+    "weight_reread": 0.5,
 }
 
 DEFAULTS: Mapping[str, Mapping[str, float]] = {

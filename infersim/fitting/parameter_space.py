@@ -163,8 +163,9 @@ _MEMORY_BOUNDS: Mapping[str, tuple[float, float]] = {
 }
 
 _SPARSE_BOUNDS: Mapping[str, tuple[float, float]] = {
-    "sparse_efficiency": (0.05, 1.5),
+    "sparse_operand_time": (0.05, 2.0),
     "sparse_launch_us": (0.01, 50.0),
+    "weight_reread": (0.01, 3.0),
 }
 
 

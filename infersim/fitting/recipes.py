@@ -12,6 +12,7 @@ import pandas as pd
 from infersim.cost.attention import attention_features
 from infersim.cost.gemm import gemm_features, machine_of
 from infersim.cost.regimes import ATTENTION_REGIMES, GEMM_REGIMES, attention_regime, gemm_regime
+from infersim.cost.sparse_gemm import LENGTHENING
 from infersim.domain.arrays import Array
 from infersim.domain.dtypes import DType, precision_named
 from infersim.domain.errors import UnsupportedError
@@ -95,7 +96,18 @@ def gemm_recipe(profile: HardwareProfile, dtype: str, rows: pd.DataFrame) -> Rec
 def sparse_gemm_recipe(profile: HardwareProfile, dtype: str, rows: pd.DataFrame) -> Recipe:
     """The recipe of 2:4 GEMMs of one data type: what they differ in from the dense ones."""
     dense = gemm_recipe(profile, dtype, rows)
-    return replace(dense, kind=f"sparse_{dense.kind}", space=SPARSE_SPACE, smooths=dense.smooths[:1])
+
+    def features(samples: pd.DataFrame) -> Mapping[str, Array]:
+        lengthened = samples["sparsity"].map(LENGTHENING).to_numpy(dtype=np.float64)
+        return dense.features(samples.assign(k=samples["k"] * lengthened))
+
+    return replace(
+        dense,
+        kind=f"sparse_{dense.kind}",
+        space=SPARSE_SPACE,
+        smooths=dense.smooths[:1],
+        features=features,
+    )
 
 
 def memory_recipe() -> Recipe:

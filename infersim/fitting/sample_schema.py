@@ -103,7 +103,7 @@ DTYPES: dict[Kind, tuple[str, ...]] = {
 """The data types a kind may name; the other kinds count bytes and need none."""
 
 PHASES: tuple[str, ...] = tuple(Phase)
-SPARSITIES: tuple[str, ...] = (WeightForm.SPARSE_2_4.value,)
+SPARSITIES: tuple[str, ...] = (WeightForm.SPARSE_2_4.value, WeightForm.SLIDE_6_8.value)
 
 
 def required_columns(kind: Kind) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from infersim.fitting.sample_schema import Kind
 
 _GROUPING = {
     Kind.GEMM: ("dtype", "weight_copies", "includes_act_quant"),
-    Kind.SPARSE_GEMM: ("dtype", "weight_copies", "includes_act_quant"),
+    Kind.SPARSE_GEMM: ("dtype", "sparsity", "weight_copies", "includes_act_quant"),
     Kind.ATTENTION: ("phase", "dtype", "kv_dtype", "weight_copies"),
     Kind.MEMORY: ("kernels",),
 }
@@ -56,7 +56,7 @@ def _shape(kind: Kind, rows: pd.DataFrame) -> Shape:
         n=_column(rows, "n"),
         k=_column(rows, "k"),
         precision=precision_named(str(_said(rows, "dtype"))),
-        weights=WeightForm.SPARSE_2_4 if kind is Kind.SPARSE_GEMM else WeightForm.DENSE,
+        weights=WeightForm(_said(rows, "sparsity")) if kind is Kind.SPARSE_GEMM else WeightForm.DENSE,
         weight_copies=None if copies is None else int(copies),
         act_quant=act_quant is None or bool(act_quant),
     )

@@ -37,7 +37,8 @@ def gemm_latency(
 ) -> Latency:
     """Latency of `O[m,n] = A[m,k] @ W[n,k]^T`; dimensions broadcast, and so does the result.
 
-    `dtype` is a precision (`bf16`, `fp8`, `w4a16`...), `sparsity` None or `2:4`. `weight_copies` is the
+    `dtype` is a precision (`bf16`, `fp8`, `w4a16`...), `sparsity` None, `2:4` or `6:8` (2:4 kernels over a longer
+    K). `weight_copies` is the
     number of distinct weights that a timing loop rotates over, which may stay in L2; None is cold, as in a
     model. `act_quant`: W8A8 (`fp8`, `int8`) includes quantising the activations, token by token. Raises
     InvalidValueError for dimensions that are not whole, positive and plausible, UnknownNameError and
@@ -122,9 +123,10 @@ def _checked(limits: dict[str, tuple[Dimension, int]]) -> dict[str, Array]:
 def _weight_form(sparsity: str | None) -> WeightForm:
     if sparsity is None:
         return WeightForm.DENSE
-    if sparsity != WeightForm.SPARSE_2_4:
-        raise InvalidValueError("sparsity", sparsity, f"None or {WeightForm.SPARSE_2_4.value!r}")
-    return WeightForm.SPARSE_2_4
+    forms = [form.value for form in WeightForm if form is not WeightForm.DENSE]
+    if sparsity not in forms:
+        raise InvalidValueError("sparsity", sparsity, f"None or {' or '.join(map(repr, forms))}")
+    return WeightForm(sparsity)
 
 
 def _check_consistent(phase: str, dimensions: dict[str, Array]) -> None:

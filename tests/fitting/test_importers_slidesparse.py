@@ -45,6 +45,14 @@ def test_dense_and_two_of_four_stand_side_by_side_and_sliding_windows_are_left_o
     assert read.left_out == {"sparsity 2_8": 1}
 
 
+def test_six_of_eight_is_a_sparsity_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "alg_search_model_6_8.csv").write_text(
+        SPARSE.replace("2_4 (K_factor=1.000)", "6_8 (K_factor=1.5)")
+    )
+    (row,) = import_source("slidesparse", tmp_path).frame.to_dict("records")
+    assert (row["kind"], row["sparsity"], row["k"]) == ("sparse_gemm", "6:8", 2048)
+
+
 def test_fp4_has_no_counterpart(tmp_path: Path) -> None:
     path = tmp_path / "alg_search_model.csv"
     path.write_text(DENSE.replace("BF16 -> BF16", "FP4E2M1 -> BF16"))

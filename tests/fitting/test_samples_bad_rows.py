@@ -43,7 +43,7 @@ def write_rows(path: Path, *rows: dict[str, object]) -> None:
         (GEMM | {"throttled": "false"}, "throttled", "maybe", "true or false, or empty"),
         (GEMM | {"spread_us": "0.1"}, "spread_us", "-0.1", "a finite number of at least 0, or empty"),
         (GEMM | {"sparsity": ""}, "sparsity", "2:4", "empty, or kind sparse_gemm"),
-        (SPARSE, "sparsity", "6:8", "one of 2:4"),
+        (SPARSE, "sparsity", "4:8", "one of 2:4, 6:8"),
         (SPARSE, "dtype", "w4a16", "one of fp32, tf32, bf16, fp16, fp8, int8"),
         (ATTENTION, "phase", "training", "one of prefill, decode"),
         (ATTENTION, "query_len", "2", "1 in phase decode"),

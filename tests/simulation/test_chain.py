@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infersim.cost.floor import SPARSE_BYTES_16_BIT
 from infersim.domain.arrays import Array
 from infersim.domain.dtypes import DType, precision_named
 from infersim.domain.ops import Part
@@ -112,7 +111,7 @@ def test_the_chain_by_hand() -> None:
     )
     # Values of 2 bytes that must move besides: the head, an embedding row, K and V written and read.
     others = head + 64 + 4 * 2 * 32 + 4 * 2 * 32
-    kept = SPARSE_BYTES_16_BIT * linears
+    kept = 9 / 16 * linears
     assert links.bound == pytest.approx((linears + others) / (kept + others))
     assert factors["extra_work"] == pytest.approx(1.0)
     assert factors["kernel_efficiency"] == pytest.approx(1.0)  # both sides take SLOWDOWN times the floor

@@ -3,7 +3,7 @@
 Facts of that format: microseconds; `alg_search_*.csv` names GPU, data type and sparsity in comment lines and
 ranks algorithms (`lat_us_1` is the fastest); `latency_*.csv` holds dense and sparse side by side, its folders
 name GPU and data type. Calls follow each other on the same operands, so small weights stay in L2. Sparsity
-`2_4` is 2:4; the others run 2:4 kernels on a lengthened K.
+`2_4` is 2:4; the others run 2:4 kernels on a lengthened K, of which infersim knows `6_8`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SEARCH = ("M", "N", "K", "lat_us_1")
 SIDE_BY_SIDE = ("M", "N", "K", "cuBLAS")
 DTYPES = {"fp16": "fp16", "bf16": "bf16", "int8": "int8", "fp8": "fp8", "fp8e4m3": "fp8"}
 SPARSE = "cuSPARSE_"
-TWO_OF_FOUR = "2_4"
+SPARSITIES = {"2_4": "2:4", "6_8": "6:8"}
 
 _HARDWARE_FOLDER = re.compile(r"(?P<gpu>.+?)_cc\d+_")
 _GEFORCE = re.compile(r"RTX(\d{4})")
@@ -74,7 +74,7 @@ def _samples(
             "m": frame["M"],
             "n": frame["N"],
             "k": frame["K"],
-            "sparsity": "2:4" if sparsity else None,
+            "sparsity": SPARSITIES.get(sparsity),
             "weight_copies": 1,
             "includes_act_quant": False,
             "latency_us": latency_us,
@@ -86,7 +86,7 @@ def _samples(
 def _supported(samples: pd.DataFrame, dtype: str, sparsity: str) -> Converted:
     every = pd.Series(True, index=samples.index)
     reasons = {}
-    if sparsity not in ("", TWO_OF_FOUR):
+    if sparsity and sparsity not in SPARSITIES:
         reasons[f"sparsity {sparsity}"] = every
     if dtype not in DTYPES:
         reasons[f"dtype {dtype}"] = every

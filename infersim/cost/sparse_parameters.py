@@ -1,0 +1,133 @@
+"""Parameters of 2:4 GEMMs: what was fitted, on what, and which values a GPU without a fit of its own gets.
+
+The parameters relate a 2:4 GEMM to the dense one of the same GPU, so they transfer: the dense model may come
+from another source, a sibling or the defaults.
+
+- `sparse_operand_time`: the sparse instruction multiplies a step in half the time, but the activations that
+  it reads stay as many. This is the time that fetching the operands of a step takes, over the time in which
+  a dense step multiplies, on a part with its instruction set's full rate.
+- `sparse_launch_us`: what a 2:4 launch costs beyond a dense one.
+- `weight_reread`: share of the passes over the weights (one for every wave of 128x128 tiles that walks along
+  N) that come from DRAM where the weights do not fit in L2: 1 is a kernel that keeps no order for the sake
+  of L2, as libraries' dense kernels do.
+
+Fitted by `fitting.sparse_relation` on the log speedups of SlideSparse's tables (github.com/bcacdwk/vllmbench
+@92a8ca4, arXiv 2603.05232: best cuBLASLt against cuSPARSELt, weights hot, M from 64), each GPU's dense model
+on the dense rows of the same tables. `python bench/sparse_accuracy.py --parameters` fits them anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from infersim.cost.parameters import KindParameters, kind_parameters
+from infersim.domain.dtypes import DType
+from infersim.domain.fit import IntervalFit
+from infersim.domain.profile import HardwareProfile
+
+KIND = "sparse_gemm"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relation:
+    """The three parameters, and the GPU (None: several) on whose rows they were fitted."""
+
+    sparse_operand_time: float
+    sparse_launch_us: float
+    weight_reread: float
+    fitted_on: str | None = None
+
+    @property
+    def values(self) -> Mapping[str, float]:
+        """By the names that fits use."""
+        return {
+            "sparse_operand_time": self.sparse_operand_time,
+            "sparse_launch_us": self.sparse_launch_us,
+            "weight_reread": self.weight_reread,
+        }
+
+
+MMA, BULK = "mma", "bulk copies"
+"""Kernel generations: warps that load and multiply (Ampere, Ada and the graphics cards since), and tensor
+instructions fed by bulk copies (Hopper, data-centre Blackwell)."""
+
+_A100, _ADA, _B200 = "a100-pcie-80gb", "rtx-4090", "b200-sxm"
+
+BY_PART: Mapping[tuple[str, float, DType], Relation] = {
+    ("8.0", 2048.0, DType.BF16): Relation(
+        sparse_operand_time=0.48, sparse_launch_us=1.69, weight_reread=0.97, fitted_on=_A100
+    ),
+    ("8.0", 4096.0, DType.INT8): Relation(
+        sparse_operand_time=0.11, sparse_launch_us=0.07, weight_reread=0.04, fitted_on=_A100
+    ),
+    ("8.9", 512.0, DType.BF16): Relation(
+        sparse_operand_time=1.33, sparse_launch_us=0.90, weight_reread=0.91, fitted_on=_ADA
+    ),
+    ("8.9", 1024.0, DType.FP8): Relation(
+        sparse_operand_time=0.39, sparse_launch_us=2.15, weight_reread=0.08, fitted_on=_ADA
+    ),
+    ("8.9", 2048.0, DType.INT8): Relation(
+        sparse_operand_time=0.94, sparse_launch_us=0.01, weight_reread=0.12, fitted_on=_ADA
+    ),
+}
+"""Fitted on one architecture: compute capability, FLOP per clock and SM, and data type (bf16 for fp16 too).
+
+The tensor rate is part of the key because graphics cards of a capability multiply at a part of its rate.
+"""
+
+BY_GENERATION: Mapping[tuple[str, float], Relation] = {
+    (MMA, 2.0): Relation(sparse_operand_time=0.48, sparse_launch_us=1.61, weight_reread=0.95),
+    (MMA, 1.0): Relation(sparse_operand_time=0.10, sparse_launch_us=0.12, weight_reread=0.24),
+    (BULK, 2.0): Relation(
+        sparse_operand_time=0.53, sparse_launch_us=0.46, weight_reread=0.11, fitted_on=_B200
+    ),
+    (BULK, 1.0): Relation(
+        sparse_operand_time=0.52, sparse_launch_us=0.48, weight_reread=0.02, fitted_on=_B200
+    ),
+}
+"""For all other parts, by kernel generation and bytes of a value: pooled over that generation's GPUs."""
+
+RELATION_INTERVALS: Mapping[float, IntervalFit] = {
+    2.0: IntervalFit(
+        by_regime={"mid small": 0.17, "prefill small": 0.08, "mid large": 0.21, "prefill large": 0.15},
+        pair=0.2,
+        outside=0.3,
+    ),
+    1.0: IntervalFit(
+        by_regime={"mid small": 0.16, "prefill small": 0.08, "mid large": 0.28, "prefill large": 0.22},
+        pair=0.25,
+        outside=0.35,
+    ),
+}
+"""80 % half-widths of the log of a 2:4 speedup with the parameters of other GPUs, by bytes of a value.
+
+Means over the measured GPUs of the quantiles of |log error| when each is left out; `pair` is that of all
+rows.
+`outside` is a stated guess for 16 tokens and fewer, which the tables do not hold.
+"""
+
+
+def kernel_generation(profile: HardwareProfile) -> str:
+    """Whose kernels the GPU runs: BULK from compute capability 9.0, but not on graphics cards (12.x)."""
+    return BULK if profile.compute_capability.split(".")[0] in ("9", "10") else MMA
+
+
+def sparse_parameters(profile: HardwareProfile, dtype: DType) -> KindParameters:
+    """The parameters of 2:4 GEMMs: the GPU's own fit, else its part's, else its generation's."""
+    found = kind_parameters(profile, KIND, dtype)
+    if found.fit is not None:
+        return found
+    width = min(max(dtype.bytes, 1.0), 2.0)
+    interval = RELATION_INTERVALS[width]
+    values = sparse_relation(profile, dtype).values
+    return KindParameters(values=values, fit=None, interval=interval, exact=False, widening=1.0)
+
+
+def sparse_relation(profile: HardwareProfile, dtype: DType) -> Relation:
+    """What a GPU without 2:4 measurements of its own is given."""
+    width = min(max(dtype.bytes, 1.0), 2.0)
+    measured_as = DType.BF16 if dtype is DType.FP16 else dtype
+    rate = profile.matrix_rate(dtype).flop_per_clock_per_sm
+    part = BY_PART.get((profile.compute_capability, rate, measured_as))
+    return BY_GENERATION[kernel_generation(profile), width] if part is None else part

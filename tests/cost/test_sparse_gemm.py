@@ -1,0 +1,135 @@
+"""2:4 against dense: storage, rates and weights read again, derived by hand; which parameters a GPU gets."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infersim.cost.floor import gemm_weight_bytes
+from infersim.cost.gemm import machine_of, operands_of
+from infersim.cost.gemm_tiles import dram_us
+from infersim.cost.kernels import kernel_cost
+from infersim.cost.parameters import GEMM_DEFAULTS
+from infersim.cost.sparse_gemm import operand_share, sparse_machine, sparse_operands
+from infersim.cost.sparse_parameters import BULK, MMA, kernel_generation, sparse_parameters, sparse_relation
+from infersim.domain.dtypes import DType, precision_named
+from infersim.domain.profile import Calibration, HardwareProfile
+from infersim.domain.shapes import Gemm, WeightForm
+from infersim.profile_files import list_profiles, load_profile
+
+SPARSE_GPUS = [
+    gpu
+    for gpu in map(load_profile, list_profiles())
+    if DType.BF16 in gpu.matrix and gpu.matrix[DType.BF16].sparse_factor > 1
+]
+TOKENS, FEATURES = st.integers(1, 32768), st.integers(64, 4096).map(lambda units: 8 * units)
+
+
+def gemm(m: int, n: int, k: int, form: WeightForm, dtype: str = "bf16") -> Gemm:
+    return Gemm(m=m, n=n, k=k, precision=precision_named(dtype), weights=form)
+
+
+def bare(gpu: HardwareProfile) -> HardwareProfile:
+    return replace(gpu, fit=None, calibration=Calibration.NONE, fit_source=None)
+
+
+def total_s(shape: Gemm, gpu: HardwareProfile) -> float:
+    cost = kernel_cost(shape, gpu)
+    return float(cost.kernel_s + cost.launch_s)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "form", "share"),
+    [
+        ("fp16", WeightForm.SPARSE_2_4, 9 / 16),  # half the values, and 2 bits of 16 for each
+        ("fp8", WeightForm.SPARSE_2_4, 5 / 8),
+        ("w4a16", WeightForm.SPARSE_2_4, 3 / 4),
+        ("bf16", WeightForm.SLIDE_6_8, 27 / 32),  # 9/16 of a K that is half longer
+    ],
+)
+def test_weights_take_their_share_of_the_dense_bytes(dtype: str, form: WeightForm, share: float) -> None:
+    dense = gemm_weight_bytes(gemm(1, 512, 1024, WeightForm.DENSE, dtype))
+    assert gemm_weight_bytes(gemm(1, 512, 1024, form, dtype)) == pytest.approx(dense * share)
+
+
+@pytest.mark.parametrize(
+    ("gpu", "dtype", "share"),
+    [
+        ("a100-sxm-80gb", DType.BF16, 1.0),
+        ("a100-sxm-80gb", DType.INT8, 1.0),
+        ("h100-sxm", DType.FP8, 1.0),
+        ("b200-sxm", DType.BF16, 1.0),
+        ("l40s", DType.BF16, 0.5),
+        ("rtx-4090", DType.BF16, 0.25),
+        ("rtx-4090", DType.INT8, 0.5),
+    ],
+)
+def test_graphics_cards_lean_less_on_operand_supply(gpu: str, dtype: DType, share: float) -> None:
+    assert operand_share(load_profile(gpu), dtype) == pytest.approx(share)
+
+
+@given(gpu=st.sampled_from(SPARSE_GPUS))
+def test_the_sparse_rate_lies_between_dense_and_nominal(gpu: HardwareProfile) -> None:
+    machine = machine_of(gpu, DType.BF16)
+    sparse = sparse_machine(gpu, DType.BF16, machine, sparse_parameters(gpu, DType.BF16))
+    assert 1 < sparse.flop_per_us_per_sm / machine.flop_per_us_per_sm <= 2
+
+
+@given(gpu=st.sampled_from(SPARSE_GPUS), m=TOKENS, n=FEATURES, k=FEATURES)
+def test_six_of_eight_runs_as_two_of_four_over_a_k_half_longer(
+    gpu: HardwareProfile, m: int, n: int, k: int
+) -> None:
+    slid = total_s(gemm(m, n, 2 * k, WeightForm.SLIDE_6_8), bare(gpu))
+    longer = total_s(gemm(m, n, 3 * k, WeightForm.SPARSE_2_4), bare(gpu))
+    assert slid == pytest.approx(longer, rel=1e-6)
+
+
+@given(gpu=st.sampled_from(SPARSE_GPUS), m=TOKENS, n=FEATURES, k=FEATURES)
+def test_more_zeros_are_never_slower_without_calibration(
+    gpu: HardwareProfile, m: int, n: int, k: int
+) -> None:
+    slid = total_s(gemm(m, n, 2 * k, WeightForm.SLIDE_6_8), bare(gpu))
+    assert total_s(gemm(m, n, 2 * k, WeightForm.SPARSE_2_4), bare(gpu)) <= slid * (1 + 1e-6)
+
+
+def test_weights_beyond_l2_are_read_again_for_every_wave_that_walks_along_n() -> None:
+    gpu = load_profile("a100-sxm-80gb")
+    machine = machine_of(gpu, DType.BF16)
+    m, n, k = (np.array([side], dtype=np.float32) for side in (1280, 128 * 108, 65536))  # ten waves
+    operands = operands_of(gemm(1280, 128 * 108, 65536, WeightForm.SPARSE_2_4))
+    found = sparse_parameters(gpu, DType.BF16)
+    again = sparse_operands(operands, replace(found, values={**found.values, "weight_reread": 1.0}))
+    once_us = dram_us(GEMM_DEFAULTS, machine, operands, m, n, k)
+    weights_us = n * k * operands.weight_bytes / machine.dram_bytes_per_us / GEMM_DEFAULTS["dram_efficiency"]
+    assert dram_us(GEMM_DEFAULTS, machine, again, m, n, k) - once_us == pytest.approx(9 * weights_us)
+
+
+def test_weights_within_l2_are_read_once() -> None:
+    machine = machine_of(load_profile("a100-sxm-80gb"), DType.BF16)
+    m, n, k = (np.array([side], dtype=np.float32) for side in (8192, 2048, 1024))
+    operands = operands_of(gemm(8192, 2048, 1024, WeightForm.SPARSE_2_4))
+    once_us = dram_us(GEMM_DEFAULTS, machine, operands, m, n, k)
+    again_us = dram_us(GEMM_DEFAULTS, machine, replace(operands, weight_reread=1.0), m, n, k)
+    assert again_us == pytest.approx(once_us, rel=1e-3)
+
+
+def test_parameters_are_those_of_the_part_or_of_its_kernel_generation() -> None:
+    assert sparse_relation(load_profile("a100-sxm-80gb"), DType.FP16).fitted_on == "a100-pcie-80gb"
+    assert sparse_relation(load_profile("rtx-4090"), DType.BF16).fitted_on == "rtx-4090"
+    assert sparse_relation(load_profile("l40s"), DType.BF16).fitted_on is None  # a faster part than Ada's
+    assert kernel_generation(load_profile("h100-sxm")) == BULK
+    assert kernel_generation(load_profile("rtx-pro-6000")) == MMA
+
+
+def test_an_unmeasured_relation_widens_the_dense_interval() -> None:
+    gpu = load_profile("h100-sxm")
+    dense = kernel_cost(gemm(4096, 8192, 8192, WeightForm.DENSE), gpu)
+    sparse = kernel_cost(gemm(4096, 8192, 8192, WeightForm.SPARSE_2_4), gpu)
+    few = kernel_cost(gemm(1, 8192, 8192, WeightForm.SPARSE_2_4), gpu)
+    assert np.hypot(dense.log_half_width, 0.15) == pytest.approx(float(sparse.log_half_width))
+    assert few.log_half_width >= 0.3
+    assert not sparse.in_range
