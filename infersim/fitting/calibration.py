@@ -21,8 +21,7 @@ from infersim.fitting.sample_schema import Kind
 from infersim.fitting.samples import read_samples
 from infersim.fitting.unit_check import check_against_floor
 from infersim.profile_files import load_profile
-from infersim.profile_files.pool_files import shipped_pool
-from infersim.profile_files.transfer import transferred_fit
+from infersim.profile_files.profiles import completed, datasheet_alone
 
 
 def calibrate(
@@ -77,6 +76,5 @@ def _prior(profile: HardwareProfile) -> Mapping[str, KindFit]:
         return {}
     if profile.calibration is Calibration.TRANSFERRED:
         return profile.fit.kinds
-    pool = shipped_pool()
-    said = None if pool is None else transferred_fit(profile, pool, without=(profile.name,))
+    said = completed(datasheet_alone(profile)).fit
     return {} if said is None else said.kinds

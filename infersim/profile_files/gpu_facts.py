@@ -34,12 +34,16 @@ MEMORY_OCTAVES = 1.5
 
 
 def facts_of(profile: HardwareProfile) -> GpuFacts:
-    """The facts of a datasheet; a GPU without 16-bit tensor rates counts with its fastest type."""
+    """The facts of a datasheet; a GPU without 16-bit tensor rates counts with its fastest type.
+
+    Without a power limit none is taken to bind.
+    """
     chip = profile.chip
     dtype = next((d for d in (DType.BF16, DType.FP16) if d in profile.matrix), None)
     if dtype is None:
         dtype = max(profile.matrix, key=profile.datasheet_flop_per_s)
     flop = profile.matrix[dtype].flop_per_clock_per_sm
+    tflop_per_s = profile.datasheet_flop_per_s(dtype) / TERA
     picojoule = PICOJOULE_PER_FLOP * (flop / 1024) ** -ENERGY_EXPONENT
     clocks_per_s = chip.tensor_clock_mhz * MEGA * chip.sm_count
     return GpuFacts(
@@ -48,7 +52,7 @@ def facts_of(profile: HardwareProfile) -> GpuFacts:
         clock_max_mhz=chip.clock_max_mhz,
         flop_per_clock_per_sm=flop,
         memory_bytes_per_clock_per_sm=profile.memory.bandwidth_bytes_per_s / clocks_per_s,
-        power_ratio=picojoule * profile.datasheet_flop_per_s(dtype) / TERA / chip.tdp_w,
+        power_ratio=0.0 if chip.tdp_w is None else picojoule * tflop_per_s / chip.tdp_w,
     )
 
 

@@ -21,7 +21,7 @@ class FactsTable(Table):
     clock_max_mhz: Positive
     flop_per_clock_per_sm: Positive
     memory_bytes_per_clock_per_sm: Positive
-    power_ratio: Positive
+    power_ratio: Width
 
 
 class SpreadTable(Table):

@@ -36,9 +36,9 @@ def load_profile(name_or_path: str | Path) -> HardwareProfile:
 def completed(profile: HardwareProfile) -> HardwareProfile:
     """The profile with what the pool expects of each kind of kernel that its fit, if it has one, lacks.
 
-    The pool's word of this very GPU, if it is in the pool, is left out.
+    The pool's word of this very GPU, if it is in the pool, is left out; of a CPU it says nothing.
     """
-    pool = shipped_pool()
+    pool = shipped_pool() if profile.kind == "gpu" else None
     said = None if pool is None else transferred_fit(profile, pool, without=(profile.name,))
     if said is None:
         return profile
