@@ -14,6 +14,14 @@ MeasuredOption = Annotated[
     Path | None,
     typer.Option("--measured", help="Your own measured speedups (.csv, .parquet) instead of published ones."),
 ]
+TargetOption = Annotated[
+    float | None,
+    typer.Option(
+        "--target-speedup",
+        metavar="FACTOR",
+        help="Instead of --sparsity: each family at the least sparsity that reaches this, such as 1.5.",
+    ),
+]
 
 
 def compare_command(
@@ -23,13 +31,14 @@ def compare_command(
     sparsity: options.SparsityOption = "0.5",
     plan: options.PlanOption = [],  # noqa: B006 - typer makes a list of its own for each call
     pruned_config: options.PrunedConfigOption = [],  # noqa: B006
-    phase: options.PhaseOption = "both",
+    phase: options.PhaseUnlessRequestOption = None,
     batch: options.BatchOption = "1",
     context: options.ContextOption = None,
     request: options.RequestOption = None,
     prompt: options.PromptOption = None,
     output: options.OutputOption = None,
     measured: MeasuredOption = None,
+    target_speedup: TargetOption = None,
     dtype: options.DtypeOption = "bf16",
     kv_dtype: options.KvDtypeOption = None,
     execution: options.ExecutionOption = "fused",
@@ -47,6 +56,7 @@ def compare_command(
     from infersim.cli.plans import chosen_pruning
     from infersim.cli.printing import print_aside, print_for_people, printed_for_machines
     from infersim.cli.questions import chosen_gpus, chosen_scenarios
+    from infersim.cli.targets import plans_for_target
     from infersim.report.comparison_page import write_compare_page
     from infersim.report.comparison_report import gather_comparison
     from infersim.report.tables import compare_table, loss_table
@@ -54,13 +64,6 @@ def compare_command(
     from infersim.simulation.comparison import compare
 
     check_outputs([html], [*plan, *pruned_config, measured, gpu, model])
-    pruning = chosen_pruning(
-        model=model,
-        families=families or (None if plan or pruned_config else ALL),
-        sparsity=sparsity,
-        plan_files=plan,
-        pruned_configs=pruned_config,
-    )
     scenarios = chosen_scenarios(
         phase=phase,
         batch=batch,
@@ -74,6 +77,22 @@ def compare_command(
         cuda_graph=cuda_graph,
     )
     gpus = chosen_gpus(gpu, overrides)
+    pruning = chosen_pruning(
+        model=model,
+        families=families or (None if plan or pruned_config else ALL),
+        sparsity=sparsity,
+        plan_files=plan,
+        pruned_configs=pruned_config,
+    )
+    if target_speedup is not None:
+        pruning = plans_for_target(
+            pruning,
+            target_speedup,
+            gpus,
+            scenarios,
+            families=families,
+            with_files=bool(plan or pruned_config),
+        )
     if html is None:
         frame = compare(pruning.model, pruning.plans, gpus, measured=measured, **scenarios)
     else:

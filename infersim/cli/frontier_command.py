@@ -41,9 +41,6 @@ RequestsOption = Annotated[
         help="Whole requests instead: classification, generation, reasoning; with commas between.",
     ),
 ]
-PhaseOption = Annotated[
-    str | None, typer.Option("--phase", "-p", help="prefill, decode, or both (default).", show_default=False)
-]
 MeasuredOption = Annotated[
     Path | None,
     typer.Option("--measured", help="Your own measured speedups (.csv, .parquet) instead of published ones."),
@@ -53,7 +50,7 @@ MeasuredOption = Annotated[
 def frontier_command(
     model: ModelOption,
     gpu: options.GpuOption,
-    phase: PhaseOption = None,
+    phase: options.PhaseUnlessRequestOption = None,
     batch: options.BatchOption = "1",
     context: options.ContextOption = None,
     request: RequestsOption = None,
@@ -92,7 +89,7 @@ def frontier_command(
     if request is not None and phase is not None:
         raise InvalidValueError("phase", phase, "none beside a request, which has both phases")
     scenarios = chosen_scenarios(
-        phase=phase or "both",
+        phase=phase,
         batch=batch,
         context=DEFAULT_CONTEXT if context is None and request is None else context,
         request=None,

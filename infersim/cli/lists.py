@@ -14,8 +14,8 @@ ALL = "all"
 
 
 def names(key: str, text: str) -> list[str]:
-    """`a,b` as its names; InvalidValueError where there is none."""
-    found = [part.strip() for part in text.split(",") if part.strip()]
+    """`a,b` as its names, each once; InvalidValueError where there is none."""
+    found = list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
     if not found:
         raise InvalidValueError(key, text, "a name, or several with commas between")
     return found
@@ -31,6 +31,28 @@ def fractions(key: str, text: str) -> list[float]:
     return _parsed(key, text, float, "a number, or several with commas between")
 
 
+def family_options(words: Sequence[str]) -> dict[str, str | int | float | bool]:
+    """`["execution=gather", "align=16"]` as options; what they may be is for the family to say."""
+    found: dict[str, str | int | float | bool] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or not name.strip():
+            raise InvalidValueError("families", word, "FAMILY/OPTION=VALUE, such as dynamic-m/target=ffn")
+        found[name.strip()] = _option(value.strip())
+    return found
+
+
+def _option(text: str) -> str | int | float | bool:
+    if text in ("true", "false"):
+        return text == "true"
+    for number in (int, float):
+        try:
+            return number(text)
+        except ValueError:
+            continue
+    return text
+
+
 def settings(key: str, words: Sequence[str]) -> dict[str, float]:
     """`["memory.bandwidth_gb_s=6000"]` as numbers by name."""
     found: dict[str, float] = {}
@@ -44,10 +66,11 @@ def settings(key: str, words: Sequence[str]) -> dict[str, float]:
 
 
 def _parsed(key: str, text: str, parse: Callable[[str], Value], expected: str) -> list[Value]:
+    """Each value once, in the order of first mention."""
     found = []
     for part in text.split(","):
         try:
             found.append(parse(part.strip()))
         except ValueError:
             raise InvalidValueError(key, part.strip(), expected) from None
-    return found
+    return list(dict.fromkeys(found))

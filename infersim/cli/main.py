@@ -12,6 +12,7 @@ from typing import TextIO
 
 import typer
 
+from infersim.cli.advise_command import advise_command
 from infersim.cli.calibrate_command import calibrate_command
 from infersim.cli.compare_command import compare_command
 from infersim.cli.frontier_command import frontier_command
@@ -45,6 +46,7 @@ app.command("compare", short_help="How much faster plans are, could be, and what
     compare_command
 )
 app.command("frontier", short_help="What speed pruning gains for what it loses in quality.")(frontier_command)
+app.command("advise", short_help="What sparsity a speedup needs, and where families pay.")(advise_command)
 app.command("predict", short_help="How long a model takes, dense or pruned.")(predict_command)
 app.command(
     "gemm",

@@ -22,6 +22,15 @@ SetOption: TypeAlias = Annotated[
 PhaseOption: TypeAlias = Annotated[
     str, typer.Option("--phase", "-p", help="prefill (time to first token), decode (one step), or both.")
 ]
+PhaseUnlessRequestOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--phase",
+        "-p",
+        help="prefill (time to first token), decode (one step), or both (the default).",
+        show_default=False,
+    ),
+]
 BatchOption: TypeAlias = Annotated[str, typer.Option("--batch", "-b", help="Sequences at once: 1,8")]
 ContextOption: TypeAlias = Annotated[
     str | None,

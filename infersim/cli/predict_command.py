@@ -9,7 +9,7 @@ from infersim.domain.errors import InfersimError
 def predict_command(
     gpu: options.GpuOption,
     model: options.ModelOption = None,
-    phase: options.PhaseOption = "both",
+    phase: options.PhaseUnlessRequestOption = None,
     batch: options.BatchOption = "1",
     context: options.ContextOption = None,
     request: options.RequestOption = None,

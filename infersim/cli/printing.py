@@ -54,7 +54,9 @@ def print_for_people(verdict: Verdict | None, *tables: Table) -> None:
 
 def print_aside(line: str) -> None:
     """What is no part of the answer goes to standard error, so that JSON and CSV stay whole."""
-    print(line, file=sys.stderr)
+    from infersim.report.terminal import printable
+
+    print(printable(line), file=sys.stderr)
 
 
 def _rows(frame: pd.DataFrame) -> list[dict[str, object]]:

@@ -36,7 +36,7 @@ def chosen_gpus(gpu: str, overrides: Sequence[str]) -> list[HardwareProfile]:
 
 def chosen_scenarios(
     *,
-    phase: str,
+    phase: str | None,
     batch: str,
     context: str | None,
     request: str | None,
@@ -47,9 +47,11 @@ def chosen_scenarios(
     execution: str,
     cuda_graph: bool,
 ) -> Scenarios:
-    """What was typed as arguments of the API, which checks them."""
+    """What was typed as arguments of the API, which checks them; no phase is both."""
+    if phase is not None and (request, prompt, output) != (None, None, None):
+        raise InvalidValueError("phase", phase, "none beside a request, which has both phases")
     return Scenarios(
-        phase=phase,
+        phase=phase or "both",
         batch=integers("batch", batch),
         context=None if context is None else integers("context", context),
         request=_request(request, prompt, output),

@@ -28,7 +28,8 @@ class UnknownNameError(InfersimError):
         self.kind, self.name, self.known = kind, name, sorted(known)
         lowered = {other.lower(): entry for other, entry in spellings.items()}
         lowered |= {entry.lower(): entry for entry in self.known}
-        matches = get_close_matches(name.lower(), lowered, n=3, cutoff=0.5)
+        begun = sorted(entry for entry in lowered if name and entry.startswith(name.lower()))
+        matches = begun or get_close_matches(name.lower(), lowered, n=3, cutoff=0.5)
         self.closest = list(dict.fromkeys(lowered[match] for match in matches))
         hint = f"did you mean {' or '.join(self.closest)}? " if self.closest else ""
         super().__init__(f"unknown {kind} {name!r}: {hint}known: {', '.join(self.known)}")

@@ -57,8 +57,8 @@ def _consequence(first: pd.Series, other: pd.Series) -> str:
         return ": not memory but computing decides there, and a plan gains by the FLOPs it saves"
     read = "weights" if other["weight_share"] > MEMORY_BOUND else "the KV cache more than weights"
     return (
-        f": decode is memory-bound, each step reads {read} for one token of each sequence, so a plan gains by "
-        "the bytes it saves and not by its FLOPs"
+        f": decode is memory-bound, each step reads {read} for one token of each sequence, so a plan gains "
+        "by the bytes it saves and not by its FLOPs"
     )
 
 
@@ -68,13 +68,14 @@ def _changes(points: pd.DataFrame, first: pd.Series, other: pd.Series) -> str:
     """
     sides = [_of_scenario(shown_points(points), row) for row in (first, other)]
     one, two = (side.drop_duplicates("plan").set_index("plan") for side in sides)
-    both = one.join(two["predicted"], rsuffix="_other", how="inner")
+    both = one.join(two[["predicted", "flops_removed", "bytes_removed"]], rsuffix="_other", how="inner")
     both = both[both["predicted"].notna()]
     change = (both["predicted_other"] / both["predicted"]).apply(math.log)
     order = change.abs().sort_values(ascending=False, kind="stable").index
     largest = both.loc[order].drop_duplicates("family").head(SHOWN_CHANGES)
     told = [
-        f"{plan} goes from {rounding.speedup(row['predicted'])} to {rounding.speedup(row['predicted_other'])}"
+        f"{plan} ({_removed(row['flops_removed_other'])} FLOPs, {_removed(row['bytes_removed_other'])} bytes)"
+        f" goes from {rounding.speedup(row['predicted'])} to {rounding.speedup(row['predicted_other'])}"
         for plan, row in largest.iterrows()
         if abs(row["predicted_other"] - row["predicted"]) >= NO_CHANGE
     ]
@@ -85,6 +86,11 @@ def _changes(points: pd.DataFrame, first: pd.Series, other: pd.Series) -> str:
     if come:
         told.append(f"{_some(come)} {'join' if len(come) > 1 else 'joins'} it")
     return f"; against {_name(first)}, {enumeration(told)}" if told else ""
+
+
+def _removed(fraction: float) -> str:
+    """`-22 %`; what a family adds is a plus."""
+    return f"{round(-100 * fraction) + 0:+d} %" if round(100 * fraction) else "0 %"
 
 
 def _some(plans: list[str]) -> str:

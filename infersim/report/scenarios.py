@@ -95,6 +95,12 @@ def scenario_groups(frame: pd.DataFrame) -> Iterator[pd.DataFrame]:
         yield rows
 
 
+def by_scenario(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows of each scenario together, both in order of first appearance."""
+    places = frame.groupby(list(SCENARIO_KEYS), sort=False).ngroup()
+    return frame if places.is_monotonic_increasing else frame.loc[places.sort_values(kind="stable").index]
+
+
 def _setting(row: pd.Series, keys: Collection[str]) -> Iterator[str]:
     if "phase" in keys:
         yield str(row["phase"])

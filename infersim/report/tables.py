@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 from infersim.domain.ops import Part
 from infersim.report import rounding
 from infersim.report.losses import FACTOR_TITLES, PART_TITLES
-from infersim.report.scenarios import section_labels, shared_title, varying_columns
+from infersim.report.scenarios import (
+    by_scenario,
+    section_labels,
+    shared_title,
+    varying_columns,
+    varying_keys,
+)
 from infersim.report.table import Column, Table, number_column, text_column
 from infersim.simulation.measured import Scope
 from infersim.simulation.timeline import LAUNCH
@@ -33,10 +39,13 @@ _PLACES, _SIZES = ("model", "gpu", "phase"), ("batch", "context")
 
 
 def compare_table(frame: pd.DataFrame) -> Table:
-    """Speedups of a frame of `compare`: promised, possible, predicted and measured."""
+    """Speedups of a frame of `compare`: promised, possible, predicted and measured; and latencies."""
+    frame = by_scenario(frame)
     realised = number_column("realised", "sparsity_realised", rounding.fraction)
     fits = Column(heading="fits", keys=("fits_memory", "dense_fits_memory"), text=_fits, numeric=False)
     as_asked = (frame["sparsity_realised"] - frame["sparsity"]).abs() < rounding.AS_ASKED
+    any_measured = bool(frame["measured"].notna().any())
+    measured = Column(heading="measured", keys=("measured", "measured_scope"), text=_measured)
     all_fit = bool((frame["fits_memory"] & frame["dense_fits_memory"]).all())
     columns = (
         *_case_columns(frame),
@@ -49,22 +58,29 @@ def compare_table(frame: pd.DataFrame) -> Table:
             keys=("predicted", "predicted_lower", "predicted_upper"),
             text=rounding.speedup_between,
         ),
-        Column(heading="measured", keys=("measured", "measured_scope"), text=_measured),
+        *((measured,) if any_measured else ()),
         Column(heading="attain-\nment", keys=("attainment", "measured_scope"), text=_attainment),
         number_column("static-m\nequiv.", "static_m_equivalent", rounding.share),
+        # At 80 columns there is room for one of the two; the dense latency is told with each scenario.
+        *(() if any_measured else (number_column("ms", "latency_ms", rounding.quantity),)),
         *(() if all_fit else (fits,)),
     )
     return Table(
-        title=f"Speedups of {shared_title(frame)}",
+        title=f"Speedups of {shared_title(frame)}{_dense_ms(frame.iloc[0]) if _one_scenario(frame) else ''}",
         frame=frame,
         columns=columns,
-        labels=_case_labels(frame),
+        labels=tuple(
+            f"{label}{_dense_ms(row)}"
+            for label, (_, row) in zip(_case_labels(frame), frame.iterrows(), strict=False)
+            if label
+        ),
         caption=("All fit into memory. " if all_fit else "") + _COMPARE_CAPTION,
     )
 
 
 def loss_table(frame: pd.DataFrame) -> Table:
     """Factors from the speedup that FLOPs promise to the predicted one, and to the measured one if any."""
+    frame = by_scenario(frame)
     titles = {name: title.replace(" ", "\n") for name, title in FACTOR_TITLES.items()}
     columns = [
         *_case_columns(frame),
@@ -151,6 +167,14 @@ def _case_columns(frame: pd.DataFrame) -> tuple[Column, ...]:
     """Scenario and plan, unless sections tell the scenario: with one plan each scenario is one row."""
     several = frame["plan"].nunique() > 1
     return (*(() if several else varying_columns(frame)), text_column("plan", "plan"))
+
+
+def _one_scenario(frame: pd.DataFrame) -> bool:
+    return not varying_keys(frame)
+
+
+def _dense_ms(row: pd.Series) -> str:
+    return f" (dense: {rounding.quantity(row['dense_ms'])} ms)"
 
 
 def _case_labels(frame: pd.DataFrame) -> tuple[str, ...]:

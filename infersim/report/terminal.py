@@ -7,6 +7,7 @@ users name as markup.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from textwrap import wrap
 from typing import Literal
@@ -95,5 +96,13 @@ def _text(text: str, width: int, style: str = "") -> Text:
 
 
 def _kept_together(text: str) -> str:
-    """No line break between a number and its percent sign: `wrap` does not break at this space."""
-    return text.replace(" %", "\u00a0%")
+    """No line break between a number and its percent sign: `wrap` does not break at this space.
+
+    Control characters, such as those of escape codes in a plan's name, are shown and not obeyed.
+    """
+    return printable(text).replace(" %", "\u00a0%")
+
+
+def printable(text: str) -> str:
+    """`text` with a replacement character for each control character but line breaks."""
+    return "".join("\ufffd" if unicodedata.category(c) == "Cc" and c != "\n" else c for c in text)

@@ -27,6 +27,7 @@ _SPEEDUPS = (
     "sparsity_realised",
     "params_removed",
     "flops_removed",
+    "bytes_removed",
     "bound",
     "ceiling",
     "predicted",

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from collections.abc import Callable
 from math import prod
 from pathlib import Path
 
@@ -135,3 +136,70 @@ def test_no_number_is_cut_on_a_terminal_of_any_width(
     assert "unexpl" not in plain  # nothing was measured of it
     assert "static-k-lowrank" in plain
     assert max(map(len, plain.splitlines())) <= columns
+
+
+def test_batches_and_phases_are_sections_with_every_plan_in_each(answered: Infersim) -> None:
+    text = answered(*SHORT, "-f", "static-m,static-nk", "-b", "1,8").out.replace("\u00a0", " ")
+    table = text[text.index("Speedups of") : text.index("What eats")]
+    sections = re.findall(r"^(?:prefill|decode), batch \d \(dense: \S+ ms\)$", table, flags=re.MULTILINE)
+    assert len(sections) == len(set(sections)) == 4
+    assert table.count("static-m 50 %") == table.count("static-nk 50 %") == 4
+
+
+def test_what_is_typed_twice_is_asked_once(answered: Infersim) -> None:
+    rows = answered(
+        "compare", "-m", "llama-3.2-1b", "-g", "l4,l4", "-c", "512,512", "-b", "1,1", "-s", "0.5,0.5",
+        "-f", "static-m,static-m", "-p", "decode", "--json",
+    ).rows  # fmt: skip
+    assert len(rows) == 1
+
+
+def test_a_phase_beside_a_request_is_refused(refused: Callable[..., str]) -> None:
+    told = refused("compare", "-m", "llama-3.2-1b", "-g", "l4", "--request", "generation", "-p", "prefill")
+    assert "phase = 'prefill'; expected none beside a request" in told
+
+
+def test_a_gpu_is_found_by_how_its_name_begins(refused: Callable[..., str]) -> None:
+    told = refused("compare", "-m", "llama-3.2-1b", "-g", "a100", "-c", "512")
+    meant = told[told.index("did you mean ") + len("did you mean ") : told.index("?")]
+    assert set(meant.split(" or ")) == {"a100-pcie-40gb", "a100-pcie-80gb", "a100-sxm-80gb"}
+
+
+def test_escape_codes_in_a_name_reach_no_terminal(answered: Infersim, tmp_path: Path) -> None:
+    plan = tmp_path / "mine.toml"
+    plan.write_text(
+        'name = "\\u001b[31mred"\nmodel = "llama-3.2-1b"\n[[step]]\nfamily = "static-m"\nsparsity = 0.5\n'
+    )
+    ran = answered("compare", "--plan", str(plan), "-g", "l4", "-c", "512")
+    assert "\x1b" not in ran.out + ran.err
+    assert "[31mred" in ran.out
+
+
+def test_a_target_takes_each_family_at_the_sparsity_that_reaches_it(answered: Infersim) -> None:
+    ran = answered(*SHORT, "-p", "prefill", "--target-speedup", "1.3", "-f", "static-m,kv-pruning", "--json")
+    (row,) = ran.rows
+    assert row["family"] == "static-m"
+    assert row["predicted"] >= 1.3
+    fewer = answered(
+        *SHORT, "-p", "prefill", "-f", "static-m", "-s", str(row["sparsity_realised"] - 1 / 16), "--json"
+    )
+    assert fewer.rows[0]["predicted"] < 1.3
+    assert ran.err == "Left out: kv-pruning: out of reach: 1.00x at most\n"
+
+
+def test_a_target_stands_beside_no_plan_from_a_file(refused: Callable[..., str], tmp_path: Path) -> None:
+    plan = tmp_path / "mine.toml"
+    plan.write_text('model = "llama-3.2-1b"\n[[step]]\nfamily = "static-m"\nsparsity = 0.5\n')
+    told = refused("compare", "--plan", str(plan), "-g", "l4", "-c", "512", "--target-speedup", "1.5")
+    assert "target_speedup = 1.5; expected none beside plans from files" in told
+
+
+@pytest.mark.parametrize("target", ["1", "0.5", "nan", "150"])
+def test_a_target_that_is_no_speedup_is_refused(target: str, refused: Callable[..., str]) -> None:
+    assert "target_speedup" in refused(*SHORT, "-p", "decode", "--target-speedup", target)
+
+
+def test_a_target_that_no_family_reaches_is_told_with_its_limits(refused: Callable[..., str]) -> None:
+    told = refused(*SHORT, "-p", "prefill", "--target-speedup", "5", "-f", "kv-pruning,static-k-2:4")
+    assert "no family reaches 5" in told
+    assert "kv-pruning: unreachable: ceiling" in told

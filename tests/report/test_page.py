@@ -141,7 +141,7 @@ def test_sections_are_rows_of_their_own() -> None:
 
     frame = comparison({"phase": "decode"}, {"phase": "decode", "family": "a"}, {}, {"family": "a"})
     html = table_html(compare_table(frame), "t")
-    assert re.findall(r'<tr class="section"><th[^>]*>(\w+)<', html) == ["decode", "prefill"]
+    assert re.findall(r'<tr class="section"><th[^>]*>(\w+) \(dense: 100 ms\)<', html) == ["decode", "prefill"]
 
 
 def test_a_legend_names_each_group_once_with_what_it_draws(report: ComparisonReport) -> None:

@@ -18,16 +18,17 @@ def headings(table: Table) -> list[str]:
 
 def test_the_comparison_says_what_is_promised_possible_predicted_and_measured() -> None:
     table = compare_table(comparison({}))
-    assert table.title == "Speedups of llama-3.1-8b on h100-sxm: prefill, batch 1, context 4096"
+    where = "llama-3.1-8b on h100-sxm: prefill, batch 1, context 4096"
+    assert table.title == f"Speedups of {where} (dense: 100 ms)"
     assert dict(zip(headings(table), table.rows()[0], strict=True)) == {
         "plan": "static-nk 50 %",
         "flops": "2.00x",
         "bound": "1.60x",
         "ceiling": "2.50x",
         "predicted (80 %)": "1.52x (1.47–1.57)",
-        "measured": "–",
         "attainment": "95 %",
         "static-m equiv.": "38 %",
+        "ms": "65.0",
     }
     assert table.caption.startswith("All fit into memory.")
 
@@ -70,7 +71,10 @@ def test_plans_of_several_scenarios_stand_in_sections() -> None:
         for family in ("static-m", "static-nk")
     ]
     sections = list(compare_table(comparison(*changes)).sections())
-    assert [(section.label, len(section.rows)) for section in sections] == [("prefill", 2), ("decode", 2)]
+    assert [(section.label, len(section.rows)) for section in sections] == [
+        ("prefill (dense: 100 ms)", 2),
+        ("decode (dense: 100 ms)", 2),
+    ]
 
 
 def test_one_plan_in_several_scenarios_stands_in_rows() -> None:

@@ -1,0 +1,107 @@
+"""`infersim advise`: the sparsity that a speedup needs, where families pay, and widths that cost nothing."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from infersim.cli import options
+from infersim.cli.lists import ALL
+
+DEFAULT_CONTEXT = "4096"
+"""Tokens, where neither a context nor a request is asked about."""
+
+ModelOption = Annotated[
+    str,
+    typer.Option("--model", "-m", help="Dense model: a name (infersim models), or a Hugging Face config."),
+]
+TargetOption = Annotated[
+    float | None,
+    typer.Option("--target-speedup", "-t", metavar="FACTOR", help="Speedup to reach, such as 1.5."),
+]
+AdviseSparsityOption = Annotated[
+    float, typer.Option("--sparsity", "-s", help="Sparsity at which break-even and widths are looked for.")
+]
+
+
+def advise_command(
+    model: ModelOption,
+    gpu: options.GpuOption,
+    target_speedup: TargetOption = None,
+    families: options.FamiliesOption = None,
+    sparsity: AdviseSparsityOption = 0.5,
+    phase: options.PhaseUnlessRequestOption = None,
+    batch: options.BatchOption = "1",
+    context: options.ContextOption = None,
+    request: options.RequestOption = None,
+    prompt: options.PromptOption = None,
+    output: options.OutputOption = None,
+    dtype: options.DtypeOption = "bf16",
+    kv_dtype: options.KvDtypeOption = None,
+    execution: options.ExecutionOption = "fused",
+    cuda_graph: options.CudaGraphOption = True,
+    overrides: options.SetOption = [],  # noqa: B006 - typer makes a list of its own for each call
+    as_json: options.JsonOption = False,
+    as_csv: options.CsvOption = False,
+) -> None:
+    """Say what sparsity a speedup needs, from which batch and context families pay, and which width is free.
+
+    With a target --json and --csv print what it needs, else where families pay.
+    """
+    from infersim.cli.outputs import check_outputs
+    from infersim.cli.plans import chosen_pruning
+    from infersim.cli.printing import print_aside, print_for_people, printed_for_machines
+    from infersim.cli.questions import chosen_gpus, chosen_scenarios
+    from infersim.cli.targets import chosen_families
+    from infersim.report.advice_tables import break_even_table, target_table, widths_table
+    from infersim.report.advice_verdict import advice_verdict
+    from infersim.simulation.advice_break_even import break_even
+    from infersim.simulation.advice_target import sparsity_for
+    from infersim.simulation.advice_width import free_widths
+
+    check_outputs([], [gpu, model])
+    own_request = request is not None or prompt is not None or output is not None
+    scenarios = chosen_scenarios(
+        phase=phase,
+        batch=batch,
+        context=DEFAULT_CONTEXT if context is None and not own_request else context,
+        request=request,
+        prompt=prompt,
+        output=output,
+        dtype=dtype,
+        kv_dtype=kv_dtype,
+        execution=execution,
+        cuda_graph=cuda_graph,
+    )
+    gpus = chosen_gpus(gpu, overrides)
+    pruning = chosen_pruning(
+        model=model, families=families or ALL, sparsity=str(sparsity), plan_files=[], pruned_configs=[]
+    )
+    needed = None
+    if target_speedup is not None:
+        needed = sparsity_for(
+            pruning.model, gpus, target_speedup, chosen=chosen_families(families), **scenarios
+        )
+    pays = None
+    if scenarios["context"] is not None:
+        pays = break_even(
+            pruning.model,
+            pruning.plans,
+            gpus[0],
+            batch=scenarios["batch"][0],
+            context=scenarios["context"][0],
+            phase=scenarios["phase"],
+            dtype=dtype,
+            kv_dtype=kv_dtype,
+            execution=execution,
+            cuda_graph=cuda_graph,
+        )
+    widths = free_widths(pruning.model, gpus, sparsity, **scenarios)
+    for reason in pruning.left_out:
+        print_aside(f"Left out: {reason}")
+    rows = next(frame for frame in (needed, pays, widths) if frame is not None)
+    if not printed_for_machines(rows, as_json=as_json, as_csv=as_csv):
+        tables = [] if needed is None else [target_table(needed)]
+        tables += [] if pays is None else [break_even_table(pays)]
+        print_for_people(advice_verdict(needed, pays, widths), *tables, widths_table(widths))

@@ -1,0 +1,109 @@
+"""Advice in words: what a speedup takes, which families never pay, and which widths are for free."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from infersim.report import rounding
+from infersim.report.advice_tables import needed_sparsity, signed_percent
+from infersim.report.notes import trust_notes
+from infersim.report.scenarios import SCENARIO_KEYS, place, varying_keys
+from infersim.report.verdict import Verdict, as_sentence, enumeration
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+WORTH_TELLING = 0.005
+"""An aligned width that is faster by less than half a percent is in the table only."""
+
+
+def target_verdict(needed: pd.DataFrame) -> Verdict:
+    """Judge a frame of `sparsity_for`."""
+    return Verdict(
+        sentences=tuple(map(as_sentence, _targets(needed))),
+        notes=(*trust_notes(needed), *_memory_note(needed), _QUALITY),
+    )
+
+
+def advice_verdict(
+    needed: pd.DataFrame | None, pays: pd.DataFrame | None, widths: pd.DataFrame | None
+) -> Verdict:
+    """Judge frames of `sparsity_for`, `break_even` and `free_widths`; None for what was not asked."""
+    sentences: list[str] = []
+    notes: list[str] = []
+    if needed is not None:
+        sentences += _targets(needed)
+        notes += [*trust_notes(needed), *_memory_note(needed)]
+    if pays is not None:
+        sentences += _paying(pays)
+    if widths is not None:
+        sentences += _widths(widths)
+    return Verdict(sentences=tuple(map(as_sentence, sentences)), notes=(*notes, _QUALITY))
+
+
+_QUALITY = "Speed only: `infersim frontier` sets what a sparsity costs in quality beside it."
+
+
+def _targets(needed: pd.DataFrame) -> Iterator[str]:
+    keys = varying_keys(needed)
+    target = rounding.speedup(float(needed["target"].iloc[0]))
+    for _, rows in needed.groupby(list(SCENARIO_KEYS), sort=False):
+        where = place(rows.iloc[0], keys)
+        reached = rows[rows["reached"].astype(bool)].sort_values("params_removed", kind="stable")
+        names = [
+            f"{row['family']} at {rounding.fraction(row['sparsity_realised'])}"
+            for _, row in rows.iterrows()
+            if row["reached"]
+        ]
+        if reached.empty:
+            yield f"no family reaches {target}{where}"
+        else:
+            yield f"{target}{where} takes {' or '.join(_listed(names))}"
+        missed = [
+            f"{row['family']} ({needed_sparsity(0, row['limit'], row['highest'], row['ceiling'])})"
+            for _, row in rows.iterrows()
+            if not row["reached"]
+        ]
+        if missed:
+            yield f"not with {enumeration(missed)}"
+
+
+def _listed(names: list[str]) -> list[str]:
+    """All but the last joined by commas, so that `or` stands once."""
+    return [", ".join(names[:-1]), names[-1]] if len(names) > 1 else names
+
+
+def _paying(pays: pd.DataFrame) -> Iterator[str]:
+    for phase, rows in pays.groupby("phase", sort=False):
+        never = rows[(rows["batches"] == "never") & (rows["contexts"] == "never")]["plan"].tolist()
+        some = [
+            f"{row['plan']} (batches: {row['batches']}; contexts: {row['contexts']})"
+            for _, row in rows.iterrows()
+            if row["plan"] not in never and not row["batches"] == row["contexts"] == "always"
+        ]
+        if some:
+            yield f"in {phase} pays not everywhere: {enumeration(some)}"
+        if never:
+            yield f"in {phase} never pays {enumeration(never)}"
+        if not some and not never:
+            yield f"in {phase} all of them pay at every batch and context that was tried"
+
+
+def _widths(widths: pd.DataFrame) -> Iterator[str]:
+    keys = varying_keys(widths)
+    for _, row in widths.iterrows():
+        where = place(row, keys) if keys else ""
+        if row["nearest_cost"] <= -WORTH_TELLING:
+            yield (
+                f"{row['dimension']}{where}: take {row['nearest']} rather than {row['asked']}, "
+                f"{signed_percent(row['nearest_cost'])} time"
+            )
+        elif row["free"] > row["asked"]:
+            yield f"{row['dimension']}{where}: {row['free']} takes no longer than {row['asked']}"
+
+
+def _memory_note(needed: pd.DataFrame) -> Iterator[str]:
+    left = needed[~needed["fits_memory"].astype(bool)]["plan"].tolist()
+    if left:
+        yield f"Does not fit into memory and is timed as if it did: {enumeration(left)}."

@@ -1,0 +1,158 @@
+"""The sparsity that each family needs for a speedup, or why no sparsity gives it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from infersim.domain.errors import InfersimError, InvalidValueError
+from infersim.pruning.composition import prune
+from infersim.pruning.plan import Plan
+from infersim.pruning.registry import families, family_named
+from infersim.simulation.comparison import compare
+from infersim.simulation.resolving import Dimension, Gpu, Model, as_transformer
+from infersim.workload.requests import Request
+from infersim.workload.transformer import Transformer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LADDER = tuple((np.arange(1, 16) / 16).tolist())
+"""Sparsities that are tried first; nobody prunes more than the last."""
+
+ROUNDS, STEPS = 2, 7
+"""How often the gap below the first sparsity that is enough is cut, and into how many parts less one."""
+
+MAX_TARGET = 100.0
+"""No plan is so fast: a larger target is a slip, such as 150 for 1.5."""
+
+_SCENARIO = ["model", "gpu", "calibration", "phase", "batch", "context"]
+
+
+def sparsity_for(
+    model: Model,
+    gpu: Gpu | Sequence[Gpu],
+    target_speedup: float,
+    *,
+    chosen: Sequence[str] | None = None,
+    phase: str = "prefill",
+    batch: Dimension = 1,
+    context: Dimension | None = None,
+    dtype: str = "bf16",
+    execution: str = "fused",
+    cuda_graph: bool = True,
+    kv_dtype: str | None = None,
+    request: str | Request | None = None,
+) -> pd.DataFrame:
+    """The least sparsity whose predicted speedup reaches the target, one row for each scenario and family.
+
+    `chosen` are families, by default all. Columns: the scenario, `family target reached`; where reached,
+    `plan sparsity sparsity_realised params_removed predicted predicted_lower predicted_upper fits_memory`, of
+    what can be realised (whole layers, aligned widths); `highest` is the greatest predicted speedup of any
+    sparsity up to 15/16 and `ceiling` the greatest that no implementation exceeds; `limit` is which of the
+    two is in the way (`ceiling`, `prediction`; empty where reached). Families that cannot prune this model
+    are left out. Raises InvalidValueError for a target that is no speedup above 1, and what `compare` does.
+    """
+    import pandas as pd
+
+    target = _checked(target_speedup)
+    base = as_transformer(model)
+    names = [family_named(name).name for name in chosen or [family.name for family in families()]]
+    compared = partial(
+        compare,
+        base,
+        gpu=gpu,
+        phase=phase,
+        batch=batch,
+        context=context,
+        dtype=dtype,
+        execution=execution,
+        cuda_graph=cuda_graph,
+        kv_dtype=kv_dtype,
+        request=request,
+    )
+    plans = _plans(base, dict.fromkeys(names, LADDER))
+    if not plans:
+        raise InfersimError(f"no family of {', '.join(names)} can prune {base.name}")
+    frame = compared(list(plans.values()))
+    for _ in range(ROUNDS):
+        finer = {
+            title: plan for title, plan in _plans(base, _gaps(frame, target)).items() if title not in plans
+        }
+        if not finer:
+            break
+        plans |= finer
+        frame = pd.concat([frame, compared(list(finer.values()))], ignore_index=True)
+    rows = [
+        _answer(dict(zip(_SCENARIO, keys, strict=True)), name, tried, target)
+        for keys, scenario in frame.groupby(_SCENARIO, sort=False)
+        for name, tried in scenario.groupby("family", sort=False)
+    ]
+    return pd.DataFrame(rows)
+
+
+def _checked(target: float) -> float:
+    if math.isfinite(target) and 1 < target <= MAX_TARGET:
+        return float(target)
+    raise InvalidValueError(
+        "target_speedup", target, f"a speedup above 1 and up to {MAX_TARGET:g}, such as 1.5"
+    )
+
+
+def _plans(base: Transformer, wanted: Mapping[str, Sequence[float]]) -> dict[str, Plan]:
+    """Plans by title: each family at each sparsity that it can have."""
+    found: dict[str, Plan] = {}
+    for name, sparsities in wanted.items():
+        family = family_named(name)
+        fixed = family.fixed_sparsity
+        for sparsity in sparsities if fixed is None else (fixed,):
+            try:
+                plan = prune(base, name, sparsity)
+            except InfersimError:
+                continue  # a model without FFN, a sparsity that leaves nothing
+            found.setdefault(plan.title, plan)
+    return found
+
+
+def _gaps(frame: pd.DataFrame, target: float) -> dict[str, list[float]]:
+    """Sparsities between the last that is too little and the first that is enough, of any scenario."""
+    found: dict[str, list[float]] = {}
+    for (name, *_), tried in frame.groupby(["family", *_SCENARIO], sort=False):
+        ordered = tried.sort_values("sparsity")
+        enough = (ordered["predicted"] >= target).to_numpy()
+        if family_named(str(name)).fixed_sparsity is None and enough.any():
+            place = int(enough.argmax())
+            sparsities = [0.0, *ordered["sparsity"]]
+            between = np.linspace(sparsities[place], sparsities[place + 1], STEPS + 2)[1:-1]
+            found.setdefault(str(name), []).extend(round(float(value), 5) for value in between)
+    return found
+
+
+def _answer(
+    scenario: dict[str, object], family: object, tried: pd.DataFrame, target: float
+) -> dict[str, object]:
+    ordered = tried.sort_values(["sparsity", "predicted"])
+    enough = ordered[ordered["predicted"] >= target]
+    highest, ceiling = float(tried["predicted"].max()), float(tried["ceiling"].max())
+    row = scenario | {"family": family, "target": target, "highest": highest, "ceiling": ceiling}
+    if enough.empty:
+        return (
+            row
+            | {"reached": False, "limit": "ceiling" if ceiling < target else "prediction"}
+            | dict(_nothing())
+        )
+    return row | {"reached": True, "limit": ""} | {name: enough.iloc[0][name] for name, _ in _nothing()}
+
+
+def _nothing() -> Iterator[tuple[str, object]]:
+    """What is known of a plan only where there is one, with what stands for it elsewhere."""
+    yield "plan", ""
+    for name in ("sparsity", "sparsity_realised", "params_removed"):
+        yield name, math.nan
+    for name in ("predicted", "predicted_lower", "predicted_upper", "static_m_equivalent"):
+        yield name, math.nan
+    yield "fits_memory", True
