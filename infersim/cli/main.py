@@ -20,6 +20,7 @@ from infersim.cli.gemm_command import gemm_command
 from infersim.cli.gpus_command import gpus_command
 from infersim.cli.import_command import import_command
 from infersim.cli.measure_command import measure_app
+from infersim.cli.measure_model_command import measure_model_command
 from infersim.cli.models_command import models_command
 from infersim.cli.predict_command import predict_command
 from infersim.cli.reproduce_command import reproduce_command
@@ -58,6 +59,7 @@ app.command("reproduce", short_help="A paper's tables with predictions beside th
 app.command("gpus", short_help="The GPUs that are known, with sources.")(gpus_command)
 app.command("models", short_help="The models that are known by name.")(models_command)
 app.command("import", short_help="Turn published measurements into samples.")(import_command)
+measure_app.command("model", short_help="Time dense and pruned models for real.")(measure_model_command)
 app.add_typer(measure_app, name="measure", short_help="Time kernels and pruned models on this machine.")
 app.command("calibrate", short_help="Fit a GPU's profile to measurements.")(calibrate_command)
 app.command("validate", short_help="How far predictions are from measurements.")(validate_command)

@@ -62,7 +62,10 @@ CudaGraphOption: TypeAlias = Annotated[
     bool, typer.Option("--cuda-graph/--no-cuda-graph", help="Launch from a CUDA graph, or from the host.")
 ]
 FamiliesOption: TypeAlias = Annotated[
-    str | None, typer.Option("--families", "--family", "-f", help="Families of pruning, or all.")
+    str | None,
+    typer.Option(
+        "--families", "--family", "-f", help="Families, or all; options after the name: dynamic-m/target=ffn"
+    ),
 ]
 SparsityOption: TypeAlias = Annotated[
     str, typer.Option("--sparsity", "-s", help="Fractions to remove: 0.25,0.5")
@@ -72,6 +75,10 @@ PlanOption: TypeAlias = Annotated[
 ]
 PrunedConfigOption: TypeAlias = Annotated[
     list[Path], typer.Option("--pruned-config", help="The config.json of a pruned model.")
+]
+LayersOption: TypeAlias = Annotated[
+    int | None,
+    typer.Option("--layers", help="A stack of so many layers, with the model's and the plans' mix of them."),
 ]
 JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print rows as JSON.")]
 CsvOption: TypeAlias = Annotated[bool, typer.Option("--csv", help="Print rows as CSV.")]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infersim.cli.lists import ALL, fractions, names
+from infersim.cli.lists import ALL, family_options, fractions, names
 from infersim.domain.errors import InfersimError, InvalidValueError
 
 if TYPE_CHECKING:
@@ -31,14 +31,18 @@ def chosen_pruning(
     sparsity: str,
     plan_files: Sequence[Path],
     pruned_configs: Sequence[Path],
+    layers: int | None = None,
 ) -> Pruning:
-    """Plans from files first, then each family at each sparsity.
+    """Plans from files first, then each family at each sparsity; with `layers` a stack of so many of each.
+
+    Options of a family follow its name: `dynamic-m/execution=gather`.
 
     `model` may be left out where a plan file names it. Raises what reading and pruning raise; what families
     cannot do is left out with its reason, unless it is all that was asked for.
     """
     from infersim.pruning.checkpoint import plan_from_config
     from infersim.pruning.plan_file import plan_from_file
+    from infersim.pruning.stack import stack_of_model, stack_of_plan
     from infersim.workload.presets import load_model
 
     base = None if model is None else load_model(model)
@@ -53,17 +57,24 @@ def chosen_pruning(
     if families is not None:
         swept, left_out = _swept(base, families, sparsity)
         plans += swept
+    if layers is not None:
+        plans = [stack_of_plan(plan, layers) for plan in plans]
+        base = stack_of_model(base, layers)
     return Pruning(model=base, plans=tuple(plans), left_out=left_out)
 
 
 def _swept(base: Transformer, families: str, sparsity: str) -> tuple[tuple[Plan, ...], tuple[str, ...]]:
     from infersim.pruning.registry import families as known_families
-    from infersim.simulation.sweep import sweep_plans
+    from infersim.simulation.sweep import FamilyChoice, sweep_plans
 
     chosen = names("families", families)
     if ALL in chosen:
         chosen = [family.name for family in known_families()]
-    swept = sweep_plans(base, chosen, fractions("sparsity", sparsity))
+    choices = [
+        FamilyChoice(name=name, options=family_options(words))
+        for name, *words in (entry.split("/") for entry in chosen)
+    ]
+    swept = sweep_plans(base, choices, fractions("sparsity", sparsity))
     left_out = tuple(f"{each.family} at {each.sparsity:g}: {each.reason}" for each in swept.skipped)
     if not swept.plans:
         raise InfersimError(f"no plan can be made: {'; '.join(left_out)}")

@@ -67,6 +67,8 @@ class MeasuredSpeedup:
 
     `sparsity` is in infersim's definition for the family. `context` is the context in tokens when the
     pass ends: the prompt in prefill, the current token included in decode, prompt + output in a request.
+    `plan` is a plan's title, as a family may have several: a row that states it matches no other; likewise
+    `execution` and `cuda_graph`.
     """
 
     id: Text
@@ -87,6 +89,9 @@ class MeasuredSpeedup:
     n: Count | None = None
     k: Count | None = None
     dtype: Text | None = None
+    plan: Text | None = None
+    execution: Text | None = None
+    cuda_graph: bool | None = None
     method: Text | None = None
     unit: Unit = Unit.RATIO
     dense: Positive | None = None
@@ -119,14 +124,18 @@ _Scenario: TypeAlias = tuple[_Subject, float | None, float | None, float | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredTable:
-    """Measured speedups with an index by scenario; build it with `of`. A look-up costs microseconds."""
+    """Measured speedups with an index by scenario; build it with `of`. A look-up costs microseconds.
+
+    `failures` tell of plans that could not be measured, and why.
+    """
 
     rows: tuple[MeasuredSpeedup, ...]
     by_scenario: Mapping[_Scenario, Sequence[MeasuredSpeedup]]
     means: Mapping[_Subject, Sequence[MeasuredSpeedup]]
+    failures: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, rows: Iterable[MeasuredSpeedup]) -> MeasuredTable:
+    def of(cls, rows: Iterable[MeasuredSpeedup], failures: Iterable[str] = ()) -> MeasuredTable:
         """Index `rows`; those that neither name a scenario nor are a mean are kept but never matched."""
         rows = tuple(rows)
         by_scenario: defaultdict[_Scenario, list[MeasuredSpeedup]] = defaultdict(list)
@@ -138,7 +147,7 @@ class MeasuredTable:
                     by_scenario[subject, row.batch, row.context, row.output_len].append(row)
                 elif row.scope is Scope.MEAN:
                     means[subject].append(row)
-        return cls(rows=rows, by_scenario=dict(by_scenario), means=dict(means))
+        return cls(rows=rows, by_scenario=dict(by_scenario), means=dict(means), failures=tuple(failures))
 
 
 def match_measured(
@@ -153,18 +162,23 @@ def match_measured(
     context: float,
     output_len: float | None = None,
     dtype: str | None = None,
+    plan: str | None = None,
+    execution: str | None = None,
+    cuda_graph: bool | None = None,
 ) -> list[MeasuredSpeedup]:
     """Speedups measured in this very scenario, best first; where there is none, means that cover it.
 
     Pass the realised sparsity: rows match within half a point. A request has the phase `request`, its
-    final context (prompt + output) and `output_len`. `dtype` sets aside rows of another data type; rows
-    that state none stay. Scope POINT comes before HOST_BOUND; rows of scope MEAN are returned only alone,
-    for the caller to print as such.
+    final context (prompt + output) and `output_len`. `dtype`, `plan`, `execution` and `cuda_graph` set aside
+    rows that state another; rows that state none stay. Scope POINT comes before HOST_BOUND; rows of scope
+    MEAN are returned only alone, for the caller to print as such.
     """
 
     def fits(row: MeasuredSpeedup) -> bool:
         near = row.sparsity is not None and abs(row.sparsity - sparsity) <= SPARSITY_TOLERANCE + 1e-9
-        return near and (dtype is None or row.dtype is None or _cost_type(row.dtype) == _cost_type(dtype))
+        typed = dtype is None or row.dtype is None or _cost_type(row.dtype) == _cost_type(dtype)
+        stated = ((row.plan, plan), (row.execution, execution), (row.cuda_graph, cuda_graph))
+        return near and typed and all(None in pair or pair[0] == pair[1] for pair in stated)
 
     def rank(row: MeasuredSpeedup) -> tuple[bool, float]:
         return not row.gives_attainment, abs((row.sparsity or 0.0) - sparsity)

@@ -20,12 +20,14 @@ class MeasuredColumns:
     """The best match of each scenario, flat; NaN and empty text where there is none.
 
     `speedup` is of any scope, a mean over unknown scenarios included; `realised` only of the scope that may
-    be set against a prediction. `dense_s` is the dense latency that `realised` started from, where stated.
+    be set against a prediction. `dense_s` is the dense latency that `realised` started from, `pruned_s` the
+    plan's, where stated.
     """
 
     speedup: Array
     realised: Array
     dense_s: Array
+    pruned_s: Array
     scope: Column
     source: Column
 
@@ -46,6 +48,7 @@ class MeasuredIndex:
         """What was measured of `plan` on `gpu` in the scenarios of `case`."""
         if (gpu, plan.base.name, plan.family, case.phase) not in self.subjects:
             return _as_columns([None] * case.batch.size)
+        execution = case.passes[0].scenario.execution
         found = [
             match_measured(
                 self.table,
@@ -58,6 +61,9 @@ class MeasuredIndex:
                 context=context,
                 output_len=case.output_len,
                 dtype=dtype,
+                plan=plan.title,
+                execution=execution.layout.value,
+                cuda_graph=execution.cuda_graph,
             )
             for batch, context in zip(case.batch.flat, case.context.flat, strict=True)
         ]
@@ -69,11 +75,12 @@ def _as_columns(rows: list[MeasuredSpeedup | None]) -> MeasuredColumns:
     return MeasuredColumns(
         speedup=np.array([row.measured_speedup if row else np.nan for row in rows]),
         realised=np.array([row.measured_speedup if row else np.nan for row in points]),
-        dense_s=np.array([_dense_s(row) if row else np.nan for row in points]),
+        dense_s=np.array([_seconds(row.dense, row.unit) if row else np.nan for row in points]),
+        pruned_s=np.array([_seconds(row.pruned, row.unit) if row else np.nan for row in points]),
         scope=np.array([row.scope.value if row else "" for row in rows], dtype=object),
         source=np.array([f"{row.source}, {row.locator}" if row else "" for row in rows], dtype=object),
     )
 
 
-def _dense_s(row: MeasuredSpeedup) -> float:
-    return row.dense * _SECONDS[row.unit] if row.dense and row.unit in _SECONDS else np.nan
+def _seconds(figure: float | None, unit: Unit) -> float:
+    return figure * _SECONDS[unit] if figure and unit in _SECONDS else np.nan

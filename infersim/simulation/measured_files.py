@@ -30,6 +30,9 @@ _NEEDED = {
     Timed.GEMM: ("sparsity", "m", "n", "k"),
 }
 
+OK = "ok"
+"""Status of a row that was measured; rows without a status were."""
+
 _ADAPTER = TypeAdapter(MeasuredSpeedup)
 
 
@@ -41,16 +44,26 @@ def read_cited(path: Path) -> MeasuredTable:
 def read_own(path: Path) -> MeasuredTable:
     """A user's measurements: what is not stated of the source is the file and the row's place in it.
 
-    `dense_ms` and `pruned_ms` may stand for `dense`, `pruned` and `unit`. Raises FileContentError for a bad
-    row or damaged content, InvalidValueError for a path that cannot be read.
+    `dense_ms` and `pruned_ms` may stand for `dense`, `pruned` and `unit`. Rows whose `status` is another than
+    `ok` tell why there is no speedup, and become the table's failures. Raises FileContentError for a bad row
+    or damaged content, InvalidValueError for a path that cannot be read.
     """
-    rows = rows_of(path, "measured")
-    return _table(path, (_checked(where, _own(where, path, cells)) for where, cells in rows))
+    rows = list(rows_of(path, "measured"))
+    measured = [(where, cells) for where, cells in rows if _status(cells) == OK]
+    failures = [
+        f"{cells.get('plan', where)}: {_status(cells)}" for where, cells in rows if _status(cells) != OK
+    ]
+    checked = (_checked(where, _own(where, path, cells)) for where, cells in measured)
+    return _table(path, checked, failures)
 
 
-def _table(path: Path, rows: Iterable[MeasuredSpeedup]) -> MeasuredTable:
-    table = MeasuredTable.of(rows)
-    if not table.rows:
+def _status(cells: Cells) -> str:
+    return str(cells.get("status", OK)).strip()
+
+
+def _table(path: Path, rows: Iterable[MeasuredSpeedup], failures: Iterable[str] = ()) -> MeasuredTable:
+    table = MeasuredTable.of(rows, dict.fromkeys(failures))
+    if not table.rows and not table.failures:
         raise FileContentError(path.name, "rows", 0, "at least one measured speedup")
     return table
 
@@ -93,7 +106,7 @@ def _checked(where: str, cells: Cells) -> MeasuredSpeedup:
     except ValidationError as error:
         raise content_error(where, error) from None
     known = (*(family.name for family in families()), OTHER)
-    if row.family not in known:
+    if not set(row.family.split(" + ")) <= set(known):
         raise FileContentError(where, "family", row.family, f"one of {', '.join(known)}")
     _check_scenario(where, row)
     _check_speedup(where, row)

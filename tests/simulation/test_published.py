@@ -69,7 +69,7 @@ class TestTable:
         with path.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
         record = {field.name for field in dataclasses.fields(load_published().rows[0])}
-        assert set(rows[0]) == record
+        assert set(rows[0]) == record - {"plan", "execution", "cuda_graph"}, "which own measurements state"
         assert len(rows) == len(load_published().rows)
         for row in rows:
             assert row["source"].startswith("arXiv:") or "@" in row["source"], row["id"]

@@ -6,6 +6,8 @@ the peak be reset.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import gc
 import re
 from collections.abc import Callable, Sequence
@@ -37,9 +39,9 @@ def needed_bytes(dense: Transformer, pruned: Sequence[Transformer], scenarios: S
 
 def held_bytes(device: Device) -> float | None:
     """Bytes that this program has allocated on the device now; None where the system does not say."""
-    gc.collect()
     if device.torch_device.type == "cuda":
         return float(torch.cuda.memory_allocated(device.torch_device))
+    _give_free_memory_back()
     return _status_bytes("VmRSS")
 
 
@@ -51,12 +53,19 @@ def added_bytes(device: Device, work: Callable[[], object]) -> float | None:
         work()
         device.synchronise()
         return float(torch.cuda.max_memory_allocated(device.torch_device) - held)
-    before = _status_bytes("VmRSS")
+    before = held_bytes(device)
     if before is None or not _peak_was_reset():
         return None
     work()
     peak = _status_bytes("VmHWM")
     return None if peak is None else max(0.0, peak - before)
+
+
+def _give_free_memory_back() -> None:
+    """What was freed counts as held until the C library returns it; glibc does so when told."""
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def _peak_was_reset() -> bool:

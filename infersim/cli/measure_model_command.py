@@ -1,0 +1,158 @@
+"""`infersim measure model`: dense and pruned transformers built and timed for real."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from infersim.cli import options
+from infersim.cli.lists import ALL
+from infersim.cli.measure_options import ClockOption, DeviceOption, ThreadsOption
+from infersim.domain.errors import InfersimError, InvalidValueError
+
+if TYPE_CHECKING:
+    from infersim.measuring.model.runs import Question
+
+MEASURABLE = (
+    "static-m,static-k-2:4,static-k-lowrank,static-nk,static-nk-cross,"
+    "dynamic-m/execution=gather,dynamic-nk,kv-pruning"
+)
+"""All families, with the options under which PyTorch has their kernels."""
+
+OutOption = Annotated[
+    Path, typer.Option("--out", "-o", help="Where each speedup goes as it is measured: .csv or .parquet.")
+]
+DtypeOption = Annotated[
+    str | None, typer.Option("--dtype", help="bf16, fp16, tf32 or fp32. Left out: bf16, on a CPU fp32.")
+]
+SecondsOption = Annotated[
+    float, typer.Option("--seconds", help="At most so long for the passes of one plan and scenario.")
+]
+
+
+def measure_model_command(
+    out: OutOption,
+    model: options.ModelOption = None,
+    families: options.FamiliesOption = None,
+    sparsity: options.SparsityOption = "0.5",
+    plan: options.PlanOption = [],  # noqa: B006 - typer makes a list of its own for each call
+    pruned_config: options.PrunedConfigOption = [],  # noqa: B006
+    phase: options.PhaseOption = "both",
+    batch: options.BatchOption = "1",
+    context: options.ContextOption = "1024",
+    device: DeviceOption = "cuda:0",
+    dtype: DtypeOption = None,
+    threads: ThreadsOption = None,
+    clock: ClockOption = "wall",
+    execution: options.ExecutionOption = "fused",
+    cuda_graph: options.CudaGraphOption = True,
+    layers: options.LayersOption = None,
+    seconds: SecondsOption = 5.0,
+) -> None:
+    """Time dense and pruned models in turn, with random weights and the kernels that each family would use.
+
+    Every row is in the file at once: an interrupted run goes on where it stopped. `infersim compare
+    --measured FILE` sets the rows beside predictions.
+    """
+    import dataclasses
+
+    from infersim.cli.outputs import check_outputs
+    from infersim.cli.plans import chosen_pruning
+    from infersim.cli.printing import print_aside, print_for_people
+    from infersim.measuring.device import open_device
+
+    check_outputs([out], [*plan, *pruned_config, model])
+    if families == ALL or (families is None and not plan and not pruned_config):
+        families = MEASURABLE
+    pruning = chosen_pruning(
+        model=model,
+        families=families,
+        sparsity=sparsity,
+        plan_files=plan,
+        pruned_configs=pruned_config,
+    )
+    for reason in pruning.left_out:
+        print_aside(f"Left out: {reason}")
+    opened = open_device(device, threads, clock)
+    # torch is loaded from here on, after what can be wrong without it.
+    from infersim.measuring.model.executor import torch_dtype
+    from infersim.measuring.model.result_file import ResultFile
+    from infersim.measuring.model.runs import Programme, measure_programme
+    from infersim.measuring.model.sizing import sized
+    from infersim.report.measured_models import measured_models_table, measured_row_line
+    from infersim.simulation.cases import BOTH, make_execution
+
+    on_cpu = opened.torch_device.type == "cpu"
+    runs = make_execution(
+        dtype=dtype or ("fp32" if on_cpu else "bf16"),
+        execution=execution,
+        cuda_graph=cuda_graph and not on_cpu,
+        kv_dtype=None,
+    )
+    torch_dtype(runs)
+    budget = dataclasses.replace(
+        opened.budget, budget_us=_positive_seconds(seconds) * 1e6, least_repeats=7, most_repeats=100
+    )
+    fitted = sized(
+        Programme(
+            model=pruning.model,
+            plans=pruning.plans,
+            questions=_questions(phase or BOTH, batch, context),
+            execution=runs,
+            budget=budget,
+        ),
+        layers,
+        opened.free_bytes(),
+    )
+    programme = fitted.programme
+    if fitted.note:
+        print_aside(fitted.note)
+    results = ResultFile(out, programme.setting(opened), programme.plan_ids())
+    missing = sum(len(questions) for _, questions in programme.missing(results))
+    if results.rows:
+        print_aside(f"{out} has {len(results.rows)} rows; {missing} are missing.")
+    done = 0
+
+    def tell(row: Mapping[str, Any]) -> None:
+        nonlocal done
+        done += 1
+        print_aside(f"{done} of {missing}: {measured_row_line(row)}")
+
+    try:
+        measure_programme(programme, opened, results, tell)
+    except KeyboardInterrupt:
+        raise InfersimError(f"stopped; what was measured is in {out}, and the same command goes on") from None
+    print_for_people(None, measured_models_table(results.rows))
+    print_aside(f"Set beside predictions by: infersim compare --measured {out} --gpu PROFILE ...")
+
+
+def _questions(phase: str, batch: str, context: str | None) -> tuple[Question, ...]:
+    """Every phase with every batch and context."""
+    from infersim.cli.lists import integers
+    from infersim.domain.shapes import Phase
+    from infersim.measuring.model.runs import Question
+    from infersim.simulation.cases import make_cases
+    from infersim.workload.scenario import Execution
+
+    contexts = None if context is None else integers("context", context)
+    cases = make_cases(
+        phase=phase,
+        batch=integers("batch", batch),
+        context=contexts,
+        request=None,
+        execution=Execution(),
+    )
+    return tuple(
+        Question(phase=Phase(case.phase), batch=int(rows), context=int(tokens))
+        for case in cases
+        for rows, tokens in zip(case.batch.flat, case.context.flat, strict=True)
+    )
+
+
+def _positive_seconds(seconds: float) -> float:
+    if not 0 < seconds < 1e6:
+        raise InvalidValueError("seconds", seconds, "a positive number of seconds")
+    return seconds

@@ -1,0 +1,236 @@
+"""Measuring plans: each pruned model beside its dense one, scenario by scenario, each row kept at once."""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import torch
+
+from infersim.domain.errors import UnsupportedError
+from infersim.domain.shapes import Phase
+from infersim.measuring.device import Device
+from infersim.measuring.model.alternation import Alternation, alternate
+from infersim.measuring.model.breakdown import OpTime, break_down, by_part
+from infersim.measuring.model.executor import ModelExecutor, build
+from infersim.measuring.model.measurable import check_measurable
+from infersim.measuring.model.memory import added_bytes, held_bytes
+from infersim.measuring.model.result_file import ResultFile, Row
+from infersim.measuring.timing import Budget
+from infersim.pruning.plan import Plan
+from infersim.workload.scenario import Execution
+from infersim.workload.transformer import Transformer
+
+OK, OUT_OF_MEMORY = "ok", "out of memory"
+
+MS, GIB = 1e-3, 2.0**30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """One pass to measure."""
+
+    phase: Phase
+    batch: int
+    context: int
+
+    def __str__(self) -> str:
+        return f"{self.phase}, batch {self.batch}, context {self.context}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Programme:
+    """What is to be measured: plans of one dense model, each in all scenarios, in one execution."""
+
+    model: Transformer
+    plans: tuple[Plan, ...]
+    questions: tuple[Question, ...]
+    execution: Execution
+    budget: Budget
+
+    def setting(self, device: Device) -> Row:
+        """What all rows have in common. A CPU has no CUDA graph to be on or off."""
+        on_gpu = device.torch_device.type == "cuda"
+        return {
+            "gpu": device.gpu,
+            "device": device.title,
+            "threads": device.threads,
+            "clock": device.clock,
+            "torch": torch.__version__,
+            "model": self.model.name,
+            "model_id": fingerprint(self.model),
+            "dtype": self.execution.precision.name,
+            "execution": self.execution.layout.value,
+            "cuda_graph": self.execution.cuda_graph if on_gpu else None,
+        }
+
+    def plan_ids(self) -> Mapping[str, str]:
+        """Fingerprints of the pruned models by the plans' titles."""
+        return {plan.title: fingerprint(plan.transformer) for plan in self.plans}
+
+    def missing(self, results: ResultFile) -> list[tuple[Plan, list[Question]]]:
+        """Plans with the scenarios that there is no row of."""
+        asked = [
+            (plan, [each for each in self.questions if not results.has(_key(plan, each))])
+            for plan in self.plans
+        ]
+        return [(plan, questions) for plan, questions in asked if questions]
+
+
+def fingerprint(transformer: Transformer) -> str:
+    """Twelve hexadecimal digits that two models share only if every layer has the same shape."""
+    return hashlib.sha256(repr(transformer).encode()).hexdigest()[:12]
+
+
+def measure_programme(
+    programme: Programme, device: Device, results: ResultFile, tell: Callable[[Row], None]
+) -> None:
+    """Measure what `results` lacks; `tell` hears of each row once it is in the file.
+
+    The dense model stays in memory, the pruned ones come and go. What cannot be run, or does not fit, becomes
+    a row that says so. Raises what `results.append` raises.
+    """
+    missing = programme.missing(results)
+    if not missing:
+        return
+    with device:
+        dense = _Subject.build(programme.model, programme.execution, device)
+        for plan, questions in missing:
+            for row in _plan_rows(plan, questions, dense, programme, device):
+                results.append(row)
+                tell(row)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Subject:
+    """A built model, and the bytes that building it took (None: unknown)."""
+
+    executor: ModelExecutor
+    weights_bytes: float | None
+
+    @classmethod
+    def build(cls, transformer: Transformer, execution: Execution, device: Device) -> _Subject:
+        before = held_bytes(device)
+        executor = build(transformer, execution, device.torch_device)
+        after = held_bytes(device)
+        return cls(
+            executor=executor, weights_bytes=None if before is None or after is None else after - before
+        )
+
+
+def _plan_rows(
+    plan: Plan, questions: Sequence[Question], dense: _Subject, programme: Programme, device: Device
+) -> Iterator[Row]:
+    """One row for each question, whatever happens to the plan."""
+    pruned = None
+    try:
+        pruned = _Subject.build(plan.transformer, programme.execution, device)
+        trouble = ""
+    except UnsupportedError as error:
+        trouble = f"unsupported: {error}"
+    except Exception as error:
+        trouble = _memory_trouble(error)
+    for question in questions:
+        values: Row = {"status": trouble}
+        if pruned is not None:
+            try:
+                check_measurable(plan.transformer, question.phase)
+                values = _measured(dense, pruned, question, programme, device)
+            except UnsupportedError as error:
+                values = {"status": f"unsupported: {error}"}
+            except Exception as error:
+                values = {"status": _memory_trouble(error)}
+        gc.collect()
+        device.release()
+        yield {**_description(plan), **_key(plan, question), **values}
+    del pruned
+    gc.collect()
+    device.release()
+
+
+def _memory_trouble(error: Exception) -> str:
+    """The status of a lack of memory; any other error goes on."""
+    lacks = isinstance(error, MemoryError | torch.OutOfMemoryError)
+    if lacks or "can't allocate memory" in str(error) or "not enough memory" in str(error):
+        return OUT_OF_MEMORY
+    raise error
+
+
+def _key(plan: Plan, question: Question) -> Row:
+    return {
+        "plan": plan.title,
+        "phase": question.phase.value,
+        "batch": question.batch,
+        "context": question.context,
+    }
+
+
+def _description(plan: Plan) -> Row:
+    return {
+        "family": plan.family,
+        "sparsity": plan.sparsity_realised,
+        "plan_id": fingerprint(plan.transformer),
+        "layers": len(plan.base.blocks),
+        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _measured(
+    dense: _Subject, pruned: _Subject, question: Question, programme: Programme, device: Device
+) -> Row:
+    scenes = [
+        subject.executor.scene(question.phase, batch=question.batch, context=question.context)
+        for subject in (dense, pruned)
+    ]
+    first, second = (
+        partial(subject.executor.run, scene) for subject, scene in zip((dense, pruned), scenes, strict=True)
+    )
+    added = added_bytes(device, first), added_bytes(device, second)
+    calls = (
+        (device.capture(first), device.capture(second)) if programme.execution.cuda_graph else (first, second)
+    )
+    timing = alternate(device.stopwatch, *calls, programme.budget)
+    at = programme.budget.quantile
+    return {
+        "status": OK,
+        **_timing_columns(timing),
+        "dense_memory_gib": _gib(dense.weights_bytes, added[0]),
+        "pruned_memory_gib": _gib(pruned.weights_bytes, added[1]),
+        **_breakdown_columns("dense", timing.dense_latency_us, break_down(device, first, at=at)),
+        **_breakdown_columns("pruned", timing.pruned_latency_us, break_down(device, second, at=at)),
+    }
+
+
+def _timing_columns(timing: Alternation) -> dict[str, Any]:
+    return {
+        "measured_speedup": timing.speedup,
+        "speedup_spread": timing.speedup_spread,
+        "dense_ms": timing.dense_latency_us * MS,
+        "pruned_ms": timing.pruned_latency_us * MS,
+        "dense_drift": timing.drift,
+        "rounds": len(timing.pruned_us),
+        "quantile": timing.at,
+        "dense_raw_ms": _listed(timing.dense_us),
+        "pruned_raw_ms": _listed(timing.pruned_us),
+    }
+
+
+def _listed(times_us: Sequence[float]) -> str:
+    return " ".join(f"{time * MS:.4g}" for time in times_us)
+
+
+def _gib(weights_bytes: float | None, added: float | None) -> float | None:
+    return None if weights_bytes is None or added is None else (weights_bytes + added) / GIB
+
+
+def _breakdown_columns(side: str, latency_us: float, ops: Sequence[OpTime]) -> dict[str, Any]:
+    """Milliseconds of each part, what of the latency is in none of them, and each op."""
+    parts = {f"{side}_ms_{part}": time * MS for part, time in by_part(ops).items()}
+    rest = latency_us * MS - sum(parts.values())
+    told = "; ".join(f"{op.name} {op.time_us * MS:.4g}" for op in ops)
+    return {**parts, f"{side}_ms_rest": rest, f"{side}_ops_ms": told}
