@@ -38,6 +38,7 @@ def compare_command(
     prompt: options.PromptOption = None,
     output: options.OutputOption = None,
     measured: MeasuredOption = None,
+    layers: options.LayersOption = None,
     target_speedup: TargetOption = None,
     dtype: options.DtypeOption = "bf16",
     kv_dtype: options.KvDtypeOption = None,
@@ -62,6 +63,8 @@ def compare_command(
     from infersim.report.tables import compare_table, loss_table
     from infersim.report.verdicts import compare_verdict
     from infersim.simulation.comparison import compare
+    from infersim.simulation.measured_account import measured_account
+    from infersim.simulation.published import load_measured
 
     check_outputs([html], [*plan, *pruned_config, measured, gpu, model])
     scenarios = chosen_scenarios(
@@ -83,7 +86,9 @@ def compare_command(
         sparsity=sparsity,
         plan_files=plan,
         pruned_configs=pruned_config,
+        layers=layers,
     )
+    table = None if measured is None else load_measured(measured)
     if target_speedup is not None:
         pruning = plans_for_target(
             pruning,
@@ -94,13 +99,13 @@ def compare_command(
             with_files=bool(plan or pruned_config),
         )
     if html is None:
-        frame = compare(pruning.model, pruning.plans, gpus, measured=measured, **scenarios)
+        frame = compare(pruning.model, pruning.plans, gpus, measured=table, **scenarios)
     else:
         report = gather_comparison(
             pruning.model,
             pruning.plans,
             gpus,
-            measured=measured,
+            measured=table,
             left_out=pruning.left_out,
             **scenarios,
         )
@@ -108,6 +113,11 @@ def compare_command(
         frame = report.comparison
     for reason in pruning.left_out:
         print_aside(f"Left out: {reason}")
+    if table is not None:
+        for sentence in measured_account(
+            table, frame, dtype=dtype, execution=execution, cuda_graph=cuda_graph
+        ):
+            print_aside(sentence)
     if not printed_for_machines(frame, as_json=as_json, as_csv=as_csv):
         print_for_people(compare_verdict(frame), compare_table(frame), loss_table(frame))
     if html is not None:
