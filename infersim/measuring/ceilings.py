@@ -42,7 +42,8 @@ def measure_ceilings(device: Device, dtypes: Sequence[str]) -> Ceilings:
     Raises UnsupportedError for a data type that PyTorch cannot multiply.
     """
     data = RandomData(device)
-    budget = replace(device.budget, tolerance=0.0)
+    # As often as the budget's time allows: it is the fastest repeat that counts.
+    budget = replace(device.budget, least_repeats=device.budget.most_repeats)
     flop_per_s = dict.fromkeys(dtypes, 0.0)
     bandwidth = 0.0
     for _ in range(PASSES):

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from queue import Empty, Queue
 from typing import Any, Self
 
@@ -50,7 +51,8 @@ class WorkerProcess:
             start_new_session=True,  # Ctrl-C is for the asker, who finishes what it writes
         )
         self._answers: Queue[str | None] = Queue()
-        threading.Thread(target=self._collect, daemon=True).start()
+        self._reader = threading.Thread(target=self._collect, daemon=True)
+        self._reader.start()
         try:
             self.environment: dict[str, Any] = self.ask(setup, "environment", START_TIMEOUT_S)
         except BaseException:
@@ -86,7 +88,11 @@ class WorkerProcess:
         """End the process, whatever it is doing."""
         self._process.kill()
         self._process.wait()
-        self._stderr.close()
+        self._reader.join()
+        for pipe in (self._process.stdin, self._process.stdout, self._stderr):
+            if pipe is not None:
+                with suppress(BrokenPipeError):  # a question that it did not live to read
+                    pipe.close()
 
     def _collect(self) -> None:
         assert self._process.stdout is not None
