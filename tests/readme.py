@@ -1,4 +1,7 @@
-"""The README's examples: found, run, and with `python -m tests.readme` written anew."""
+"""The README's examples: found, run, and with `python -m tests.readme` written anew.
+
+The same command writes the tables of the families' pages anew.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from io import StringIO
 from pathlib import Path
 
 from infersim.cli.main import run
+from tests.family_pages import write_anew
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -35,3 +39,4 @@ def _anew(match: re.Match[str]) -> str:
 
 if __name__ == "__main__":
     README.write_text(_EXAMPLE.sub(_anew, README.read_text(encoding="utf-8")), encoding="utf-8")
+    write_anew()

@@ -7,20 +7,24 @@ import numpy as np
 from infersim.domain.arrays import Array, Numeric, as_array
 from infersim.domain.ops import Op, Part
 from infersim.domain.shapes import Attention, MemoryBound, Phase
-from infersim.workload.scenario import Execution
+from infersim.workload.scenario import Execution, Layout
 from infersim.workload.transformer import BlockSparsity
 
 _MASK_BYTES = 1
 KERNELS = 3
 """Pool, score, select."""
 
+EAGER_KERNELS = 8
+"""Pool and project queries, the same for keys, score, normalise, order, and mark the chosen."""
+
 
 def mask_estimation(shape: Attention, sparsity: BlockSparsity, runs: Numeric, execution: Execution) -> Op:
     """Gate of the kind that SeerAttention (arXiv 2410.13276) learns, for the attention `shape`.
 
     Three kernels: pool q and k over each block to `gate_dim` values a head; score pooled q against pooled k
-    for each query head; select blocks. In decode the pooled keys are cached, so all of K need not be read:
-    one vector a block and KV head. Pooled keys (written in prefill, read in decode) are compulsory.
+    for each query head; select blocks. The SEPARATE layout takes EAGER_KERNELS. In decode the pooled keys are
+    cached, so all of K need not be read: one vector a block and KV head. Pooled keys (written in prefill, read
+    in decode) are compulsory.
 
     Scores cost 2 `gate_dim` FLOPs for `block`^2 pairs, which the attention itself spends 4 head_dim FLOPs on
     each: a share below 1/`block`^2 of it, so the bytes alone are counted. The gate's own projections,
@@ -45,7 +49,7 @@ def mask_estimation(shape: Attention, sparsity: BlockSparsity, runs: Numeric, ex
         read_bytes=pooling_reads + scoring_reads + scores * value_bytes,
         write_bytes=pooling_writes + scores * (value_bytes + _MASK_BYTES),
         compulsory_bytes=pooled_k,
-        kernels=KERNELS,
+        kernels=KERNELS if execution.layout is Layout.FUSED else EAGER_KERNELS,
     )
     return Op(name="mask_estimation", part=Part.EXTRA, shape=estimation, count=runs)
 

@@ -9,6 +9,7 @@ import pytest
 
 from infersim.domain.ops import Part
 from infersim.workload.memory import memory_use
+from infersim.workload.scenario import Layout
 from infersim.workload.transformer import BlockSparsity, MaskEstimate, MaskSharing, TokenSkip, Transformer
 from tests.workload.examples import (
     HEAD_DIM,
@@ -63,6 +64,8 @@ def test_mask_estimation_in_prefill_by_hand() -> None:
     assert shape.write_bytes == (pooled_q + pooled_k) + scores * 2 + scores * 1
     assert shape.compulsory_bytes == pooled_k
     assert (shape.kernels, shape.gathered, op.count) == (3, False, LAYERS)
+    eager = ops_by_name(block_sparse(0.25), prefill(2, 640, Layout.SEPARATE))["mask_estimation"]
+    assert moved(eager) == replace(shape, kernels=8)
 
 
 def test_mask_estimation_in_decode_reads_pooled_keys_not_the_cache() -> None:

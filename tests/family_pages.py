@@ -1,0 +1,130 @@
+"""The tables of the pages in docs/families: found, computed, and with `python -m tests.readme` written anew.
+
+A table stands between `<!-- speedups {...} -->` (or `losses`, `kernels`) and `<!-- end -->`; the braces hold
+its question as JSON. Speedups are predicted ones, as `infersim compare` gives them, the bound in brackets.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import infersim
+from infersim.report import rounding
+from infersim.simulation.chain import FACTORS
+
+PAGES = Path(__file__).parents[1] / "docs" / "families"
+
+_TABLE = re.compile(
+    r"(?P<open><!-- (?P<kind>\w+) (?P<question>\{.*\}) -->\n)(?P<shown>(?:.*\n)*?)<!-- end -->"
+)
+_PHASES = {"prefill": "{} tokens", "decode": "context {}"}
+
+
+def pages() -> list[Path]:
+    """All pages, in the order of their names."""
+    return sorted(PAGES.glob("*.md"))
+
+
+def tables(page: Path) -> Iterator[tuple[str, str, str]]:
+    """Kind, question and what is shown, of each table of a page."""
+    for match in _TABLE.finditer(page.read_text(encoding="utf-8")):
+        yield match["kind"], match["question"], match["shown"]
+
+
+def computed(kind: str, question: str) -> str:
+    """The table that answers a question, as Markdown."""
+    return _KINDS[kind](json.loads(question))
+
+
+def write_anew() -> None:
+    """Compute all tables of all pages again."""
+    for page in pages():
+        text = page.read_text(encoding="utf-8")
+        page.write_text(_TABLE.sub(_anew, text), encoding="utf-8")
+
+
+def _anew(match: re.Match[str]) -> str:
+    return f"{match['open']}{computed(match['kind'], match['question'])}<!-- end -->"
+
+
+def _compared(question: dict[str, Any]) -> Any:
+    """The frame of a question: `plans` are [family, sparsity, options]; the rest are arguments of compare."""
+    model = infersim.load_model(question.pop("model", "llama-3.1-8b"))
+    plans = [
+        infersim.prune(model, family, sparsity, **options)
+        for family, sparsity, options in question.pop("plans")
+    ]
+    return infersim.compare(model, plans, question.pop("gpu"), **question)
+
+
+def _speedups(question: dict[str, Any]) -> str:
+    """A row a plan, a column a scenario: `predicted (bound)`."""
+    frame = _compared(question)
+    scenarios = frame[["phase", "batch", "context"]].drop_duplicates().to_dict("records")
+    rows = []
+    for plan, of_plan in frame.groupby("plan", sort=False):
+        cells = [
+            f"{rounding.speedup(row['predicted'])} ({rounding.speedup(row['bound'])})"
+            for _, row in of_plan.iterrows()
+        ]
+        rows.append([str(plan), *cells])
+    return _markdown(["predicted (bound)", *map(_scenario, scenarios)], rows)
+
+
+def _losses(question: dict[str, Any]) -> str:
+    """A row a plan of one scenario: the promise, what eats it, and what is left."""
+    frame = _compared(question)
+    factors = FACTORS[:-1]
+    rows = [
+        [
+            str(row["plan"]),
+            str(row["phase"]),
+            rounding.speedup(row["flops"]),
+            *(f"{row[f'loss_{name}']:.2f}" for name in factors),
+            rounding.speedup(row["predicted"]),
+        ]
+        for _, row in frame.iterrows()
+    ]
+    return _markdown(
+        ["plan", "phase", "FLOPs", *(name.replace("_", " ") for name in factors), "predicted"], rows
+    )
+
+
+def _kernels(question: dict[str, Any]) -> str:
+    """A row a GEMM [m, n, k]: microseconds, and the time over that of the first row for each FLOP."""
+    gpu = infersim.load_profile(question["gpu"])
+    rows, first = [], None
+    for m, n, k in question["gemms"]:
+        found = infersim.gemm_latency(gpu, m, n, k, dtype="bf16")
+        each = float(found.latency_s) / (m * n * k)
+        first = first or each
+        limiter = str(found.limiter)
+        rows.append(
+            [f"{m} x {n} x {k}", f"{float(found.latency_s) * 1e6:.1f}", f"{each / first:.2f}", limiter]
+        )
+    return _markdown(["M x N x K", "us", "time a FLOP, first row = 1", "limited by"], rows)
+
+
+def _scenario(row: dict[str, Any]) -> str:
+    place = _PHASES[row["phase"]].format(f"{row['context']:,}")
+    return f"{row['phase']}, batch {row['batch']}, {place}"
+
+
+def _markdown(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [headings, ["---", *("---:" for _ in headings[1:])], *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+_KINDS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "speedups": _speedups,
+    "losses": _losses,
+    "kernels": _kernels,
+}
+
+
+if __name__ == "__main__":
+    write_anew()
