@@ -6,8 +6,6 @@ field, the driver's version as text.
 
 from __future__ import annotations
 
-from typing import Any
-
 
 class NVMLError(Exception):
     """The bindings' error; its value is NVML's code."""
@@ -68,7 +66,7 @@ class FakeNvml:
     def nvmlSystemGetDriverVersion(self) -> str:  # noqa: N802
         return "570.124.06"
 
-    def _answer(self, question: str, handle: str, value: Any) -> Any:
+    def _answer(self, question: str, handle: str, value: int) -> int:
         assert handle == "GPU-1234"
         if question in self._unsupported:
             raise NVMLError(self.NVML_ERROR_NOT_SUPPORTED)
