@@ -22,9 +22,9 @@ def mask_estimation(shape: Attention, sparsity: BlockSparsity, runs: Numeric, ex
     """Gate of the kind that SeerAttention (arXiv 2410.13276) learns, for the attention `shape`.
 
     Three kernels: pool q and k over each block to `gate_dim` values a head; score pooled q against pooled k
-    for each query head; select blocks. The SEPARATE layout takes EAGER_KERNELS. In decode the pooled keys are
-    cached, so all of K need not be read: one vector a block and KV head. Pooled keys (written in prefill, read
-    in decode) are compulsory.
+    for each query head; select blocks. The SEPARATE layout takes EAGER_KERNELS. In decode the pooled keys
+    are cached, so all of K need not be read: one vector a block and KV head. Pooled keys (written in
+    prefill, read in decode) are compulsory.
 
     Scores cost 2 `gate_dim` FLOPs for `block`^2 pairs, which the attention itself spends 4 head_dim FLOPs on
     each: a share below 1/`block`^2 of it, so the bytes alone are counted. The gate's own projections,
