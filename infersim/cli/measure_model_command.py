@@ -28,6 +28,10 @@ OutOption = Annotated[
 DtypeOption = Annotated[
     str | None, typer.Option("--dtype", help="bf16, fp16, tf32 or fp32. Left out: bf16, on a CPU fp32.")
 ]
+NameOption = Annotated[
+    str | None,
+    typer.Option("--gpu", "-g", help="Name that rows bear, if not the device's; or a profile's .toml."),
+]
 SecondsOption = Annotated[
     float, typer.Option("--seconds", help="At most so long for the passes of one plan and scenario.")
 ]
@@ -50,6 +54,7 @@ def measure_model_command(
     execution: options.ExecutionOption = "fused",
     cuda_graph: options.CudaGraphOption = True,
     layers: options.LayersOption = None,
+    gpu: NameOption = None,
     seconds: SecondsOption = 5.0,
 ) -> None:
     """Time dense and pruned models in turn, with random weights and the kernels that each family would use.
@@ -63,8 +68,9 @@ def measure_model_command(
     from infersim.cli.plans import chosen_pruning
     from infersim.cli.printing import print_aside, print_for_people
     from infersim.measuring.device import open_device
+    from infersim.profile_files import load_profile
 
-    check_outputs([out], [*plan, *pruned_config, model])
+    check_outputs([out], [*plan, *pruned_config, model, gpu])
     if families == ALL or (families is None and not plan and not pruned_config):
         families = MEASURABLE
     pruning = chosen_pruning(
@@ -110,7 +116,8 @@ def measure_model_command(
     programme = fitted.programme
     if fitted.note:
         print_aside(fitted.note)
-    results = ResultFile(out, programme.setting(opened), programme.plan_ids())
+    name = opened.gpu if gpu is None else load_profile(gpu).name
+    results = ResultFile(out, {**programme.setting(opened), "gpu": name}, programme.plan_ids())
     missing = sum(len(questions) for _, questions in programme.missing(results))
     if results.rows:
         print_aside(f"{out} has {len(results.rows)} rows; {missing} are missing.")

@@ -95,12 +95,11 @@ class AttentionSublayer:
         key_sequences = scene.batch if scene.phase is Phase.PREFILL else k.shape[0]
         keys = k.view(key_sequences, -1, attention.num_kv_heads, size)
         values = v.view(key_sequences, -1, attention.num_kv_heads, size)
-        cos, sin = scene.tables[size]
         positions = None
-        query_tables = key_tables = cos, sin
+        query_tables = key_tables = scene.tables[size]
         if rows is not None and scene.phase is Phase.PREFILL:
             positions = rows.view(scene.batch, -1) % scene.tokens
-            query_tables = cos[positions], sin[positions]
+            query_tables = tuple(table[positions] for table in scene.tables[size])
             if self.kv is None:
                 key_tables = query_tables
         queries = None

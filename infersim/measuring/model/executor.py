@@ -94,6 +94,7 @@ class ModelExecutor:
                 block.attention.gate if isinstance(block.attention, AttentionSublayer) else None
                 for block in self.blocks
             ),
+            self.functions,
             phase,
             batch=batch,
             context=context,
@@ -193,7 +194,7 @@ def build(
     dtype = torch_dtype(execution) if dtype is None else dtype
     kernels = kernels_of(device) if kernels is None else kernels
     source = WeightSource(device, dtype, seed)
-    functions = elementwise_of(execution.layout, device)
+    functions = elementwise_of(execution.layout, device, dtype)
     outer = source.outer(transformer)
     blocks, kept = [], []
     for block in transformer.blocks:

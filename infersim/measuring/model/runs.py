@@ -54,8 +54,7 @@ class Programme:
     budget: Budget
 
     def setting(self, device: Device) -> Row:
-        """What all rows have in common. A CPU has no CUDA graph to be on or off."""
-        on_gpu = device.torch_device.type == "cuda"
+        """What all rows have in common."""
         return {
             "gpu": device.gpu,
             "device": device.title,
@@ -66,7 +65,7 @@ class Programme:
             "model_id": fingerprint(self.model),
             "dtype": self.execution.precision.name,
             "execution": self.execution.layout.value,
-            "cuda_graph": self.execution.cuda_graph if on_gpu else None,
+            "cuda_graph": self.execution.cuda_graph,
         }
 
     def plan_ids(self) -> Mapping[str, str]:

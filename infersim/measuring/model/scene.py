@@ -9,7 +9,7 @@ import torch
 from infersim.domain.shapes import Phase
 from infersim.measuring.model.block_choice import pooled, row_budgets
 from infersim.measuring.model.decisions import BlockDecisions, Decision, decide
-from infersim.measuring.model.elementwise import rotary_tables
+from infersim.measuring.model.elementwise import Elementwise
 from infersim.workload.transformer import Attention, Transformer
 
 
@@ -35,14 +35,16 @@ class AttentionState:
 class Scene:
     """`tokens` are the new ones of each of `batch` sequences; `ids[batch * tokens]` are theirs.
 
-    `cos` and `sin` `[tokens, 1, head_dim]` by head size. States and decisions are in the order of the blocks.
+    `tables` for rotary embedding at `positions[tokens]`, by head size. States and decisions are
+    in the order of the blocks.
     """
 
     phase: Phase
     batch: int
     tokens: int
     ids: torch.Tensor
-    tables: dict[int, tuple[torch.Tensor, torch.Tensor]]
+    positions: torch.Tensor
+    tables: dict[int, tuple[torch.Tensor, ...]]
     attention: tuple[AttentionState | None, ...]
     decisions: tuple[BlockDecisions, ...]
 
@@ -50,6 +52,7 @@ class Scene:
 def set_scene(
     transformer: Transformer,
     gates: tuple[torch.Tensor | None, ...],
+    functions: Elementwise,
     phase: Phase,
     *,
     batch: int,
@@ -73,7 +76,8 @@ def set_scene(
         batch=batch,
         tokens=tokens,
         ids=torch.randint(transformer.vocab, (batch * tokens,), device=device, generator=generator),
-        tables={size: rotary_tables(positions, size, dtype) for size in sizes},
+        positions=positions,
+        tables={size: functions.tables(positions, size, dtype) for size in sizes},
         attention=tuple(
             None
             if attention is None

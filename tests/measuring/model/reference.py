@@ -35,7 +35,8 @@ def reference_logits(executor: ModelExecutor, scene: Scene) -> Tensor:
             state = scene.attention[index]
             assert isinstance(block.attention, Attention)
             assert state is not None
-            delta = _attention(block.attention, weights.attention, x, state, scene)
+            pairs = executor.functions.interleaved
+            delta = _attention(block.attention, weights.attention, x, state, scene, pairs)
         elif isinstance(weights.attention, ReplacedWeights):
             delta = _times(weights.attention.linear, _norm(x, weights.attention.norm))
         x = _left(x, delta, decisions.attention, weights.attention_map)
@@ -82,8 +83,12 @@ def _ffn(weights: FeedForwardWeights, x: Tensor) -> Tensor:
     return _times(weights.down, gate * torch.sigmoid(gate) * up)
 
 
-def _rotated(x: Tensor, positions: Tensor) -> Tensor:
-    """Each pair (i, i + half) of `x[batch, tokens, heads, head_dim]` turned by its angle."""
+def _rotated(x: Tensor, positions: Tensor, *, interleaved: bool) -> Tensor:
+    """Each pair of `x[batch, tokens, heads, head_dim]`, neighbours or half apart, turned by its angle."""
+    if interleaved:
+        apart = torch.cat((x[..., ::2], x[..., 1::2]), dim=-1)
+        halves = _rotated(apart, positions, interleaved=False).chunk(2, dim=-1)
+        return torch.stack(halves, dim=-1).flatten(-2)
     half = x.shape[-1] // 2
     angles = positions[:, None] * 10_000.0 ** (-torch.arange(half, dtype=torch.float64) / half)
     turn = torch.polar(torch.ones_like(angles), angles)[None, :, None]
@@ -92,15 +97,19 @@ def _rotated(x: Tensor, positions: Tensor) -> Tensor:
 
 
 def _attention(
-    attention: Attention, weights: AttentionWeights, x: Tensor, state: AttentionState, scene: Scene
+    attention: Attention,
+    weights: AttentionWeights,
+    x: Tensor,
+    state: AttentionState,
+    scene: Scene,
+    interleaved: bool,
 ) -> Tensor:
     batch, tokens, _ = x.shape
     normed = _norm(x, weights.norm)
     q, k, v = (_times(each, normed).unflatten(-1, (-1, attention.head_dim)) for each in _qkv(weights))
     if weights.q_norm is not None and weights.k_norm is not None:
         q, k = _norm(q, weights.q_norm), _norm(k, weights.k_norm)
-    positions = scene_positions(scene, attention)
-    q, k = _rotated(q, positions), _rotated(k, positions)
+    q, k = (_rotated(each, scene.positions, interleaved=interleaved) for each in (q, k))
     if scene.phase is Phase.DECODE:
         past = slice(0, state.context - 1)
         k = torch.cat((state.keys[:, :, past].transpose(1, 2), k), dim=1)
@@ -120,14 +129,6 @@ def _attention(
             seen = seen | _own(tokens, keys.shape[0])
             result[sequence, :, head] = scores.masked_fill(~seen, -math.inf).softmax(dim=-1) @ values
     return _times(weights.o, result.flatten(2))
-
-
-def scene_positions(scene: Scene, attention: Attention) -> Tensor:
-    """Positions of the new tokens, read off the angle of the tables' slowest pair but one."""
-    cos, sin = (table[:, 0].double() for table in scene.tables[attention.head_dim])
-    slow = attention.head_dim // 2 - 1
-    frequency = 10_000.0 ** (-slow / (attention.head_dim // 2))
-    return torch.atan2(sin[:, slow], cos[:, slow]).div(frequency).round()
 
 
 def _qkv(weights: AttentionWeights) -> tuple[MatrixWeights, ...]:
