@@ -164,7 +164,7 @@ def judged(
     hole = f"; {rounding.share(undecided)} open" if 0 < undecided < 1 else ""
     if undecided == 1:
         return "open: no point is so good" if known else f"no point of {claimed}"
-    if share >= 1 - undecided:
+    if share >= 1 - undecided - 1e-9:  # shares of a grid: their sum is rounded
         return f"agrees{hole}"
     other = f"{leader} leads {rounding.share(leader_share)}"
     if share > 0:

@@ -68,14 +68,13 @@ def _changes(points: pd.DataFrame, first: pd.Series, other: pd.Series) -> str:
     """
     sides = [_of_scenario(shown_points(points), row) for row in (first, other)]
     one, two = (side.drop_duplicates("plan").set_index("plan") for side in sides)
-    both = one.join(two[["predicted", "flops_removed", "bytes_removed"]], rsuffix="_other", how="inner")
+    both = one.join(two[list(_TOLD)].add_suffix("_other"), how="inner")
     both = both[both["predicted"].notna()]
     change = (both["predicted_other"] / both["predicted"]).apply(math.log)
     order = change.abs().sort_values(ascending=False, kind="stable").index
     largest = both.loc[order].drop_duplicates("family").head(SHOWN_CHANGES)
     told = [
-        f"{plan} ({_removed(row['flops_removed_other'])} FLOPs, {_removed(row['bytes_removed_other'])} bytes)"
-        f" goes from {rounding.speedup(row['predicted'])} to {rounding.speedup(row['predicted_other'])}"
+        f"{plan} ({_saved(row)}) goes from {_from_to(row)}"
         for plan, row in largest.iterrows()
         if abs(row["predicted_other"] - row["predicted"]) >= NO_CHANGE
     ]
@@ -86,6 +85,20 @@ def _changes(points: pd.DataFrame, first: pd.Series, other: pd.Series) -> str:
     if come:
         told.append(f"{_some(come)} {'join' if len(come) > 1 else 'joins'} it")
     return f"; against {_name(first)}, {enumeration(told)}" if told else ""
+
+
+_TOLD = ("predicted", "flops_removed", "bytes_removed", "loss_kernel_efficiency", "loss_launch")
+
+
+def _from_to(row: pd.Series) -> str:
+    return f"{rounding.speedup(row['predicted'])} to {rounding.speedup(row['predicted_other'])}"
+
+
+def _saved(row: pd.Series) -> str:
+    """What a plan saves in the other workload, and what its kernels make of that: `-40 % FLOPs, ...`."""
+    flops, read = (_removed(row[f"{what}_removed_other"]) for what in ("flops", "bytes"))
+    kernels = row["loss_kernel_efficiency_other"] * row["loss_launch_other"]
+    return f"{flops} FLOPs, {read} bytes, kernels and launches x{rounding.factor(kernels).lstrip('↑')}"
 
 
 def _removed(fraction: float) -> str:

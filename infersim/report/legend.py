@@ -62,7 +62,7 @@ def _strokes(trace: Any) -> Iterator[str]:
     if "lines" in mode:
         dash = _DASHES[trace.line.dash or "solid"]
         yield (
-            f'<line x1="1" y1="6" x2="21" y2="6" stroke="{trace.line.color}" stroke-width="2" '
+            f'<line x1="1" y1="6" x2="21" y2="6" stroke="{_shown(trace.line.color)}" stroke-width="2" '
             f'stroke-dasharray="{dash}"/>'
         )
     elif trace.error_x.array is not None or trace.error_y.array is not None:

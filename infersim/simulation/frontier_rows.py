@@ -28,6 +28,8 @@ _SPEEDUPS = (
     "params_removed",
     "flops_removed",
     "bytes_removed",
+    "loss_kernel_efficiency",
+    "loss_launch",
     "bound",
     "ceiling",
     "predicted",

@@ -1,0 +1,217 @@
+"""The frontier's words, tables, figure and page."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from infersim.pruning.composition import prune
+from infersim.report.advice_tables import break_even_table, needed_sparsity, target_table, widths_table
+from infersim.report.advice_verdict import advice_verdict
+from infersim.report.figures.frontier import BETWEEN, LEADS, MEASURED, frontier_figure
+from infersim.report.frontier_labels import gain, group_label, percent
+from infersim.report.frontier_page import frontier_page
+from infersim.report.frontier_tables import (
+    claims_table,
+    frontier_table,
+    frontier_tables,
+    judged,
+    points_table,
+)
+from infersim.report.frontier_verdict import frontier_verdict
+from infersim.report.page import render_page
+from infersim.simulation.advice_break_even import break_even
+from infersim.simulation.advice_target import sparsity_for
+from infersim.simulation.advice_width import free_widths
+from infersim.simulation.frontier import Frontier, frontier
+from infersim.simulation.frontier_claims import agreement
+from infersim.simulation.resolving import as_transformer
+from tests.report.browser import Seen, see
+
+ROWS = """\
+family,sparsity,quality_loss_percent,recovery,task_type,method,measured_speedup,measured_phase,metric
+static-m,0.125,2,none,zero-shot,<b>one</b>,1.1,prefill,
+static-m,0.5,20,none,zero-shot,<b>one</b>,,,
+static-nk,0.25,9,none,zero-shot,two,,,
+static-nk,0.25,12,none,zero-shot,three,,,
+dynamic-m,0.5,15,lora,zero-shot,four,,,
+dynamic-nk,0.5,1,none,long-context,five,,,RULER at 8k
+"""
+
+
+@pytest.fixture(scope="module")
+def quality(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("quality") / "mine.csv"
+    path.write_text(ROWS)
+    return path
+
+
+@pytest.fixture(scope="module")
+def found(quality: Path) -> Frontier:
+    return frontier("llama-3.2-1b", "a100-sxm-80gb", request=["classification", "reasoning"], quality=quality)
+
+
+@pytest.fixture(scope="module")
+def prefill(quality: Path) -> Frontier:
+    return frontier("llama-3.2-1b", "a100-sxm-80gb", phase="prefill", context=2048, quality=quality)
+
+
+def test_the_verdict_says_who_leads_and_the_choice_within_a_loss_first(prefill: Frontier) -> None:
+    sentences = frontier_verdict(prefill, 5.0).sentences
+    assert sentences[0].startswith(
+        "At most 5 % loss, with no recovery, zero-shot: static-m 12.5 % (<b>one</b>) is"
+    )
+    assert "on the straight line between stated points, static-m at 19 %" in sentences[0]
+    assert any(
+        "with no recovery, zero-shot, the fastest by the quality lost: static-m from 2 %" in sentence.lower()
+        for sentence in sentences
+    )
+    assert "1 points of sparse attention" in " ".join(frontier_verdict(prefill).notes)
+
+
+def test_two_workloads_are_told_apart_by_what_they_wait_for(found: Frontier) -> None:
+    text = str(frontier_verdict(found))
+    assert "Reasoning, batch 1 spends 100 % of its time in decode and waits for memory" in text
+    assert "decode is memory-bound" in text
+    assert "gains by the bytes it saves" in text
+    assert "against classification, batch 1, " in text
+
+
+def test_one_workload_needs_no_comparison(prefill: Frontier) -> None:
+    assert "memory-bound" not in str(frontier_verdict(prefill))
+
+
+def test_tables_hold_what_leads_and_the_page_all_points(prefill: Frontier) -> None:
+    titles = [table.title for table in frontier_tables(prefill)]
+    assert titles == ["Who leads at which loss", "Points of the frontiers"]
+    shown = frontier_table(prefill.points)
+    assert "three" not in [row[1] for row in shown.rows()]
+    assert "dominated points are left out" in shown.caption
+    everything = points_table(prefill.points)
+    assert sorted(row[1] for row in everything.rows()) == sorted(prefill.points["method"])
+    assert "no recovery, zero-shot" in everything.labels
+
+
+def test_the_figure_draws_steps_lines_between_and_intervals(prefill: Frontier) -> None:
+    points = prefill.points
+    figure = frontier_figure(points[(points["regime"] == "none") & (points["axis"] == "zero-shot")])
+    by_group = {trace.legendgroup: trace for trace in figure.data}
+    assert by_group[LEADS].line.shape == "hv"
+    assert by_group[LEADS].x[0] == 0
+    assert by_group[LEADS].y[0] == 1
+    assert by_group[BETWEEN].line.dash == "dot"
+    assert list(by_group[BETWEEN].x) == [2, 20]
+    assert list(by_group[MEASURED].y) == [1.1]
+    width = by_group["static-nk"]
+    assert list(width.x) == [12]  # the last trace of the family: the dominated point
+    assert width.marker.symbol.endswith("-open")
+    expected = points.loc[
+        points["method"] == "two", ["predicted", "predicted_upper", "predicted_lower"]
+    ].iloc[0]
+    (stated,) = [trace for trace in figure.data if trace.legendgroup == "static-nk" and trace.showlegend]
+    np.testing.assert_allclose(stated.error_y.array, [expected["predicted_upper"] - expected["predicted"]])
+    np.testing.assert_allclose(
+        stated.error_y.arrayminus, [expected["predicted"] - expected["predicted_lower"]]
+    )
+    assert figure.layout.xaxis.title.text == "quality lost (%)"
+    assert "<b>one" not in str(by_group[MEASURED].customdata)
+
+
+def test_far_points_do_not_crush_the_frontier(tmp_path: Path) -> None:
+    path = tmp_path / "far.csv"
+    path.write_text(ROWS + "static-m,0.5,4000,none,zero-shot,far,,,\n")
+    points = frontier("llama-3.2-1b", "l4", phase="prefill", context=512, quality=path).points
+    figure = frontier_figure(points[(points["regime"] == "none") & (points["axis"] == "zero-shot")])
+    assert figure.layout.xaxis.range[1] < 60
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((1.0, "a", 1.0, 0.0, "a", True), "agrees"),
+        ((0.3, "a", 0.3, 0.7, "a", True), "agrees; 70 % open"),
+        ((0.6, "a", 0.6, 0.0, "a", True), "partly: 60 %"),
+        ((0.4, "b", 0.6, 0.0, "a", True), "40 %, b leads 60 %"),
+        ((0.0, "b", 0.8, 0.2, "a", True), "no: b leads 80 %; 20 % open"),
+        ((0.0, "b", 1.0, 0.0, "a", False), "no: b leads 100 %, no point of a"),
+        ((0.0, "", 0.0, 1.0, "a", True), "open: no point is so good"),
+        ((0.0, "", 0.0, 1.0, "a", False), "no point of a"),
+    ],
+)
+def test_agreement_in_words(arguments: tuple[float, str, float, float, str, bool], words: str) -> None:
+    assert judged(*arguments) == words
+
+
+def test_the_papers_claim_stands_beside_its_own_gpu_alone() -> None:
+    where = {"phase": "prefill", "context": 4096, "source": "arXiv:2606.09080"}
+    paper = frontier("llama-3.1-8b", "rtx-pro-6000", **where)  # type: ignore[arg-type]
+    (table,) = [table for table in frontier_tables(paper) if "claim" in table.title]
+    cells = {(row[0], row[2]): row[3:] for row in table.rows()}
+    assert cells["0–4 %", "measured"] == ("agrees; 71 % open", "agrees; 71 % open")
+    assert cells["17–26 %", "measured"] == ("partly: 97 %", "agrees")
+    assert cells["5–16 %", "measured"][0] == "4 %, static-m leads 59 %"
+    assert claims_table(agreement(paper.points)).rows() == table.rows()
+    elsewhere = frontier("llama-3.1-8b", "a100-sxm-80gb", **where)  # type: ignore[arg-type]
+    assert not [table for table in frontier_tables(elsewhere) if "claim" in table.title]
+
+
+def test_numbers_in_words() -> None:
+    assert [percent(value) for value in (2.85, 0.0, -0.04, math.nan)] == ["2.9 %", "0 %", "0 %", "–"]
+    assert [gain(value) for value in (4.99, math.nan)] == ["5.0 %", "–"]
+    assert group_label("none", "zero-shot") == "no recovery, zero-shot"
+
+
+def test_the_page_has_a_figure_for_each_frontier_of_each_workload(found: Frontier) -> None:
+    page = frontier_page(found, 5.0)
+    assert [view.label for view in page.views] == ["classification", "reasoning"]
+    for view in page.views:
+        assert {chart.name: len(chart.panels) for chart in view.charts} == {"weights": 2, "attention": 1}
+    html = render_page(page)
+    assert "<b>one</b>" not in html
+    assert "memory-bound" in html
+    assert "What the dense model waits for" in html
+
+
+def test_advice_in_tables_and_words() -> None:
+    model = as_transformer("llama-3.2-1b")
+    needed = sparsity_for(
+        model, "a100-sxm-80gb", 3.0, chosen=["static-m", "kv-pruning"], phase="prefill", context=2048
+    )
+    rows = {row[0]: row for row in target_table(needed).rows()}
+    assert rows["static-m"][1].endswith(" %")
+    assert "ceiling" in rows["kv-pruning"][1] or "at most" in rows["kv-pruning"][1]
+    pays = break_even(model, [prune(model, "kv-pruning", 0.5)], "a100-sxm-80gb", batch=1, context=2048)
+    assert break_even_table(pays).rows()[0][1:3] == ("never", "never")
+    widths = free_widths(model, "a100-sxm-80gb", 0.37, phase="prefill", context=2048)
+    assert {row[0] for row in widths_table(widths).rows()} == {"FFN width", "hidden size"}
+    text = str(advice_verdict(needed, pays, widths))
+    assert "3.00x in prefill takes static-m at" in text
+    assert "In prefill never pays kv-pruning 50 %." in text
+    assert text.endswith("beside it.")
+
+
+def test_why_a_target_is_out_of_reach() -> None:
+    assert needed_sparsity(math.nan, "ceiling", 1.2, 1.31) == "unreachable: ceiling 1.31x"
+    assert needed_sparsity(math.nan, "prediction", 1.2, 2.0) == "out of reach: 1.20x at most"
+    assert needed_sparsity(0.4373, "", 4.0, 8.0) == "43.7 %"
+
+
+@pytest.fixture(scope="module", params=[(1280, False), (390, True)], ids=["desk, light", "phone, dark"])
+def seen(found: Frontier, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Seen:
+    width, dark = request.param
+    return see(render_page(frontier_page(found)), tmp_path_factory.mktemp("browser"), width=width, dark=dark)
+
+
+@pytest.mark.browser
+def test_in_a_browser_every_figure_is_drawn_and_nothing_overlaps(seen: Seen) -> None:
+    assert seen.errors == ()
+    assert [view["label"] for view in seen.views] == ["classification", "reasoning"]
+    for view in seen.views:
+        assert len(view["figures"]) == 3
+        assert view["overflow"] <= 0
+        for figure in view["figures"]:
+            assert figure["traces"] == figure["expected"] > 0, figure
+            assert figure["crowded"] == [], figure
