@@ -3,8 +3,12 @@
 - Loses: half of K in every targeted block GEMM. N, M and all activations keep their shape, so nothing
   propagates: sparse tensor cores skip the zeros, and weights shrink to 9/16 of their bytes in 16 bit.
 - Sparsity: the fraction of the targeted weights that is zero: 0.5, fixed by the hardware's pattern.
-- Adds: nothing.
-- Options: `target`: `both` (default: all block linears, as 2:4 methods prune), `attention` or `ffn`.
+- Adds: nothing, or the copies of the option `result`.
+- Options:
+  - `target`: `both` (default: all block linears, as 2:4 methods prune), `attention` or `ffn`.
+  - `result`: `rows` (default: what kernels of serving engines write) or `transposed`: cuSPARSELt multiplies
+    W by the transposed activations, and where its result is not transposed within the kernel, those of q, k,
+    v, o and down are copied into rows for attention and norms; gate and up can stay as they are.
 """
 
 from __future__ import annotations
@@ -22,16 +26,29 @@ FIXED_SPARSITY = 0.5
 """Two of four."""
 
 
-def static_k_2_4(model: Transformer, sparsity: float, *, target: str = "both") -> Pruned:
+RESULTS = ("rows", "transposed")
+NEEDED_IN_ROWS = frozenset({"q", "k", "v", "o", "down"})
+"""Matrices whose results go to attention, to the cache or to a norm; the activation takes any order."""
+
+
+def static_k_2_4(
+    model: Transformer, sparsity: float, *, target: str = "both", result: str = "rows"
+) -> Pruned:
     """Bring every targeted block linear into 2:4 form; any sparsity but 0.5 is an error."""
     if sparsity != FIXED_SPARSITY:
         raise InvalidValueError(
             "sparsity", sparsity, f"{FIXED_SPARSITY} for static-k-2:4 (other values are not applicable)"
         )
     check_choice("target", target, SUBLAYER_TARGETS)
+    check_choice("result", result, RESULTS)
     targeted_linears(model, target)
+
+    def sparse(name: str, linear: Linear) -> Linear:
+        transposed = result == "transposed" and name in NEEDED_IN_ROWS
+        return replace(semi_structured(linear), transposed_result=transposed)
+
     return Pruned(
-        transformer=with_linears(model, target, lambda _, linear: semi_structured(linear)),
+        transformer=with_linears(model, target, sparse),
         sparsity_realised=FIXED_SPARSITY,
         targets=SUBLAYER_LINEARS[target],
     )

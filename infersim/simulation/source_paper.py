@@ -27,10 +27,14 @@ Whether every number of the paper comes from just this version is not stated."""
 SHORT_CONTEXT = 1024
 """The only length in that code's example run, with batches 1, 8, 16 and 32."""
 
-METHOD_OPTIONS: Mapping[str, Mapping[str, OptionValue]] = {"dynamic-nk": {"estimate": "scores"}}
+METHOD_OPTIONS: Mapping[str, Mapping[str, OptionValue]] = {
+    "dynamic-nk": {"estimate": "scores"},
+    "static-k-2:4": {"result": "transposed"},
+}
 """Options of families where that code differs from their defaults.
 
-Its block-sparse attention is set to BLASST, which computes all scores and leaves out only the softmax and the
+Its 2:4 matrices take cuSPARSELt's result as a transposed view (`ops/mlp/semi_sparse_pruning.py`). Its
+block-sparse attention is set to BLASST, which computes all scores and leaves out only the softmax and the
 product with V (`wrapper/token_dynamic/sparse_attention.yaml`), though the paper's table names SeerAttention.
 """
 

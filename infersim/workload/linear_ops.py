@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from infersim.domain.dtypes import Precision
 from infersim.domain.ops import Op, Part
-from infersim.domain.shapes import Gemm, WeightForm
+from infersim.domain.shapes import Gemm, MemoryBound, WeightForm
 from infersim.workload.flow import Flow
 from infersim.workload.transformer import Linear
 
@@ -23,6 +23,7 @@ def linear_ops(name: str, part: Part, linear: Linear, flow: Flow, precision: Pre
         flow = replace(flow, generated=True)
     if linear.rank is None:
         yield _gemm(name, part, flow, n, k, form, precision)
+        yield from _into_rows(name, linear, flow, n, precision)
     else:
         yield _gemm(f"{name}.a", part, flow, linear.rank, k, form, precision)
         yield _gemm(f"{name}.b", part, flow, n, linear.rank, form, precision, launched=not linear.fused_pair)
@@ -39,19 +40,30 @@ def stacked_ops(
     """
     linears = tuple(members.values())
     first = linears[0]
-    kinds = {(linear.in_features, linear.form, linear.rank is None) for linear in linears}
+    kinds = {
+        (linear.in_features, linear.form, linear.rank is None, linear.transposed_result) for linear in linears
+    }
     if len(kinds) > 1 or any(linear.fused_pair for linear in linears):
         for member, linear in members.items():
             yield from linear_ops(member, part, linear, flow, precision)
     elif first.rank is None:
         n = sum(linear.out_features for linear in linears)
         yield _gemm(name, part, flow, n, first.in_features, first.form, precision)
+        yield from _into_rows(name, first, flow, n, precision)
     else:
         ranks = {member: linear.rank or 0 for member, linear in members.items()}
         yield _gemm(f"{name}.a", part, flow, sum(ranks.values()), first.in_features, first.form, precision)
         for member, linear in members.items():
             n = linear.out_features
             yield _gemm(f"{member}.b", part, flow, n, ranks[member], linear.form, precision)
+
+
+def _into_rows(name: str, linear: Linear, flow: Flow, n: int, precision: Precision) -> Iterator[Op]:
+    """The copy `name.rows` of a result of n columns; one side of it is read or written across rows."""
+    if linear.transposed_result:
+        moved_bytes = flow.tokens * n * precision.output_bytes
+        shape = MemoryBound(read_bytes=moved_bytes, write_bytes=moved_bytes, gathered=True)
+        yield Op(name=f"{name}.rows", part=Part.EXTRA, shape=shape, count=flow.runs)
 
 
 def _gemm(

@@ -63,7 +63,8 @@ class Linear:
     """A weight matrix `W[out_features, in_features]` (N x K).
 
     `rank` set: stored as two factors, K -> rank -> N (low rank); `fused_pair` runs both in one launch. `form`
-    2:4: half of each group of four along K is zero. Both None / DENSE: a plain matrix.
+    2:4: half of each group of four along K is zero. Both None / DENSE: a plain matrix. `transposed_result`:
+    the kernel leaves its result by columns, and a kernel of its own copies it into rows.
     """
 
     out_features: int
@@ -72,6 +73,7 @@ class Linear:
     form: WeightForm = WeightForm.DENSE
     rank: int | None = None
     fused_pair: bool = False
+    transposed_result: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

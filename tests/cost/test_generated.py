@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from infersim.cost.generated import GENERATED_EFFICIENCY, GENERATED_LOG_HALF_WIDTH
+from infersim.cost.generated import LOG_HALF_WIDTH, MULTIPLYING_SPEED, STREAMING_SPEED, generated_speed
 from infersim.cost.kernels import kernel_cost
 from infersim.domain.dtypes import DType, precision_named
 from infersim.domain.shapes import Attention, Gemm, Phase
@@ -33,17 +33,28 @@ def attention(phase: Phase) -> Attention:
 def test_a_generated_gemm_is_slower_and_less_certain() -> None:
     library = kernel_cost(LIBRARY, GPU)
     generated = kernel_cost(replace(LIBRARY, generated=True), GPU)
-    assert generated.kernel_s == pytest.approx(library.kernel_s / GENERATED_EFFICIENCY)
+    assert generated.kernel_s == pytest.approx(library.kernel_s / generated_speed(library))
     assert generated.launch_s == library.launch_s
     for name in ("log_half_width", "pair_log_half_width"):
-        expected = np.hypot(getattr(library, name), GENERATED_LOG_HALF_WIDTH)
+        expected = np.hypot(getattr(library, name), LOG_HALF_WIDTH)
         assert getattr(generated, name) == pytest.approx(expected)
     assert library.in_range
     assert not generated.in_range
 
 
+def test_speed_rises_from_streaming_to_multiplying() -> None:
+    speeds = generated_speed(kernel_cost(replace(LIBRARY, m=2.0 ** np.arange(0, 16)), GPU))
+    assert speeds[0] == pytest.approx(STREAMING_SPEED, abs=0.01)
+    assert speeds[-1] == pytest.approx(MULTIPLYING_SPEED)
+    assert (np.diff(speeds) > -0.01).all()
+
+
 def test_generated_attention_is_slower_where_it_multiplies() -> None:
-    for phase, ratio in ((Phase.PREFILL, 1 / GENERATED_EFFICIENCY), (Phase.DECODE, 1.0)):
+    for phase, slowest, fastest in (
+        (Phase.PREFILL, 1 / STREAMING_SPEED, 1 / MULTIPLYING_SPEED),
+        (Phase.DECODE, 1, 1),
+    ):
         shape = attention(phase)
         generated = kernel_cost(replace(shape, generated=True), GPU)
-        assert generated.kernel_s == pytest.approx(ratio * kernel_cost(shape, GPU).kernel_s), phase
+        ratio = generated.kernel_s / kernel_cost(shape, GPU).kernel_s
+        assert fastest - 1e-12 <= ratio <= slowest + 1e-12, phase

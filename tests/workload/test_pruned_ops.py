@@ -235,3 +235,17 @@ def test_an_ungated_ffn_has_no_gate() -> None:
         assert mnk(ops["up"]) == (M, WIDTH, HIDDEN)
         assert moved(ops["activation"]).read_bytes == moved(ops["activation"]).write_bytes == M * WIDTH * 2
         assert not {"gate", "gate_up"} & set(ops)
+
+
+def test_transposed_results_are_copied_into_rows() -> None:
+    heads, ffn = sublayers(small())
+    changed = {name: replace(getattr(heads, name), transposed_result=True) for name in "qkvo"}
+    down = replace(ffn.down, transposed_result=True)
+    model = with_block(small(), attention=replace(heads, **changed), ffn=replace(ffn, down=down))
+    copies = {name: op for name, op in ops_by_name(model, prefill(2, 100)).items() if name.endswith(".rows")}
+    assert set(copies) == {"qkv.rows", "o.rows", "down.rows"}
+    assert moved(copies["qkv.rows"]).read_bytes == 200 * (HEADS + 2 * KV_HEADS) * HEAD_DIM * 2
+    assert moved(copies["down.rows"]).write_bytes == 200 * HIDDEN * 2
+    assert all(op.part is Part.EXTRA and moved(op).gathered for op in copies.values())
+    apart = ops_by_name(model, prefill(2, 100, Layout.SEPARATE))
+    assert {name for name in apart if name.endswith(".rows")} == {f"{m}.rows" for m in (*"qkvo", "down")}
