@@ -71,7 +71,7 @@ def test_a_gemm_rotates_over_weights_that_outgrow_the_cache() -> None:
     assert prepared.weight_copies is None
     results = [call() for call in prepared.calls]
     assert all(isinstance(result, torch.Tensor) and result.shape == (4, 64) for result in results)
-    assert not torch.equal(results[0], results[1])  # type: ignore[arg-type]
+    assert not torch.equal(results[0], results[1])
 
 
 def test_hot_weights_are_the_same_in_every_call() -> None:
