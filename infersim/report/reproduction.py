@@ -117,7 +117,8 @@ def claims_table(reproduction: Reproduction) -> Table:
             text_column("what the paper leaves open", "note"),
         ),
         labels=tuple(frame["quantity"].map(lambda quantity: _QUANTITIES[Quantity(quantity)])),
-        caption="Overheads and shares are predicted for batch 1 and 32768 tokens, equivalents over the grid.",
+        caption="Overheads and shares are predicted for batch 1 and 32768 tokens, equivalents over the grid. "
+        "A low-rank pair adds a launch here and nothing else; what the paper's runs beside it is not public.",
     )
 
 

@@ -34,6 +34,8 @@ def check_measurable(transformer: Transformer, phase: Phase) -> None:
 def _of_linear(linear: Linear) -> Iterator[str]:
     if linear.fused_pair:
         yield "a low-rank pair in one kernel"
+    if linear.transposed_result:
+        yield "results that are copied into rows"
     if linear.form not in (WeightForm.DENSE, WeightForm.SPARSE_2_4):
         yield f"weights in {linear.form.value} form"
 
