@@ -1,12 +1,14 @@
-# On a machine with Python 3.11+ and make: `make demo` shows what infersim does, `make test` checks it.
+# On a machine with Python 3.11+ and make: `make demo` shows what infersim does, `make test` checks it, and
+# `make demo-measured` measures this machine's CPU (MEASURED_DEVICE=cuda:0: its GPU) and compares.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
+MEASURED_DEVICE := cpu
 DEMO_GPUS := a100-sxm-80gb,h100-sxm,rtx-pro-6000
 
-.PHONY: demo test lint bench readme clean
+.PHONY: demo demo-measured test lint bench readme clean
 
 demo: $(VENV)/runtime.stamp
 	$(BIN)/infersim reproduce beyond-flops
@@ -14,6 +16,10 @@ demo: $(VENV)/runtime.stamp
 	$(BIN)/infersim compare --model llama-3.1-8b --gpu $(DEMO_GPUS) --families all --sparsity 0.5 \
 		--phase both --batch 1 --context 4096 --html report.html
 	@echo "Open report.html in a browser for the figures."
+
+demo-measured: $(VENV)/measure.stamp
+	INFERSIM=$(BIN)/infersim calibration/run_on_gpu.sh --device $(MEASURED_DEVICE) --out out/measured-$(MEASURED_DEVICE)
+	@echo "Open out/measured-$(MEASURED_DEVICE)/report.html in a browser for the figures."
 
 test: lint
 	$(BIN)/python -m pytest
@@ -43,6 +49,10 @@ $(VENV)/created.stamp:
 $(VENV)/runtime.stamp: $(VENV)/created.stamp pyproject.toml
 	$(INSTALL) --editable .
 	@touch $@
+
+$(VENV)/measure.stamp: $(VENV)/created.stamp pyproject.toml
+	$(INSTALL) --editable '.[measure]'
+	@touch $@ $(VENV)/runtime.stamp
 
 $(VENV)/dev.stamp: $(VENV)/created.stamp pyproject.toml
 	$(INSTALL) --editable '.[dev]'
