@@ -64,7 +64,7 @@ def main(
             raise UnknownNameError("GPU with published measurements", gpu, FILES)
         for kind in names("kinds", kinds):
             sizes = integers("rows", rows) if kind == "gemm" else [attention_rows]
-            samples = _samples(data, gpu, kind, names("dtypes", dtypes))
+            samples = measured_samples(data, gpu, kind, names("dtypes", dtypes))
             for size in sizes:
                 for seed in integers("seeds", seeds):
                     scores += _scores(gpu, samples, size, seed)
@@ -76,7 +76,7 @@ def main(
     print_for_people(None, scores_table(means), goals_table(means))
 
 
-def _samples(data: Path, gpu: str, kind: str, dtypes: list[str]) -> list[pd.DataFrame]:
+def measured_samples(data: Path, gpu: str, kind: str, dtypes: list[str]) -> list[pd.DataFrame]:
     """Samples of one GPU and kind, a frame for each data type."""
     path = data / kind / f"{FILES[gpu]}.parquet"
     if kind != "gemm":
@@ -132,10 +132,10 @@ def scores_table(scores: pd.DataFrame) -> Table:
     shares = {"covered": "coverage", "pairs\ncovered": "pair_coverage"}
     widths = {"interval\n±": "log_half_width", "pairs\n±": "pair_log_half_width"}
     columns: list[Column] = [text_column("GPU", "gpu")]
-    columns += [number_column(heading, key, _percent) for heading, key in errors.items()]
+    columns += [number_column(heading, key, percent) for heading, key in errors.items()]
     columns += [number_column(heading, key, rounding.share) for heading, key in shares.items()]
-    columns += [number_column(heading, key, _percent) for heading, key in (widths | speedups).items()]
-    columns += [number_column("roofline\nmean", "roofline_mape", _percent)]
+    columns += [number_column(heading, key, percent) for heading, key in (widths | speedups).items()]
+    columns += [number_column("roofline\nmean", "roofline_mape", percent)]
     columns += [number_column("fit s", "fit_s", rounding.quantity)]
     columns += [number_column("of all\ncores", "fit_cpu_s", rounding.quantity)]
     return Table(
@@ -146,7 +146,8 @@ def scores_table(scores: pd.DataFrame) -> Table:
     )
 
 
-def _percent(value: float) -> str:
+def percent(value: float) -> str:
+    """A fraction in percent with one decimal."""
     return rounding.UNKNOWN if pd.isna(value) else f"{100 * value:.1f} %"
 
 

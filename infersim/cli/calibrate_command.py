@@ -11,7 +11,7 @@ from infersim.cli import sample_options
 from infersim.domain.errors import InfersimError, InvalidValueError
 
 DatasheetArgument = Annotated[
-    str, typer.Argument(metavar="DATASHEET", help="GPU by name (infersim gpus), or its .toml.")
+    str | None, typer.Argument(metavar="DATASHEET", help="GPU by name (infersim gpus), or its .toml.")
 ]
 RowsOption = Annotated[
     int | None, typer.Option("--rows", help="At most so many of each kind, data type and phase.")
@@ -31,11 +31,15 @@ OutOption = Annotated[
 BesideOption = Annotated[
     bool, typer.Option("--beside-datasheet", help="Write the fit where every command finds it.")
 ]
+PoolOption = Annotated[
+    bool,
+    typer.Option("--pool", help="Pool the fits of these GPUs (or all): what unmeasured ones lean on."),
+]
 
 
 def calibrate_command(
-    datasheet: DatasheetArgument,
-    samples: sample_options.SamplesArgument,
+    datasheet: DatasheetArgument = None,
+    samples: sample_options.OptionalSamplesArgument = None,
     default: sample_options.DefaultOption = [],  # noqa: B006 - typer makes a list of its own for each call
     kind: sample_options.KindOption = None,
     rows: RowsOption = None,
@@ -45,11 +49,21 @@ def calibrate_command(
     out: OutOption = None,
     beside_datasheet: BesideOption = False,
     skip_bad: sample_options.SkipBadOption = False,
+    pool: PoolOption = False,
 ) -> None:
     """Fit the cost model to measurements: parameters, residual and intervals, with their held-out error.
 
-    Kinds of kernels that the samples do not hold are kept from the GPU's own fit, or from --fit.
+    Kinds of kernels that the samples do not hold are kept from the GPU's own fit, or from --fit. With --pool,
+    GPUs take the place of samples, and their fits are pooled.
     """
+    if pool:
+        from infersim.cli.pooling import pool_command
+
+        named = [name for name in (datasheet, *map(str, samples or ())) if name is not None]
+        pool_command(named, out, beside_datasheet)
+        return
+    if datasheet is None or not samples:
+        raise InfersimError("a datasheet and samples are missing; expected DATASHEET SAMPLES..., or --pool")
     import time
 
     from infersim.cli.measurements import chosen_kinds, profile_and_samples

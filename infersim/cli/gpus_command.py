@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from infersim.cli.options import CsvOption, JsonOption
+from infersim.domain.errors import InvalidValueError
 
 if TYPE_CHECKING:
     from infersim.domain.profile import HardwareProfile
@@ -18,18 +19,47 @@ NameArgument = Annotated[
 ]
 
 
-def gpus_command(name: NameArgument = None, as_json: JsonOption = False, as_csv: CsvOption = False) -> None:
+ExplainOption = Annotated[
+    bool, typer.Option("--explain", help="With NAME: which GPUs' measurements its predictions lean on.")
+]
+
+
+def gpus_command(
+    name: NameArgument = None,
+    explain: ExplainOption = False,
+    as_json: JsonOption = False,
+    as_csv: CsvOption = False,
+) -> None:
     """List the GPUs that are known, or tell where each number of one comes from."""
     from infersim.cli.printing import print_for_people, printed_for_machines
     from infersim.profile_files.profiles import list_profiles, load_profile
     from infersim.report.inventories import gpus_table
 
+    if explain:
+        _explain(name, as_json=as_json, as_csv=as_csv)
+        return
     if name is None:
         table = gpus_table([load_profile(known) for known in list_profiles()])
     else:
         table = _numbers_table(load_profile(name))
     if not printed_for_machines(table.frame, as_json=as_json, as_csv=as_csv):
         print_for_people(None, table)
+
+
+def _explain(name: str | None, *, as_json: bool, as_csv: bool) -> None:
+    """What the predictions of a GPU stand on; rows for machines are one for each transferred kind."""
+    from infersim.cli.printing import print_for_people, printed_for_machines
+    from infersim.profile_files.pool_files import shipped_pool
+    from infersim.profile_files.profiles import load_profile
+    from infersim.report.pool_tables import explanation, facts_table, leanings_table
+
+    if name is None:
+        raise InvalidValueError("--explain", "nothing", "the name of a GPU, or its .toml, with it")
+    profile, pool = load_profile(name), shipped_pool()
+    tables = () if pool is None else (leanings_table(profile, pool), facts_table(profile, pool))
+    if tables and printed_for_machines(tables[0].frame, as_json=as_json, as_csv=as_csv):
+        return
+    print_for_people(explanation(profile, pool), *(table for table in tables if not table.frame.empty))
 
 
 def _numbers_table(profile: HardwareProfile) -> Table:

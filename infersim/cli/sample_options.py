@@ -10,6 +10,9 @@ import typer
 SamplesArgument: TypeAlias = Annotated[
     list[Path], typer.Argument(metavar="SAMPLES", help="Samples: .parquet, .csv or .jsonl.")
 ]
+OptionalSamplesArgument: TypeAlias = Annotated[
+    list[Path] | None, typer.Argument(metavar="SAMPLES", help="Samples: .parquet, .csv or .jsonl.")
+]
 DefaultOption: TypeAlias = Annotated[
     list[str],
     typer.Option(

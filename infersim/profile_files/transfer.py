@@ -91,15 +91,15 @@ def _widened(interval: IntervalFit, factor: float) -> IntervalFit:
     )
 
 
-def leanings(
-    profile: HardwareProfile, pool: Pool, kind: str, *, without: Collection[str] = ()
-) -> dict[str, float]:
-    """Share of each known GPU in what the pool expects of a kind, by mean weight over its parameters."""
-    known = {name: facts for name, facts in pool.gpus.items() if name not in without}
-    target, pooled = facts_of(profile), pool.kinds[kind]
-    totals = dict.fromkeys(known, 0.0)
-    for parameter in pooled.parameters.values():
+def leanings(profile: HardwareProfile, pool: Pool, kind: str) -> dict[str, float]:
+    """Share of each pooled GPU, but the profile's own, in what is transferred of a kind: they sum to 1.
+
+    Shares are of the absolute weights of the GPUs' parameters, over all parameters.
+    """
+    known = {name: facts for name, facts in pool.gpus.items() if name != profile.name}
+    target, totals = facts_of(profile), dict.fromkeys(known, 0.0)
+    for parameter in pool.kinds[kind].parameters.values():
         for name, weight in transfer(parameter, target, known).weights.items():
             totals[name] += abs(weight)
-    whole = sum(totals.values()) or 1.0
+    whole = sum(totals.values())
     return {name: total / whole for name, total in totals.items() if total > 0}

@@ -23,7 +23,7 @@ def calibration_verdict(fit: Fit, kinds: Sequence[str], seconds: float) -> Verdi
         f"{fit.gpu} is calibrated in {rounding.quantity(seconds)} s; mean error on rows left out of the fit: "
         f"{enumeration(errors)}"
     ]
-    kept = sorted(set(fit.kinds) - set(kinds))
+    kept = sorted(name for name, kind in fit.kinds.items() if name not in kinds and not kind.transferred)
     at_bound = [f"{name} of {kind.kind}" for kind in found for name in kind.at_bound]
     notes = []
     if kept:

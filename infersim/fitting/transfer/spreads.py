@@ -19,6 +19,9 @@ LATENCIES = (
 )
 """Latencies of the die: so many cycles, on whatever clock."""
 
+STEADY_PARAMETERS = ("efficiency", "chain_us", "dram_efficiency", "split_k_us", "tile_overhead")
+"""Of GEMMs: fractions of the datasheet, and latencies in cycles, that differ little between GPUs."""
+
 TYPICAL_THROTTLE = 0.1
 TYPICAL_PREFILL_L2 = 24.0
 """Bytes per clock and SM where memory delivers 9 (`gpu_facts.TYPICAL_MEMORY_BYTES`)."""
@@ -50,6 +53,7 @@ def _spread(*, shared: float, own: float, rate: float, memory: float) -> Spread:
 
 
 GEMM = _spread(shared=1.0, own=0.2, rate=0.3, memory=0.15)
+STEADY = _spread(shared=1.0, own=0.2, rate=0.1, memory=0.05)
 ATTENTION = _spread(shared=1.0, own=0.05, rate=0.1, memory=0.05)
 """Chosen on the five GPUs whose measurements are published, leaving each out: few, coarse numbers."""
 
@@ -69,9 +73,10 @@ def prior_of(kind: str, name: str, *, log: bool) -> Prior:
         return Prior(law=Law.CONSTANT, spread=RESIDENCY)
     if kind == "attention.prefill" and name == "l2_bytes_per_clock_per_sm":
         return Prior(law=Law.MEMORY, spread=ATTENTION, typical=TYPICAL_PREFILL_L2)
-    spread = ATTENTION if family == "attention" else GEMM
     if not log:
-        spread = _scaled(spread, TILE_SHARE)
+        return Prior(law=Law.CONSTANT, spread=_scaled(STEADY, TILE_SHARE))
+    steady = STEADY if name in STEADY_PARAMETERS else GEMM
+    spread = ATTENTION if family == "attention" else steady
     return Prior(law=Law.CYCLES if name in LATENCIES else Law.CONSTANT, spread=spread)
 
 

@@ -76,11 +76,12 @@ def _gemms(
 def _attention(
     ranges: Mapping[str, tuple[float, float]], phase: str, random: np.random.Generator
 ) -> pd.DataFrame:
-    batch, kv_heads = (_powers_of_2(random, ranges[name]) for name in ("batch", "num_kv_heads"))
-    context, head_dim = (
-        _log_uniform(random, ranges["context_len"]),
-        _powers_of_2(random, ranges["head_dim"]),
-    )
+    batch, head_dim = (_powers_of_2(random, ranges[name]) for name in ("batch", "head_dim"))
+    # Models share few KV heads, and prompts are long: the smaller, and the longer, of two draws.
+    kv_heads = np.minimum(*(_powers_of_2(random, ranges["num_kv_heads"]) for _ in range(2)))
+    context = _log_uniform(random, ranges["context_len"])
+    if phase == "prefill":
+        context = np.maximum(context, _log_uniform(random, ranges["context_len"]))
     most = ranges["num_heads"][1]
     group = np.floor(2.0 ** random.uniform(0.0, np.log2(np.maximum(most / kv_heads, 1.0))))
     frame = pd.DataFrame(

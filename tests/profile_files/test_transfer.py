@@ -1,0 +1,155 @@
+"""What is expected of a GPU from others: laws of the datasheet, weights, distance; damaged files."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infersim.domain.errors import FileContentError, InvalidValueError
+from infersim.domain.fit import IntervalFit
+from infersim.domain.pool import GpuFacts, Law, Pool, PooledKind, PooledParameter, Spread
+from infersim.profile_files.gpu_facts import facts_of, law_offset, sustained_slowdown
+from infersim.profile_files.kriging import transfer
+from infersim.profile_files.pool_files import read_pool, write_pool
+from infersim.profile_files.profiles import load_profile
+from infersim.profile_files.transfer import MIN_L2_OVER_DRAM, leanings, transferred_fit, widening
+
+SPREAD = Spread(shared=1.0, own=0.1, generation=0.1, rate=0.2, memory=0.1)
+H100 = GpuFacts(
+    vendor="nvidia",
+    generation="hopper",
+    clock_max_mhz=1980.0,
+    flop_per_clock_per_sm=4096.0,
+    memory_bytes_per_clock_per_sm=13.9,
+    power_ratio=1.12,
+)
+L40S = replace(
+    H100,
+    generation="ada",
+    clock_max_mhz=2520.0,
+    flop_per_clock_per_sm=1024.0,
+    memory_bytes_per_clock_per_sm=2.4,
+    power_ratio=1.3,
+)
+KNOWN = {"h100-sxm": H100, "l40s": L40S}
+
+
+def parameter(found: dict[str, float], *, law: Law = Law.CONSTANT, typical: float = 2.0) -> PooledParameter:
+    return PooledParameter(
+        law=law, log=True, low=0.01, high=500.0, typical=typical, spread=SPREAD, found=found
+    )
+
+
+def example_pool() -> Pool:
+    kind = PooledKind(
+        kind="gemm.bf16",
+        parameters={
+            "launch_us": parameter({"h100-sxm": 2.4, "l40s": 1.8}, law=Law.CYCLES),
+            "l2_bytes_per_clock_per_sm": parameter({"h100-sxm": 8.0, "l40s": 5.0}),
+        },
+        interval=IntervalFit(by_regime={"decode large": 0.2}, pair=0.1, outside=0.5),
+        deviation=0.3,
+        ranges={"m": (1.0, 32768.0), "n": (32.0, 65536.0), "k": (32.0, 65536.0)},
+        weight_copies=6,
+    )
+    return Pool(gpus=KNOWN, kinds={"gemm.bf16": kind}, provenance={"date": "2026-01-01"})
+
+
+def test_a_latency_takes_as_many_cycles_on_a_faster_clock() -> None:
+    ratio = math.exp(law_offset(Law.CYCLES, L40S) - law_offset(Law.CYCLES, H100))
+    assert ratio == pytest.approx(1980 / 2520)
+
+
+def test_the_power_law_reproduces_what_is_public() -> None:
+    # 72 W carry 57 of an L4's 121 TFLOP/s; an RTX 4090's 450 W carry all of its 165.
+    l4, rtx = facts_of(load_profile("l4")), facts_of(load_profile("rtx-4090"))
+    assert 1 / (1 + sustained_slowdown(l4)) == pytest.approx(57 / 121, rel=0.05)
+    assert 1 / (1 + sustained_slowdown(rtx)) > 0.95
+
+
+@given(st.floats(0.05, 6.0), st.floats(1.001, 2.0))
+def test_less_power_never_makes_a_gpu_faster(ratio: float, factor: float) -> None:
+    more = replace(H100, power_ratio=ratio * factor)
+    assert sustained_slowdown(more) >= sustained_slowdown(replace(H100, power_ratio=ratio))
+
+
+def test_what_all_known_gpus_agree_on_is_expected_of_a_new_one() -> None:
+    found = transfer(parameter({"h100-sxm": 5.0, "l40s": 5.0}), replace(H100, generation="new"), KNOWN)
+    assert found.value == pytest.approx(5.0, rel=0.05)
+
+
+def test_a_sibling_counts_more_than_another_generation() -> None:
+    found = transfer(parameter({"h100-sxm": 4.0, "l40s": 1.0}), H100, KNOWN)
+    assert found.weights["h100-sxm"] > found.weights["l40s"]
+    assert found.value > 2.0
+
+
+def test_a_gpu_far_from_all_is_less_certain() -> None:
+    pool = example_pool()
+    kind = pool.kinds["gemm.bf16"]
+    near, far = replace(H100, generation="new"), replace(H100, generation="new", flop_per_clock_per_sm=2**18)
+    assert widening(kind, far, KNOWN) > widening(kind, near, KNOWN) >= widening(kind, H100, KNOWN)
+    stranger = replace(near, vendor="amd")
+    assert widening(kind, stranger, KNOWN) > widening(kind, near, KNOWN)
+
+
+@given(st.floats(0.2, 400.0), st.floats(0.2, 400.0), st.floats(100.0, 2**20))
+def test_a_transferred_value_stays_within_its_limits(first: float, second: float, flop: float) -> None:
+    target = replace(H100, generation="new", flop_per_clock_per_sm=flop)
+    found = transfer(parameter({"h100-sxm": first, "l40s": second}), target, KNOWN)
+    assert 0.01 <= found.value <= 500.0
+    assert found.deviation > 0
+
+
+def test_l2_is_faster_than_memory_however_fast_that_is() -> None:
+    profile = load_profile("gb200")
+    said = transferred_fit(profile, example_pool())
+    assert said is not None
+    rate = said.kinds["gemm.bf16"].parameters["l2_bytes_per_clock_per_sm"]
+    assert rate >= MIN_L2_OVER_DRAM * facts_of(profile).memory_bytes_per_clock_per_sm
+
+
+def test_a_gpu_does_not_lean_on_itself() -> None:
+    profile = load_profile("l40s")
+    assert leanings(profile, example_pool(), "gemm.bf16") == {"h100-sxm": 1.0}
+    # Of two, one is left: too few to say how GPUs differ.
+    assert transferred_fit(profile, example_pool(), without=("l40s",)) is None
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "expectation"),
+    [
+        (("kinds", "gemm.bf16", "parameters", "launch_us", "typical"), -1.0, "a number above 0"),
+        (("kinds", "gemm.bf16", "parameters", "launch_us", "low"), 900.0, "a number up to high"),
+        (("kinds", "gemm.bf16", "parameters", "launch_us", "found", "l5"), 1.0, "one of h100-sxm, l40s"),
+        (("kinds", "gemm.bf16", "parameters", "launch_us", "law"), "magic", "constant"),
+        (("kinds", "gemm.bf16", "deviation"), 0.0, "a number above 0"),
+        (("version",), 2, "1"),
+    ],
+)
+def test_a_damaged_pool_is_refused_with_the_key(
+    tmp_path: Path, keys: tuple[str, ...], value: object, expectation: str
+) -> None:
+    path = tmp_path / "pool.json"
+    write_pool(example_pool(), path)
+    table = json.loads(path.read_text())
+    place = table
+    for key in keys[:-1]:
+        place = place[key]
+    place[keys[-1]] = value
+    path.write_text(json.dumps(table))
+    with pytest.raises(FileContentError, match=expectation) as caught:
+        read_pool(path)
+    assert caught.value.file == "pool.json"
+    assert keys[-1] in f"{caught.value.key} {caught.value.value}"
+
+
+def test_a_pool_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InvalidValueError, match="an existing file"):
+        read_pool(tmp_path / "pool.json")
