@@ -88,7 +88,7 @@ def advise_command(
         pays = break_even(
             pruning.model,
             pruning.plans,
-            gpus[0],
+            gpus,
             batch=scenarios["batch"][0],
             context=scenarios["context"][0],
             phase=scenarios["phase"],
@@ -104,4 +104,5 @@ def advise_command(
     if not printed_for_machines(rows, as_json=as_json, as_csv=as_csv):
         tables = [] if needed is None else [target_table(needed)]
         tables += [] if pays is None else [break_even_table(pays)]
-        print_for_people(advice_verdict(needed, pays, widths), *tables, widths_table(widths))
+        tables += [] if widths.empty else [widths_table(widths)]
+        print_for_people(advice_verdict(needed, pays, widths), *tables)

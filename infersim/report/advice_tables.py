@@ -55,7 +55,7 @@ def break_even_table(found: pd.DataFrame) -> Table:
                 heading="predicted\nfrom–to", keys=("predicted_low", "predicted_high"), text=rounding.interval
             ),
         ),
-        labels=tuple(found["phase"]),
+        labels=section_labels(found),
         caption="To pay, the whole interval must be above 1. Tried in powers of two, whether it fits in "
         "memory or not: batches 1 to 256, contexts 256 to 131072.",
     )

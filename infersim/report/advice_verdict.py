@@ -37,7 +37,8 @@ def advice_verdict(
         notes += [*trust_notes(needed), *_memory_note(needed)]
     if pays is not None:
         sentences += _paying(pays)
-    if widths is not None:
+        notes += [] if needed is not None else trust_notes(pays)
+    if widths is not None and not widths.empty:
         sentences += _widths(widths)
     return Verdict(sentences=tuple(map(as_sentence, sentences)), notes=(*notes, _QUALITY))
 
@@ -75,7 +76,9 @@ def _listed(names: list[str]) -> list[str]:
 
 
 def _paying(pays: pd.DataFrame) -> Iterator[str]:
-    for phase, rows in pays.groupby("phase", sort=False):
+    keys = {*varying_keys(pays), "phase"}
+    for _, rows in pays.groupby(["gpu", "phase"], sort=False):
+        where = place(rows.iloc[0], keys).strip()
         never = rows[(rows["batches"] == "never") & (rows["contexts"] == "never")]["plan"].tolist()
         some = [
             f"{row['plan']} (batches: {row['batches']}; contexts: {row['contexts']})"
@@ -83,11 +86,11 @@ def _paying(pays: pd.DataFrame) -> Iterator[str]:
             if row["plan"] not in never and not row["batches"] == row["contexts"] == "always"
         ]
         if some:
-            yield f"in {phase} pays not everywhere: {enumeration(some)}"
+            yield f"{where} these do not pay everywhere: {enumeration(some)}"
         if never:
-            yield f"in {phase} never pays {enumeration(never)}"
+            yield f"{where} never pays {enumeration(never)}"
         if not some and not never:
-            yield f"in {phase} all of them pay at every batch and context that was tried"
+            yield f"{where} all of them pay at every batch and context that was tried"
 
 
 def _widths(widths: pd.DataFrame) -> Iterator[str]:

@@ -20,7 +20,7 @@ CONTEXTS = (256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536, 131072)
 def break_even(
     model: Model,
     plans: Sequence[Plan],
-    gpu: Gpu,
+    gpu: Gpu | Sequence[Gpu],
     *,
     batch: int,
     context: int,
@@ -30,7 +30,7 @@ def break_even(
     cuda_graph: bool = True,
     kv_dtype: str | None = None,
 ) -> pd.DataFrame:
-    """One row for each phase and plan: where its whole 80 % interval is above 1.
+    """One row for each GPU, phase and plan: where its whole 80 % interval is above 1.
 
     `batches` and `contexts` say it in words over BATCHES (at `context`) and CONTEXTS (at `batch`): `always`,
     `never`, `from 8`, `up to 4`, or each by name; `predicted_low` and `predicted_high` are the least and the
@@ -56,13 +56,16 @@ def break_even(
     by_batch = frame(BATCHES, [context])
     by_context = frame([batch], CONTEXTS)
     rows = []
-    for (phase_name, plan), tried in by_batch.groupby(["phase", "plan"], sort=False):
-        others = by_context[(by_context["phase"] == phase_name) & (by_context["plan"] == plan)]
+    keys = ["gpu", "phase", "plan"]
+    elsewhere = dict(iter(by_context.groupby(keys, sort=False)))
+    for (gpu_name, phase_name, plan), tried in by_batch.groupby(keys, sort=False):
+        others = elsewhere[gpu_name, phase_name, plan]
         both = pd.concat([tried["predicted"], others["predicted"]])
         rows.append(
             {
                 "model": tried["model"].iloc[0],
-                "gpu": tried["gpu"].iloc[0],
+                "gpu": gpu_name,
+                "calibration": tried["calibration"].iloc[0],
                 "phase": phase_name,
                 "batch": batch,
                 "context": context,

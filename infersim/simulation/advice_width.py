@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from infersim.domain.errors import InfersimError
 from infersim.pruning.composition import prune
 from infersim.pruning.plan import Plan
 from infersim.simulation.comparison import compare
@@ -45,13 +44,16 @@ def free_widths(
     `asked` is the exact width of `sparsity`, without rounding; `free` the widest multiple of 64, of the eight
     from there on, that is predicted to take no longer (`asked` itself where none is); `nearest` the first of
     them with its `nearest_cost`, the part of the latency that it adds, and `kept` the part of the dimension
-    that `free` gives back. Raises what `compare` and `prune` raise.
+    that `free` gives back. A dimension that leaves no aligned width below the dense one has no row. Raises
+    what `compare` and `prune` raise.
     """
     import pandas as pd
 
     base = as_transformer(model)
     rows = []
     for name, full, exact, wider in _dimensions(base, sparsity):
+        if not wider:
+            continue
         frame = compare(
             base,
             [exact, *wider.values()],
@@ -106,8 +108,4 @@ def _tried(
         width: prune(base, family, 1 - width / full, align=1, **options)
         for width in range(first, min(first + REACH * ALIGN, full), ALIGN)
     }
-    if not wider:
-        raise InfersimError(
-            f"sparsity {sparsity:g} leaves no aligned width below {full}: nothing to look for"
-        )
     return exact, wider
