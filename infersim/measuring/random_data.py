@@ -30,10 +30,11 @@ class RandomData:
     def copies(self, count: int, *shape: int, dtype: torch.dtype) -> list[torch.Tensor]:
         """`count` tensors that do not overlap."""
         size = math.prod(shape)
-        pool = self._pools.get(dtype)
-        if pool is None or pool.numel() < count * size:
+        if dtype not in self._pools or self._pools[dtype].numel() < count * size:
+            # The old buffer goes before the new one comes: both may not fit.
             self._pools.pop(dtype, None)
-            pool = self._pools[dtype] = self._values(count * size, dtype)
+            self._pools[dtype] = self._values(count * size, dtype)
+        pool = self._pools[dtype]
         return [pool[at * size : (at + 1) * size].view(shape) for at in range(count)]
 
     def forget(self) -> None:
