@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
+from infersim.cost.kernels import kernel_cost
+from infersim.domain.arrays import Array, Numeric
+from infersim.domain.dtypes import precision_named
+from infersim.domain.shapes import Gemm
+from infersim.profile_files.profiles import load_profile
 from infersim.pruning.composition import prune
+from infersim.pruning.plan import OptionValue
 from infersim.simulation.comparison import compare
+from infersim.simulation.resolving import Dimension
 from infersim.workload.presets import load_model
 
 MODEL, GPU = load_model("llama-3.1-8b"), "rtx-pro-6000"
 
 
-def speedups(family: str, sparsity: float, phase: str, batch: object, context: object, **options: object):  # type: ignore[no-untyped-def]
-    plan = prune(MODEL, family, sparsity, **options)  # type: ignore[arg-type]
-    frame = compare(MODEL, plan, GPU, phase=phase, batch=batch, context=context, execution="separate")  # type: ignore[arg-type]
-    return frame["predicted"].to_numpy()
+def speedups(
+    family: str,
+    sparsity: float,
+    phase: str,
+    batch: Dimension,
+    context: Dimension,
+    **options: OptionValue,
+) -> Array:
+    plan = prune(MODEL, family, sparsity, **options)
+    frame = compare(MODEL, plan, GPU, phase=phase, batch=batch, context=context, execution="separate")
+    return frame["predicted"].to_numpy(dtype=float)
 
 
 def test_token_skipping_gains_nothing_from_few_tokens() -> None:
@@ -66,3 +82,18 @@ def test_sums_of_attention_weights_cost_the_prompt() -> None:
     by_sums = speedups("kv-pruning", 0.5, "prefill", 1, 32768, score="accumulated")
     assert by_position == pytest.approx(1)
     assert by_sums < 0.95
+
+
+def test_the_mean_mask_stands_for_random_masks() -> None:
+    """A GEMM's expected time over binomial masks, against its time at the expected tokens of a run."""
+    batch, rate, gpu = 8, 0.5, load_profile(GPU)
+    kept = np.arange(1, batch + 1)
+    chance = np.array([math.comb(batch, int(m)) for m in kept]) * rate**batch
+    runs = 1 - rate**batch
+
+    def seconds(tokens: Numeric) -> Array:
+        cost = kernel_cost(Gemm(m=tokens, n=14336, k=4096, precision=precision_named("bf16")), gpu)
+        return cost.kernel_s + cost.launch_s
+
+    expected = float((chance * seconds(kept)).sum())
+    assert expected == pytest.approx(runs * float(seconds(batch * (1 - rate) / runs)), rel=0.02)

@@ -14,7 +14,7 @@ from infersim.domain.shapes import Attention, Gemm, MemoryBound
 from infersim.workload.ops import model_ops
 from infersim.workload.scenario import Layout, Scenario
 from infersim.workload.sizes import transformer_from_sizes
-from infersim.workload.transformer import BlockSparsity, TokenSkip, Transformer
+from infersim.workload.transformer import BlockSparsity, KvScore, SkipExecution, TokenSkip, Transformer
 from tests.workload.examples import MakeScenario, decode, gemm_flop, prefill, sublayers, with_block
 
 MAKERS = st.sampled_from([prefill, decode])
@@ -79,17 +79,32 @@ def test_both_layouts_do_the_same_multiplications(model: Transformer, make: Make
     assert moved_bytes(fused) < moved_bytes(separate)
 
 
-@given(models(), st.floats(0, 0.9), st.floats(0.1, 1), MAKERS, LAYOUTS)
+@given(
+    models(),
+    st.floats(0, 0.9),
+    st.floats(0.1, 1),
+    MAKERS,
+    LAYOUTS,
+    st.sampled_from(SkipExecution),
+    st.sampled_from(KvScore),
+)
 @settings(deadline=None, max_examples=50)
 def test_a_grid_of_scenarios_equals_its_scenarios_one_by_one(
-    model: Transformer, rate: float, kept: float, make: MakeScenario, layout: Layout
+    model: Transformer,
+    rate: float,
+    kept: float,
+    make: MakeScenario,
+    layout: Layout,
+    execution: SkipExecution,
+    score: KvScore,
 ) -> None:
     """Everything that can vary at once: skipping, block sparsity, kv-pruning, over batches x contexts."""
     heads, ffn = sublayers(model)
-    skip = TokenSkip(rate=rate, router_width=8)
+    skip = TokenSkip(rate=rate, router_width=8, execution=execution)
+    sparsity = BlockSparsity(kept=kept)
     pruned = with_block(
         model,
-        attention=replace(heads, skip=skip, kv_kept=kept, block_sparsity=BlockSparsity(kept=kept)),
+        attention=replace(heads, skip=skip, kv_kept=kept, kv_score=score, block_sparsity=sparsity),
         ffn=replace(ffn, skip=skip),
     )
     batch, context = np.array([[1], [5]]), np.array([1, 64, 1000])
