@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from infersim.profile_files.profiles import load_profile
     from infersim.pruning.composition import prune
     from infersim.simulation.comparison import compare
+    from infersim.simulation.frontier import frontier
     from infersim.simulation.kernel_latency import attention_latency, gemm_latency
     from infersim.simulation.prediction import predict
     from infersim.workload.presets import load_model
@@ -23,6 +24,7 @@ __all__ = [
     "attention_latency",
     "calibrate",
     "compare",
+    "frontier",
     "gemm_latency",
     "load_model",
     "load_profile",
@@ -35,6 +37,7 @@ _HOMES = {
     "attention_latency": "infersim.simulation.kernel_latency",
     "calibrate": "infersim.fitting.calibration",
     "compare": "infersim.simulation.comparison",
+    "frontier": "infersim.simulation.frontier",
     "gemm_latency": "infersim.simulation.kernel_latency",
     "load_model": "infersim.workload.presets",
     "load_profile": "infersim.profile_files.profiles",

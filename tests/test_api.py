@@ -17,6 +17,7 @@ NAMES = {
     "attention_latency",
     "calibrate",
     "compare",
+    "frontier",
     "gemm_latency",
     "load_model",
     "load_profile",
