@@ -109,6 +109,22 @@ def _kernels(question: dict[str, Any]) -> str:
     return _markdown(["M x N x K", "us", "time a FLOP, first row = 1", "limited by"], rows)
 
 
+def _attention_alone(question: dict[str, Any]) -> str:
+    """A row a context, a column a sparsity: published, then predicted, of attention and its masks alone."""
+    model = infersim.load_model("llama-3.1-8b")
+    sparsities = question["sparsity"]
+    plans = [infersim.prune(model, "dynamic-nk", sparsity) for sparsity in sparsities]
+    rows = []
+    for context, published in question["published"].items():
+        rows.append([f"{int(context):,}, published", *map(rounding.speedup, published)])
+        for gpu in question["gpus"]:
+            dense = infersim.predict(model, gpu, context=int(context))["ms_attention"].iloc[0]
+            frame = infersim.compare(model, plans, gpu, context=int(context))
+            gains = dense / (frame["ms_attention"] + frame["ms_extra"])
+            rows.append([f"{int(context):,}, {gpu}", *map(rounding.speedup, gains)])
+    return _markdown(["tokens", *map(rounding.fraction, sparsities)], rows)
+
+
 def _scenario(row: dict[str, Any]) -> str:
     place = _PHASES[row["phase"]].format(f"{row['context']:,}")
     return f"{row['phase']}, batch {row['batch']}, {place}"
@@ -123,6 +139,7 @@ _KINDS: dict[str, Callable[[dict[str, Any]], str]] = {
     "speedups": _speedups,
     "losses": _losses,
     "kernels": _kernels,
+    "attention": _attention_alone,
 }
 
 
