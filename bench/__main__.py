@@ -25,6 +25,7 @@ def main() -> None:
     # Threads of a linear algebra library that wait for each other on a busy machine triple the time of a fit.
     for script in ("accuracy.py", "sparse_accuracy.py", "unseen_gpus.py"):
         subprocess.run([sys.executable, str(HERE / script)], env=os.environ | SINGLE, check=True)
+    subprocess.run([sys.executable, str(HERE / "measured_models.py")], check=True)
 
 
 def _seconds(arguments: tuple[str, ...]) -> float:
