@@ -41,17 +41,24 @@ def frontier_verdict(found: Frontier, max_loss_percent: float | None = None) -> 
 
 
 def _choices(points: pd.DataFrame, allowed: float, varying: set[str]) -> Iterator[str]:
+    missed = []
     for _, row in _by_families(best_within(points, allowed), points).iterrows():
         scenario = scenario_label(row, varying)
         within = f"at most {percent(allowed)} loss{f', {scenario}' if scenario else ''}, with "
         within += group_label(row["regime"], row["axis"])
         if not row["plan"]:
-            yield f"{within}: no stated point that fits into memory is faster than dense{_between(row)}"
+            where = ", ".join(filter(None, (scenario, group_label(row["regime"], row["axis"]))))
+            missed.append(f"{where}{_between(row)}")
             continue
         predicted = rounding.speedup_between(row["predicted"], row["predicted_lower"], row["predicted_upper"])
         yield (
             f"{within}: {row['plan']} ({row['method']}) is the fastest, predicted {predicted} for "
             f"{percent(row['quality_loss_percent'])} lost{_between(row)}"
+        )
+    if missed:
+        yield (
+            f"no stated point that fits into memory loses at most {percent(allowed)} and is faster than dense"
+            f" with {'; '.join(missed)}"
         )
 
 
