@@ -67,7 +67,8 @@ def compare(
       `chain.Chain` defines them. `ceiling` starts from the predicted or the measured dense latency, the
       longer one, so that neither speedup can exceed it.
     - `measured` with `measured_scope` and `measured_source`: `measured` is the argument's table, by default
-      the published speedups that travel with infersim. Only scope `point` is set against the prediction.
+      the published speedups that travel with infersim. Only scope `point` is set against the prediction;
+      of it `measured_dense_ms` and `measured_ms` (the plan's), where the table states times.
     - `attainment`: realised (measured, else predicted) over `bound`; it may exceed 1.
     - `static_m_equivalent`: the fraction of equal layers to remove for the same predicted speedup.
     - `loss_<name>` for each of `chain.FACTORS`: `flops` times the first five is `predicted`, times
@@ -158,6 +159,8 @@ def _speedup_columns(links: Chain, dense: Timeline, timeline: Timeline, found: M
         "measured": found.speedup,
         "measured_scope": found.scope,
         "measured_source": found.source,
+        "measured_dense_ms": found.dense_s * MS,
+        "measured_ms": found.pruned_s * MS,
         "attainment": realised / bound,
         "static_m_equivalent": static_m_equivalent(dense, links.predicted).ravel(),
         **{f"loss_{name}": factor.ravel() for name, factor in factors.items()},
