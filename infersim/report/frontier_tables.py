@@ -66,7 +66,7 @@ def _points_table(title: str, points: pd.DataFrame, caption: str) -> Table:
             *((measured,) if shown["measured"].notna().any() else ()),
             number_column("gain per\npoint", "gain_per_point", gain),
             Column(heading="standing", keys=("standing",), text=_standing, numeric=False),
-            text_column("quality from", "source"),
+            *((text_column("quality from", "source"),) if shown["source"].nunique() > 1 else ()),
         ),
         labels=group_labels(shown),
         caption=caption,
@@ -81,11 +81,9 @@ def bands_table(bands: pd.DataFrame) -> Table:
         frame=ordered,
         columns=(
             Column(heading="quality lost", keys=("loss_low", "loss_high"), text=_span, numeric=False),
-            text_column("family", "family"),
-            text_column("from", "plan"),
+            Column(heading="leads", keys=("plan", "plan_high", "family"), text=_from_to, numeric=False),
             Column(heading="speedup\n(80 %)", keys=("speedup", "lower", "upper"), text=_speedup_between),
-            text_column("to", "plan_high"),
-            number_column("speedup", "speedup_high", rounding.speedup),
+            Column(heading="up to", keys=("speedup", "speedup_high"), text=_up_to),
             number_column("gain per\npoint", "gain_per_point", gain),
             text_column("not told apart", "rivals"),
         ),
@@ -202,6 +200,16 @@ def _speedup_between(value: float, low: float, high: float) -> str:
 def _measured(value: float, scope: str) -> str:
     mark = "" if scope in ("", Scope.POINT) else f" {scope.replace('_', '-')}"
     return f"{rounding.speedup(value)}{mark}"
+
+
+def _from_to(plan: str, plan_high: str, family: str) -> str:
+    """`static-m 12.5 %`, or with what takes over inside its band: `static-m 12.5 % to 25 %`."""
+    return plan if plan == plan_high else f"{plan} to {plan_high.removeprefix(f'{family} ')}"
+
+
+def _up_to(speedup: float, speedup_high: float) -> str:
+    """The speedup at the end of a band, where it is another than at its start."""
+    return "" if speedup == speedup_high else rounding.speedup(speedup_high)
 
 
 def _standing(standing: str) -> str:
