@@ -72,7 +72,7 @@ def measure_kernels_command(
     from infersim.cli.lists import names
     from infersim.cli.printing import print_aside
     from infersim.cli.progress import progress_bar
-    from infersim.measuring.kernels_setup import check_setup
+    from infersim.measuring.kernels_setup import check_setup, is_busy
     from infersim.measuring.plan_rows import rows_to_measure
     from infersim.measuring.plan_run import measure_plan
     from infersim.measuring.sample_log import check_log_path
@@ -82,19 +82,22 @@ def measure_kernels_command(
     is_cpu = device == "cpu"
     name = plan or ("cpu" if is_cpu else "standard")
     setup = check_setup(device=device, threads=threads, clock=clock, l2=l2)
-    rows = rows_to_measure(
-        name,
-        dtypes=None if dtype is None else names("dtype", dtype),
-        with_2_4=with_2_4,
-        passes=passes if passes is not None else (CPU_PASSES if is_cpu else GPU_PASSES),
-    )
+    dtypes = None if dtype is None else names("dtype", dtype)
+    passes = passes if passes is not None else (CPU_PASSES if is_cpu else GPU_PASSES)
+    rows = rows_to_measure(name, dtypes=dtypes, with_2_4=with_2_4, passes=passes)
+    settings = {"plan": name, "dtypes": dtype, "passes": passes, "with_2_4": with_2_4, "l2": l2}
     gpu_name = None if gpu is None else _profile_name(gpu)
     try:
         with (
             Measurer(setup) as measurer,
             progress_bar(f"Measuring {measurer.environment['device']}", len(rows)) as on_row,
         ):
-            account = measure_plan(rows, measurer, out, plan=name, l2=l2, gpu=gpu_name, on_row=on_row)
+            if is_busy(measurer.environment):
+                print_aside(
+                    "Other programs keep this machine busy, which makes wall-clock times long: --threads 1 "
+                    "--clock cpu counts only the time that the thread has its core."
+                )
+            account = measure_plan(rows, measurer, out, settings=settings, gpu=gpu_name, on_row=on_row)
     except KeyboardInterrupt:
         raise InfersimError(f"stopped; what was measured is in {out}, and the same command goes on") from None
     print_aside(f"{account}. The log is {out}: infersim calibrate fits it.")

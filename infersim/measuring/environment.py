@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from typing import Any
 
@@ -28,6 +29,7 @@ def environment(device: Device, telemetry: Telemetry) -> dict[str, Any]:
         "threads": device.threads,
         "clock": device.clock,
         "cache_bytes": device.cache_bytes,
+        "load_average": None if device.threads is None else round(os.getloadavg()[0], 2),
         "torch": torch.__version__,
         "cuda": torch.version.cuda,
         "python": platform.python_version(),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from infersim.domain.errors import InvalidValueError
 from infersim.measuring.device import check_torch
 from infersim.measuring.kernels.rotation import CacheState
 from infersim.measuring.stopwatch import Clock
+
+BUSY_LOAD = 0.7
+"""Processes that run on average before measuring begins; a quiet machine is near 0."""
 
 
 def check_setup(*, device: str, threads: int | None, clock: str, l2: str) -> dict[str, Any]:
@@ -21,3 +25,8 @@ def check_setup(*, device: str, threads: int | None, clock: str, l2: str) -> dic
     if l2 not in tuple(CacheState):
         raise InvalidValueError("l2", l2, f"one of {', '.join(CacheState)}")
     return {"device": device, "threads": threads, "clock": clock, "cache": l2}
+
+
+def is_busy(environment: Mapping[str, Any]) -> bool:
+    """Whether other programs stretch the wall-clock times that are about to be measured on a CPU."""
+    return environment.get("clock") == Clock.WALL and environment.get("load_average", 0.0) > BUSY_LOAD

@@ -44,17 +44,18 @@ def measure_plan(
     measurer: Measures,
     path: Path,
     *,
-    plan: str,
-    l2: str,
+    settings: Mapping[str, Any],
     gpu: str | None = None,
     on_row: Callable[[int], object] = int,
 ) -> Account:
-    """Measure the `rows` of `plan` that the log at `path` lacks; each is in the log before the next begins.
+    """Measure the `rows` that the log at `path` lacks; each is in the log before the next begins.
 
-    `gpu` is the name that samples bear instead of the device's own; `on_row` is told how many rows are done.
+    `settings` says what the rows were made of (`plan`, `dtypes`, `passes`, `with_2_4`) and how they are run
+    (`l2`), for the log's environment record. `gpu` is the name that samples bear instead of the device's own;
+    `on_row` is told how many rows are done.
     Raises what `open_log` raises.
     """
-    environment = {**measurer.environment, "plan": plan, "plan_sha256": digest(rows), "l2": l2}
+    environment = {**measurer.environment, **settings, "plan_sha256": digest(rows)}
     if gpu is not None:
         environment["gpu"] = gpu
     library = f"PyTorch {environment.get('torch', '')}".strip()

@@ -23,7 +23,9 @@ from infersim.fitting.sample_schema import FORMAT_VERSION
 
 IDENTITY: tuple[str, ...] = (
     "plan",
-    "plan_sha256",
+    "dtypes",
+    "passes",
+    "with_2_4",
     "l2",
     "gpu",
     "device",
@@ -31,8 +33,10 @@ IDENTITY: tuple[str, ...] = (
     "clock",
     "torch",
     "cuda",
+    "plan_sha256",
 )
-"""What must be the same for a log to be continued: samples of different machines or libraries do not mix."""
+"""What must be the same for a log to be continued, the most telling first: samples of different machines or
+libraries do not mix."""
 
 PLAN_ROW = "plan_row"
 """The column that says which row of the plan a line measured."""

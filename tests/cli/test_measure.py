@@ -88,7 +88,7 @@ def test_a_log_of_another_plan_or_state_is_not_mixed(
     before = log.read_text()
 
     assert "l2 = 'cold'; expected 'hot', which is measured now" in refused(*command, "--l2", "hot")
-    assert "plan_sha256" in refused(*command, "--passes", "1")
+    assert "passes = 3; expected 1, which is measured now" in refused(*command, "--passes", "1")
     assert log.read_text() == before
 
 

@@ -16,7 +16,7 @@ from tests.measuring.examples import FAKE_WORKER, SETUP, gemm
 def main(log: Path, count: int) -> None:
     rows = [gemm(m, seconds=0.01) for m in range(1, count + 1)]
     with Measurer(SETUP, command=FAKE_WORKER) as measurer:
-        measure_plan(rows, measurer, log, plan="quick", l2="cold")
+        measure_plan(rows, measurer, log, settings={"plan": "quick"})
 
 
 if __name__ == "__main__":

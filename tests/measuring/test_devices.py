@@ -9,6 +9,7 @@ import pytest
 
 from infersim.domain.errors import InfersimError, InvalidValueError
 from infersim.measuring.device import open_device
+from infersim.measuring.kernels_setup import is_busy
 
 torch = pytest.importorskip("torch")
 
@@ -54,3 +55,10 @@ def test_without_pytorch_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> 
 
     with pytest.raises(InfersimError, match=r"pip install 'infersim\[measure\]'"):
         open_device("cpu")
+
+
+def test_only_wall_clock_times_suffer_from_a_busy_machine() -> None:
+    assert is_busy({"clock": "wall", "load_average": 3.2})
+    assert not is_busy({"clock": "wall", "load_average": 0.1})
+    assert not is_busy({"clock": "cpu", "load_average": 3.2})
+    assert not is_busy({"clock": "CUDA events"})

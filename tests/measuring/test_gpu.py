@@ -107,6 +107,6 @@ def test_a_worker_measures_into_a_log(tmp_path: Path) -> None:
     log = tmp_path / "log.jsonl"
     setup = {"device": "cuda:0", "threads": None, "clock": "wall", "cache": "cold"}
     with Measurer(setup) as measurer:
-        measure_plan(ROWS[:2], measurer, log, plan="two", l2="cold")
+        measure_plan(ROWS[:2], measurer, log, settings={"plan": "two"})
 
     assert len(read_samples(log).frame) == 2

@@ -51,7 +51,7 @@ def test_the_log_holds_every_row_and_the_reason_where_one_has_no_latency(tmp_pat
     done: list[int] = []
 
     with Measurer(SETUP, command=FAKE_WORKER) as measurer:
-        account = measure_plan(rows, measurer, log, plan="tiny", l2="cold", on_row=done.append)
+        account = measure_plan(rows, measurer, log, settings={"plan": "tiny"}, on_row=done.append)
 
     assert str(account) == "2 of 5 kernels measured; 1 crashed; 2 out of memory"
     assert done == [0, 1, 2, 3, 4, 5]
