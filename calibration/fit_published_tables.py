@@ -17,6 +17,7 @@ import pandas as pd
 
 import infersim
 from infersim.profile_files import write_fit
+from infersim.profile_files.profiles import datasheet_alone
 
 PROFILES = Path(__file__).parent.parent / "hw_profiles"
 TABLES = {
@@ -50,8 +51,10 @@ def main() -> None:
     folder, *names = sys.argv[1:]
     for name in names or TABLES:
         started = time.perf_counter()
+        # From the datasheet alone, so that fits do not depend on the pool that is made of them.
+        bare = datasheet_alone(infersim.load_profile(name))
         calibrated = infersim.calibrate(
-            name, published_samples(Path(folder), name), source=SOURCE, framework=VERSIONS[name], driver=None
+            bare, published_samples(Path(folder), name), source=SOURCE, framework=VERSIONS[name], driver=None
         )
         path = PROFILES / f"{name}.fit.json"
         assert calibrated.fit is not None

@@ -10,15 +10,29 @@ import pytest
 from infersim.domain.errors import FileContentError
 from infersim.domain.fit import Fit
 from infersim.domain.profile import Calibration
-from infersim.profile_files import load_profile, write_fit
+from infersim.profile_files import load_profile, profiles, read_fit, write_fit
+from infersim.profile_files.profiles import datasheet_alone
 from tests.profile_files.example_files import write_example
 from tests.profile_files.example_fits import example_fit, example_kind
 
 BORROWING = ('vendor = "nvidia"', 'vendor = "nvidia"\nfit_from = "lender"')
 
 
-def test_without_a_fit_a_profile_is_uncalibrated(tmp_path: Path) -> None:
+def test_without_a_fit_a_profile_leans_on_the_pool(tmp_path: Path) -> None:
     profile = load_profile(write_example(tmp_path))
+    assert (profile.calibration, profile.fit_source) == (Calibration.TRANSFERRED, None)
+    assert profile.fit is not None
+    assert all(kind.transferred for kind in profile.fit.kinds.values())
+
+
+def test_without_a_pool_it_is_uncalibrated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(profiles, "shipped_pool", lambda: None)
+    profile = load_profile(write_example(tmp_path))
+    assert (profile.fit, profile.calibration, profile.fit_source) == (None, Calibration.NONE, None)
+
+
+def test_the_datasheet_alone_has_neither(tmp_path: Path) -> None:
+    profile = datasheet_alone(load_profile(write_example(tmp_path)))
     assert (profile.fit, profile.calibration, profile.fit_source) == (None, Calibration.NONE, None)
 
 
@@ -29,7 +43,18 @@ def test_the_fit_beside_the_file_is_read(tmp_path: Path) -> None:
     assert profile.calibration is Calibration.FITTED
     assert profile.fit_source is None
     assert profile.fit is not None
-    assert profile.fit.kinds.keys() == {"gemm.bf16", "attention.decode"}
+    own = {name for name, kind in profile.fit.kinds.items() if not kind.transferred}
+    assert own == {"gemm.bf16", "attention.decode"}
+
+
+def test_what_was_transferred_is_not_written_as_measured(tmp_path: Path) -> None:
+    path = write_example(tmp_path)
+    write_fit(example_fit("example"), tmp_path / "example.fit.json")
+    fit = load_profile(path).fit
+    assert fit is not None
+    assert "attention.prefill" in fit.kinds
+    write_fit(fit, tmp_path / "again.fit.json")
+    assert read_fit(tmp_path / "again.fit.json").kinds.keys() == {"gemm.bf16", "attention.decode"}
 
 
 def test_a_fit_is_borrowed_from_the_gpu_that_the_file_names(tmp_path: Path) -> None:
@@ -48,10 +73,10 @@ def test_an_own_fit_is_preferred_to_a_borrowed_one(tmp_path: Path) -> None:
     assert load_profile(path).calibration is Calibration.FITTED
 
 
-def test_a_lender_without_a_fit_leaves_the_profile_uncalibrated(tmp_path: Path) -> None:
+def test_a_lender_without_a_fit_leaves_the_profile_to_the_pool(tmp_path: Path) -> None:
     # v100-sxm is shipped, and no measurements of it are published that a fit could be shipped from.
     path = write_example(tmp_path, (BORROWING[0], BORROWING[1].replace("lender", "v100-sxm")))
-    assert load_profile(path).calibration is Calibration.NONE
+    assert load_profile(path).calibration is Calibration.TRANSFERRED
 
 
 @pytest.mark.parametrize(("replacements", "file"), [((), "example"), ((BORROWING,), "lender")])
