@@ -212,3 +212,30 @@ def test_another_model_is_not_mixed_in(infersim: Infersim, model: Path, tmp_path
     assert ran.code == 2
     assert "give another --out" in ran.err
     assert out.read_bytes() == before
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("graph", ["--cuda-graph", "--no-cuda-graph"])
+def test_a_gpu_measures_every_family(infersim: Infersim, model: Path, tmp_path: Path, graph: str) -> None:
+    import torch
+
+    if not torch.cuda.is_available():
+        pytest.skip("no NVIDIA GPU")
+    wide = {**CONFIG, "hidden_size": 512, "intermediate_size": 1024, "num_attention_heads": 8}
+    model.write_text(json.dumps(wide), encoding="utf-8")
+    out = tmp_path / "measured.csv"
+    ran = infersim(
+        "measure",
+        "model",
+        "--model",
+        str(model),
+        "--out",
+        str(out),
+        "--context",
+        "256",
+        graph,
+        "--seconds",
+        "0.2",
+    )
+    assert ran.code == 0, ran.err
+    assert {row["plan"]: row["status"] for row in rows_of(out) if row["status"] != "ok"} == {}

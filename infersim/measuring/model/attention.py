@@ -150,13 +150,12 @@ class AttentionSublayer:
         probe: Probe,
     ) -> torch.Tensor:
         sparsity, gate, window = self.attention.block_sparsity, self.gate, self.attention.window
-        if sparsity is not None and gate is not None:
-            budgets = torch.tensor(state.budgets, device=q.device)
+        if sparsity is not None and gate is not None and state.budget_rows is not None:
             pooled_k = pooled(k, gate, sparsity.block)
             chosen = choose_causal(
                 pooled(q, gate, sparsity.block),
                 pooled_k,
-                budgets,
+                state.budget_rows,
                 together=sparsity.sharing is MaskSharing.GROUP,
             )
             state.pooled_keys = pooled_k

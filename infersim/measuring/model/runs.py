@@ -130,7 +130,7 @@ def _plan_rows(
     try:
         pruned = _Subject.build(plan.transformer, programme.execution, device)
         trouble = ""
-    except UnsupportedError as error:
+    except (UnsupportedError, NotImplementedError) as error:
         trouble = f"unsupported: {error}"
     except Exception as error:
         trouble = _memory_trouble(error)
@@ -140,7 +140,7 @@ def _plan_rows(
             try:
                 check_measurable(plan.transformer, question.phase)
                 values = _measured(dense, pruned, question, programme, device)
-            except UnsupportedError as error:
+            except (UnsupportedError, NotImplementedError) as error:
                 values = {"status": f"unsupported: {error}"}
             except Exception as error:
                 values = {"status": _memory_trouble(error)}

@@ -19,7 +19,8 @@ class AttentionState:
 
     `keys`, `values`: `[batch, kv_heads, capacity, head_dim]`. In decode `context` tokens of them count, the
     last of which the step writes, and of them the last `visible` are attended to. `pooled_keys`
-    `[batch, kv_heads, blocks, gate_dim]` and `budgets` (prefill) are there for block-sparse attention.
+    `[batch, kv_heads, blocks, gate_dim]` and `budgets` (prefill) are there for block-sparse attention;
+    `budget_rows` are the budgets on the device, as a CUDA graph cannot copy them there.
     """
 
     keys: torch.Tensor
@@ -29,6 +30,7 @@ class AttentionState:
     decision: Decision | None
     pooled_keys: torch.Tensor | None = None
     budgets: tuple[int, ...] = ()
+    budget_rows: torch.Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -120,4 +122,5 @@ def _state(
     if sparsity is not None and gate is not None:
         state.pooled_keys = pooled(keys[:, :, :cached], gate, sparsity.block)
         state.budgets = tuple(row_budgets(capacity // sparsity.block, sparsity.kept))
+        state.budget_rows = torch.tensor(state.budgets, device=keys.device)
     return state
