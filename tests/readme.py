@@ -1,6 +1,6 @@
 """The README's examples: found, run, and with `python -m tests.readme` written anew.
 
-The same command writes the tables of the families' pages anew.
+The same command writes anew the tables of the families' pages and of the published speedups.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from io import StringIO
 from pathlib import Path
 
 from infersim.cli.main import run
-from tests.family_pages import write_anew
+from tests import family_pages, published_page
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -39,4 +39,5 @@ def _anew(match: re.Match[str]) -> str:
 
 if __name__ == "__main__":
     README.write_text(_EXAMPLE.sub(_anew, README.read_text(encoding="utf-8")), encoding="utf-8")
-    write_anew()
+    family_pages.write_anew()
+    published_page.write_anew()

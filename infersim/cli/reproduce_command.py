@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from infersim.cli import options
-from infersim.domain.errors import UnknownNameError
+from infersim.domain.errors import InvalidValueError, UnknownNameError
 
-BEYOND_FLOPS = "beyond-flops"
+BEYOND_FLOPS, PUBLISHED = "beyond-flops", "published"
 
-PaperArgument = Annotated[str, typer.Argument(help=f"{BEYOND_FLOPS} (arXiv:2606.09080).")]
+PaperArgument = Annotated[
+    str,
+    typer.Argument(
+        help=f"{BEYOND_FLOPS} (arXiv:2606.09080), or {PUBLISHED}: all published speedups that infersim knows."
+    ),
+]
 
 
 def reproduce_command(
@@ -22,8 +28,35 @@ def reproduce_command(
 ) -> None:
     """Print a paper's tables with infersim's bound and prediction beside its measured numbers.
 
-    --json and --csv print its mean speedups.
+    --json and --csv print its mean speedups, or the rows of all that is published.
     """
+    if paper not in (BEYOND_FLOPS, PUBLISHED):
+        raise UnknownNameError("paper", paper, [BEYOND_FLOPS, PUBLISHED])
+    if paper == PUBLISHED:
+        _print_published(as_json=as_json, as_csv=as_csv, html=html)
+    else:
+        _print_beyond_flops(as_json=as_json, as_csv=as_csv, html=html)
+
+
+def _print_published(*, as_json: bool, as_csv: bool, html: Path | None) -> None:
+    from infersim.cli.printing import print_for_people, printed_for_machines
+    from infersim.report.published_check import (
+        overpredicted_table,
+        partial_table,
+        published_verdict,
+        scored_table,
+    )
+    from infersim.simulation.published_check import check_published
+
+    if html is not None:
+        raise InvalidValueError("--html", str(html), f"none: there is no page of {PUBLISHED}")
+    check = check_published()
+    if not printed_for_machines(check, as_json=as_json, as_csv=as_csv):
+        tables = (scored_table(check), overpredicted_table(check), partial_table(check))
+        print_for_people(published_verdict(check), *tables)
+
+
+def _print_beyond_flops(*, as_json: bool, as_csv: bool, html: Path | None) -> None:
     from infersim.cli.printing import print_aside, print_for_people, printed_for_machines
     from infersim.report.reproduction import (
         claims_table,
@@ -34,8 +67,6 @@ def reproduce_command(
     from infersim.report.reproduction_page import write_reproduction_page
     from infersim.simulation.reproduction import reproduce_beyond_flops
 
-    if paper != BEYOND_FLOPS:
-        raise UnknownNameError("paper", paper, [BEYOND_FLOPS])
     found = reproduce_beyond_flops()
     if html is not None:
         write_reproduction_page(html, found)

@@ -33,6 +33,10 @@ from infersim.domain.shapes import Gemm, WeightForm
 LAST_WAVE_TILES: tuple[tuple[int, int], ...] = ((256, 128), (128, 256), (128, 128), (64, 128))
 """Tiles whose partly filled last wave the residual may depend on: those that libraries use for large M."""
 
+LAST_ROWS_TILE = (128, 128)
+LAST_ROWS = "last rows 128"
+"""The tile whose last rows M may fill in part, and the feature of it: 8-bit kernels have few tile sizes."""
+
 
 def machine_of(profile: HardwareProfile, dtype: DType) -> Machine:
     """The GPU as the tile model sees it, at the clock of the datasheet's peaks."""
@@ -60,16 +64,20 @@ def operands_of(shape: Gemm) -> Operands:
 
 
 def gemm_features(machine: Machine, m: F32, n: F32, k: F32) -> Mapping[str, F32]:
-    """What the residual may depend on: the dimensions in log2, and how empty the last wave of a tile is.
+    """What the residual may depend on: the dimensions in log2, and how empty last waves and last tiles are.
 
     "last wave 128x128" is log2(ceil(w) / w) for w > 1 waves of such tiles, in [0, 1); 0 within one wave.
-    Tiles that M fills in part only are rarely chosen: it counts with that part.
+    Tiles that M fills in part only are rarely chosen: it counts with that part. "last rows 128" is the same
+    of rows of M in one column of tiles, and counts with the part of the SMs that the tiles fill.
     """
     features = {"log2 m": np.log2(m), "log2 n": np.log2(n), "log2 k": np.log2(k)}
     for tile in LAST_WAVE_TILES:
         waves = np.maximum(waves_of(tile, machine, m, n), np.float32(1))
         filled = np.minimum(m * np.float32(1 / tile[0]), np.float32(1))
         features[f"last wave {tile[0]}x{tile[1]}"] = np.log2(np.ceil(waves) / waves) * filled
+    columns = np.maximum(m * np.float32(1 / LAST_ROWS_TILE[0]), np.float32(1))
+    occupied = np.minimum(waves_of(LAST_ROWS_TILE, machine, m, n), np.float32(1))
+    features[LAST_ROWS] = np.log2(np.ceil(columns) / columns) * occupied
     return features
 
 
@@ -89,7 +97,9 @@ def gemm_cost(shape: Gemm, profile: HardwareProfile, *, cuda_graph: bool) -> Ker
         found = sparse_parameters(profile, math)
         machine = sparse_machine(profile, math, machine, found)
         operands = sparse_operands(operands, found)
-        values = sparse_values(values, found)
+        # Weight-only kernels are the dense ones with fewer bytes (Sparse-Marlin, arXiv 2408.11743).
+        if not shape.precision.dequantises:
+            values = sparse_values(values, found)
         sparse_factor, done = rate.sparse_factor / lengthened, 0.5 * lengthened
     flat = tuple(side.ravel().astype(np.float32) for side in (m, n, k * lengthened))
     kinds = (dense,) if found is dense else (dense, found)

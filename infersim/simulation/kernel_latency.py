@@ -37,9 +37,9 @@ def gemm_latency(
 ) -> Latency:
     """Latency of `O[m,n] = A[m,k] @ W[n,k]^T`; dimensions broadcast, and so does the result.
 
-    `dtype` is a precision (`bf16`, `fp8`, `w4a16`...), `sparsity` None, `2:4` or `6:8` (2:4 kernels over a longer
-    K). `weight_copies` is the
-    number of distinct weights that a timing loop rotates over, which may stay in L2; None is cold, as in a
+    `dtype` is a precision (`bf16`, `fp8`, `w4a16`...), `sparsity` None, `2:4` or `6:8` (2:4 kernels over a
+    longer K). `weight_copies` is the number of distinct weights that a timing loop rotates over, which may
+    stay in L2; None is cold, as in a
     model. `act_quant`: W8A8 (`fp8`, `int8`) includes quantising the activations, token by token. Raises
     InvalidValueError for dimensions that are not whole, positive and plausible, UnknownNameError and
     UnsupportedError for a GPU or data type that is not known or not there.

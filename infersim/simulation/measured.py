@@ -103,6 +103,7 @@ class MeasuredSpeedup:
     pruned_heads: Positive | None = None
     pruned_ffn_width: Positive | None = None
     evidence: Text | None = None
+    number: Text | None = None
     note: Text | None = None
 
     @property
