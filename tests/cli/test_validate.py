@@ -67,12 +67,12 @@ def test_machines_get_the_rows_of_the_api(answered: Infersim, samples: Path, fit
     assert cuts == found.speedups["cut"].tolist()
 
 
-def test_without_a_calibration_it_says_so(answered: Infersim, tmp_path: Path) -> None:
+def test_without_measurements_of_the_gpu_it_says_so(answered: Infersim, tmp_path: Path) -> None:
     path = tmp_path / "samples.csv"
     slower = SAMPLES["latency_us"] * 30
     write_samples(SAMPLES.assign(gpu="t4", dtype="fp16", latency_us=slower), path)
     text = answered("validate", "t4", str(path), "--kind", "gemm").out
-    assert "Uncalibrated: no measurement stands behind t4" in text
+    assert "Transferred calibration: t4 is predicted from measurements of other GPUs" in text
     assert f"{(SAMPLES['kind'] == 'attention').sum()} of kind attention" in text
 
 
