@@ -61,6 +61,22 @@ class Posterior:
             errors[rows] = np.linalg.solve(self.inverse[np.ix_(rows, rows)], self.weights[rows])
         return errors
 
+    def left_out_differences(self, groups: npt.NDArray[np.intp], pairs: npt.NDArray[np.intp]) -> Array:
+        """Error of each pair's first sample less that of its second (pairs x 2 rows), both groups left out.
+
+        Left out one at a time, each of two neighbours would be predicted from the other's measurement, and
+        their errors would differ more than those of two kernels that were both never seen.
+        """
+        differences = np.empty(len(pairs))
+        labels = np.sort(groups[pairs], axis=1)
+        for left_out in np.unique(labels, axis=0):
+            rows = np.flatnonzero(np.isin(groups, left_out))
+            errors = np.linalg.solve(self.inverse[np.ix_(rows, rows)], self.weights[rows])
+            of_these = np.flatnonzero((labels == left_out).all(axis=1))
+            first, second = np.searchsorted(rows, pairs[of_these].T)
+            differences[of_these] = errors[first] - errors[second]
+        return differences
+
 
 def scaled(component: Component, features: Array) -> Array:
     """Features (rows x features) in units of the component's length scales."""

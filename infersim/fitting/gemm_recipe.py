@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from infersim.cost.gemm import LAST_WAVE_TILES
+from infersim.cost.gemm import LAST_ROWS, LAST_WAVE_TILES
 from infersim.domain.arrays import Array
 from infersim.domain.dtypes import Precision
 from infersim.domain.profile import HardwareProfile
@@ -30,7 +30,7 @@ CPU_SHAPE = Component(
 tile model leaves is larger. Round numbers, the best of three tried on one CPU's measurements.
 """
 
-LAST_WAVE = Component(length_scales=(1.0,), amplitude=0.03)
+LAST_PART = Component(length_scales=(1.0,), amplitude=0.03)
 LOG2_SMALLEST_TILE = 4.0
 WITHIN_TILE = 0.3
 """Octaves of M within the smallest tile count for so much of those beyond; on a CPU they count in full."""
@@ -60,7 +60,8 @@ def gemm_smooths(
         knots_per_unit=(1.0, 2.0, 2.0),
         derive=shape_features,
     )
-    return (shape, *(_last_wave(f"last wave {tile[0]}x{tile[1]}") for tile in LAST_WAVE_TILES))
+    waves = (_last_part(f"last wave {tile[0]}x{tile[1]}") for tile in LAST_WAVE_TILES)
+    return (shape, *waves, _last_part(LAST_ROWS))
 
 
 def _rows_of_tiles(log2_m: Array) -> Array:
@@ -70,7 +71,7 @@ def _rows_of_tiles(log2_m: Array) -> Array:
     return np.where(log2_m < LOG2_SMALLEST_TILE, small, log2_m)
 
 
-def _last_wave(name: str) -> Smooth:
+def _last_part(name: str) -> Smooth:
     return Smooth(
-        component=LAST_WAVE, axes=(name,), knots_per_unit=(16.0,), derive=lambda at: at[name][:, np.newaxis]
+        component=LAST_PART, axes=(name,), knots_per_unit=(16.0,), derive=lambda at: at[name][:, np.newaxis]
     )

@@ -17,7 +17,11 @@ REGIME_WEIGHT = 25.0
 OUTSIDE_WIDENING = 2.5
 """Outside the calibrated range an interval is at least this much wider than the widest regime inside."""
 
-FEW_PAIRS = 40
+PAIR_WEIGHT = 100.0
+"""Half-widths of ratios lean on those of single kernels as if these came from so many pairs."""
+
+MAX_PAIRS = 1500
+"""Pairs beyond which a quantile gains nothing."""
 
 
 def conformal_quantile(errors: Array) -> float:
@@ -28,18 +32,34 @@ def conformal_quantile(errors: Array) -> float:
     return float(np.quantile(np.abs(errors), level))
 
 
+def related_pairs(coordinates: Array, reach: Sequence[float], least: Sequence[float]) -> npt.NDArray[np.intp]:
+    """Pairs of samples (pairs x 2 rows) whose ratio is like a pruning speedup, evenly spread to MAX_PAIRS.
+
+    `coordinates` (rows x features) are at `least` so large. The distances along all features, each over its
+    `reach`, add up to at most 1: pruning cuts one axis far or several a little.
+    """
+    large = np.flatnonzero((coordinates >= np.array(least)).all(axis=1))
+    first, second = np.triu_indices(len(large), k=1)
+    apart = np.zeros(len(first))
+    for column, furthest in zip(coordinates[large].T, reach, strict=True):
+        apart += np.abs(column[first] - column[second]) / furthest
+    near = apart <= 1
+    pairs = np.stack((large[first[near]], large[second[near]]), axis=1)
+    return pairs[np.unique(np.linspace(0, len(pairs) - 1, min(len(pairs), MAX_PAIRS)).astype(np.intp))]
+
+
 def fit_intervals(
     errors: Array,
     regimes: npt.NDArray[np.intp],
     names: Sequence[str],
-    coordinates: Array,
-    reach: Sequence[float],
-    least: Sequence[float],
+    pairs: npt.NDArray[np.intp],
+    pair_differences: Array,
 ) -> IntervalFit:
-    """Half-widths from `errors` (natural log, left out).
+    """Half-widths from left-out errors in natural log.
 
-    `coordinates` (rows x features) and `reach` say which samples are related kernels, whose ratio a
-    pruning speedup is: those within `reach` of each other along every feature, and at `least` so large.
+    `errors` one a sample; `pair_differences` of the errors of related samples, one for each of `pairs`
+    (pairs x 2 rows). What few pairs leave open follows from the errors of their samples, half of whose
+    variance related kernels share.
     """
     overall = conformal_quantile(errors)
     by_regime = {}
@@ -48,12 +68,13 @@ def fit_intervals(
         if len(own):
             weight = len(own) / (len(own) + REGIME_WEIGHT)
             by_regime[name] = weight * conformal_quantile(own) + (1 - weight) * overall
-    large = (coordinates >= np.array(least)).all(axis=1)
-    pair = _pair_half_width(errors[large], coordinates[large], reach)
     widest = max(by_regime.values(), default=overall)
+    weight = len(pairs) / (len(pairs) + PAIR_WEIGHT)
+    half_shared = conformal_quantile(errors[np.unique(pairs)]) if len(pairs) else overall
+    of_pairs = conformal_quantile(pair_differences) if len(pairs) else half_shared
     return IntervalFit(
         by_regime=by_regime,
-        pair=overall * np.sqrt(2) if pair is None else pair,
+        pair=weight * of_pairs + (1 - weight) * half_shared,
         outside=OUTSIDE_WIDENING * widest,
     )
 
@@ -65,16 +86,3 @@ def at_least(interval: IntervalFit, width: float) -> IntervalFit:
         pair=max(interval.pair, width),
         outside=max(interval.outside, OUTSIDE_WIDENING * width),
     )
-
-
-def _pair_half_width(errors: Array, coordinates: Array, reach: Sequence[float]) -> float | None:
-    """Quantile of the differences of errors of related samples; None where there are few."""
-    if len(errors) < 2:
-        return None
-    first, second = np.triu_indices(len(errors), k=1)
-    near = np.ones(len(first), dtype=np.bool_)
-    for column, distance in zip(coordinates.T, reach, strict=True):
-        near &= np.abs(column[first] - column[second]) <= distance
-    if near.sum() < FEW_PAIRS:
-        return None
-    return conformal_quantile(errors[first[near]] - errors[second[near]])

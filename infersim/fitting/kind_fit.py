@@ -13,17 +13,17 @@ import pandas as pd
 
 from infersim.cost.kernels import kernel_cost
 from infersim.domain.arrays import Array
-from infersim.domain.fit import Fit, IntervalFit, KindFit, ResidualGrid
+from infersim.domain.fit import Fit, IntervalFit, KindFit
 from infersim.domain.profile import MEGA, Calibration, HardwareProfile
 from infersim.domain.shapes import Shape
-from infersim.fitting.intervals import at_least, fit_intervals
+from infersim.fitting.intervals import at_least, fit_intervals, related_pairs
 from infersim.fitting.least_squares import PhysicalFit, fit_parameters
 from infersim.fitting.metrics import error_summary
 from infersim.fitting.parameter_space import ParameterSpace
 from infersim.fitting.prior_intervals import blended
 from infersim.fitting.sample_schema import WHAT_WAS_RUN
 from infersim.fitting.sample_shapes import kernel_shapes
-from infersim.fitting.smooth_residual import MAX_ROWS, Smooth, fit_smooth
+from infersim.fitting.smooth_residual import MAX_ROWS, Smooth, SmoothFit, fit_smooth
 from infersim.fitting.splits import canonical_order
 
 PositionedShape: TypeAlias = tuple[npt.NDArray[np.intp], Shape]
@@ -48,7 +48,7 @@ class Recipe:
 
     `features` gives the cost model's features of samples; `group_columns` are held out together.
     `weight_copies` is what most samples rotated over (None: cold). `regime` and `regime_names` divide the
-    intervals; `pair_reach` and `pair_least` relate samples along `pair_features` (see `fit_intervals`).
+    intervals; `pair_reach` and `pair_least` relate samples along `pair_features` (see `related_pairs`).
     """
 
     kind: str
@@ -83,14 +83,16 @@ def fit_kind(
     kept = _without_outliers(residuals)
     rows, residuals = rows[kept].reset_index(drop=True), residuals[kept]
     features = recipe.features(rows)
-    grids, errors = _fit_residual(recipe, rows, features, residuals)
+    at = np.stack([features[name] for name in recipe.pair_features], axis=1)
+    pairs = related_pairs(at, recipe.pair_reach, recipe.pair_least)
+    smooth = _fit_residual(recipe, rows, features, residuals, pairs)
+    freedom = _spent_freedom(len(rows), len(recipe.space.parameters))
     interval = fit_intervals(
-        errors * _spent_freedom(len(rows), len(recipe.space.parameters)),
+        smooth.left_out_errors * freedom,
         recipe.regime(rows),
         recipe.regime_names,
-        np.stack([features[name] for name in recipe.pair_features], axis=1),
-        recipe.pair_reach,
-        recipe.pair_least,
+        pairs,
+        smooth.left_out_differences * freedom,
     )
     if prior is not None:
         interval = blended(interval, prior.interval, len(rows))
@@ -101,14 +103,14 @@ def fit_kind(
         parameters=physical.values,
         uncertainties=physical.uncertainties,
         at_bound=physical.at_bound,
-        residuals=grids,
+        residuals=smooth.grids,
         interval=interval,
         ranges={
             name: (float(samples[name].min()), float(samples[name].max())) for name in recipe.range_columns
         },
         rows=len(samples),
         weight_copies=recipe.weight_copies,
-        held_out=_held_out(rows, errors, recipe)
+        held_out=_held_out(rows, smooth.left_out_errors, recipe)
         | {"outliers_left_out": int((~kept).sum()), "fit_seconds": round(time.perf_counter() - started, 2)},
     )
 
@@ -130,14 +132,18 @@ def _fit_physical(profile: HardwareProfile, rows: pd.DataFrame, recipe: Recipe) 
 
 
 def _fit_residual(
-    recipe: Recipe, rows: pd.DataFrame, features: Mapping[str, Array], residuals: Array
-) -> tuple[tuple[ResidualGrid, ...], Array]:
-    """Grids, and each row's error when its group is left out; none, and the residuals, for few rows."""
+    recipe: Recipe,
+    rows: pd.DataFrame,
+    features: Mapping[str, Array],
+    residuals: Array,
+    pairs: npt.NDArray[np.intp],
+) -> SmoothFit:
+    """Grids, and errors of samples and pairs when their groups are left out; the residuals, for few rows."""
     if len(rows) < MIN_RESIDUAL_ROWS or not recipe.smooths:
-        return (), residuals
+        differences = residuals[pairs[:, 0]] - residuals[pairs[:, 1]]
+        return SmoothFit(grids=(), left_out_errors=residuals, left_out_differences=differences)
     groups = np.asarray(rows.groupby(list(recipe.group_columns)).ngroup(), dtype=np.intp)
-    smooth = fit_smooth(recipe.smooths, features, residuals, groups)
-    return smooth.grids, smooth.left_out_errors
+    return fit_smooth(recipe.smooths, features, residuals, groups, pairs)
 
 
 def spread(samples: pd.DataFrame, rows: int) -> pd.DataFrame:

@@ -89,7 +89,7 @@ def gemm_recipe(profile: HardwareProfile, dtype: str, rows: pd.DataFrame) -> Rec
         weight_copies=copies,
         pair_features=("log2 m", "log2 n", "log2 k"),
         pair_reach=(0.5, 1.4, 1.4),
-        pair_least=(0.0, 10.5, 10.5),
+        pair_least=(0.0, 9.7, 9.7),
     )
 
 

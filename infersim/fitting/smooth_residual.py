@@ -38,25 +38,39 @@ class Smooth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmoothFit:
-    """Grids to ship, and each sample's error (natural log) when its whole group is left out."""
+    """Grids to ship, and errors (natural log) of predicting samples whose whole groups are left out.
+
+    `left_out_errors` one a sample; `left_out_differences` one a pair, of its first sample less its second.
+    """
 
     grids: tuple[ResidualGrid, ...]
     left_out_errors: Array
+    left_out_differences: Array
 
 
 def fit_smooth(
-    smooths: Sequence[Smooth], features: Mapping[str, Array], residuals: Array, groups: npt.NDArray[np.intp]
+    smooths: Sequence[Smooth],
+    features: Mapping[str, Array],
+    residuals: Array,
+    groups: npt.NDArray[np.intp],
+    pairs: npt.NDArray[np.intp],
 ) -> SmoothFit:
     """Fit the residuals (natural log of measured over modelled) of at most MAX_ROWS samples.
 
-    `features` by name, `groups` integer labels: errors are of predicting a group from the others.
+    `features` by name; `groups` integer labels of what is left out together; `pairs` (pairs x 2) samples
+    whose errors are compared.
     """
     inputs = [scaled(s.component, s.derive({name: features[name] for name in s.axes})) for s in smooths]
     clipped = np.clip(residuals, -LARGEST_RESIDUAL, LARGEST_RESIDUAL)
     posterior = condition([s.component for s in smooths], inputs, clipped)
-    errors = posterior.left_out(clipped, groups) + (residuals - clipped)
+    beyond = residuals - clipped
     grids = tuple(_grid(s, i, posterior, features) for i, s in enumerate(smooths))
-    return SmoothFit(grids=grids, left_out_errors=errors)
+    return SmoothFit(
+        grids=grids,
+        left_out_errors=posterior.left_out(clipped, groups) + beyond,
+        left_out_differences=posterior.left_out_differences(groups, pairs)
+        + (beyond[pairs[:, 0]] - beyond[pairs[:, 1]]),
+    )
 
 
 def _grid(smooth: Smooth, index: int, posterior: Posterior, features: Mapping[str, Array]) -> ResidualGrid:

@@ -40,6 +40,19 @@ def test_left_out_errors_are_those_of_really_leaving_out() -> None:
     np.testing.assert_allclose(errors[~kept], values[~kept] - predicted, rtol=1e-8, atol=1e-12)
 
 
+def test_differences_are_those_of_leaving_both_groups_out() -> None:
+    rng = np.random.default_rng(4)
+    at, groups = rng.uniform(0, 15, 40), np.arange(40) // 4
+    values = _wave(at) + rng.normal(0, 0.03, 40)
+    posterior = condition([LINE], [scaled(LINE, at[:, None])], values)
+    found = posterior.left_out_differences(groups, np.array([[0, 13], [15, 0], [1, 2]]))
+    both = np.where(np.isin(groups, (0, 3)), 0, groups)  # one group of the two
+    errors = posterior.left_out(values, both)
+    np.testing.assert_allclose(found[:2], [errors[0] - errors[13], errors[15] - errors[0]])
+    alone = posterior.left_out(values, groups)
+    assert found[2] == pytest.approx(alone[1] - alone[2])
+
+
 def test_noise_is_told_from_signal() -> None:
     rng = np.random.default_rng(1)
     at = rng.uniform(0, 15, 300)
@@ -52,7 +65,7 @@ def test_a_grid_holds_what_the_process_expects() -> None:
     rng = np.random.default_rng(2)
     x = rng.uniform(0, 8, 200)
     smooth = Smooth(component=LINE, axes=("x",), knots_per_unit=(4.0,), derive=lambda at: at["x"][:, None])
-    fit = fit_smooth((smooth,), {"x": x}, _wave(x), np.arange(200))
+    fit = fit_smooth((smooth,), {"x": x}, _wave(x), np.arange(200), np.array([[0, 1]]))
     (grid,) = fit.grids
     knots = np.linspace(grid.axes[0].low, grid.axes[0].high, grid.axes[0].count)
     np.testing.assert_allclose(grid.values, _wave(knots), rtol=0, atol=0.03)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from infersim.fitting.intervals import at_least, conformal_quantile, fit_intervals
+from infersim.fitting.intervals import MAX_PAIRS, at_least, conformal_quantile, fit_intervals, related_pairs
+
+NO_PAIRS = np.zeros((0, 2), dtype=np.intp)
+NO_DIFFERENCES = np.zeros(0)
 
 
 def test_the_quantile_covers_four_fifths_of_new_errors() -> None:
@@ -21,7 +24,7 @@ def test_a_noisy_regime_gets_a_wide_interval_and_few_samples_lean_on_all() -> No
     rng = np.random.default_rng(1)
     errors = np.concatenate((rng.normal(0, 0.02, 400), rng.normal(0, 0.2, 400), rng.normal(0, 0.02, 2)))
     regimes = np.repeat([0, 1, 2], [400, 400, 2])
-    fit = fit_intervals(errors, regimes, ("calm", "noisy", "rare"), np.zeros((802, 1)), (1.0,), (0.0,))
+    fit = fit_intervals(errors, regimes, ("calm", "noisy", "rare"), NO_PAIRS, NO_DIFFERENCES)
     assert fit.by_regime["calm"] < 0.05 < 0.2 < fit.by_regime["noisy"]
     assert fit.by_regime["calm"] < fit.by_regime["rare"] < fit.by_regime["noisy"]
     assert fit.outside > fit.by_regime["noisy"]
@@ -32,22 +35,39 @@ def test_errors_that_neighbours_share_cancel_in_a_ratio() -> None:
     place = np.repeat(np.arange(40.0), 5)
     shared = rng.normal(0, 0.2, 40)[place.astype(int)]
     errors = shared + rng.normal(0, 0.02, 200)
-    fit = fit_intervals(errors, np.zeros(200, dtype=np.intp), ("all",), place[:, None], (0.5,), (0.0,))
-    assert fit.pair == pytest.approx(1.28 * 0.02 * np.sqrt(2), rel=0.2)
-    assert fit.by_regime["all"] > 5 * fit.pair
+    pairs = related_pairs(place[:, None], (0.5,), (0.0,))
+    assert len(pairs) == 40 * 10
+    differences = errors[pairs[:, 0]] - errors[pairs[:, 1]]
+    fit = fit_intervals(errors, np.zeros(200, dtype=np.intp), ("all",), pairs, differences)
+    own, half_shared = 1.28 * 0.02 * np.sqrt(2), fit.by_regime["all"]
+    assert fit.pair == pytest.approx(0.8 * own + 0.2 * half_shared, rel=0.15)
+    assert half_shared > 2 * fit.pair
 
 
-def test_without_related_samples_errors_are_taken_as_unrelated() -> None:
+def test_without_related_samples_half_the_variance_is_taken_as_shared() -> None:
     errors = np.random.default_rng(3).normal(0, 0.1, 30)
-    fit = fit_intervals(
-        errors, np.zeros(30, dtype=np.intp), ("all",), np.arange(30.0)[:, None] * 10, (1.0,), (0.0,)
-    )
-    assert fit.pair == pytest.approx(np.sqrt(2) * conformal_quantile(errors))
+    pairs = related_pairs(np.arange(30.0)[:, None] * 10, (1.0,), (0.0,))
+    assert pairs.shape == (0, 2)
+    fit = fit_intervals(errors, np.zeros(30, dtype=np.intp), ("all",), pairs, NO_DIFFERENCES)
+    assert fit.pair == pytest.approx(conformal_quantile(errors))
+
+
+def test_related_samples_are_large_and_near_along_all_features_together() -> None:
+    at = np.array([[5.0, 12.0], [5.0, 12.9], [5.4, 12.9], [5.0, 2.0], [5.0, 2.1]])
+    pairs = related_pairs(at, (1.0, 1.0), (0.0, 10.0))
+    assert pairs.tolist() == [[0, 1], [1, 2]]
+
+
+def test_many_pairs_are_thinned_evenly() -> None:
+    pairs = related_pairs(np.zeros((100, 1)), (1.0,), (0.0,))
+    assert len(pairs) == MAX_PAIRS
+    assert pairs[0].tolist() == [0, 1]
+    assert pairs[-1].tolist() == [98, 99]
 
 
 def test_few_rows_widen_every_half_width() -> None:
     errors = np.array([0.001, -0.002, 0.001])
-    narrow = fit_intervals(errors, np.zeros(3, dtype=np.intp), ("all",), np.zeros((3, 1)), (1.0,), (0.0,))
+    narrow = fit_intervals(errors, np.zeros(3, dtype=np.intp), ("all",), NO_PAIRS, NO_DIFFERENCES)
     wide = at_least(narrow, 0.25)
     assert narrow.by_regime["all"] < 0.01
     assert wide.by_regime["all"] == wide.pair == 0.25
