@@ -35,7 +35,8 @@ LAST_WAVE_TILES: tuple[tuple[int, int], ...] = ((256, 128), (128, 256), (128, 12
 
 LAST_ROWS_TILE = (128, 128)
 LAST_ROWS = "last rows 128"
-"""The tile whose last rows M may fill in part, and the feature of it: 8-bit kernels have few tile sizes."""
+"""The one of LAST_WAVE_TILES whose last rows M may fill in part, and the feature of it: 8-bit kernels have
+few tile sizes."""
 
 
 def machine_of(profile: HardwareProfile, dtype: DType) -> Machine:
@@ -71,13 +72,14 @@ def gemm_features(machine: Machine, m: F32, n: F32, k: F32) -> Mapping[str, F32]
     of rows of M in one column of tiles, and counts with the part of the SMs that the tiles fill.
     """
     features = {"log2 m": np.log2(m), "log2 n": np.log2(n), "log2 k": np.log2(k)}
-    for tile in LAST_WAVE_TILES:
-        waves = np.maximum(waves_of(tile, machine, m, n), np.float32(1))
+    all_waves = {tile: waves_of(tile, machine, m, n) for tile in LAST_WAVE_TILES}
+    for tile, of_tile in all_waves.items():
+        waves = np.maximum(of_tile, np.float32(1))
         filled = np.minimum(m * np.float32(1 / tile[0]), np.float32(1))
         features[f"last wave {tile[0]}x{tile[1]}"] = np.log2(np.ceil(waves) / waves) * filled
-    columns = np.maximum(m * np.float32(1 / LAST_ROWS_TILE[0]), np.float32(1))
-    occupied = np.minimum(waves_of(LAST_ROWS_TILE, machine, m, n), np.float32(1))
-    features[LAST_ROWS] = np.log2(np.ceil(columns) / columns) * occupied
+    rows = np.maximum(m * np.float32(1 / LAST_ROWS_TILE[0]), np.float32(1))
+    occupied = np.minimum(all_waves[LAST_ROWS_TILE], np.float32(1))
+    features[LAST_ROWS] = np.log2(np.ceil(rows) / rows) * occupied
     return features
 
 
@@ -101,7 +103,9 @@ def gemm_cost(shape: Gemm, profile: HardwareProfile, *, cuda_graph: bool) -> Ker
         if not shape.precision.dequantises:
             values = sparse_values(values, found)
         sparse_factor, done = rate.sparse_factor / lengthened, 0.5 * lengthened
-    flat = tuple(side.ravel().astype(np.float32) for side in (m, n, k * lengthened))
+    flat = tuple(side.ravel().astype(np.float32) for side in (m, n, k))
+    if lengthened != 1:
+        flat = (*flat[:2], flat[2] * np.float32(lengthened))
     kinds = (dense,) if found is dense else (dense, found)
     fits = tuple(kind.fit for kind in kinds if kind.fit is not None and kind.fit.residuals)
     total_us, limiter = _timed(values, machine, operands, shape, fits, *flat)
