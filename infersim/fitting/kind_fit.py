@@ -201,11 +201,14 @@ def _without_outliers(residuals: Array) -> npt.NDArray[np.bool_]:
 
 
 def _spent_freedom(rows: int, parameters: int) -> float:
-    """How much larger errors are than residuals that `parameters` were fitted to: sqrt(n / (n - p)).
+    """How much larger errors on new samples are than the residuals that `parameters` were fitted to.
 
-    With few rows the starts' pull spends part of the parameters' freedom, so p is at most half of n.
+    sqrt((n + p) / (n - p)): least squares takes a share p / n of the variance out of its own residuals, and
+    adds as much to what it predicts. With few rows the starts' pull spends part of the parameters' freedom,
+    so p is at most half of n.
     """
-    return float(np.sqrt(rows / (rows - min(parameters, rows / 2))))
+    spent = min(parameters, rows / 2)
+    return float(np.sqrt((rows + spent) / (rows - spent)))
 
 
 def _held_out(rows: pd.DataFrame, errors: Array, recipe: Recipe) -> dict[str, Any]:
