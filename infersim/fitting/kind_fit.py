@@ -86,7 +86,7 @@ def fit_kind(
     at = np.stack([features[name] for name in recipe.pair_features], axis=1)
     pairs = related_pairs(at, recipe.pair_reach, recipe.pair_least)
     smooth = _fit_residual(recipe, rows, features, residuals, pairs)
-    freedom = _spent_freedom(len(rows), len(recipe.space.parameters))
+    freedom = _spent_freedom(len(rows), physical.freedom)
     interval = fit_intervals(
         smooth.left_out_errors * freedom,
         recipe.regime(rows),
@@ -200,14 +200,13 @@ def _without_outliers(residuals: Array) -> npt.NDArray[np.bool_]:
     return kept
 
 
-def _spent_freedom(rows: int, parameters: int) -> float:
-    """How much larger errors on new samples are than the residuals that `parameters` were fitted to.
+def _spent_freedom(rows: int, freedom: float) -> float:
+    """How much larger errors on new samples are than the residuals that parameters were fitted to.
 
     sqrt((n + p) / (n - p)): least squares takes a share p / n of the variance out of its own residuals, and
-    adds as much to what it predicts. With few rows the starts' pull spends part of the parameters' freedom,
-    so p is at most half of n.
+    adds as much to what it predicts. With few rows it counts no more than half of them.
     """
-    spent = min(parameters, rows / 2)
+    spent = min(freedom, rows / 2)
     return float(np.sqrt((rows + spent) / (rows - spent)))
 
 

@@ -22,11 +22,16 @@ AT_BOUND = 1e-3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhysicalFit:
-    """Fitted values, one standard deviation of each (None: the samples say nothing), those at a bound."""
+    """Fitted values, one standard deviation of each (None: the samples say nothing), those at a bound.
+
+    `freedom` is how many parameters the samples decide, as the trace of the hat matrix: a parameter that the
+    start's pull holds counts in part.
+    """
 
     values: Mapping[str, float]
     uncertainties: Mapping[str, float | None]
     at_bound: tuple[str, ...]
+    freedom: float
 
 
 def fit_parameters(
@@ -71,11 +76,18 @@ def fit_parameters(
     x: Array = found.x
     span = high - low
     at_bound = (x - low < AT_BOUND * span) | (high - x < AT_BOUND * span)
+    slopes = jacobian(x)
     return PhysicalFit(
         values=space.values(x),
-        uncertainties=_uncertainties(space, x, jacobian(x), residuals(x)),
+        uncertainties=_uncertainties(space, x, slopes, residuals(x)),
         at_bound=tuple(p.name for p, there in zip(space.parameters, at_bound, strict=True) if there),
+        freedom=_freedom(slopes[: len(measured)], slopes),
     )
+
+
+def _freedom(of_samples: Array, with_pulls: Array) -> float:
+    """Trace of the matrix that turns changes of the samples into changes of their fitted values."""
+    return float(np.trace(of_samples.T @ of_samples @ np.linalg.pinv(with_pulls.T @ with_pulls)))
 
 
 def _uncertainties(

@@ -49,6 +49,7 @@ def test_what_samples_do_not_move_stays_and_has_no_uncertainty() -> None:
     fit = fit_parameters(SPACE, _model, _measured(0.02))
     assert fit.values["unused"] == pytest.approx(2.0)
     assert fit.uncertainties["unused"] is None
+    assert 1.8 < fit.freedom < 2.1  # two of three: what nothing moves is no freedom
     uncertainty = fit.uncertainties["rate"]
     assert uncertainty is not None
     assert 0 < uncertainty < 0.5
