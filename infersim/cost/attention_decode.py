@@ -27,6 +27,10 @@ def decode_streams_us(
     Each KV head of each sequence is a chain of steps; splitting it shortens the chain, fills the SMs and
     costs a reduction. The query heads of a group share what is read (`group_reread` of them do not). Masks of
     block-sparse attention make some chains longer than others.
+
+    FlashAttention 2 takes the query heads of a group for queries of one head. Only then does it split the
+    cache: heads without a group stay at one part, by a share `unsplit_alone` of the log of time. And it copies
+    queries and results into that order, `regroup_us`, unless they lie in it already.
     """
     chip = profile.chip
     context = as_array(shape.context_len) * shape.kept
@@ -42,7 +46,7 @@ def decode_streams_us(
     step = p["chain_us"] * (as_array(shape.head_dim) / 128.0) ** p["head_dim_exponent"]
     step = step * (1 + p["group_cost"] * group)
 
-    times, weights = np.zeros_like(dram), np.zeros_like(dram)
+    times, weights, unsplit = np.zeros_like(dram), np.zeros_like(dram), np.zeros_like(dram)
     for split in SPLITS:
         load = heads * split / chip.sm_count
         waves = np.ceil(load)
@@ -54,9 +58,14 @@ def decode_streams_us(
         slowest = (busy**4 + from_dram**4 + from_l2**4) ** 0.25
         reduction = p["split_us"] * split ** p["split_exponent"] if split > 1 else 0.0
         total = slowest + reduction + p["launch_us"]
+        unsplit = total if split == 1 else unsplit
         weight = total**-8.0
         times, weights = times + weight * total, weights + weight
-    return times / weights - p["launch_us"], dram
+    chosen = times / weights
+    alone = np.where(group > 1, 0.0, p["unsplit_alone"])
+    scattered = (group > 1) & (as_array(shape.batch) > 1) & (as_array(shape.num_kv_heads) > 1)
+    regrouping = np.where(scattered, p["regroup_us"], 0.0)
+    return chosen * (unsplit / chosen) ** alone + regrouping - p["launch_us"], dram
 
 
 def _longest(shape: Attention, heads: Array, split: int) -> Numeric:

@@ -60,7 +60,9 @@ GEMM_DEFAULTS: Mapping[str, float] = {
 ATTENTION_PREFILL_DEFAULTS: Mapping[str, float] = {
     "efficiency": 0.65,
     "diagonal_steps": 0.3,
+    "longest_share": 0.7,
     "short_exponent": 0.8,
+    "packing": 0.3,
     "head_dim_exponent": 0.7,
     "wave_fill": 0.2,
     "block_us": 0.2,
@@ -85,6 +87,8 @@ ATTENTION_DECODE_DEFAULTS: Mapping[str, float] = {
     "co_resident": 2.0,
     "split_us": 2.0,
     "split_exponent": 0.3,
+    "unsplit_alone": 0.3,
+    "regroup_us": 0.5,
     "head_dim_exponent": 0.5,
     "launch_us": 7.0,
 }

@@ -124,6 +124,7 @@ _ACT_QUANT_BOUNDS: Mapping[str, tuple[float, float]] = {
 _PREFILL_BOUNDS: Mapping[str, tuple[float, float]] = {
     "efficiency": (0.02, 1.15),
     "diagonal_steps": (0.01, 6.0),
+    "longest_share": (0.1, 2.0),
     "short_exponent": (0.1, 3.0),
     "head_dim_exponent": (0.2, 1.3),
     "wave_fill": (0.01, 1.0),
@@ -149,6 +150,7 @@ _DECODE_BOUNDS: Mapping[str, tuple[float, float]] = {
     "co_resident": (0.3, 16.0),
     "split_us": (0.02, 50.0),
     "split_exponent": (0.01, 1.5),
+    "regroup_us": (0.01, 20.0),
     "head_dim_exponent": (0.05, 1.3),
     "launch_us": (0.05, 100.0),
 }
@@ -186,6 +188,11 @@ def _scale_parameters(kind: str, bounds: Mapping[str, tuple[float, float]]) -> t
     )
 
 
+def _share_parameter(kind: str, name: str) -> Parameter:
+    """One that says how far kernels do a thing: from 0, not at all, to 1."""
+    return Parameter(name=name, start=DEFAULTS[kind][name], low=0.0, high=1.0, log=False)
+
+
 _ACT_QUANT = _scale_parameters("gemm", _ACT_QUANT_BOUNDS)
 
 GEMM_SPACE = ParameterSpace(
@@ -200,7 +207,17 @@ GEMM_SPACE = ParameterSpace(
 """The tile model's parameters. A tile's offset, natural log of its step time, is pulled hard to 0."""
 
 W8A8_SPACE = ParameterSpace((*GEMM_SPACE.parameters, *_ACT_QUANT))
-PREFILL_SPACE = ParameterSpace(_scale_parameters("attention.prefill", _PREFILL_BOUNDS))
-DECODE_SPACE = ParameterSpace(_scale_parameters("attention.decode", _DECODE_BOUNDS))
+PREFILL_SPACE = ParameterSpace(
+    (
+        *_scale_parameters("attention.prefill", _PREFILL_BOUNDS),
+        _share_parameter("attention.prefill", "packing"),
+    )
+)
+DECODE_SPACE = ParameterSpace(
+    (
+        *_scale_parameters("attention.decode", _DECODE_BOUNDS),
+        _share_parameter("attention.decode", "unsplit_alone"),
+    )
+)
 MEMORY_SPACE = ParameterSpace(_scale_parameters("memory", _MEMORY_BOUNDS))
 SPARSE_SPACE = ParameterSpace(_scale_parameters("sparse_gemm", _SPARSE_BOUNDS))
