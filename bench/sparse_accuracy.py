@@ -23,7 +23,7 @@ from infersim.cli.lists import names
 from infersim.cli.printing import print_for_people
 from infersim.cost.kernels import kernel_cost
 from infersim.cost.regimes import GEMM_REGIMES, gemm_regime
-from infersim.cost.sparse_parameters import BULK, MMA, kernel_generation
+from infersim.cost.sparse_parameters import BULK, GRAPHICS, MMA, kernel_generation
 from infersim.domain.arrays import Array
 from infersim.domain.dtypes import precision_named
 from infersim.domain.profile import Calibration, HardwareProfile
@@ -200,7 +200,7 @@ def _parameter_tables(table: pd.DataFrame) -> Sequence[Table]:
         measured = {gpu: _pairs(gpu, rows, dense) for gpu in every}
         named = ", ".join(width)
         relations.append({"dtypes": named, "gpu": "all", **_fitted(list(measured.values()))})
-        for generation in (MMA, BULK):
+        for generation in (MMA, GRAPHICS, BULK):
             of_it = [pairs for pairs in measured.values() if kernel_generation(pairs.profile) == generation]
             relations.append({"dtypes": named, "gpu": generation, **_fitted(of_it)})
         for gpu, pairs in measured.items():

@@ -29,8 +29,8 @@ def decode_streams_us(
     block-sparse attention make some chains longer than others.
 
     FlashAttention 2 takes the query heads of a group for queries of one head. Only then does it split the
-    cache: heads without a group stay at one part, by a share `unsplit_alone` of the log of time. And it copies
-    queries and results into that order, `regroup_us`, unless they lie in it already.
+    cache: heads without a group stay at one part, by a share `unsplit_alone` of the log of time. And it
+    copies queries and results into that order, `regroup_us`, unless they lie in it already.
     """
     chip = profile.chip
     context = as_array(shape.context_len) * shape.kept

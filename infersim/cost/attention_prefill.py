@@ -38,8 +38,8 @@ def prefill_streams_us(
     # A head narrower than 128 saves less than its share of the multiplications; a wider one costs its share.
     width = np.maximum(128.0 * (head_dim / 128.0) ** min(p["head_dim_exponent"], 1.0), head_dim)
     step = 4.0 * TILE * TILE * width / (peak / chip.sm_count * p["efficiency"]) * slowdown
-    # Where the queries of one head do not fill a block, some kernels pack those of a group's heads into it. All
-    # do so for a single token: that is a decode kernel.
+    # Where the queries of one head do not fill a block, some kernels pack those of a group's heads into it.
+    # All do so for a single token: that is a decode kernel.
     group = as_array(shape.num_heads) / shape.num_kv_heads
     packed = np.where(query < TILE, group ** np.where(query > 1, p["packing"], 1.0), 1.0)
     rows, heads = query * packed, heads / packed

@@ -48,9 +48,10 @@ class Relation:
         }
 
 
-MMA, BULK = "mma", "bulk copies"
-"""Kernel generations: warps that load and multiply (Ampere, Ada and the graphics cards since), and tensor
-instructions fed by bulk copies (Hopper, data-centre Blackwell)."""
+MMA, GRAPHICS, BULK = "mma", "graphics cards", "bulk copies"
+"""Kernel generations: warps that load and multiply, on data-centre parts (Ampere) and on graphics cards
+since, whose SMs have 100 KB of shared memory instead of 164 to feed them from; and tensor instructions fed by
+bulk copies (Hopper, data-centre Blackwell)."""
 
 _A100, _ADA, _B200 = "a100-pcie-80gb", "rtx-4090", "b200-sxm"
 
@@ -77,8 +78,18 @@ The tensor rate is part of the key because graphics cards of a capability multip
 """
 
 BY_GENERATION: Mapping[tuple[str, float], Relation] = {
-    (MMA, 2.0): Relation(sparse_operand_time=0.48, sparse_launch_us=1.61, weight_reread=0.95),
-    (MMA, 1.0): Relation(sparse_operand_time=0.10, sparse_launch_us=0.12, weight_reread=0.24),
+    (MMA, 2.0): Relation(
+        sparse_operand_time=0.48, sparse_launch_us=1.69, weight_reread=0.97, fitted_on=_A100
+    ),
+    (MMA, 1.0): Relation(
+        sparse_operand_time=0.11, sparse_launch_us=0.07, weight_reread=0.04, fitted_on=_A100
+    ),
+    (GRAPHICS, 2.0): Relation(
+        sparse_operand_time=1.33, sparse_launch_us=0.90, weight_reread=0.91, fitted_on=_ADA
+    ),
+    (GRAPHICS, 1.0): Relation(
+        sparse_operand_time=0.95, sparse_launch_us=0.04, weight_reread=0.08, fitted_on=_ADA
+    ),
     (BULK, 2.0): Relation(
         sparse_operand_time=0.53, sparse_launch_us=0.46, weight_reread=0.11, fitted_on=_B200
     ),
@@ -86,7 +97,12 @@ BY_GENERATION: Mapping[tuple[str, float], Relation] = {
         sparse_operand_time=0.52, sparse_launch_us=0.48, weight_reread=0.02, fitted_on=_B200
     ),
 }
-"""For all other parts, by kernel generation and bytes of a value: pooled over that generation's GPUs."""
+"""For all other parts, by kernel generation and bytes of a value: fitted on that generation's GPU.
+
+Operands bind graphics cards: cards of 1024 FLOP per clock and SM (L40S, RTX PRO 6000) need twice the bytes
+per clock that the measured RTX 4090 needs in 16 bit, and as many as it needs in int8, where its gain is not
+the nominal one either.
+"""
 
 RELATION_INTERVALS: Mapping[float, IntervalFit] = {
     2.0: IntervalFit(
@@ -109,8 +125,11 @@ rows.
 
 
 def kernel_generation(profile: HardwareProfile) -> str:
-    """Whose kernels the GPU runs: BULK from compute capability 9.0, but not on graphics cards (12.x)."""
-    return BULK if profile.compute_capability.split(".")[0] in ("9", "10") else MMA
+    """Whose kernels the GPU runs, by its compute capability; GPUs of other vendors count as MMA."""
+    major, _, minor = profile.compute_capability.partition(".")
+    if major in ("9", "10"):
+        return BULK
+    return GRAPHICS if major == "12" or (major == "8" and minor != "0") else MMA
 
 
 def sparse_parameters(profile: HardwareProfile, dtype: DType) -> KindParameters:

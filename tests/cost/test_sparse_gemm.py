@@ -15,7 +15,15 @@ from infersim.cost.gemm_tiles import dram_us
 from infersim.cost.kernels import kernel_cost
 from infersim.cost.parameters import GEMM_DEFAULTS
 from infersim.cost.sparse_gemm import operand_share, sparse_machine, sparse_operands
-from infersim.cost.sparse_parameters import BULK, MMA, kernel_generation, sparse_parameters, sparse_relation
+from infersim.cost.sparse_parameters import (
+    BULK,
+    BY_GENERATION,
+    GRAPHICS,
+    MMA,
+    kernel_generation,
+    sparse_parameters,
+    sparse_relation,
+)
 from infersim.domain.dtypes import DType, precision_named
 from infersim.domain.profile import Calibration, HardwareProfile
 from infersim.domain.shapes import Gemm, WeightForm
@@ -120,9 +128,26 @@ def test_weights_within_l2_are_read_once() -> None:
 def test_parameters_are_those_of_the_part_or_of_its_kernel_generation() -> None:
     assert sparse_relation(load_profile("a100-sxm-80gb"), DType.FP16).fitted_on == "a100-pcie-80gb"
     assert sparse_relation(load_profile("rtx-4090"), DType.BF16).fitted_on == "rtx-4090"
-    assert sparse_relation(load_profile("l40s"), DType.BF16).fitted_on is None  # a faster part than Ada's
+    assert (
+        sparse_relation(load_profile("l40s"), DType.BF16) in BY_GENERATION.values()
+    )  # no part that was measured
     assert kernel_generation(load_profile("h100-sxm")) == BULK
-    assert kernel_generation(load_profile("rtx-pro-6000")) == MMA
+    assert kernel_generation(load_profile("a30")) == MMA
+    assert {kernel_generation(load_profile(name)) for name in ("rtx-3090", "l40s", "rtx-pro-6000")} == {
+        GRAPHICS
+    }
+
+
+def test_two_to_four_gains_less_on_graphics_cards_that_multiply_faster() -> None:
+    """The operands of a step take as long on each: what multiplies twice as fast waits for them sooner."""
+    gains = []
+    for name in ("rtx-4090", "l40s"):
+        gpu = load_profile(name)
+        machine, found = machine_of(gpu, DType.BF16), sparse_parameters(gpu, DType.BF16)
+        gains.append(
+            sparse_machine(gpu, DType.BF16, machine, found).flop_per_us_per_sm / machine.flop_per_us_per_sm
+        )
+    assert 2.0 > gains[0] > gains[1] > 1.0
 
 
 def test_an_unmeasured_relation_widens_the_dense_interval() -> None:
