@@ -8,7 +8,6 @@ The layout of the files is in `design_schema`. Nothing here measures.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from infersim.domain.dtypes import precision_named
 from infersim.domain.errors import FileContentError, InvalidValueError, UnknownNameError
 from infersim.fitting.sample_schema import COLUMN_NAMES, in_order
 from infersim.profile_files.locations import data_folder
+from infersim.profile_files.toml_files import read_toml
 from infersim.profile_files.validation import content_error
 
 if TYPE_CHECKING:
@@ -99,10 +99,7 @@ def _tables(file: Path) -> DesignTables:
 
     if not file.is_file():
         raise InvalidValueError("design", str(file), "a TOML file")
-    try:
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise FileContentError(file, "the file", str(error), "valid TOML in UTF-8") from None
+    content = read_toml(file)
     try:
         tables = DesignTables.model_validate(content)
     except ValidationError as error:

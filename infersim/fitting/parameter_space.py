@@ -190,7 +190,7 @@ def _scale_parameters(kind: str, bounds: Mapping[str, tuple[float, float]]) -> t
 
 def _share_parameter(kind: str, name: str) -> Parameter:
     """One that says how far kernels do a thing: from 0, not at all, to 1."""
-    return Parameter(name=name, start=DEFAULTS[kind][name], low=0.0, high=1.0, log=False)
+    return Parameter(name=name, start=DEFAULTS[kind][name], low=1e-3, high=1.0, log=False)
 
 
 _ACT_QUANT = _scale_parameters("gemm", _ACT_QUANT_BOUNDS)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from infersim.domain.errors import FileContentError
@@ -14,16 +12,6 @@ if TYPE_CHECKING:
     from infersim.profile_files.schema import Datasheet
 
 MIB = 2.0**20
-
-
-def read_table(path: Path) -> dict[str, Any]:
-    """The TOML of `path` as it stands; FileContentError where it is no text or no TOML."""
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except UnicodeDecodeError as error:
-        raise FileContentError(path.name, f"byte {error.start}", "no text", "UTF-8") from None
-    except tomllib.TOMLDecodeError as error:
-        raise FileContentError(path.name, "the file", "damaged", f"valid TOML: {error}") from None
 
 
 def parse_datasheet(table: Mapping[str, Any], file: object) -> Datasheet:

@@ -29,13 +29,13 @@ Detail comes first, whatever its place in the file, then the steps. Imports pyda
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from infersim.domain.errors import FileContentError, InvalidValueError
+from infersim.profile_files.toml_files import read_toml
 from infersim.pruning.composition import prune
 from infersim.pruning.layer_detail import detailed
 from infersim.pruning.plan import Plan
@@ -70,10 +70,7 @@ def plan_from_file(path: str | Path, base: Transformer | None = None) -> Plan:
 def _tables(file: Path) -> PlanTables:
     if not file.is_file():
         raise InvalidValueError("plan", str(file), "a TOML file")
-    try:
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise FileContentError(file, "the file", str(error), "valid TOML in UTF-8") from None
+    content = read_toml(file)
     try:
         return PlanTables.model_validate(content)
     except ValidationError as error:

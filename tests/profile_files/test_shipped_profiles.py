@@ -9,8 +9,9 @@ import pytest
 from infersim.domain.dtypes import DType
 from infersim.profile_files import fit_path, list_profiles, load_profile
 from infersim.profile_files.consistency import contradictions
-from infersim.profile_files.datasheets import parse_datasheet, read_table
+from infersim.profile_files.datasheets import parse_datasheet
 from infersim.profile_files.names import shipped_files
+from infersim.profile_files.toml_files import read_toml
 
 CANONICAL = (
     "a100-sxm-80gb",
@@ -60,7 +61,7 @@ def test_the_canonical_names_are_shipped() -> None:
 def test_it_loads_under_its_file_name_with_evidence_for_every_number(name: str) -> None:
     profile = load_profile(name)  # a warning of an implausible number would fail the test
     assert profile.name == name
-    numbers = parse_datasheet(read_table(shipped_files()[name]), name).numbers()
+    numbers = parse_datasheet(read_toml(shipped_files()[name]), name).numbers()
     assert numbers.keys() == {*profile.sources, *profile.unverified}
 
 
@@ -69,7 +70,7 @@ def test_every_declared_exception_is_a_real_contradiction() -> None:
     found = {
         (name, contradiction.key)
         for name, path in shipped_files().items()
-        for contradiction in contradictions(parse_datasheet(read_table(path), name))
+        for contradiction in contradictions(parse_datasheet(read_toml(path), name))
     }
     assert declared == found == EXPECTED_EXCEPTIONS
 
@@ -144,7 +145,7 @@ def test_numbers_that_no_table_confirmed_are_marked() -> None:
 
 
 def test_the_workstation_card_borrows_from_the_server_card() -> None:
-    assert read_table(shipped_files()["rtx-pro-6000"])["fit_from"] == "rtx-pro-6000-server"
+    assert read_toml(shipped_files()["rtx-pro-6000"])["fit_from"] == "rtx-pro-6000-server"
 
 
 def test_shipped_fits_belong_to_a_profile_and_fit_in_64_kib() -> None:
@@ -165,4 +166,4 @@ def test_the_sources_document_lists_what_is_unverified() -> None:
 
 def unverified_patterns(name: str) -> tuple[str, ...]:
     """The list `unverified` of a shipped profile, as it is written."""
-    return tuple(read_table(shipped_files()[name]).get("unverified", ()))
+    return tuple(read_toml(shipped_files()[name]).get("unverified", ()))

@@ -259,3 +259,9 @@ def test_an_option_named_like_an_argument_is_an_unknown_option(tmp_path: Path) -
     path.write_text('model = "llama-3.1-8b"\n[[step]]\nfamily = "static-m"\nsparsity = 0.5\nmodel = "x"\n')
     with pytest.raises(FileContentError, match="model"):
         plan_from_file(path)
+
+
+def test_a_number_of_thousands_of_digits_is_refused_with_the_file_named(write: Write) -> None:
+    path = write(f"[layer.0]\nffn_width = {'9' * 5000}\n")
+    with pytest.raises(FileContentError, match=r"plan\.toml: the file = 'damaged'; expected valid TOML"):
+        plan_from_file(path, load_model("llama-3.1-8b"))
