@@ -24,9 +24,8 @@ def prefill_streams_us(
 
     A step multiplies one tile of queries with one tile of keys, twice. A block of threads takes as many
     steps as there are key tiles up to its own, plus `diagonal_steps` for the masked one; shorter sequences
-    than a tile save part of it (`short_exponent`). Where blocks are few, the longest march decides; it takes
-    `longest_share` of its steps, as kernels then keep fewer queries in a block or split the keys. Masks of
-    block-sparse attention make it longer than its share.
+    than a tile save part of it (`short_exponent`). Masks of block-sparse attention make the longest march
+    longer than its share.
     """
     chip = profile.chip
     query, context = as_array(shape.query_len), as_array(shape.context_len)
@@ -38,26 +37,20 @@ def prefill_streams_us(
     # A head narrower than 128 saves less than its share of the multiplications; a wider one costs its share.
     width = np.maximum(128.0 * (head_dim / 128.0) ** min(p["head_dim_exponent"], 1.0), head_dim)
     step = 4.0 * TILE * TILE * width / (peak / chip.sm_count * p["efficiency"]) * slowdown
-    # Where the queries of one head do not fill a block, some kernels pack those of a group's heads into it.
-    # All do so for a single token: that is a decode kernel.
-    group = as_array(shape.num_heads) / shape.num_kv_heads
-    packed = np.where(query < TILE, group ** np.where(query > 1, p["packing"], 1.0), 1.0)
-    rows, heads = query * packed, heads / packed
-    step = step * np.minimum(rows / TILE, 1.0) ** p["short_exponent"]
+    step = step * np.minimum(query / TILE, 1.0) ** p["short_exponent"]
 
-    tiles, key_tiles = np.ceil(rows / TILE), np.ceil(query / TILE)
+    tiles = np.ceil(query / TILE)
     seen = causal_pairs(query, context, shape.window) / causal_pairs(query, context, None) * shape.kept
-    before = np.floor((context - query) / TILE)
-    steps = tiles * ((key_tiles + 1) / 2 + before) * seen
+    steps = (tiles * (tiles + 1) / 2 + tiles * np.floor((context - query) / TILE)) * seen
     blocks = heads * tiles / chip.sm_count
     waves = np.ceil(blocks)
     waves = np.maximum(waves - (waves - blocks) * p["wave_fill"], 1.0)
     all_steps = steps + p["diagonal_steps"] * tiles
     shared = heads * all_steps * step / chip.sm_count + waves * p["block_us"]
-    longest_steps = (key_tiles + before) * seen + p["diagonal_steps"]
+    longest_steps = (tiles + np.floor((context - query) / TILE)) * seen + p["diagonal_steps"]
     if shape.block is not None:
         longest_steps = longest_steps * longest_over_mean(shape.kept, context / shape.block, heads * tiles)
-    longest = longest_steps * step * p["longest_share"] + p["block_us"]
+    longest = longest_steps * step + p["block_us"]
     compute = (shared**4 + longest**4) ** 0.25
 
     moved = attention_kv_bytes(shape) + attention_query_bytes(shape)

@@ -60,9 +60,7 @@ GEMM_DEFAULTS: Mapping[str, float] = {
 ATTENTION_PREFILL_DEFAULTS: Mapping[str, float] = {
     "efficiency": 0.65,
     "diagonal_steps": 0.3,
-    "longest_share": 0.7,
     "short_exponent": 0.8,
-    "packing": 0.3,
     "head_dim_exponent": 0.7,
     "wave_fill": 0.2,
     "block_us": 0.2,

@@ -124,7 +124,6 @@ _ACT_QUANT_BOUNDS: Mapping[str, tuple[float, float]] = {
 _PREFILL_BOUNDS: Mapping[str, tuple[float, float]] = {
     "efficiency": (0.02, 1.15),
     "diagonal_steps": (0.01, 6.0),
-    "longest_share": (0.1, 2.0),
     "short_exponent": (0.1, 3.0),
     "head_dim_exponent": (0.2, 1.3),
     "wave_fill": (0.01, 1.0),
@@ -207,12 +206,7 @@ GEMM_SPACE = ParameterSpace(
 """The tile model's parameters. A tile's offset, natural log of its step time, is pulled hard to 0."""
 
 W8A8_SPACE = ParameterSpace((*GEMM_SPACE.parameters, *_ACT_QUANT))
-PREFILL_SPACE = ParameterSpace(
-    (
-        *_scale_parameters("attention.prefill", _PREFILL_BOUNDS),
-        _share_parameter("attention.prefill", "packing"),
-    )
-)
+PREFILL_SPACE = ParameterSpace(_scale_parameters("attention.prefill", _PREFILL_BOUNDS))
 DECODE_SPACE = ParameterSpace(
     (
         *_scale_parameters("attention.decode", _DECODE_BOUNDS),
