@@ -1,7 +1,12 @@
-"""A sign of life on the terminal while something takes seconds."""
+"""A sign of life on the terminal while something takes seconds.
+
+Whether there is a terminal is asked of the stream: variables such as FORCE_COLOR, which notebooks and CI set,
+make rich draw into files and pipes too.
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -12,10 +17,10 @@ def working(text: str) -> Iterator[None]:
     from rich.console import Console
     from rich.text import Text
 
-    console = Console(stderr=True)
-    if not console.is_terminal:
+    if not sys.stderr.isatty():
         yield
         return
+    console = Console(stderr=True)
     with console.status(Text(text)):
         yield
 
@@ -31,6 +36,6 @@ def progress_bar(text: str, total: int) -> Iterator[Callable[[int], None]]:
 
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bars:
+    with Progress(*columns, console=console, disable=not sys.stderr.isatty(), transient=True) as bars:
         task = bars.add_task(text, total=total)
         yield lambda done: bars.update(task, completed=done)

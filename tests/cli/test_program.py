@@ -107,3 +107,30 @@ def test_a_slip_of_usage_exits_with_2(infersim: Infersim, arguments: tuple[str, 
     assert ran.code == 2
     assert "Error: " in ran.err
     assert "Traceback" not in ran.err
+
+
+def test_the_package_runs_as_the_program() -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "infersim", "models", "--csv"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "llama-3.1-8b" in done.stdout
+
+
+def test_no_bar_is_drawn_into_a_pipe_though_colours_are_forced() -> None:
+    """Notebooks and CI set FORCE_COLOR, which makes rich take a pipe for a terminal."""
+    code = (
+        "from infersim.cli.progress import progress_bar, working\n"
+        "with progress_bar('Measuring', 3) as on_row, working('Fitting'):\n"
+        "    on_row(2)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "FORCE_COLOR": "1"},
+    )
+    assert done.stderr == ""
