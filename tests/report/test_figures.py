@@ -82,6 +82,10 @@ def test_panels_share_the_axis_of_the_highest_number() -> None:
     assert highest(frame) == 9.0
 
 
+def test_a_curve_alone_ends_at_its_own_highest_number() -> None:
+    assert speedup_curve(curve()) == speedup_curve(curve(), top=4.0)
+
+
 def test_the_waterfall_goes_from_flops_over_bound_to_predicted() -> None:
     row = comparison(factors(0.9, memory_floor=1.25)).iloc[0]
     steps = waterfall_steps(row)
@@ -206,6 +210,12 @@ def test_other_plans_wait_in_the_legend(decode: pd.DataFrame) -> None:
     assert visible.pop("dense") is True
     assert visible.pop("static-nk 50 %") is True
     assert set(visible.values()) == {"legendonly"}
+
+
+def test_the_dense_model_alone_is_seen_unless_plans_are_asked_for(decode: pd.DataFrame) -> None:
+    figure = roofline(decode, load_profile("rtx-pro-6000"))
+    plans = [trace for trace in figure.data if trace.legendgroup != "roofs"]
+    assert [trace.legendgroup for trace in plans if trace.visible is True] == ["dense"]
 
 
 def test_names_are_no_markup_to_plotly(decode: pd.DataFrame) -> None:

@@ -120,6 +120,16 @@ def test_the_figure_draws_steps_lines_between_and_intervals(prefill: Frontier) -
     assert "<b>one" not in str(by_group[MEASURED].customdata)
 
 
+def test_lines_between_points_stand_once_in_the_legend(quality: Path) -> None:
+    rows = quality.read_text() + "static-nk,0.5,30,none,zero-shot,two,,,\n"
+    more = quality.with_name("more.csv")
+    more.write_text(rows)
+    found = frontier("llama-3.2-1b", "a100-sxm-80gb", context=2048, quality=more).points
+    figure = frontier_figure(found[(found["regime"] == "none") & (found["axis"] == "zero-shot")])
+    lines = [trace for trace in figure.data if trace.legendgroup == BETWEEN]
+    assert [trace.showlegend for trace in lines] == [True, False]
+
+
 def test_far_points_do_not_crush_the_frontier(tmp_path: Path) -> None:
     path = tmp_path / "far.csv"
     path.write_text(ROWS + "static-m,0.5,4000,none,zero-shot,far,,,\n")

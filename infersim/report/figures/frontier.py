@@ -38,7 +38,7 @@ def frontier_figure(points: pd.DataFrame) -> go.Figure:
     figure = go.Figure()
     for rows, curve in series_curves(known, "predicted"):
         if len(rows) > 1:
-            _line(figure, curve.loss, curve.speedup)
+            _line(figure, curve.loss, curve.speedup, named=not figure.data)
     _frontier(figure, known)
     names = [family.name for family in families()]
     for family, rows in known.groupby("family", sort=False):
@@ -64,7 +64,8 @@ def _range(points: pd.DataFrame) -> tuple[float, float]:
     return min(float(losses.min()), 0.0) - 0.03 * high, high
 
 
-def _line(figure: go.Figure, x: np.ndarray, y: np.ndarray) -> None:
+def _line(figure: go.Figure, x: np.ndarray, y: np.ndarray, *, named: bool) -> None:
+    """Only one line stands in the legend."""
     figure.add_scatter(
         x=x,
         y=y,
@@ -72,6 +73,7 @@ def _line(figure: go.Figure, x: np.ndarray, y: np.ndarray) -> None:
         line={"color": GREY, "width": 1, "dash": "dot"},
         name=BETWEEN,
         legendgroup=BETWEEN,
+        showlegend=named,
         hoverinfo="skip",
     )
 

@@ -19,7 +19,7 @@ _SMALLEST, _LARGEST = 7.0, 26.0
 """Diameters in pixels of an op that takes no time and of one that takes it all."""
 
 
-def roofline(frame: pd.DataFrame, profile: HardwareProfile, visible: Sequence[str]) -> go.Figure:
+def roofline(frame: pd.DataFrame, profile: HardwareProfile, visible: Sequence[str] = (DENSE,)) -> go.Figure:
     """`frame`: the rows of one scenario of `op_frames`; plans other than those `visible` wait in the legend.
 
     Intensity counts operands and results (`kernel_bytes`); a point's area is its share of the time. Ops

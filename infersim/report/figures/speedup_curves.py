@@ -51,8 +51,11 @@ def family_curves(frame: pd.DataFrame) -> go.Figure:
     return finish(figure, height=360, x=X_TITLE, y=f"predicted {Y_TITLE}", shapes=[dense_line()])
 
 
-def speedup_curve(frame: pd.DataFrame, top: float) -> go.Figure:
-    """One curve of one scenario: flops, bound, predicted with its interval, measured. `top` ends the axis."""
+def speedup_curve(frame: pd.DataFrame, top: float | None = None) -> go.Figure:
+    """One curve of one scenario: flops, bound, predicted with its interval, measured.
+
+    `top` ends the axis; left out, the highest of these speedups does.
+    """
     import plotly.graph_objects as go
 
     rows = frame.sort_values("sparsity_realised")
@@ -69,7 +72,7 @@ def speedup_curve(frame: pd.DataFrame, top: float) -> go.Figure:
         x=X_TITLE,
         y="speedup (x)",
         xaxis={"range": [0, 100]},
-        yaxis={"range": [0, top * _ROOM]},
+        yaxis={"range": [0, (highest(rows) if top is None else top) * _ROOM]},
         shapes=[dense_line()],
     )
 

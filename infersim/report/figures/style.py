@@ -100,7 +100,9 @@ def finish(
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"family": "system-ui, sans-serif", "size": 12},
-        "legend": {"orientation": "h", "y": -0.2},
+        # In a notebook both stand above the plot, where they cover nothing; the page has a legend of its own.
+        "legend": {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"},
+        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": GREY, "activecolor": BLUE},
         "hovermode": "closest",
         "xaxis": {**axis, "title": {"text": x}, **xaxis},
         "yaxis": {**axis, "title": {"text": y}, **yaxis},
