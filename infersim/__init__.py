@@ -10,40 +10,102 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from infersim.domain.errors import InfersimError
     from infersim.fitting.calibration import calibrate
+    from infersim.fitting.calibration_rows import held_out_rows
+    from infersim.fitting.importers.importing import import_source
+    from infersim.fitting.samples import read_samples
     from infersim.fitting.validation import validate
+    from infersim.profile_files.fit_files import write_fit
+    from infersim.profile_files.overrides import with_overrides
     from infersim.profile_files.profiles import load_profile
     from infersim.pruning.composition import prune
+    from infersim.report.comparison_report import gather_comparison
+    from infersim.report.figures.frontier import frontier_figure
+    from infersim.report.figures.loss_waterfall import loss_waterfall
+    from infersim.report.figures.predicted_measured import predicted_measured
+    from infersim.report.figures.residual_by_shape import residual_by_shape
+    from infersim.report.figures.roofline import roofline
+    from infersim.report.figures.speedup_curves import family_curves, speedup_curve
+    from infersim.report.figures.time_by_op import time_by_op
+    from infersim.report.summary import summary
+    from infersim.report.validation_points import validation_points
+    from infersim.simulation.advice_break_even import break_even
+    from infersim.simulation.advice_target import sparsity_for
+    from infersim.simulation.advice_width import free_widths
     from infersim.simulation.comparison import compare
     from infersim.simulation.frontier import frontier
     from infersim.simulation.kernel_latency import attention_latency, gemm_latency
     from infersim.simulation.prediction import predict
     from infersim.workload.presets import load_model
+    from infersim.workload.requests import Request
 
 __all__ = [
+    "InfersimError",
+    "Request",
     "attention_latency",
+    "break_even",
     "calibrate",
     "compare",
+    "family_curves",
+    "free_widths",
     "frontier",
+    "frontier_figure",
+    "gather_comparison",
     "gemm_latency",
+    "held_out_rows",
+    "import_source",
     "load_model",
     "load_profile",
+    "loss_waterfall",
     "predict",
+    "predicted_measured",
     "prune",
+    "read_samples",
+    "residual_by_shape",
+    "roofline",
+    "sparsity_for",
+    "speedup_curve",
+    "summary",
+    "time_by_op",
     "validate",
+    "validation_points",
+    "with_overrides",
+    "write_fit",
 ]
 
 _HOMES = {
+    "InfersimError": "infersim.domain.errors",
+    "Request": "infersim.workload.requests",
     "attention_latency": "infersim.simulation.kernel_latency",
+    "break_even": "infersim.simulation.advice_break_even",
     "calibrate": "infersim.fitting.calibration",
     "compare": "infersim.simulation.comparison",
+    "family_curves": "infersim.report.figures.speedup_curves",
+    "free_widths": "infersim.simulation.advice_width",
     "frontier": "infersim.simulation.frontier",
+    "frontier_figure": "infersim.report.figures.frontier",
+    "gather_comparison": "infersim.report.comparison_report",
     "gemm_latency": "infersim.simulation.kernel_latency",
+    "held_out_rows": "infersim.fitting.calibration_rows",
+    "import_source": "infersim.fitting.importers.importing",
     "load_model": "infersim.workload.presets",
     "load_profile": "infersim.profile_files.profiles",
+    "loss_waterfall": "infersim.report.figures.loss_waterfall",
     "predict": "infersim.simulation.prediction",
+    "predicted_measured": "infersim.report.figures.predicted_measured",
     "prune": "infersim.pruning.composition",
+    "read_samples": "infersim.fitting.samples",
+    "residual_by_shape": "infersim.report.figures.residual_by_shape",
+    "roofline": "infersim.report.figures.roofline",
+    "sparsity_for": "infersim.simulation.advice_target",
+    "speedup_curve": "infersim.report.figures.speedup_curves",
+    "summary": "infersim.report.summary",
+    "time_by_op": "infersim.report.figures.time_by_op",
     "validate": "infersim.fitting.validation",
+    "validation_points": "infersim.report.validation_points",
+    "with_overrides": "infersim.profile_files.overrides",
+    "write_fit": "infersim.profile_files.fit_files",
 }
 
 

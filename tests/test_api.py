@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -14,16 +15,37 @@ from infersim.domain.profile import HardwareProfile
 from infersim.profile_files.locations import data_folder
 
 NAMES = {
+    "InfersimError",
+    "Request",
     "attention_latency",
+    "break_even",
     "calibrate",
     "compare",
+    "family_curves",
+    "free_widths",
     "frontier",
+    "frontier_figure",
+    "gather_comparison",
     "gemm_latency",
+    "held_out_rows",
+    "import_source",
     "load_model",
     "load_profile",
+    "loss_waterfall",
     "predict",
+    "predicted_measured",
     "prune",
+    "read_samples",
+    "residual_by_shape",
+    "roofline",
+    "sparsity_for",
+    "speedup_curve",
+    "summary",
+    "time_by_op",
     "validate",
+    "validation_points",
+    "with_overrides",
+    "write_fit",
 }
 
 
@@ -47,10 +69,12 @@ def test_no_package_or_module_bears_the_name_of_a_public_function() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(NAMES))
-def test_every_name_is_a_documented_function(name: str) -> None:
-    function = getattr(sim, name)
-    assert function.__name__ == name
-    assert function.__doc__
+def test_every_name_is_documented(name: str) -> None:
+    """All are functions, but for the error to catch and the record that a user fills in."""
+    found = getattr(sim, name)
+    assert found.__name__ == name
+    assert found.__doc__
+    assert inspect.isfunction(found) or name in {"InfersimError", "Request"}
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

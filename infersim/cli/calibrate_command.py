@@ -68,9 +68,8 @@ def calibrate_command(
 
     from infersim.cli.measurements import chosen_kinds, profile_and_samples
     from infersim.cli.outputs import check_outputs
-    from infersim.cli.printing import print_aside, print_for_people
+    from infersim.cli.printing import print_aside, print_for_people, print_summary
     from infersim.cli.progress import working
-    from infersim.cli.validation_printing import print_validation
     from infersim.fitting.calibration import calibrate
     from infersim.fitting.calibration_rows import divide
     from infersim.fitting.validation import validate_held_out
@@ -97,7 +96,7 @@ def calibrate_command(
         parameters_table(fitted.fit, kinds),
     )
     if not division.held_out.empty:
-        print_validation(validate_held_out(fitted, division.held_out))
+        print_summary(validate_held_out(fitted, division.held_out))
     print_aside(
         f"The fit is in {destination}: commands find it when it lies beside {_sheet(datasheet).name}."
     )

@@ -55,13 +55,11 @@ def compare_command(
     """
     from infersim.cli.outputs import check_outputs
     from infersim.cli.plans import chosen_pruning
-    from infersim.cli.printing import print_aside, print_for_people, printed_for_machines
+    from infersim.cli.printing import print_aside, print_summary, printed_for_machines
     from infersim.cli.questions import chosen_gpus, chosen_scenarios
     from infersim.cli.targets import plans_for_target
     from infersim.report.comparison_page import write_compare_page
     from infersim.report.comparison_report import gather_comparison
-    from infersim.report.tables import compare_table, loss_table
-    from infersim.report.verdicts import compare_verdict
     from infersim.simulation.comparison import compare
     from infersim.simulation.measured_account import measured_account
     from infersim.simulation.published import load_measured
@@ -119,6 +117,6 @@ def compare_command(
         ):
             print_aside(sentence)
     if not printed_for_machines(frame, as_json=as_json, as_csv=as_csv):
-        print_for_people(compare_verdict(frame), compare_table(frame), loss_table(frame))
+        print_summary(frame)
     if html is not None:
         print_aside(f"Wrote {html}")

@@ -81,8 +81,7 @@ def frontier_command(
     from infersim.cli.questions import chosen_gpus, chosen_scenarios
     from infersim.domain.errors import InvalidValueError
     from infersim.report.frontier_page import write_frontier_page
-    from infersim.report.frontier_tables import frontier_tables
-    from infersim.report.frontier_verdict import frontier_verdict
+    from infersim.report.summary import summary
     from infersim.simulation.frontier import frontier
 
     check_outputs([html], [quality, measured, gpu, model])
@@ -118,12 +117,12 @@ def frontier_command(
         source=source,
         measured=measured,
     )
-    verdict = frontier_verdict(found, max_loss)
+    said = summary(found, max_loss_percent=max_loss)
     if html is not None:
         write_frontier_page(html, found, max_loss)
     for reason in found.left_out:
         print_aside(f"Left out: {reason}")
     if not printed_for_machines(found.points, as_json=as_json, as_csv=as_csv):
-        print_for_people(verdict, *frontier_tables(found))
+        print_for_people(said.verdict, *said.tables)
     if html is not None:
         print_aside(f"Wrote {html}")

@@ -48,18 +48,19 @@ def gpus_command(
 
 def _explain(name: str | None, *, as_json: bool, as_csv: bool) -> None:
     """What the predictions of a GPU stand on; rows for machines are one for each transferred kind."""
-    from infersim.cli.printing import print_for_people, printed_for_machines
+    from infersim.cli.printing import print_summary, printed_for_machines
     from infersim.profile_files.pool_files import shipped_pool
     from infersim.profile_files.profiles import load_profile
-    from infersim.report.pool_tables import explanation, facts_table, leanings_table
+    from infersim.report.pool_tables import leanings_table
 
     if name is None:
         raise InvalidValueError("--explain", "nothing", "the name of a GPU, or its .toml, with it")
     profile, pool = load_profile(name), shipped_pool()
-    tables = () if pool is None else (leanings_table(profile, pool), facts_table(profile, pool))
-    if tables and printed_for_machines(tables[0].frame, as_json=as_json, as_csv=as_csv):
+    if pool is not None and printed_for_machines(
+        leanings_table(profile, pool).frame, as_json=as_json, as_csv=as_csv
+    ):
         return
-    print_for_people(explanation(profile, pool), *(table for table in tables if not table.frame.empty))
+    print_summary(profile)
 
 
 def _numbers_table(profile: HardwareProfile) -> Table:

@@ -33,11 +33,9 @@ def predict_command(
 
     from infersim.cli.outputs import check_outputs
     from infersim.cli.plans import chosen_pruning
-    from infersim.cli.printing import print_aside, print_for_people, printed_for_machines
+    from infersim.cli.printing import print_aside, print_summary, printed_for_machines
     from infersim.cli.questions import chosen_gpus, chosen_scenarios
     from infersim.report.prediction_page import gather_prediction, write_predict_page
-    from infersim.report.prediction_verdict import predict_verdict
-    from infersim.report.tables import prediction_table
     from infersim.simulation.prediction import predict
 
     check_outputs([html], [*plan, *pruned_config, gpu, model])
@@ -71,6 +69,6 @@ def predict_command(
     for reason in pruning.left_out:
         print_aside(f"Left out: {reason}")
     if not printed_for_machines(frame, as_json=as_json, as_csv=as_csv):
-        print_for_people(predict_verdict(frame), prediction_table(frame))
+        print_summary(frame)
     if html is not None:
         print_aside(f"Wrote {html}")

@@ -15,11 +15,9 @@ from infersim.domain.errors import InfersimError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from infersim.report.summary import Summarised
     from infersim.report.table import Table
     from infersim.report.verdict import Verdict
-
-ENDLESS = 10_000
-"""Width where output goes to a file or a pipe: no line is broken."""
 
 
 def printed_for_machines(frame: pd.DataFrame, *, as_json: bool, as_csv: bool) -> bool:
@@ -41,7 +39,7 @@ def print_for_people(verdict: Verdict | None, *tables: Table) -> None:
     from rich.console import Console
 
     from infersim.cli.table_blocks import in_blocks
-    from infersim.report.terminal import print_table, print_verdict
+    from infersim.report.terminal import ENDLESS, print_table, print_verdict
 
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else ENDLESS
     console = Console(width=width, highlight=False)
@@ -50,6 +48,14 @@ def print_for_people(verdict: Verdict | None, *tables: Table) -> None:
     for table in tables:
         for block in in_blocks(table, width):
             print_table(block, console)
+
+
+def print_summary(found: Summarised) -> None:
+    """Print the verdict and the tables that belong to what a function returned."""
+    from infersim.report.summary import summary
+
+    said = summary(found)
+    print_for_people(said.verdict, *said.tables)
 
 
 def print_aside(line: str) -> None:

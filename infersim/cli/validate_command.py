@@ -33,8 +33,7 @@ def validate_command(
     """Compare predictions with measurements: error by kind and shape, speedup error, interval coverage."""
     from infersim.cli.measurements import chosen_kinds, profile_and_samples
     from infersim.cli.outputs import check_outputs
-    from infersim.cli.printing import print_aside, printed_for_machines
-    from infersim.cli.validation_printing import print_validation
+    from infersim.cli.printing import print_aside, print_summary, printed_for_machines
     from infersim.fitting.sample_writing import write_samples
     from infersim.fitting.validation import validate
     from infersim.report.validation_page import write_validation_page
@@ -51,5 +50,5 @@ def validate_command(
         print_aside(f"Page written to {html}.")
     rows = validation_frame(found.errors, found.speedups)
     if not printed_for_machines(rows, as_json=as_json, as_csv=as_csv):
-        print_validation(found)
+        print_summary(found)
     print_aside(f"{read.account()}.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -47,17 +47,48 @@ def csv_link(frame: pd.DataFrame, name: str) -> str:
 
 def table_html(table: Table, name: str) -> str:
     """The table, a long one folded under its title, in a frame that scrolls where the page is too narrow."""
-    head = "".join(_heading(column) for column in table.columns)
-    rows = "\n".join(_rows(table))
-    left = len(table.frame) - MAX_ROWS
-    more = [f"{left} more rows are in the CSV."] if left > 0 else []
-    caption = paragraphs(filter(None, [table.caption, *more]), "caption")
     folded = "" if len(table.frame) > FOLDED_ROWS else " open"
     return (
         f"<details{folded}><summary>{text(table.title)}</summary>\n{csv_link(table.frame, name)}\n"
-        f'<div class="scroll" tabindex="0"><table>\n<thead><tr>{head}</tr></thead>\n'
-        f"<tbody>\n{rows}\n</tbody></table></div>\n{caption}\n</details>"
+        f'<div class="scroll" tabindex="0">{_grid(table)}</div>\n{_caption(table, "CSV")}\n</details>'
     )
+
+
+def notebook_html(verdict: Verdict, tables: Sequence[Table]) -> str:
+    """Verdict and tables for a notebook, which has a look of its own: only what it lacks is styled."""
+    shown = "\n".join(
+        f"<details open><summary>{text(table.title)}</summary>\n"
+        f"{_grid(table)}\n{_caption(table, 'frame')}\n</details>"
+        for table in tables
+    )
+    return f'<div class="infersim">\n{_NOTEBOOK_STYLE}\n{verdict_html(verdict)}\n{shown}\n</div>'
+
+
+_NOTEBOOK_STYLE = """<style>
+.infersim { max-width: 60rem; overflow-x: auto; }
+.infersim .verdict p { font-weight: 600; margin: 0.3em 0; }
+.infersim .verdict .note { font-weight: 400; }
+.infersim .note, .infersim .caption { font-size: 0.85em; opacity: 0.75; margin: 0.3em 0; }
+.infersim summary { font-weight: 600; margin-top: 0.8em; cursor: pointer; }
+.infersim table { border-collapse: collapse; margin: 0.3em 0; font-variant-numeric: tabular-nums; }
+.infersim th, .infersim td { padding: 0.15em 0.7em; white-space: nowrap; vertical-align: bottom; }
+.infersim th.number, .infersim td.number { text-align: right; }
+.infersim th.words, .infersim td.words, .infersim .section th { text-align: left; }
+.infersim .section th { font-weight: 400; font-style: italic; }
+</style>"""
+
+
+def _grid(table: Table) -> str:
+    head = "".join(_heading(column) for column in table.columns)
+    rows = "\n".join(_rows(table))
+    return f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody></table>"
+
+
+def _caption(table: Table, rest: str) -> str:
+    """The caption; `rest` holds the rows for which there is no room."""
+    left = len(table.frame) - MAX_ROWS
+    more = [f"{left} more rows are in the {rest}."] if left > 0 else []
+    return paragraphs(filter(None, [table.caption, *more]), "caption")
 
 
 def _heading(column: Column) -> str:

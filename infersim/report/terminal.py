@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from io import StringIO
 from textwrap import wrap
 from typing import Literal
 
@@ -20,6 +21,19 @@ from rich.text import Text
 
 from infersim.report.table import Column, Section, Table
 from infersim.report.verdict import Verdict
+
+ENDLESS = 10_000
+"""Width where no line is broken: in a file, a pipe or a text."""
+
+
+def as_text(verdict: Verdict, tables: Sequence[Table]) -> str:
+    """Verdict and tables as they are printed, without colours and broken lines."""
+    console = Console(width=ENDLESS, highlight=False, file=StringIO(), force_jupyter=False)
+    with console.capture() as captured:
+        print_verdict(verdict, console)
+        for table in tables:
+            print_table(table, console)
+    return captured.get()
 
 
 def print_verdict(verdict: Verdict, console: Console) -> None:

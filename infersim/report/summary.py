@@ -1,0 +1,153 @@
+"""What a function of infersim returned, in the words and tables of the command line.
+
+A notebook shows a `Summary` as HTML, `print` as text. Which verdict and which tables belong to what is
+decided here, for both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from infersim.domain.errors import UnsupportedError
+from infersim.domain.profile import HardwareProfile
+from infersim.report.advice_tables import break_even_table, target_table, widths_table
+from infersim.report.advice_verdict import advice_verdict
+from infersim.report.html import notebook_html
+from infersim.report.table import Table
+from infersim.report.verdict import Verdict
+from infersim.simulation.frontier import Frontier
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from infersim.fitting.validation import Validation
+
+    Summarised = pd.DataFrame | Frontier | Validation | HardwareProfile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Summary:
+    """The answer in words, and the tables behind it."""
+
+    verdict: Verdict
+    tables: tuple[Table, ...]
+
+    def __str__(self) -> str:
+        """As the command line prints it."""
+        from infersim.report.terminal import as_text
+
+        return as_text(self.verdict, self.tables)
+
+    def _repr_html_(self) -> str:
+        """As a notebook shows it."""
+        return notebook_html(self.verdict, self.tables)
+
+
+def summary(found: Summarised, *, max_loss_percent: float | None = None) -> Summary:
+    """Say what `found` means: a verdict first, then tables with rounded numbers.
+
+    `found` is a frame of `compare`, `predict`, `sparsity_for`, `break_even` or `free_widths`, or some rows of
+    it with all their columns; what `frontier` or `validate` returned; or a profile, of which it is told what
+    its predictions stand on. `max_loss_percent` puts the best choice of a frontier within that loss first.
+    Raises UnsupportedError for anything else.
+    """
+    import pandas as pd
+
+    if isinstance(found, pd.DataFrame):
+        return _of_frame(found)
+    if isinstance(found, Frontier):
+        return _of_frontier(found, max_loss_percent)
+    if isinstance(found, HardwareProfile):
+        return _of_profile(found)
+    # Imported last: it loads what calibrating needs.
+    from infersim.fitting.validation import Validation
+
+    if isinstance(found, Validation):
+        return _of_validation(found)
+    raise UnsupportedError(f"no summary of a {type(found).__name__}; {_KNOWN}")
+
+
+def _of_frame(frame: pd.DataFrame) -> Summary:
+    for column, of_kind in _FRAMES.items():
+        if column in frame.columns and not frame.empty:
+            try:
+                return of_kind(frame)
+            except KeyError as error:
+                raise UnsupportedError(
+                    f"no summary of a frame without the column {error}; {_KNOWN}"
+                ) from None
+    columns = ", ".join(map(str, frame.columns))
+    raise UnsupportedError(f"no summary of a frame of {len(frame)} rows with columns {columns}; {_KNOWN}")
+
+
+def _of_comparison(frame: pd.DataFrame) -> Summary:
+    from infersim.report.tables import compare_table, loss_table
+    from infersim.report.verdicts import compare_verdict
+
+    return Summary(verdict=compare_verdict(frame), tables=(compare_table(frame), loss_table(frame)))
+
+
+def _of_prediction(frame: pd.DataFrame) -> Summary:
+    from infersim.report.prediction_verdict import predict_verdict
+    from infersim.report.tables import prediction_table
+
+    return Summary(verdict=predict_verdict(frame), tables=(prediction_table(frame),))
+
+
+def _of_targets(frame: pd.DataFrame) -> Summary:
+    return Summary(verdict=advice_verdict(frame, None, None), tables=(target_table(frame),))
+
+
+def _of_break_even(frame: pd.DataFrame) -> Summary:
+    return Summary(verdict=advice_verdict(None, frame, None), tables=(break_even_table(frame),))
+
+
+def _of_widths(frame: pd.DataFrame) -> Summary:
+    return Summary(verdict=advice_verdict(None, None, frame), tables=(widths_table(frame),))
+
+
+def _of_frontier(found: Frontier, max_loss_percent: float | None) -> Summary:
+    from infersim.report.frontier_tables import frontier_tables
+    from infersim.report.frontier_verdict import frontier_verdict
+
+    return Summary(verdict=frontier_verdict(found, max_loss_percent), tables=frontier_tables(found))
+
+
+def _of_validation(found: Validation) -> Summary:
+    from infersim.report.validation_tables import error_report_table, speedup_report_table
+    from infersim.report.validation_verdict import validation_verdict
+
+    speedups = () if found.speedups.empty else (speedup_report_table(found.speedups),)
+    return Summary(verdict=validation_verdict(found), tables=(error_report_table(found.errors), *speedups))
+
+
+def _of_profile(profile: HardwareProfile) -> Summary:
+    """What its predictions lean on."""
+    from infersim.profile_files.pool_files import shipped_pool
+    from infersim.report.pool_tables import explanation, facts_table, leanings_table
+
+    pool = shipped_pool()
+    tables = () if pool is None else (leanings_table(profile, pool), facts_table(profile, pool))
+    return Summary(
+        verdict=explanation(profile, pool), tables=tuple(table for table in tables if not table.frame.empty)
+    )
+
+
+_FRAMES: Mapping[str, Callable[[pd.DataFrame], Summary]] = MappingProxyType(
+    {
+        "loss_launch": _of_comparison,
+        "target": _of_targets,
+        "batches": _of_break_even,
+        "nearest_cost": _of_widths,
+        "tokens_per_s": _of_prediction,
+    }
+)
+"""Frames by a column that only they have, `compare` before `predict`, whose columns it repeats."""
+
+_KNOWN = (
+    "expected all columns of a frame of compare, predict, sparsity_for, break_even or free_widths, or what "
+    "frontier, validate or load_profile returned"
+)
