@@ -8,7 +8,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 MEASURED_DEVICE := cpu
 DEMO_GPUS := a100-sxm-80gb,h100-sxm,rtx-pro-6000
 
-.PHONY: demo demo-measured test lint bench readme clean
+.PHONY: demo demo-measured notebooks test lint bench readme clean
 
 demo: $(VENV)/runtime.stamp
 	$(BIN)/infersim reproduce beyond-flops
@@ -20,6 +20,11 @@ demo: $(VENV)/runtime.stamp
 demo-measured: $(VENV)/measure.stamp
 	INFERSIM=$(BIN)/infersim calibration/run_on_gpu.sh --device $(MEASURED_DEVICE) --out out/measured-$(MEASURED_DEVICE)
 	@echo "Open out/measured-$(MEASURED_DEVICE)/report.html in a browser for the figures."
+
+# Run in a kernel of .venv; "notebook" is the renderer that puts plotly.js into the page once.
+notebooks: $(VENV)/notebooks.stamp
+	PLOTLY_RENDERER=notebook $(BIN)/python -m nbconvert --execute --to html --output-dir out/notebooks notebooks/*.ipynb
+	@echo "Open the pages in out/notebooks in a browser, or work with the notebooks: $(BIN)/jupyter lab notebooks"
 
 test: lint
 	$(BIN)/python -m pytest
@@ -52,6 +57,10 @@ $(VENV)/runtime.stamp: $(VENV)/created.stamp pyproject.toml
 
 $(VENV)/measure.stamp: $(VENV)/created.stamp pyproject.toml
 	$(INSTALL) --editable '.[measure]'
+	@touch $@ $(VENV)/runtime.stamp
+
+$(VENV)/notebooks.stamp: $(VENV)/created.stamp pyproject.toml
+	$(INSTALL) --editable '.[notebooks]'
 	@touch $@ $(VENV)/runtime.stamp
 
 $(VENV)/dev.stamp: $(VENV)/created.stamp pyproject.toml
