@@ -32,6 +32,16 @@ def exposed_launch_s(
     return np.maximum(graph_s, host_s - kernel_s)
 
 
+def half_width_with_host(profile: HardwareProfile, cost: KernelCost, *, cuda_graph: bool) -> Array:
+    """80 % half-width of the log of kernel and launch together; without a CUDA graph the host's enters it."""
+    if cuda_graph:
+        return cost.log_half_width
+    launch = kind_parameters(profile, "launch").interval.outside
+    total_s = cost.kernel_s + cost.launch_s
+    share = np.divide(cost.launch_s, total_s, out=np.zeros_like(total_s), where=total_s > 0)
+    return np.hypot((1 - share) * cost.log_half_width, share * launch)
+
+
 def assemble(
     profile: HardwareProfile,
     found: KindParameters,

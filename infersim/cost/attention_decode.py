@@ -51,7 +51,7 @@ def decode_streams_us(
         load = heads * split / chip.sm_count
         waves = np.ceil(load)
         waves = np.maximum(waves - (waves - load) * p["wave_fill"], 1.0)
-        steps = np.maximum(context / (STEP_KEYS * split), 1.0) * _longest(shape, heads, split)
+        steps = np.maximum(context / (STEP_KEYS * split) * _longest(shape, heads, split), 1.0)
         busy = waves * (steps * step + p["block_us"])
         from_dram = dram / np.minimum(load * p["co_resident"], 1.0)
         from_l2 = l2 / np.minimum(load, 1.0)

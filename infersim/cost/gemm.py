@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +38,11 @@ LAST_ROWS_TILE = (128, 128)
 LAST_ROWS = "last rows 128"
 """The one of LAST_WAVE_TILES whose last rows M may fill in part, and the feature of it: 8-bit kernels have
 few tile sizes."""
+
+DEQUANTISING_SPEED = 0.75
+"""Tensor rate of kernels that widen weights as they multiply, over the dense kernel's: with 256 to 2,048
+tokens the first Marlin kernels reach 0.60 to 0.74 of 16-bit GEMMs (vLLM, pull request 2497), and those for
+Hopper at best 0.75 of the peak (pull request 7174). No samples stand behind it."""
 
 
 def machine_of(profile: HardwareProfile, dtype: DType) -> Machine:
@@ -95,6 +101,8 @@ def gemm_cost(shape: Gemm, profile: HardwareProfile, *, cuda_graph: bool) -> Ker
     weight_bytes = gemm_weight_bytes(shape)
     machine, operands, values = machine_of(profile, math), operands_of(shape), dense.values
     sparse_factor, done, lengthened = 1.0, 1.0, LENGTHENING[shape.weights]
+    if shape.precision.dequantises:
+        machine = replace(machine, flop_per_us_per_sm=machine.flop_per_us_per_sm * DEQUANTISING_SPEED)
     if shape.weights is not WeightForm.DENSE:
         found = sparse_parameters(profile, math)
         machine = sparse_machine(profile, math, machine, found)

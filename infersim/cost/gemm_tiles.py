@@ -122,24 +122,28 @@ def dram_us(p: Mapping[str, float], machine: Machine, operands: Operands, m: F32
     missed = weight * (1 - resident_share(p, machine, operands, touched))
     missed += np.maximum(read - capacity, 0) + np.maximum(written - capacity, 0)
     if operands.weight_reread:
-        missed += weight * _rereads(p, machine, operands, weight, m, n)
+        missed += np.float32(operands.weight_reread) * _read_again(p, machine, weight, read, m, n)
     missed *= np.float32(1 / (machine.dram_bytes_per_us * p["dram_efficiency"]))
     result: F32 = missed
     return result
 
 
-def _rereads(
-    p: Mapping[str, float], machine: Machine, operands: Operands, weight: F32, m: F32, n: F32
+def _read_again(
+    p: Mapping[str, float], machine: Machine, weight: F32, activations: F32, m: F32, n: F32
 ) -> F32:
-    """How often weights beyond L2 are read again: once for every wave that walks along N, but the first.
+    """Bytes beyond L2 that a kernel reads again which keeps no order of tiles for the sake of L2.
 
-    Waves of 128x128 tiles: narrow matrices leave room for several rows of M in one.
+    Waves of 128x128 tiles walk along N and read the weights anew for each, or along M and read the
+    activations; a narrow side leaves room for several passes in one wave. The library takes the cheaper way.
     """
     rows = np.ceil(m * np.float32(1 / REREAD_TILE))
     columns = np.ceil(n * np.float32(1 / REREAD_TILE))
-    passes = rows * np.minimum(columns * np.float32(1 / machine.sm_count), np.float32(1))
-    beyond = 1 - _kept_in_l2(p, machine, weight)
-    again: F32 = np.float32(operands.weight_reread) * np.maximum(passes - 1, 0) * beyond
+    along_n = rows * np.minimum(columns * np.float32(1 / machine.sm_count), np.float32(1))
+    along_m = columns * np.minimum(rows * np.float32(1 / machine.sm_count), np.float32(1))
+    again: F32 = np.minimum(
+        weight * np.maximum(along_n - 1, 0) * (1 - _kept_in_l2(p, machine, weight)),
+        activations * np.maximum(along_m - 1, 0) * (1 - _kept_in_l2(p, machine, activations)),
+    )
     return again
 
 

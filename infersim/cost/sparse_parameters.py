@@ -7,9 +7,9 @@ from another source, a sibling or the defaults.
   it reads stay as many. This is the time that fetching the operands of a step takes, over the time in which
   a dense step multiplies, on a part with its instruction set's full rate.
 - `sparse_launch_us`: what a 2:4 launch costs beyond a dense one.
-- `weight_reread`: share of the passes over the weights (one for every wave of 128x128 tiles that walks along
-  N) that come from DRAM where the weights do not fit in L2: 1 is a kernel that keeps no order for the sake
-  of L2, as libraries' dense kernels do.
+- `weight_reread`: share of what a kernel without an order of tiles would read again that does come from DRAM
+  again, the weights or the activations (`gemm_tiles`): 1 is a kernel that keeps no order for the sake of L2,
+  as libraries' dense kernels do.
 
 Fitted by `fitting.sparse_relation` on the log speedups of SlideSparse's tables (github.com/bcacdwk/vllmbench
 @92a8ca4, arXiv 2603.05232: best cuBLASLt against cuSPARSELt, weights hot, M from 64), each GPU's dense model
@@ -55,21 +55,25 @@ bulk copies (Hopper, data-centre Blackwell)."""
 
 _A100, _ADA, _B200 = "a100-pcie-80gb", "rtx-4090", "b200-sxm"
 
+_GRAPHICS_CARDS = Relation(
+    sparse_operand_time=0.97, sparse_launch_us=0.42, weight_reread=0.23, fitted_on=_ADA
+)
+
 BY_PART: Mapping[tuple[str, float, DType], Relation] = {
     ("8.0", 2048.0, DType.BF16): Relation(
-        sparse_operand_time=0.48, sparse_launch_us=1.69, weight_reread=0.97, fitted_on=_A100
+        sparse_operand_time=0.50, sparse_launch_us=1.69, weight_reread=1.03, fitted_on=_A100
     ),
     ("8.0", 4096.0, DType.INT8): Relation(
-        sparse_operand_time=0.11, sparse_launch_us=0.07, weight_reread=0.04, fitted_on=_A100
+        sparse_operand_time=0.10, sparse_launch_us=0.08, weight_reread=0.11, fitted_on=_A100
     ),
     ("8.9", 512.0, DType.BF16): Relation(
-        sparse_operand_time=1.33, sparse_launch_us=0.90, weight_reread=0.91, fitted_on=_ADA
+        sparse_operand_time=1.47, sparse_launch_us=0.73, weight_reread=0.82, fitted_on=_ADA
     ),
     ("8.9", 1024.0, DType.FP8): Relation(
-        sparse_operand_time=0.39, sparse_launch_us=2.15, weight_reread=0.08, fitted_on=_ADA
+        sparse_operand_time=0.35, sparse_launch_us=2.16, weight_reread=0.13, fitted_on=_ADA
     ),
     ("8.9", 2048.0, DType.INT8): Relation(
-        sparse_operand_time=0.94, sparse_launch_us=0.01, weight_reread=0.12, fitted_on=_ADA
+        sparse_operand_time=0.95, sparse_launch_us=0.01, weight_reread=0.20, fitted_on=_ADA
     ),
 }
 """Fitted on one architecture: compute capability, FLOP per clock and SM, and data type (bf16 for fp16 too).
@@ -79,29 +83,25 @@ The tensor rate is part of the key because graphics cards of a capability multip
 
 BY_GENERATION: Mapping[tuple[str, float], Relation] = {
     (MMA, 2.0): Relation(
-        sparse_operand_time=0.48, sparse_launch_us=1.69, weight_reread=0.97, fitted_on=_A100
+        sparse_operand_time=0.50, sparse_launch_us=1.69, weight_reread=1.03, fitted_on=_A100
     ),
     (MMA, 1.0): Relation(
-        sparse_operand_time=0.11, sparse_launch_us=0.07, weight_reread=0.04, fitted_on=_A100
+        sparse_operand_time=0.10, sparse_launch_us=0.08, weight_reread=0.11, fitted_on=_A100
     ),
-    (GRAPHICS, 2.0): Relation(
-        sparse_operand_time=1.33, sparse_launch_us=0.90, weight_reread=0.91, fitted_on=_ADA
-    ),
-    (GRAPHICS, 1.0): Relation(
-        sparse_operand_time=0.95, sparse_launch_us=0.04, weight_reread=0.08, fitted_on=_ADA
-    ),
+    (GRAPHICS, 2.0): _GRAPHICS_CARDS,
+    (GRAPHICS, 1.0): _GRAPHICS_CARDS,
     (BULK, 2.0): Relation(
-        sparse_operand_time=0.53, sparse_launch_us=0.46, weight_reread=0.11, fitted_on=_B200
+        sparse_operand_time=0.53, sparse_launch_us=0.47, weight_reread=0.09, fitted_on=_B200
     ),
     (BULK, 1.0): Relation(
-        sparse_operand_time=0.52, sparse_launch_us=0.48, weight_reread=0.02, fitted_on=_B200
+        sparse_operand_time=0.52, sparse_launch_us=0.49, weight_reread=0.09, fitted_on=_B200
     ),
 }
 """For all other parts, by kernel generation and bytes of a value: fitted on that generation's GPU.
 
 Operands bind graphics cards: cards of 1024 FLOP per clock and SM (L40S, RTX PRO 6000) need twice the bytes
 per clock that the measured RTX 4090 needs in 16 bit, and as many as it needs in int8, where its gain is not
-the nominal one either.
+the nominal one. So theirs come from all its data types together.
 """
 
 RELATION_INTERVALS: Mapping[float, IntervalFit] = {

@@ -27,7 +27,7 @@ from infersim.domain.shapes import Shape
 from infersim.simulation.op_costs import over_ops
 from infersim.simulation.stacking import same_shape
 from infersim.simulation.timeline import Timeline
-from infersim.simulation.uncertainty import half_width_of_ratio
+from infersim.simulation.uncertainty import half_width_of_ratio, outside_half_width
 
 FACTORS = (
     "unpruned_work",
@@ -74,7 +74,7 @@ def chain(dense: Timeline, plan: Timeline, targets: Set[Part]) -> Chain:
     # Without FLOPs on either side nothing is promised: a speedup of 1. On one side only: undefined.
     no_work = np.where((dense_s == 0) & (plan_s == 0), 1.0, np.nan)
     speedups = np.divide(dense_s, plan_s, out=no_work, where=(dense_s > 0) & (plan_s > 0))
-    half_width = ratio_half_width(dense, plan)
+    half_width = np.hypot(ratio_half_width(dense, plan), outside_half_width(speedups[5]))
     return Chain(
         speedups=speedups,
         flops=speedups[0],

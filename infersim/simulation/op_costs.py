@@ -9,6 +9,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from infersim.cost.assembling import half_width_with_host
 from infersim.domain.arrays import Array
 from infersim.domain.profile import HardwareProfile
 from infersim.simulation.checked_cost import checked_cost
@@ -82,7 +83,9 @@ def cost_ops(programs: Programs, profile: HardwareProfile) -> OpCosts:
         stream_s=model_bytes / profile.memory.bandwidth_bytes_per_s,
         kernel_s=counts * by_op(cost.kernel_s for cost in costs),
         launch_s=programs.launches * by_op(cost.launch_s for cost in costs),
-        log_half_width=by_op(cost.log_half_width for cost in costs),
+        log_half_width=by_op(
+            half_width_with_host(profile, cost, cuda_graph=programs.cuda_graph) for cost in costs
+        ),
         pair_log_half_width=by_op(cost.pair_log_half_width for cost in costs),
         limiter=by_op(cost.limiter for cost in costs),
         in_range=by_op(cost.in_range for cost in costs),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from infersim.domain.arrays import Numeric
 from infersim.domain.shapes import Phase
@@ -12,10 +12,21 @@ from infersim.workload.scenario import Execution, Scenario
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pass:
-    """A forward pass in `scenario`, run `times` times (a decode step stands for its neighbours too)."""
+    """A forward pass in `scenario`, run `times` times (a decode step stands for its neighbours too).
+
+    `last_context` is the context of the last of these passes, where it is not the scenario's.
+    """
 
     scenario: Scenario
     times: float = 1.0
+    last_context: float | None = None
+
+    @property
+    def last_scenario(self) -> Scenario:
+        """The pass that needs the most memory."""
+        return (
+            self.scenario if self.last_context is None else replace(self.scenario, context=self.last_context)
+        )
 
 
 def request_passes(request: Request, batch: Numeric, execution: Execution) -> tuple[Pass, ...]:
@@ -26,6 +37,7 @@ def request_passes(request: Request, batch: Numeric, execution: Execution) -> tu
         Pass(
             scenario=Scenario(phase=Phase.DECODE, batch=batch, context=float(context), execution=execution),
             times=float(weight),
+            last_context=float(context + (weight - 1) / 2),
         )
         for context, weight in zip(contexts, weights, strict=True)
     )

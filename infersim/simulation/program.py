@@ -78,7 +78,7 @@ def lay_out(transformers: Sequence[Transformer], passes: Sequence[Pass]) -> Prog
 
 def _program(transformer: Transformer, passes: tuple[Pass, ...], extent: tuple[int, ...]) -> Program:
     ops = [model_ops(transformer, case.scenario) for case in passes]
-    needed = [memory_use(transformer, case.scenario).total_bytes for case in passes]
+    needed = [memory_use(transformer, case.last_scenario).total_bytes for case in passes]
     placed = [(op, case) for case, of_pass in zip(passes, ops, strict=True) for op in of_pass]
     counts = [np.broadcast_to(as_array(op.count) * case.times, extent) for op, case in placed]
     launches = [np.broadcast_to(as_array(_launches(op, case)) * case.times, extent) for op, case in placed]

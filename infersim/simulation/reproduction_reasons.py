@@ -14,7 +14,7 @@ _FIXED_SHARE = (
 )
 _SPARSE_TENSOR = (
     "no 2:4 kernel of this GPU's generation is among the samples: operands are taken to bind it as they bind "
-    "the one graphics card that is, in 16 bit"
+    "the one graphics card that is, which agrees with GEMMs published of an RTX A6000 (1.5 to 1.6 times)"
 )
 _STAYS_DENSE = (
     "attention and the KV cache stay dense, so the mean falls with the share of long contexts, which the "

@@ -36,6 +36,18 @@ from infersim.simulation.op_costs import OpCosts
 RHO = 0.5
 """Share of an error's variance that is common to its group: a stated guess between none and all."""
 
+OUTSIDE_SHARE = 0.045
+"""Share of the dense time that may be no kernel's, and stay as it is whatever is pruned: the host, sampling,
+gaps between kernels. It is the 4.5 % that "Beyond FLOPs" (arXiv:2606.09080, figure 2) finds in prefill."""
+
+
+def outside_half_width(speedup: Array) -> Array:
+    """80 % half-width of a log speedup for time outside the kernels: |log| of the speedup with that share
+    over the one without, 1 / (h + (1 - h) / S) over S.
+    """
+    width: Array = np.abs(np.log(OUTSIDE_SHARE * speedup + 1 - OUTSIDE_SHARE))
+    return width
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelErrors:

@@ -54,3 +54,24 @@ def test_small_blocks_share_out_work_better(phase: Phase) -> None:
     )
     small, large = (kernel_cost(replace(shape, block=block), GPU).kernel_s for block in (16, 256))
     assert small < large
+
+
+@given(
+    batch=st.sampled_from([1, 8, 64]),
+    context=st.sampled_from([512, 1024, 4096, 32768]),
+    kept=st.floats(0.01, 1),
+)
+def test_decode_over_fewer_blocks_is_never_slower(batch: int, context: int, kept: float) -> None:
+    bare = replace(GPU, fit=None)
+    dense = Attention(
+        phase=Phase.DECODE,
+        batch=batch,
+        query_len=1,
+        context_len=context,
+        num_heads=32,
+        num_kv_heads=8,
+        head_dim=128,
+        dtype=DType.BF16,
+    )
+    sparse = replace(dense, kept=kept, block=64)
+    assert kernel_cost(sparse, bare).kernel_s <= kernel_cost(dense, bare).kernel_s * (1 + 1e-9)

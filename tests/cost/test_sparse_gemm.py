@@ -104,16 +104,21 @@ def test_more_zeros_are_never_slower_without_calibration(
     assert total_s(gemm(m, n, 2 * k, WeightForm.SPARSE_2_4), bare(gpu)) <= slid * (1 + 1e-6)
 
 
-def test_weights_beyond_l2_are_read_again_for_every_wave_that_walks_along_n() -> None:
+@pytest.mark.parametrize("wide", [True, False])
+def test_the_smaller_operand_beyond_l2_is_read_again_in_every_wave(wide: bool) -> None:
+    """Ten rows of 108 tiles, or 108 rows of ten: ten waves on 108 SMs, whichever way they walk."""
     gpu = load_profile("a100-sxm-80gb")
     machine = machine_of(gpu, DType.BF16)
-    m, n, k = (np.array([side], dtype=np.float32) for side in (1280, 128 * 108, 65536))  # ten waves
-    operands = operands_of(gemm(1280, 128 * 108, 65536, WeightForm.SPARSE_2_4))
+    short, long, depth = 1280, 128 * 108, 65536
+    sides = (short, long, depth) if wide else (long, short, depth)
+    m, n, k = (np.array([side], dtype=np.float32) for side in sides)
+    operands = operands_of(gemm(*sides, WeightForm.SPARSE_2_4))
     found = sparse_parameters(gpu, DType.BF16)
     again = sparse_operands(operands, replace(found, values={**found.values, "weight_reread": 1.0}))
     once_us = dram_us(GEMM_DEFAULTS, machine, operands, m, n, k)
-    weights_us = n * k * operands.weight_bytes / machine.dram_bytes_per_us / GEMM_DEFAULTS["dram_efficiency"]
-    assert dram_us(GEMM_DEFAULTS, machine, again, m, n, k) - once_us == pytest.approx(9 * weights_us)
+    smaller_bytes = short * depth * (operands.activation_bytes if wide else operands.weight_bytes)
+    once_more_us = smaller_bytes / machine.dram_bytes_per_us / GEMM_DEFAULTS["dram_efficiency"]
+    assert dram_us(GEMM_DEFAULTS, machine, again, m, n, k) - once_us == pytest.approx(9 * once_more_us)
 
 
 def test_weights_within_l2_are_read_once() -> None:

@@ -18,7 +18,7 @@ from infersim.profile_files.profiles import list_profiles, load_profile
 from infersim.pruning.composition import prune
 from infersim.pruning.plan import Plan
 from infersim.pruning.registry import families
-from infersim.simulation.chain import FACTORS, Chain, chain, static_m_equivalent
+from infersim.simulation.chain import FACTORS, Chain, chain, ratio_half_width, static_m_equivalent
 from infersim.simulation.passes import Pass
 from infersim.simulation.program import lay_out
 from infersim.simulation.timeline import Timeline, timelines
@@ -191,6 +191,5 @@ def test_static_m_keeps_its_promise_more_surely_than_new_shapes() -> None:
     widths = {}
     for family in ("static-m", "static-nk", "static-k-lowrank"):
         plan = prune(load_model("llama-3.1-8b"), family, 0.5)
-        links = chain(*both_sides(plan, load_profile("h100-sxm"), scenario), plan.targets)
-        widths[family] = float(np.log(links.upper / links.lower))
+        widths[family] = float(ratio_half_width(*both_sides(plan, load_profile("h100-sxm"), scenario)))
     assert widths["static-m"] < min(widths["static-nk"], widths["static-k-lowrank"])

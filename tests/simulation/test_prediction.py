@@ -161,3 +161,36 @@ def test_a_type_that_the_gpu_lacks_is_told() -> None:
 def test_no_gpu_is_told() -> None:
     with pytest.raises(InvalidValueError, match="at least one GPU"):
         predict("llama-3.1-8b", [], context=128)
+
+
+def test_a_request_needs_the_memory_of_its_last_step() -> None:
+    lengths = Request(prompt_len=100, output_len=5001)
+    request = predict("llama-3.1-8b", "h100-sxm", batch=4, request=lengths)
+    last = predict("llama-3.1-8b", "h100-sxm", phase="decode", batch=4, context=5100)
+    assert request["memory_gib"].item() == pytest.approx(last["memory_gib"].item())
+
+
+def test_what_is_known_of_one_16_bit_format_is_known_of_the_other() -> None:
+    columns = ["latency_ms", "lower_ms", "upper_ms", "calibrated_share"]
+    bf16, fp16 = (
+        predict("llama-3.1-8b", "a100-sxm-80gb", phase="decode", context=1024, dtype=dtype)[columns]
+        for dtype in ("bf16", "fp16")
+    )
+    assert bf16.equals(fp16)
+
+
+def test_weight_only_kernels_gain_with_few_tokens_and_lose_with_many() -> None:
+    def latency_ms(dtype: str, phase: str) -> float:
+        found = predict("llama-3.1-8b", "h100-sxm", phase=phase, context=4096, dtype=dtype)
+        return float(found["latency_ms"].item())
+
+    assert latency_ms("w4a16", "decode") < latency_ms("bf16", "decode")
+    assert latency_ms("w4a16", "prefill") > latency_ms("bf16", "prefill")
+
+
+def test_what_a_host_takes_is_less_sure_than_what_a_graph_does() -> None:
+    widths = []
+    for graph in (True, False):
+        found = predict("llama-3.2-1b", "h100-sxm", phase="decode", context=512, cuda_graph=graph)
+        widths.append(float(np.log(found["upper_ms"] / found["lower_ms"]).item()))
+    assert widths[1] > widths[0]
