@@ -22,6 +22,7 @@ from infersim.measuring.supervision import Measurer  # noqa: E402
 pytestmark = [
     pytest.mark.gpu,
     pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA GPU"),
+    pytest.mark.filterwarnings("ignore"),  # PyTorch's compiler warns of itself
 ]
 
 GEMM: dict[str, Any] = {"kind": "gemm", "dtype": "bf16", "m": 64, "n": 4096, "k": 4096}

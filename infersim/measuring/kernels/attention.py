@@ -28,6 +28,8 @@ def prepare_attention(row: Row, bench: Bench) -> Prepared:
     if row.get("kv_dtype") not in (None, row["dtype"]):
         raise UnsupportedError("attention with a KV cache of another data type")
     phase, stored = Phase(row["phase"]), stored_as(str(row["dtype"]))
+    if stored is torch.bfloat16:
+        bench.check_capability(8, 0, "attention kernels in bf16")
     batch, query_len, context_len = int(row["batch"]), int(row["query_len"]), int(row["context_len"])
     heads, kv_heads, head_dim = int(row["num_heads"]), int(row["num_kv_heads"]), int(row["head_dim"])
     if phase is Phase.PREFILL and query_len != context_len:

@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any, ParamSpec, TypeVar
 
 import torch
 
+from infersim.measuring.compiling import compiled
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
+_REFUSED: set[Any] = set()
+"""What could not be compiled in this process: trying again for each row would take seconds each time."""
+
 
 def fused(work: Callable[P, T], *example: P.args, **named: P.kwargs) -> Callable[P, T] | None:
-    """`work` compiled to one kernel and tried on an example; None where there is no GPU or no compiler."""
-    if not any(isinstance(value, torch.Tensor) and value.is_cuda for value in example):
+    """`work` compiled to one kernel and tried on an example; None where there is no GPU or no compiler.
+
+    A lack of memory is raised: it says nothing of the compiler.
+    """
+    if work in _REFUSED or not any(isinstance(value, torch.Tensor) and value.is_cuda for value in example):
         return None
-    compiled = _compiled(work)
+    kernel = compiled(work)
     try:
-        compiled(*example, **named)
+        kernel(*example, **named)
+    except torch.OutOfMemoryError:
+        raise
     except Exception:
         # Whatever a compiler lacks on this machine, the kernel can still be had unfused, or be left out.
+        _REFUSED.add(work)
         return None
-    return compiled
-
-
-@cache
-def _compiled(work: Callable[..., Any]) -> Callable[..., Any]:
-    """One compiled function for all shapes: compiling each anew would take longer than measuring it."""
-    return torch.compile(work, dynamic=True)
+    return kernel

@@ -6,9 +6,9 @@ from functools import partial
 
 import torch
 from torch.nn import functional
-from torch.sparse import to_sparse_semi_structured
 
 from infersim.domain.errors import UnsupportedError
+from infersim.measuring.compressing import compressed
 from infersim.measuring.kernels.bench import Bench, Row, stored_as
 from infersim.measuring.kernels.prepared import Prepared
 
@@ -36,7 +36,7 @@ def prepare_sparse_gemm(row: Row, bench: Bench) -> Prepared:
     rotation = bench.rotation(n * k * stored.itemsize * STORED_SHARE, most_copies=MOST_COMPRESSED)
     dense = bench.data.tensor(n, k, dtype=stored)
     pruned = dense.where(kept_two_of_four(dense), 0)
-    weights = [to_sparse_semi_structured(pruned) for _ in range(rotation.copies)]
+    weights = [compressed(pruned) for _ in range(rotation.copies)]
     activations = bench.data.tensor(m, k, dtype=stored)
     return Prepared(
         calls=tuple(partial(functional.linear, activations, weight) for weight in weights),
