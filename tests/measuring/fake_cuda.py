@@ -31,6 +31,10 @@ class FakeGenerator(torch.Generator):
         return super().__new__(cls, "cpu")  # type: ignore[call-arg]
 
 
+PRODUCTS = (torch.ops.aten.mm, torch.ops.aten.addmm, torch.ops.aten.bmm, torch.ops.aten.linear)
+"""Fake ones take factors of any types; kernels take equal ones."""
+
+
 class NothingCrosses(TorchDispatchMode):
     """Refuses copies between devices, and results whose size only the GPU knows."""
 
@@ -46,6 +50,8 @@ class NothingCrosses(TorchDispatchMode):
         devices = {tensor.device.type for tensor in tensors if tensor.dim()}
         if len(devices) > 1:
             raise AssertionError(f"{func} copies between {' and '.join(sorted(devices))}")
+        if func.overloadpacket in PRODUCTS and len({tensor.dtype for tensor in tensors}) > 1:
+            raise AssertionError(f"{func} of {', '.join(str(tensor.dtype) for tensor in tensors)}")
         return result
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 
 torch = pytest.importorskip("torch")
+
+from torch.nn import functional  # noqa: E402
 
 from infersim.measuring.kernels import sparse_gemm  # noqa: E402
 from infersim.measuring.kernels.bench import Bench  # noqa: E402
@@ -16,7 +18,7 @@ from infersim.measuring.kernels.rotation import CacheState  # noqa: E402
 from infersim.measuring.one_kernel import measure_kernel  # noqa: E402
 from infersim.measuring.random_data import RandomData  # noqa: E402
 from infersim.measuring.telemetry import NoTelemetry  # noqa: E402
-from tests.measuring.fake_cuda import fake_gpu  # noqa: E402
+from tests.measuring.fake_cuda import CUDA, fake_gpu  # noqa: E402
 
 Row = Mapping[str, Any]
 
@@ -67,6 +69,27 @@ def test_every_kind_can_be_captured(row: Row, monkeypatch: pytest.MonkeyPatch) -
     found = measured(row, monkeypatch)
 
     assert found["status"] == "ok"
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        lambda x: x.cpu(),
+        lambda x: x.sum().item(),
+        lambda x: x.nonzero(),
+        lambda x: x + torch.ones(4),
+        lambda x: x + torch.tensor([1.0, 2.0, 3.0, 4.0], device=CUDA),
+        lambda x: torch.linspace(0, 1, len(x)).to(CUDA),
+        lambda x: functional.linear(x, x.half()),
+    ],
+)
+def test_what_a_graph_could_not_hold_is_refused(
+    spoilt: Callable[[Any], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with fake_gpu(monkeypatch) as device:
+        x = torch.zeros(4, 4, device=CUDA)
+        with pytest.raises((AssertionError, RuntimeError)):
+            device.capture(lambda: spoilt(x))
 
 
 @pytest.mark.parametrize(
