@@ -24,6 +24,8 @@ REASONS: Mapping[int, str] = {
     0x040: "hardware thermal slowdown",
     0x080: "power brake",
     0x100: "display clocks",
+    0x200: "board limit",
+    0x400: "reliability",
 }
 """NVML's bits of the reasons for the present clock (nvml.h, nvmlClocksEventReason...)."""
 

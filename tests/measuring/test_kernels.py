@@ -236,6 +236,7 @@ def test_what_could_not_be_compiled_is_not_tried_again(monkeypatch: pytest.Monke
     assert fusing.fused(work, on_gpu) is None
     assert fusing.fused(work, on_gpu) is None
     assert len(tries) == 1
+    assert fusing.why_not_fused(work) == "no Triton"
 
 
 def test_a_device_that_stays_hot_costs_a_run_no_more_than_allowed(

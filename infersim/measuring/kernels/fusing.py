@@ -12,8 +12,11 @@ from infersim.measuring.compiling import compiled
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_REFUSED: set[Any] = set()
-"""What could not be compiled in this process: trying again for each row would take seconds each time."""
+_REFUSED: dict[Any, str] = {}
+"""What could not be compiled in this process, and why: trying again for each row would take seconds each."""
+
+MOST_CHARACTERS = 300
+"""Of what a compiler says; what it lacks comes first."""
 
 
 def fused(work: Callable[P, T], *example: P.args, **named: P.kwargs) -> Callable[P, T] | None:
@@ -28,8 +31,13 @@ def fused(work: Callable[P, T], *example: P.args, **named: P.kwargs) -> Callable
         kernel(*example, **named)
     except torch.OutOfMemoryError:
         raise
-    except Exception:
+    except Exception as error:
         # Whatever a compiler lacks on this machine, the kernel can still be had unfused, or be left out.
-        _REFUSED.add(work)
+        _REFUSED[work] = " ".join(str(error).split())[:MOST_CHARACTERS]
         return None
     return kernel
+
+
+def why_not_fused(work: Callable[..., Any]) -> str:
+    """What the compiler said, or that there is no GPU to compile for."""
+    return _REFUSED.get(work, "no GPU")

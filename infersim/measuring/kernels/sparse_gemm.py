@@ -18,12 +18,17 @@ SIXTEEN_BIT = ("bf16", "fp16")
 MOST_COMPRESSED = 64
 """Compressed weights that are made for one kernel: each has to be compressed, which takes its time."""
 
+TOKENS = 8
+"""The kernels take multiples of so many tokens; buffers of that size cost a serving engine nothing."""
+
 STORED_SHARE = 9 / 16
 """Bytes of compressed 16-bit weights over dense ones: half the values, and two bits of place for each."""
 
 
 def prepare_sparse_gemm(row: Row, bench: Bench) -> Prepared:
     """`O[m,n] = A[m,k] @ W[n,k]^T` with a 2:4 W, by cuSPARSELt where PyTorch has it, else by CUTLASS.
+
+    Tokens are rounded up to what the kernels take, as PyTorch would copy A and O to do it.
 
     Raises UnsupportedError off the GPU, and for data types and shapes that there is no such kernel for.
     """
@@ -37,7 +42,7 @@ def prepare_sparse_gemm(row: Row, bench: Bench) -> Prepared:
     dense = bench.data.tensor(n, k, dtype=stored)
     pruned = dense.where(kept_two_of_four(dense), 0)
     weights = [compressed(pruned) for _ in range(rotation.copies)]
-    activations = bench.data.tensor(m, k, dtype=stored)
+    activations = bench.data.tensor(-(-m // TOKENS) * TOKENS, k, dtype=stored)
     return Prepared(
         calls=tuple(partial(functional.linear, activations, weight) for weight in weights),
         implementation=type(weights[0]).__name__,

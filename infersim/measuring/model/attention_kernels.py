@@ -12,6 +12,8 @@ from collections.abc import Sequence
 import torch
 from torch.nn.functional import scaled_dot_product_attention
 
+from infersim.measuring.attention_choice import decoding
+
 CHUNKS = {"cpu": 128}
 """Scattered queries that attend to the keys before the last of them in one call."""
 
@@ -61,4 +63,5 @@ def scattered_attention(
 
 def decode_attention(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
     """One query for each sequence attends to all of `k` and `v`: `[batch, heads, 1, head_dim]`."""
-    return scaled_dot_product_attention(q, k, v, enable_gqa=q.shape[1] != k.shape[1])
+    with decoding(q):
+        return scaled_dot_product_attention(q, k, v, enable_gqa=q.shape[1] != k.shape[1])

@@ -13,6 +13,7 @@ import torch
 from torch.nn.functional import scaled_dot_product_attention
 
 from infersim.domain.errors import UnsupportedError
+from infersim.measuring.attention_choice import decoding
 from infersim.measuring.compiling import compiled
 
 TILES = (64, 32, 16)
@@ -70,7 +71,8 @@ def attend_cached(
     keys = k.unflatten(2, (-1, block))[sequence, kv_head, chosen].flatten(2, 3)[:, :, :seen]
     values = v.unflatten(2, (-1, block))[sequence, kv_head, chosen].flatten(2, 3)[:, :, :seen]
     grouped = q.reshape(batch, kv_heads, heads // kv_heads, head_dim)
-    return scaled_dot_product_attention(grouped, keys, values).reshape(batch, heads, 1, head_dim)
+    with decoding(q):
+        return scaled_dot_product_attention(grouped, keys, values).reshape(batch, heads, 1, head_dim)
 
 
 def flex_attend(
