@@ -151,7 +151,7 @@ step 45 validate "$infersim" validate "$out/profile.toml" "${samples[0]}" --skip
     --html "$out/validation.html"
 # Short prompts first: all plans are measured in them before long ones begin.
 if [ "$device" = cpu ]; then
-    models 100 models --batch 1 --context 256
+    models 150 models --batch 1 --context 256
     beside models --batch 1 --context 256
 else
     models 260 models --batch 1,8 --context 1024

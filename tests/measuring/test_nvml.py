@@ -77,6 +77,7 @@ def test_the_environment_tells_driver_power_cap_and_highest_clocks() -> None:
         "driver": "570.124.06",
         "power_cap_w": 700.0,
         "sm_clock_max_mhz": 1980.0,
+        "gpu_busy_percent": 3.0,
         "memory_clock_max_mhz": 2619.0,
     }
 

@@ -11,6 +11,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from infersim.domain.shapes import Phase  # noqa: E402
+from infersim.measuring.model import attention_kernels  # noqa: E402
 from infersim.measuring.model.block_attention import flex_attend  # noqa: E402
 from infersim.measuring.model.executor import Kernels, build  # noqa: E402
 from infersim.pruning.composition import prune  # noqa: E402
@@ -38,6 +39,28 @@ CASES = [
     ("dense", Layout.SEPARATE),
     ("qk norm and biases", Layout.SEPARATE),
 ]
+
+
+@pytest.mark.parametrize(("last", "window", "keys"), [(900, None, 1000), (700, None, 768), (900, 100, 488)])
+def test_scattered_queries_read_keys_in_even_numbers(
+    last: int, window: int | None, keys: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Layers that keep other tokens have the same kernels: of 1000 keys, up to the next 256."""
+    lengths: list[int] = []
+
+    def attend(q: Any, k: Any, v: Any, *, attn_mask: Any, **_: object) -> Any:
+        assert attn_mask.shape[-1] == k.shape[2] == v.shape[2]
+        lengths.append(k.shape[2])
+        return q
+
+    monkeypatch.setattr(attention_kernels, "scaled_dot_product_attention", attend)
+    with fake_gpu(monkeypatch):
+        q, k = torch.zeros(1, 8, 50, 64, device=CUDA), torch.zeros(1, 2, 1000, 64, device=CUDA)
+        positions = torch.zeros(1, 50, device=CUDA, dtype=torch.int64)
+        known = [(last - 50 + place, last - 49 + place) for place in range(50)]
+        attention_kernels.scattered_attention(q, k, k, positions, known, window)
+
+    assert lengths == [keys]
 
 
 @pytest.mark.parametrize("phase", Phase)
