@@ -9,6 +9,7 @@
 # Options: --device cuda:0|cpu, --out FOLDER, --profile NAME|FILE.toml (of a GPU whose name infersim does not
 # know), --print. The program is `infersim` on the path, or $INFERSIM.
 #
+# The first step tries a kernel of every kind: where none runs, or nothing is known of the GPU, it ends there.
 # Every step has its time and is stopped when that is over; what it measured is kept, the next step goes on, and
 # the same command again continues where this one ended. Exit status: the number of steps that did not succeed.
 
@@ -25,7 +26,7 @@ while [ $# -gt 0 ]; do
         --out) out=$2; shift 2 ;;
         --profile) profile=$2; shift 2 ;;
         --print) print_only=true; shift ;;
-        *) sed -n '2,14s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+        *) sed -n '2,15s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
     esac
 done
 out=${out:-out/measured-${device/:/-}}
@@ -48,12 +49,42 @@ step() {
     fi
     echo "== $name did not succeed or ran out of time; going on" >&2
     failed=$((failed + 1))
+    return 1
+}
+
+# models SECONDS NAME OPTIONS...: pruned models; a plan that takes the GPU's process with it is left behind
+models() {
+    local end=$((SECONDS + $1)) name=$2
+    shift 2
+    until step $((end - SECONDS)) "$name" "$infersim" measure model "${plans[@]}" "$@" $(stack "$name") \
+        "${measure_models[@]}" --out "$out/$name.csv"; do
+        grep -qs "the same command goes on after it" "$out/$name.log" && [ $((end - SECONDS)) -gt 20 ] || return
+        failed=$((failed - 1))
+    done
+}
+
+# beside NAME OPTIONS...: what was measured beside what is predicted, as a page
+beside() {
+    local name=$1
+    shift
+    step 45 "compare-$name" "$infersim" compare "${plans[@]}" "$@" "${execution[@]}" $(stack "$name") \
+        --gpu "$out/profile.toml" --measured "$out/$name.csv" --html "$out/report${name#models}.html"
+}
+
+# Where a stack of fewer layers was measured, as the model did not fit, the same stack is what goes on.
+stack() {
+    sed -n 's/.*(\([0-9]*\) of [0-9]* layers).*/--layers \1/p' "$out/$1.csv" 2>/dev/null | head -n 1
+}
+
+# What the first line of a log says of the machine.
+said() {
+    sed -n "2s/.*\"$1\": \"\([^\"]*\)\".*/\1/p" "$out/check.jsonl"
 }
 
 # The folder gets the datasheet too, as a fit is found beside it.
 datasheet_of_gpu() {
     local name
-    name=$(sed -n '2s/.*"gpu": "\([^"]*\)".*/\1/p' "$out/kernels.jsonl") || return 1
+    name=$(said gpu)
     "$infersim" gpus "$name" >/dev/null || return 1
     for folder in "$here/../hw_profiles" "$here/../data/hw_profiles"; do
         [ -f "$folder/$name.toml" ] && cp "$folder/$name.toml" "$out/profile.toml" && return
@@ -65,48 +96,69 @@ if [ "$device" = cpu ]; then
     cpu=(--device cpu --threads 1 --clock cpu)
     model=$here/small-llama.json
     plans=(--model "$model" --families "static-m,static-nk,static-k-lowrank,dynamic-m/execution=gather")
-    plans+=(--sparsity 0.5 --batch 1 --context 256)
+    plans+=(--sparsity 0.5)
     execution=(--dtype fp32 --no-cuda-graph)
     step 60 machine "$infersim" measure machine "${cpu[@]}" --name this-cpu --out "$out/profile.toml"
     step 150 kernels "$infersim" measure kernels "${cpu[@]}" --gpu "$out/profile.toml" --passes 1 \
         --out "$out/kernels.jsonl"
     samples=("$out/kernels.jsonl")
     measure_models=("${cpu[@]}" --gpu "$out/profile.toml" --seconds 3)
-    model_seconds=100
 else
-    plans=(--model llama-3.1-8b --sparsity 0.25,0.5 --batch 1,8 --context 1024,8192)
-    execution=(--dtype bf16)
+    # The families with the options under which PyTorch has their kernels: predicted must be what is measured.
+    plans=(--model llama-3.1-8b --sparsity 0.25,0.5 --families "static-m,static-k-2:4,static-k-lowrank,static-nk")
+    plans[-1]+=",static-nk-cross,dynamic-m/execution=gather,dynamic-nk,kv-pruning"
     named=()
     [ -n "$profile" ] && named=(--gpu "$profile")
     $print_only || nvidia-smi -q > "$out/nvidia-smi.txt" 2>&1
-    step 420 kernels "$infersim" measure kernels --device "$device" "${named[@]}" --with-2-4 \
+    step 90 check "$infersim" measure kernels --device "$device" "${named[@]}" --plan check --with-2-4 \
+        --out "$out/check.jsonl"
+    if ! $print_only; then
+        if ! grep -qs '"latency_us"' "$out/check.jsonl"; then
+            echo "== nothing can be measured here: see above" >&2
+            exit 1
+        fi
+        sed -n '/"status": "ok"/d; s/.*"kind": "\([^"]*\)".*"status": "\([^"]*\)".*/== left out, \1: \2/p' \
+            "$out/check.jsonl" | sort -u
+        if [ -n "$profile" ] && [ -f "$profile" ]; then
+            cp "$profile" "$out/profile.toml"
+        elif ! datasheet_of_gpu; then
+            echo "== infersim has no datasheet of this GPU: write one (CONTRIBUTING.md), name it with --profile" >&2
+            exit 1
+        fi
+    fi
+    # GPUs before Ampere have no tensor cores for bf16.
+    dtype=bf16
+    $print_only || case $(said compute_capability) in [5-7].*) dtype=fp16 ;; esac
+    execution=(--dtype "$dtype")
+    step 390 kernels "$infersim" measure kernels --device "$device" "${named[@]}" --with-2-4 --dtype "$dtype" \
         --out "$out/kernels.jsonl"
-    step 180 kernels-fp8 "$infersim" measure kernels --device "$device" "${named[@]}" --plan gemm-400 \
+    step 160 kernels-fp8 "$infersim" measure kernels --device "$device" "${named[@]}" --plan gemm-400 \
         --dtype fp8 --out "$out/kernels-fp8.jsonl"
     samples=("$out/kernels.jsonl")
     # A GPU without FP8 has a log without latencies.
     if $print_only || grep -qs '"latency_us"' "$out/kernels-fp8.jsonl"; then
         samples+=("$out/kernels-fp8.jsonl")
     fi
-    measure_models=(--device "$device" "${named[@]}" --seconds 2)
-    model_seconds=420
-    if [ -n "$profile" ] && [ -f "$profile" ]; then
-        $print_only || cp "$profile" "$out/profile.toml"
-    elif ! $print_only && ! datasheet_of_gpu; then
-        echo "== infersim has no datasheet of this GPU: write one (CONTRIBUTING.md), name it with --profile" >&2
-    fi
+    measure_models=(--device "$device" "${named[@]}" --dtype "$dtype" --seconds 2)
 fi
 
 # First a fit that is judged on what it has not seen, then the one that is used, on all samples.
-step 150 held-out "$infersim" calibrate "$out/profile.toml" "${samples[@]}" --hold-out 0.3 --skip-bad \
+step 140 held-out "$infersim" calibrate "$out/profile.toml" "${samples[@]}" --hold-out 0.3 --skip-bad \
     --out "$out/held-out.fit.json"
-step 150 calibrate "$infersim" calibrate "$out/profile.toml" "${samples[@]}" --skip-bad \
+step 140 calibrate "$infersim" calibrate "$out/profile.toml" "${samples[@]}" --skip-bad \
     --out "$out/profile.fit.json"
 step 45 validate "$infersim" validate "$out/profile.toml" "${samples[0]}" --skip-bad \
     --html "$out/validation.html"
-step "$model_seconds" models "$infersim" measure model "${plans[@]}" "${measure_models[@]}" --out "$out/models.csv"
-step 60 compare "$infersim" compare "${plans[@]}" "${execution[@]}" --gpu "$out/profile.toml" \
-    --measured "$out/models.csv" --html "$out/report.html"
+# Short prompts first: all plans are measured in them before long ones begin.
+if [ "$device" = cpu ]; then
+    models 150 models --batch 1 --context 256
+    beside models --batch 1 --context 256
+else
+    models 260 models --batch 1,8 --context 1024
+    models 170 models-long --batch 1 --context 8192
+    beside models --batch 1,8 --context 1024
+    beside models-long --batch 1 --context 8192
+fi
 
 $print_only && exit 0
 echo "== everything is in $out; steps that did not succeed: $failed"

@@ -72,7 +72,7 @@ def measure_kernels_command(
     from infersim.cli.lists import names
     from infersim.cli.printing import print_aside
     from infersim.cli.progress import progress_bar
-    from infersim.measuring.kernels_setup import check_setup, is_busy
+    from infersim.measuring.kernels_setup import busy_warning, check_setup
     from infersim.measuring.plan_rows import rows_to_measure
     from infersim.measuring.plan_run import measure_plan
     from infersim.measuring.sample_log import check_log_path
@@ -92,11 +92,9 @@ def measure_kernels_command(
             Measurer(setup) as measurer,
             progress_bar(f"Measuring {measurer.environment['device']}", len(rows)) as on_row,
         ):
-            if is_busy(measurer.environment):
-                print_aside(
-                    "Other programs keep this machine busy, which makes wall-clock times long: --threads 1 "
-                    "--clock cpu counts only the time that the thread has its core."
-                )
+            warning = busy_warning(measurer.environment)
+            if warning is not None:
+                print_aside(warning)
             account = measure_plan(rows, measurer, out, settings=settings, gpu=gpu_name, on_row=on_row)
     except KeyboardInterrupt:
         raise InfersimError(f"stopped; what was measured is in {out}, and the same command goes on") from None

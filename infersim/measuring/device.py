@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     import torch
 
 
+class DeviceLostError(Exception):
+    """After this the device answers nothing in this process any more, or cannot be trusted: start another."""
+
+
 class Device(Protocol):
     """What measuring needs of a device.
 
@@ -51,7 +55,10 @@ class Device(Protocol):
     def __exit__(self, *exception: object) -> None: ...
 
     def capture(self, work: Call) -> Call:
-        """Something that repeats `work`: the replay of a CUDA graph, or on a CPU the work itself."""
+        """Something that repeats `work`: the replay of a CUDA graph, or on a CPU the work itself.
+
+        Raises DeviceLostError where a capture broke off, besides what `work` raises.
+        """
 
     def synchronise(self) -> None:
         """Wait until all that was issued is done."""
@@ -88,6 +95,15 @@ def open_device(name: str, threads: int | None = None, clock: str = Clock.WALL) 
     from infersim.measuring.cuda_device import open_cuda
 
     return open_cuda(int(found[1] or 0))
+
+
+def is_lost(device: Device) -> bool:
+    """Whether the device answers no more: some of CUDA's errors come back with every later call."""
+    try:
+        device.synchronise()
+    except RuntimeError:
+        return True
+    return False
 
 
 def check_torch() -> None:

@@ -29,6 +29,7 @@ def environment(device: Device, telemetry: Telemetry) -> dict[str, Any]:
         "threads": device.threads,
         "clock": device.clock,
         "cache_bytes": device.cache_bytes,
+        "compute_capability": _capability(device.torch_device),
         "load_average": None if device.threads is None else round(os.getloadavg()[0], 2),
         "torch": torch.__version__,
         "cuda": torch.version.cuda,
@@ -37,3 +38,11 @@ def environment(device: Device, telemetry: Telemetry) -> dict[str, Any]:
         **telemetry.environment(),
     }
     return {name: value for name, value in found.items() if value is not None}
+
+
+def _capability(device: torch.device) -> str | None:
+    """`9.0`; of a CPU nothing."""
+    if device.type != "cuda":
+        return None
+    major, minor = torch.cuda.get_device_capability(device)
+    return f"{major}.{minor}"

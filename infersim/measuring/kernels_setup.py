@@ -10,6 +10,9 @@ from infersim.measuring.device import check_torch
 from infersim.measuring.kernels.rotation import CacheState
 from infersim.measuring.stopwatch import Clock
 
+BUSY_PERCENT = 10.0
+"""Of a GPU's time before anything is measured on it."""
+
 BUSY_LOAD = 0.7
 """Processes that run on average before measuring begins; a quiet machine is near 0."""
 
@@ -27,6 +30,17 @@ def check_setup(*, device: str, threads: int | None, clock: str, l2: str) -> dic
     return {"device": device, "threads": threads, "clock": clock, "cache": l2}
 
 
-def is_busy(environment: Mapping[str, Any]) -> bool:
-    """Whether other programs stretch the wall-clock times that are about to be measured on a CPU."""
-    return environment.get("clock") == Clock.WALL and environment.get("load_average", 0.0) > BUSY_LOAD
+def busy_warning(environment: Mapping[str, Any]) -> str | None:
+    """What to tell where other programs stretch the times that are about to be measured, else None."""
+    if environment.get("gpu_busy_percent", 0.0) > BUSY_PERCENT:
+        percent = f"{environment['gpu_busy_percent']:.0f} %"
+        return (
+            f"Other programs keep this GPU busy for {percent} of the time: what is measured beside them is "
+            "slower than the GPU is."
+        )
+    if environment.get("clock") == Clock.WALL and environment.get("load_average", 0.0) > BUSY_LOAD:
+        return (
+            "Other programs keep this machine busy, which makes wall-clock times long: --threads 1 "
+            "--clock cpu counts only the time that the thread has its core."
+        )
+    return None

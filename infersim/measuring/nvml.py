@@ -24,6 +24,8 @@ REASONS: Mapping[int, str] = {
     0x040: "hardware thermal slowdown",
     0x080: "power brake",
     0x100: "display clocks",
+    0x200: "board limit",
+    0x400: "reliability",
 }
 """NVML's bits of the reasons for the present clock (nvml.h, nvmlClocksEventReason...)."""
 
@@ -85,9 +87,15 @@ class NvmlTelemetry:
             "driver": driver.decode() if isinstance(driver, bytes) else driver,
             "power_cap_w": self._number(nvml.nvmlDeviceGetEnforcedPowerLimit, per=1e-3),
             "sm_clock_max_mhz": self._number(nvml.nvmlDeviceGetMaxClockInfo, nvml.NVML_CLOCK_SM),
+            "gpu_busy_percent": self._busy_percent(),
             "memory_clock_max_mhz": self._number(nvml.nvmlDeviceGetMaxClockInfo, nvml.NVML_CLOCK_MEM),
         }
         return {name: value for name, value in found.items() if value is not None}
+
+    def _busy_percent(self) -> float | None:
+        """Of the last second, in which nothing is measured yet: what other programs take."""
+        found = self._asked(partial(self._nvml.nvmlDeviceGetUtilizationRates, self._handle))
+        return None if found is None else float(found.gpu)
 
     def _clock_reasons(self) -> int:
         """NVML renamed the question; older drivers and bindings know the older name only."""

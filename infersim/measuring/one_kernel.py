@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import time
 from typing import Any
 
 import torch
@@ -12,6 +11,7 @@ from infersim.domain.errors import InfersimError
 from infersim.fitting.design_limits import operand_bytes
 from infersim.fitting.sample_schema import MEASURED
 from infersim.fitting.sample_shapes import kernel_shapes
+from infersim.measuring.device import DeviceLostError, is_lost
 from infersim.measuring.kernels.bench import Bench, Row
 from infersim.measuring.kernels.preparing import prepare
 from infersim.measuring.telemetry import Telemetry
@@ -23,13 +23,8 @@ OUT_OF_MEMORY, UNSUPPORTED, FAILED = "out of memory", "unsupported", "failed"
 MOST_TRIES = 3
 """A throttled sample is measured so often before it is kept and marked."""
 
-COOLING_S = 2.0
 USABLE_SHARE = 0.8
 """Of the free memory; libraries and graphs need the rest."""
-
-
-class DeviceLostError(Exception):
-    """An error after which the device answers nothing in this process: CUDA's errors are sticky."""
 
 
 def measure_kernel(row: Row, bench: Bench, telemetry: Telemetry) -> dict[str, Any]:
@@ -38,20 +33,14 @@ def measure_kernel(row: Row, bench: Bench, telemetry: Telemetry) -> dict[str, An
     A row that does not fit or that there is no kernel for has a status and no latency. Raises DeviceLostError
     where the device cannot go on.
     """
-    try:
-        check_memory(row, bench)
-        return {**_measured(row, bench, telemetry), "status": MEASURED}
-    except (torch.OutOfMemoryError, MemoryError):
-        return _without(bench, OUT_OF_MEMORY)
-    except (InfersimError, NotImplementedError) as error:
-        return _without(bench, f"{UNSUPPORTED}: {_first_line(error)}")
-    except RuntimeError as error:
-        text = _first_line(error)
-        if "allocate memory" in text:
-            return _without(bench, OUT_OF_MEMORY)
-        if is_sticky(error):
-            raise DeviceLostError(text) from error
-        return _without(bench, f"{FAILED}: {text}")
+    found = _tried(row, bench, telemetry)
+    if found["status"] == OUT_OF_MEMORY and bench.data.holds_buffers:
+        # What earlier rows left may have been in the way.
+        _clear(bench)
+        found = _tried(row, bench, telemetry)
+    if found["status"] != MEASURED:
+        _clear(bench)
+    return found
 
 
 def check_memory(row: Row, bench: Bench) -> None:
@@ -60,9 +49,22 @@ def check_memory(row: Row, bench: Bench) -> None:
         raise MemoryError
 
 
-def is_sticky(error: RuntimeError) -> bool:
-    """Whether a CUDA error leaves the process without its device (an illegal address, a failed launch)."""
-    return type(error).__name__ == "AcceleratorError" or "CUDA error" in str(error)
+def _tried(row: Row, bench: Bench, telemetry: Telemetry) -> dict[str, Any]:
+    """The columns, or a status alone. No error is alive any more when it returns, nor what it refers to."""
+    try:
+        check_memory(row, bench)
+        return {**_measured(row, bench, telemetry), "status": MEASURED}
+    except (torch.OutOfMemoryError, MemoryError):
+        return {"status": OUT_OF_MEMORY}
+    except (InfersimError, NotImplementedError) as error:
+        return {"status": f"{UNSUPPORTED}: {_first_line(error)}"}
+    except RuntimeError as error:
+        text = _first_line(error)
+        if "allocate memory" in text:
+            return {"status": OUT_OF_MEMORY}
+        if is_lost(bench.device):
+            raise DeviceLostError(text) from error
+        return {"status": f"{FAILED}: {text}"}
 
 
 def _measured(row: Row, bench: Bench, telemetry: Telemetry) -> dict[str, Any]:
@@ -78,9 +80,8 @@ def _measured(row: Row, bench: Bench, telemetry: Telemetry) -> dict[str, Any]:
         )
         # Clocks take milliseconds to fall: what is read now held while the last repeat ran.
         reading = telemetry.read()
-        if not reading.throttled or tries == MOST_TRIES:
+        if not reading.throttled or tries == MOST_TRIES or not bench.cooling.pause():
             break
-        time.sleep(COOLING_S)
     found = {
         **_timed(timing),
         **reading.columns(),
@@ -104,11 +105,11 @@ def _timed(timing: Timing) -> dict[str, Any]:
     }
 
 
-def _without(bench: Bench, status: str) -> dict[str, Any]:
+def _clear(bench: Bench) -> None:
+    """Give back all memory that is kept for later."""
     bench.data.forget()
     gc.collect()
     bench.device.release()
-    return {"status": status}
 
 
 def _first_line(error: Exception) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from infersim.fitting.sample_schema import MEASURED
+from infersim.measuring.crashes import Crashes
 from infersim.measuring.plan_rows import digest
 from infersim.measuring.sample_log import open_log
 
@@ -60,13 +61,15 @@ def measure_plan(
         environment["gpu"] = gpu
     library = f"PyTorch {environment.get('torch', '')}".strip()
     by_status: Counter[str] = Counter()
+    crashes = Crashes()
     with open_log(path, environment) as log:
         found = len(log.finished)
         for place, row in enumerate(rows):
             if place in log.finished:
                 continue
             on_row(len(log.finished))
-            sample = measurer.measure(row)
+            sample = crashes.skipped(row) or measurer.measure(row)
+            crashes.note(row, sample)
             log.append(place, {"gpu": environment["gpu"], **row, **sample, "version": library})
             by_status[str(sample["status"]).partition(":")[0]] += 1
         on_row(len(log.finished))

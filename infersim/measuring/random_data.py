@@ -11,6 +11,9 @@ from infersim.measuring.device import Device
 SEED = 0
 INT8_LARGEST = 127
 
+ALIGNED = 256
+"""Copies begin at multiples of so many values, as tensors of their own do: it decides on kernels too."""
+
 
 class RandomData:
     """Random tensors on a device. The same call gives views of the same data: what is measured is time.
@@ -30,12 +33,18 @@ class RandomData:
     def copies(self, count: int, *shape: int, dtype: torch.dtype) -> list[torch.Tensor]:
         """`count` tensors that do not overlap."""
         size = math.prod(shape)
-        if dtype not in self._pools or self._pools[dtype].numel() < count * size:
+        step = -(-size // ALIGNED) * ALIGNED
+        if dtype not in self._pools or self._pools[dtype].numel() < count * step:
             # The old buffer goes before the new one comes: both may not fit.
             self._pools.pop(dtype, None)
-            self._pools[dtype] = self._values(count * size, dtype)
+            self._pools[dtype] = self._values(count * step, dtype)
         pool = self._pools[dtype]
-        return [pool[at * size : (at + 1) * size].view(shape) for at in range(count)]
+        return [pool[at * step : at * step + size].view(shape) for at in range(count)]
+
+    @property
+    def holds_buffers(self) -> bool:
+        """Whether there is anything to forget."""
+        return bool(self._pools)
 
     def forget(self) -> None:
         """Give the buffers back."""

@@ -28,6 +28,9 @@ START_TIMEOUT_S = 300.0
 ROW_TIMEOUT_S = 300.0
 """Far more than a kernel within the plans' limits takes; a kernel that hangs takes longer."""
 
+MOST_DEATHS = 10
+"""In a row, of different kernels: it is the device then, not the kernels."""
+
 CRASHED = "crashed"
 """How the `status` of a row begins whose kernel took its process with it."""
 
@@ -121,6 +124,7 @@ class Measurer:
     ) -> None:
         self._setup, self._command, self._row_timeout_s = setup, command, row_timeout_s
         self._process = self._started()
+        self._deaths = 0
         self.environment: Mapping[str, Any] = self._process.environment
 
     def __enter__(self) -> Self:
@@ -132,14 +136,22 @@ class Measurer:
     def measure(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """What measuring adds to `row`; a status that begins with CRASHED where it took the process down.
 
-        Raises InfersimError where no other process can be started.
+        Raises InfersimError where no other process can be started, or each that was started died at once.
         """
         try:
-            return self._process.ask(row, "sample", self._row_timeout_s)
+            sample = self._process.ask(row, "sample", self._row_timeout_s)
         except WorkerDiedError as death:
             self._process.stop()
+            self._deaths += 1
+            if self._deaths == MOST_DEATHS:
+                raise InfersimError(
+                    f"{MOST_DEATHS} kernels in a row took their process with them, the last with: {death}. "
+                    "What was measured is in the log"
+                ) from None
             self._process = self._started()
             return {"status": f"{CRASHED}: {death}"}
+        self._deaths = 0
+        return sample
 
     def _started(self) -> WorkerProcess:
         try:

@@ -35,14 +35,14 @@ def main() -> int:
 
 
 def _measure_all(setup: Mapping[str, Any], rows: IO[str], answers: IO[str]) -> int:
-    from infersim.measuring.device import open_device
+    from infersim.measuring.device import DeviceLostError, open_device
 
     device = open_device(setup["device"], setup["threads"], setup["clock"])
 
     from infersim.measuring.environment import environment, telemetry_of
     from infersim.measuring.kernels.bench import Bench
     from infersim.measuring.kernels.rotation import CacheState
-    from infersim.measuring.one_kernel import DeviceLostError, measure_kernel
+    from infersim.measuring.one_kernel import measure_kernel
     from infersim.measuring.random_data import RandomData
 
     telemetry = telemetry_of(device)

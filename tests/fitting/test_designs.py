@@ -34,7 +34,7 @@ def asked_for(design: Design) -> dict[str, int]:
 
 
 def test_the_designs_of_the_documentation_are_there() -> None:
-    assert list_designs() == ["attention-200", "cpu", "gemm-400", "standard"]
+    assert list_designs() == ["attention-200", "check", "cpu", "gemm-400", "standard"]
 
 
 @pytest.mark.parametrize("name", list_designs())

@@ -6,6 +6,8 @@ field, the driver's version as text.
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 
 class NVMLError(Exception):
     """The bindings' error; its value is NVML's code."""
@@ -49,6 +51,9 @@ class FakeNvml:
 
     def nvmlDeviceGetPowerUsage(self, handle: str) -> int:  # noqa: N802
         return self._answer("PowerUsage", handle, 612_345)
+
+    def nvmlDeviceGetUtilizationRates(self, handle: str) -> SimpleNamespace:  # noqa: N802
+        return SimpleNamespace(gpu=self._answer("UtilizationRates", handle, 3), memory=0)
 
     def nvmlDeviceGetEnforcedPowerLimit(self, handle: str) -> int:  # noqa: N802
         return self._answer("EnforcedPowerLimit", handle, 700_000)

@@ -9,7 +9,7 @@ import pytest
 
 from infersim.domain.errors import InfersimError, InvalidValueError
 from infersim.measuring.device import open_device
-from infersim.measuring.kernels_setup import is_busy
+from infersim.measuring.kernels_setup import busy_warning
 
 torch = pytest.importorskip("torch")
 
@@ -58,7 +58,12 @@ def test_without_pytorch_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_only_wall_clock_times_suffer_from_a_busy_machine() -> None:
-    assert is_busy({"clock": "wall", "load_average": 3.2})
-    assert not is_busy({"clock": "wall", "load_average": 0.1})
-    assert not is_busy({"clock": "cpu", "load_average": 3.2})
-    assert not is_busy({"clock": "CUDA events"})
+    assert "--clock cpu" in str(busy_warning({"clock": "wall", "load_average": 3.2}))
+    assert busy_warning({"clock": "wall", "load_average": 0.1}) is None
+    assert busy_warning({"clock": "cpu", "load_average": 3.2}) is None
+    assert busy_warning({"clock": "CUDA events"}) is None
+
+
+def test_a_gpu_that_others_use_is_told() -> None:
+    assert "this GPU busy for 80 %" in str(busy_warning({"clock": "CUDA events", "gpu_busy_percent": 80.0}))
+    assert busy_warning({"clock": "CUDA events", "gpu_busy_percent": 3.0}) is None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,19 +11,27 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from infersim.domain.shapes import Phase  # noqa: E402
 from infersim.fitting.samples import read_samples  # noqa: E402
 from infersim.measuring.device import open_device  # noqa: E402
 from infersim.measuring.environment import environment, telemetry_of  # noqa: E402
 from infersim.measuring.kernels.bench import Bench  # noqa: E402
 from infersim.measuring.kernels.rotation import CacheState  # noqa: E402
+from infersim.measuring.model.result_file import ResultFile  # noqa: E402
+from infersim.measuring.model.runs import Programme, Question, measure_programme  # noqa: E402
 from infersim.measuring.one_kernel import measure_kernel  # noqa: E402
+from infersim.measuring.plan_rows import rows_to_measure  # noqa: E402
 from infersim.measuring.plan_run import measure_plan  # noqa: E402
 from infersim.measuring.random_data import RandomData  # noqa: E402
 from infersim.measuring.supervision import Measurer  # noqa: E402
+from infersim.pruning.composition import prune  # noqa: E402
+from infersim.workload.scenario import Execution  # noqa: E402
+from infersim.workload.sizes import transformer_from_sizes  # noqa: E402
 
 pytestmark = [
     pytest.mark.gpu,
     pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA GPU"),
+    pytest.mark.filterwarnings("ignore"),  # PyTorch's compiler warns of itself
 ]
 
 GEMM: dict[str, Any] = {"kind": "gemm", "dtype": "bf16", "m": 64, "n": 4096, "k": 4096}
@@ -101,6 +111,67 @@ def test_the_environment_names_the_gpu_and_its_driver() -> None:
 
     assert found["device"] == torch.cuda.get_device_name(0)
     assert found["cuda"] == torch.version.cuda
+
+
+def test_every_row_of_the_check_is_measured() -> None:
+    on = bench()
+    with on.device:
+        telemetry = telemetry_of(on.device)
+        found = [(row, measure_kernel(row, on, telemetry)) for row in rows_to_measure("check")]
+
+    assert [(row, result) for row, result in found if result["status"] != "ok"] == []
+
+
+def test_replays_take_as_long_as_their_calls() -> None:
+    """A graph of a few calls and one of many agree on the latency of one: issuing them does not count."""
+    device = open_device("cuda:0")
+    x = torch.zeros(2**22, device=device.torch_device)
+    with device:
+        per_call = []
+        for calls in (20, 200):
+            replay = device.capture(partial(times, calls, x))
+            replay()
+            per_call.append(min(device.stopwatch.elapsed_us(replay) for _ in range(20)) / calls)
+
+    assert per_call[0] == pytest.approx(per_call[1], rel=0.1)
+
+
+def times(calls: int, x: Any) -> None:
+    for _ in range(calls):
+        x.add_(1)
+
+
+@pytest.mark.parametrize("context", [512, 1024])
+def test_every_family_is_measured_in_both_phases(tmp_path: Path, context: int) -> None:
+    model = transformer_from_sizes(
+        hidden=1024, layers=4, num_heads=16, num_kv_heads=4, width=4096, vocab=1024
+    )
+    plans = [
+        prune(model, "static-m", 0.5),
+        prune(model, "static-k-2:4"),
+        prune(model, "static-k-lowrank", 0.5),
+        prune(model, "static-nk", 0.5),
+        prune(model, "static-nk-cross", 0.5),
+        prune(model, "dynamic-m", 0.5, execution="gather"),
+        prune(model, "dynamic-nk", 0.5),
+        prune(model, "kv-pruning", 0.5),
+    ]
+    device = open_device("cuda:0")
+    programme = Programme(
+        model=model,
+        plans=tuple(plans),
+        questions=tuple(Question(phase=phase, batch=2, context=context) for phase in Phase),
+        execution=Execution(),
+        budget=replace(device.budget, budget_us=2e5),
+    )
+    results = ResultFile(tmp_path / "rows.csv", programme.setting(device), programme.plan_ids())
+    measure_programme(programme, device, results, lambda _: None)
+
+    strange = [row for row in results.rows if row["status"] != "ok" and "predicted only" not in row["status"]]
+    assert strange == []
+    for row in results.rows:
+        if row["status"] == "ok":
+            assert abs(float(row["dense_ms_rest"])) < float(row["dense_ms"])
 
 
 def test_a_worker_measures_into_a_log(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,9 +12,10 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from infersim.domain.errors import InvalidValueError, UnknownNameError, UnsupportedError  # noqa: E402
-from infersim.measuring import one_kernel  # noqa: E402
+from infersim.measuring import cooling, one_kernel  # noqa: E402
 from infersim.measuring.cpu_device import CPU_BUDGET, CpuDevice  # noqa: E402
-from infersim.measuring.kernels import preparing  # noqa: E402
+from infersim.measuring.device import DeviceLostError  # noqa: E402
+from infersim.measuring.kernels import fusing, preparing  # noqa: E402
 from infersim.measuring.kernels.bench import Bench  # noqa: E402
 from infersim.measuring.kernels.eight_bit import FP8, quantise_fp8, quantise_int8, rescaled  # noqa: E402
 from infersim.measuring.kernels.memory_bound import OPS  # noqa: E402
@@ -21,7 +23,7 @@ from infersim.measuring.kernels.prepared import Prepared  # noqa: E402
 from infersim.measuring.kernels.preparing import prepare  # noqa: E402
 from infersim.measuring.kernels.rotation import CacheState, rotation  # noqa: E402
 from infersim.measuring.kernels.sparse_gemm import kept_two_of_four  # noqa: E402
-from infersim.measuring.one_kernel import DeviceLostError, measure_kernel  # noqa: E402
+from infersim.measuring.one_kernel import measure_kernel  # noqa: E402
 from infersim.measuring.random_data import RandomData  # noqa: E402
 from infersim.measuring.stopwatch import Clock  # noqa: E402
 from infersim.measuring.telemetry import NoTelemetry, Reading  # noqa: E402
@@ -175,9 +177,80 @@ def test_errors_become_statuses(error: Exception, status: str, monkeypatch: pyte
 def test_a_lost_device_is_no_status_of_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
     lost = RuntimeError("CUDA error: an illegal memory access was encountered")
     monkeypatch.setattr(one_kernel, "prepare", failing(lost))
+    monkeypatch.setattr(one_kernel, "is_lost", lambda _: True)
 
     with pytest.raises(DeviceLostError, match="illegal memory access"):
         measure_kernel(GEMM, bench(), NoTelemetry())
+
+
+def test_an_error_of_a_library_loses_no_device_that_still_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = RuntimeError("CUDA error: architecture mismatch when calling `cusparseLtInit(&handle)`")
+    monkeypatch.setattr(one_kernel, "prepare", failing(refused))
+
+    found = measure_kernel(GEMM, bench(), NoTelemetry())
+
+    assert str(found["status"]).startswith("failed: CUDA error: architecture mismatch")
+
+
+def test_a_row_that_does_not_fit_beside_earlier_buffers_is_tried_without_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    on = bench()
+    measure_kernel(GEMM, on, NoTelemetry())
+    assert on.data.holds_buffers
+
+    def short_of_memory(row: Mapping[str, Any], at: Bench) -> Prepared:
+        if at.data.holds_buffers:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return prepare(row, at)
+
+    monkeypatch.setattr(one_kernel, "prepare", short_of_memory)
+
+    assert measure_kernel(GEMM, on, NoTelemetry())["status"] == "ok"
+
+
+@pytest.mark.parametrize("size", [1, 255, 256, 1000])
+def test_copies_begin_where_tensors_of_their_own_would(size: int) -> None:
+    copies = bench().data.copies(3, size, dtype=torch.bfloat16)
+
+    assert [copy.storage_offset() % 256 for copy in copies] == [0, 0, 0]
+    assert copies[1].storage_offset() >= size
+
+
+def test_what_could_not_be_compiled_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    tries = []
+
+    def refused(_: object) -> object:
+        tries.append(1)
+        raise NotImplementedError("no Triton")
+
+    class OnGpu(torch.Tensor):  # type: ignore[misc, name-defined]
+        is_cuda = True
+
+    def work(x: Any) -> Any:
+        return x
+
+    monkeypatch.setattr(fusing, "compiled", lambda _: refused)
+    on_gpu = torch.zeros(1).as_subclass(OnGpu)
+
+    assert fusing.fused(work, on_gpu) is None
+    assert fusing.fused(work, on_gpu) is None
+    assert len(tries) == 1
+    assert fusing.why_not_fused(work) == "no Triton"
+
+
+def test_a_device_that_stays_hot_costs_a_run_no_more_than_allowed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr("infersim.measuring.cooling.time", SimpleNamespace(sleep=slept.append))
+    on = replace(bench(), cooling=cooling.Cooling(left_s=5.0))
+
+    found = [measure_kernel(GEMM, on, Overheated(99)) for _ in range(3)]
+
+    assert slept == [2.0, 2.0]
+    assert [each["tries"] for each in found] == [3, 1, 1]
+    assert all(each["throttled"] for each in found)
 
 
 class Overheated:
@@ -198,7 +271,7 @@ class Overheated:
 def test_a_throttled_sample_is_repeated_and_then_marked(
     hot: int, tries: int, throttled: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(one_kernel, "COOLING_S", 0.0)
+    monkeypatch.setattr(cooling, "PAUSE_S", 0.0)
 
     found = measure_kernel(GEMM, bench(), Overheated(hot))
 

@@ -77,8 +77,26 @@ def test_the_environment_tells_driver_power_cap_and_highest_clocks() -> None:
         "driver": "570.124.06",
         "power_cap_w": 700.0,
         "sm_clock_max_mhz": 1980.0,
+        "gpu_busy_percent": 3.0,
         "memory_clock_max_mhz": 2619.0,
     }
+
+
+def test_the_official_bindings_have_what_is_asked_of_them() -> None:
+    """The fake above answers under the names of the installed package."""
+    pynvml = pytest.importorskip("pynvml")
+    asked = [name for name in vars(FakeNvml) if name.startswith(("nvml", "NVML"))]
+
+    assert len(asked) > 10
+    assert [name for name in asked if not hasattr(pynvml, name)] == []
+    constants = [name for name in asked if name.isupper()]
+    assert {name: getattr(pynvml, name) for name in constants} == {
+        name: getattr(FakeNvml, name) for name in constants
+    }
+    for bit, name in {0x004: "SwPowerCap", 0x008: "HwSlowdown", 0x040: "HwThermalSlowdown"}.items():
+        assert getattr(pynvml, f"nvmlClocksEventReason{name}") == bit
+    assert pynvml.nvmlClocksEventReasonSwThermalSlowdown == 0x20
+    assert pynvml.nvmlClocksEventReasonHwPowerBrakeSlowdown == 0x80
 
 
 def test_without_bindings_or_driver_or_device_nothing_is_known() -> None:

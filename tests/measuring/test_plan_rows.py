@@ -93,5 +93,5 @@ def test_the_cpu_plan_is_enough_for_a_calibration() -> None:
 
 
 def test_an_unknown_plan_is_told_with_the_known_ones() -> None:
-    with pytest.raises(UnknownNameError, match="attention-200, cpu, gemm-400, standard"):
+    with pytest.raises(UnknownNameError, match="attention-200, check, cpu, gemm-400, standard"):
         rows_to_measure("everything")

@@ -39,45 +39,17 @@ def parse(arguments: list[str]) -> str:
     return " ".join(names)
 
 
+FITTED = ["calibrate", "calibrate", "validate"]
+ON_A_GPU = [*["measure kernels"] * 3, *FITTED, *["measure model"] * 2, *["compare"] * 2]
+ON_A_CPU = ["measure machine", "measure kernels", *FITTED, "measure model", "compare"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "commands"),
     [
-        (
-            (),
-            [
-                "measure kernels",
-                "measure kernels",
-                "calibrate",
-                "calibrate",
-                "validate",
-                "measure model",
-                "compare",
-            ],
-        ),
-        (
-            ("--device", "cpu", "--out", "folder"),
-            [
-                "measure machine",
-                "measure kernels",
-                "calibrate",
-                "calibrate",
-                "validate",
-                "measure model",
-                "compare",
-            ],
-        ),
-        (
-            ("--device", "cuda:1", "--profile", "my gpu.toml"),
-            [
-                "measure kernels",
-                "measure kernels",
-                "calibrate",
-                "calibrate",
-                "validate",
-                "measure model",
-                "compare",
-            ],
-        ),
+        ((), ON_A_GPU),
+        (("--device", "cpu", "--out", "folder"), ON_A_CPU),
+        (("--device", "cuda:1", "--profile", "my gpu.toml"), ON_A_GPU),
     ],
 )
 def test_every_command_is_one_that_infersim_has(arguments: tuple[str, ...], commands: list[str]) -> None:
@@ -109,6 +81,82 @@ def test_a_failed_step_does_not_stop_the_rest(tmp_path: Path) -> None:
         "measure",
         "compare",
     ]
+
+
+CHECKED = (
+    '{"record": "samples", "version": 1}\n'
+    '{"record": "environment", "gpu": "GPU_NAME", "compute_capability": "7.5"}\n'
+    '{"plan_row": 0, "gpu": "GPU_NAME", "kind": "gemm", "latency_us": 1.0, "status": "ok"}\n'
+    '{"plan_row": 1, "gpu": "GPU_NAME", "kind": "sparse_gemm", "status": "unsupported: too old"}\n'
+)
+
+
+def run_with(tmp_path: Path, program: str) -> tuple[subprocess.CompletedProcess[str], list[str]]:
+    """The programme for a GPU with a shell script in the place of infersim; and how it was called."""
+    called, file = tmp_path / "called", tmp_path / "infersim"
+    file.write_text(f'#!/bin/bash\necho "$*" >> {shlex.quote(str(called))}\n{program}\n')
+    file.chmod(0o755)
+    done = subprocess.run(
+        ["bash", str(SCRIPT), "--out", str(tmp_path / "out")],
+        env={"PATH": "/usr/bin:/bin", "INFERSIM": str(file)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done, called.read_text().splitlines()
+
+
+def checked(tmp_path: Path, gpu: str) -> str:
+    """What the first step leaves, as a line of shell."""
+    log = tmp_path / "check.jsonl"
+    log.write_text(CHECKED.replace("GPU_NAME", gpu))
+    return (
+        f'[[ "$*" == *"--plan check"* ]] && cp {shlex.quote(str(log))} {shlex.quote(str(tmp_path / "out"))}'
+    )
+
+
+def test_where_nothing_can_be_measured_the_programme_ends_at_once(tmp_path: Path) -> None:
+    done, called = run_with(tmp_path, 'echo "CUDA cannot be used here"; exit 2')
+
+    assert done.returncode == 1
+    assert len(called) == 1
+    assert "CUDA cannot be used here" in done.stdout
+    assert "nothing can be measured here: see above" in done.stderr
+
+
+def test_a_gpu_without_a_datasheet_is_told_before_it_is_measured(tmp_path: Path) -> None:
+    program = f'{checked(tmp_path, "gpu-of-tomorrow")}; [ "$1" != gpus ]'
+
+    done, called = run_with(tmp_path, program)
+
+    assert done.returncode == 1
+    assert [line.split()[0] for line in called] == ["measure", "gpus"]
+    assert "no datasheet of this GPU" in done.stderr
+    assert "== left out, sparse_gemm: unsupported: too old" in done.stdout
+
+
+def test_a_plan_that_takes_its_process_with_it_is_left_behind_and_stacks_stay_as_they_are(
+    tmp_path: Path,
+) -> None:
+    csv = shlex.quote(str(tmp_path / "out" / "models.csv"))
+    program = f"""
+{checked(tmp_path, "t4")}
+if [[ "$*" == *models.csv* && "$1" == measure ]]; then
+    [ -f {csv} ] && exit 0
+    echo "plan,llama-3.1-8b (8 of 32 layers)" > {csv}
+    echo "static-nk: crashed: nothing works; the same command goes on after it"
+    exit 2
+fi
+exit 0"""
+
+    done, called = run_with(tmp_path, program)
+
+    assert done.returncode == 0
+    short = [line for line in called if "/models.csv" in line]
+    assert [line.split()[0] for line in short] == ["measure", "measure", "compare"]
+    assert ["--layers 8" in line for line in short] == [False, True, True]
+    assert all("--dtype fp16" in line for line in short), "no bf16 before compute capability 8"
+    assert (tmp_path / "out" / "profile.toml").exists()
 
 
 def test_unknown_options_explain_the_script() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from infersim.domain.errors import InfersimError
 from infersim.fitting.samples import read_samples
+from infersim.measuring import crashes, supervision
 from infersim.measuring.plan_run import measure_plan
 from infersim.measuring.supervision import Measurer
 from tests.measuring.examples import FAKE_WORKER, SETUP, gemm
@@ -37,6 +38,31 @@ def test_a_users_error_comes_back_as_it_is() -> None:
 def test_a_process_that_cannot_start_says_why() -> None:
     with pytest.raises(InfersimError, match="cannot be started: exit status 1: ImportError: libcudart"):
         Measurer({**SETUP, "device": "broken"}, command=FAKE_WORKER)
+
+
+def test_a_device_that_takes_every_process_down_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervision, "MOST_DEATHS", 3)
+    with Measurer(SETUP, command=FAKE_WORKER) as measurer:
+        for _ in range(2):
+            measurer.measure(gemm(1, behaviour="lost"))
+        measurer.measure(gemm(1))  # one that answers: it is the kernels then
+        for _ in range(2):
+            measurer.measure(gemm(1, behaviour="lost"))
+        with pytest.raises(InfersimError, match=r"3 kernels in a row took .* illegal"):
+            measurer.measure(gemm(1, behaviour="lost"))
+
+
+def test_a_kind_that_only_crashes_is_left_out_after_some_tries(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crashes, "MOST_CRASHES", 2)
+    sparse = {**gemm(8, behaviour="crash"), "kind": "sparse_gemm"}
+    rows = [sparse, gemm(1), sparse, gemm(2), sparse, gemm(3), sparse]
+
+    with Measurer(SETUP, command=FAKE_WORKER) as measurer:
+        account = measure_plan(rows, measurer, tmp_path / "log.jsonl", settings={"plan": "tiny"})
+
+    assert str(account) == "3 of 7 kernels measured; 2 crashed; 2 skipped"
 
 
 def test_the_log_holds_every_row_and_the_reason_where_one_has_no_latency(tmp_path: Path) -> None:

@@ -6,15 +6,12 @@ from functools import partial
 
 import torch
 from torch.nn import functional
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from infersim.domain.errors import UnsupportedError
 from infersim.domain.shapes import Phase
+from infersim.measuring.attention_choice import streaming
 from infersim.measuring.kernels.bench import Bench, Row, stored_as
 from infersim.measuring.kernels.prepared import Prepared
-
-STREAMING = [SDPBackend.FLASH_ATTENTION, SDPBackend.CUDNN_ATTENTION, SDPBackend.EFFICIENT_ATTENTION]
-"""Kernels that never write the scores to memory: those that serving uses, and the model is of."""
 
 MOST_CACHES = 64
 
@@ -28,6 +25,8 @@ def prepare_attention(row: Row, bench: Bench) -> Prepared:
     if row.get("kv_dtype") not in (None, row["dtype"]):
         raise UnsupportedError("attention with a KV cache of another data type")
     phase, stored = Phase(row["phase"]), stored_as(str(row["dtype"]))
+    if stored is torch.bfloat16:
+        bench.check_capability(8, 0, "attention kernels in bf16")
     batch, query_len, context_len = int(row["batch"]), int(row["query_len"]), int(row["context_len"])
     heads, kv_heads, head_dim = int(row["num_heads"]), int(row["num_kv_heads"]), int(row["head_dim"])
     if phase is Phase.PREFILL and query_len != context_len:
@@ -55,7 +54,7 @@ def _streaming(
     query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *, is_causal: bool, enable_gqa: bool
 ) -> torch.Tensor:
     """On a GPU the choice of kernels is held down; it costs the host time, which the graph leaves behind."""
-    with sdpa_kernel(STREAMING):
+    with streaming(decode=not is_causal):
         return functional.scaled_dot_product_attention(
             query, key, value, is_causal=is_causal, enable_gqa=enable_gqa
         )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import torch
 
 from infersim.domain.errors import UnsupportedError
+from infersim.measuring.cooling import Cooling
 from infersim.measuring.device import Device
 from infersim.measuring.kernels.rotation import CacheState, Rotation, rotation
 from infersim.measuring.random_data import RandomData
@@ -34,10 +35,22 @@ class Bench:
     device: Device
     data: RandomData
     cache: CacheState
+    cooling: Cooling = field(default_factory=Cooling)
 
     @property
     def is_cuda(self) -> bool:
         return self.device.torch_device.type == "cuda"
+
+    def check_capability(self, major: int, minor: int, what: str) -> None:
+        """Raise UnsupportedError on a GPU that is older than what `what` needs; a CPU passes."""
+        if not self.is_cuda:
+            return
+        found = torch.cuda.get_device_capability(self.device.torch_device)
+        if found < (major, minor):
+            raise UnsupportedError(
+                f"{what} need compute capability {major}.{minor}, and {self.device.title} has "
+                f"{found[0]}.{found[1]}"
+            )
 
     def rotation(self, copy_bytes: float, *, most_copies: int | None = None) -> Rotation:
         """How many copies of so many bytes to rotate over."""

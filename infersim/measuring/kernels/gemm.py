@@ -9,11 +9,15 @@ import torch
 from torch.nn import functional
 
 from infersim.domain.errors import UnsupportedError
+from infersim.measuring.float32 import set_float32
 from infersim.measuring.kernels.bench import Bench, Row, stored_as
 from infersim.measuring.kernels.eight_bit import Linear, fp8_linear, int8_linear
 from infersim.measuring.kernels.prepared import Prepared
 
 NEED_A_GPU = ("tf32", "fp8")
+
+CAPABILITY: Mapping[str, tuple[int, int]] = {"tf32": (8, 0), "bf16": (8, 0), "fp8": (8, 9)}
+"""Of the first GPUs with tensor cores for a type; older ones emulate it, or fail at every single row."""
 
 EIGHT_BIT: Mapping[str, Callable[[torch.Tensor, torch.Tensor], Linear]] = {
     "fp8": fp8_linear,
@@ -30,8 +34,10 @@ def prepare_gemm(row: Row, bench: Bench) -> Prepared:
     stored = stored_as(dtype)
     if dtype in NEED_A_GPU and not bench.is_cuda:
         raise UnsupportedError(f"{dtype} GEMMs need a GPU")
-    # PyTorch keeps this for the whole process, so that every kernel says what it needs.
-    torch.set_float32_matmul_precision("high" if dtype == "tf32" else "highest")
+    if dtype in CAPABILITY:
+        bench.check_capability(*CAPABILITY[dtype], f"{dtype} GEMMs")
+    # Kept for the whole process, so that every kernel says what it needs.
+    set_float32(dtype, bench.device.torch_device)
     rotation = bench.rotation(n * k * stored.itemsize)
     weights = bench.data.copies(rotation.copies, n, k, dtype=stored)
     weight_copies = None if rotation.is_cold else rotation.copies

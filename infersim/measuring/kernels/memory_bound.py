@@ -12,7 +12,7 @@ from torch.nn import functional
 from infersim.domain.errors import UnknownNameError, UnsupportedError
 from infersim.fitting.design_shapes import ROW_BYTES
 from infersim.measuring.kernels.bench import Bench, Row, stored_as
-from infersim.measuring.kernels.fusing import fused
+from infersim.measuring.kernels.fusing import fused, why_not_fused
 from infersim.measuring.kernels.prepared import Prepared
 
 Tensors = Sequence[torch.Tensor]
@@ -76,5 +76,5 @@ def prepare_memory_bound(row: Row, bench: Bench) -> Prepared:
     arrays = [bench.data.tensor(*shape, dtype=stored) for _ in range(op.reads)]
     run = fused(op.run, *arrays) if op.needs_fusing else op.run
     if run is None:
-        raise UnsupportedError(f"{name} as one kernel: PyTorch cannot compile it here")
+        raise UnsupportedError(f"{name} as one kernel, which has to be compiled: {why_not_fused(op.run)}")
     return Prepared(calls=(partial(run, *arrays),), implementation=name)

@@ -6,9 +6,9 @@ from functools import partial
 
 import torch
 from torch.nn import functional
-from torch.sparse import to_sparse_semi_structured
 
 from infersim.domain.errors import UnsupportedError
+from infersim.measuring.compressing import compressed
 from infersim.measuring.kernels.bench import Bench, Row, stored_as
 from infersim.measuring.kernels.prepared import Prepared
 
@@ -18,12 +18,17 @@ SIXTEEN_BIT = ("bf16", "fp16")
 MOST_COMPRESSED = 64
 """Compressed weights that are made for one kernel: each has to be compressed, which takes its time."""
 
+TOKENS = 8
+"""The kernels take multiples of so many tokens; buffers of that size cost a serving engine nothing."""
+
 STORED_SHARE = 9 / 16
 """Bytes of compressed 16-bit weights over dense ones: half the values, and two bits of place for each."""
 
 
 def prepare_sparse_gemm(row: Row, bench: Bench) -> Prepared:
     """`O[m,n] = A[m,k] @ W[n,k]^T` with a 2:4 W, by cuSPARSELt where PyTorch has it, else by CUTLASS.
+
+    Tokens are rounded up to what the kernels take, as PyTorch would copy A and O to do it.
 
     Raises UnsupportedError off the GPU, and for data types and shapes that there is no such kernel for.
     """
@@ -36,8 +41,8 @@ def prepare_sparse_gemm(row: Row, bench: Bench) -> Prepared:
     rotation = bench.rotation(n * k * stored.itemsize * STORED_SHARE, most_copies=MOST_COMPRESSED)
     dense = bench.data.tensor(n, k, dtype=stored)
     pruned = dense.where(kept_two_of_four(dense), 0)
-    weights = [to_sparse_semi_structured(pruned) for _ in range(rotation.copies)]
-    activations = bench.data.tensor(m, k, dtype=stored)
+    weights = [compressed(pruned) for _ in range(rotation.copies)]
+    activations = bench.data.tensor(-(-m // TOKENS) * TOKENS, k, dtype=stored)
     return Prepared(
         calls=tuple(partial(functional.linear, activations, weight) for weight in weights),
         implementation=type(weights[0]).__name__,

@@ -1,6 +1,7 @@
 """Timing dense and pruned passes in turn, so that both see the same machine.
 
-The timeline: each is run twice and thrown away (libraries choose kernels, memory is allocated); then dense,
+The timeline: each is run twice (once if it is long) and thrown away (libraries choose kernels,
+memory is allocated); then dense,
 pruned, dense, pruned, ..., dense, one pass at a time, until both latencies are known to the tolerance or the
 budget is spent. Neighbours in time share what the clock, the temperature and other programs do; the first and
 the last dense passes show what drifted meanwhile. All repeats are kept.
@@ -14,7 +15,8 @@ from dataclasses import dataclass
 from infersim.measuring.stopwatch import Stopwatch
 from infersim.measuring.timing import Budget, Call, quantile, uncertainty
 
-WARM_UP_PASSES = 2
+LONG_SHARE = 4
+"""A pass that takes such a part of the budget is thrown away only once: it warms itself up."""
 
 LEAST_ROUNDS = 3
 """However slow the passes, three rounds tell a median from an accident."""
@@ -62,7 +64,8 @@ class Alternation:
 def alternate(stopwatch: Stopwatch, dense: Call, pruned: Call, budget: Budget) -> Alternation:
     """Time the two passes by the timeline above."""
     for work in (dense, pruned):
-        for _ in range(WARM_UP_PASSES):
+        warm_us = stopwatch.elapsed_us(work)
+        if warm_us < budget.budget_us / LONG_SHARE:
             stopwatch.elapsed_us(work)
     dense_us = [stopwatch.elapsed_us(dense)]
     pruned_us: list[float] = []

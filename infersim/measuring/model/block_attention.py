@@ -12,6 +12,17 @@ from typing import Any
 import torch
 from torch.nn.functional import scaled_dot_product_attention
 
+from infersim.domain.errors import UnsupportedError
+from infersim.measuring.attention_choice import decoding
+from infersim.measuring.compiling import compiled
+
+TILES = (64, 32, 16)
+"""Edges of the flex kernel's tiles, the best first; tensor cores need 16."""
+
+ROOMY_BYTES = 160e3
+"""Shared memory of an SM for three stages of 64 keys and values of 128 in 16 bits. A100, H100, B200 have it;
+consumer cards, L4 and L40S have 100 KB."""
+
 BlockAttention = Callable[
     [torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, Sequence[int], int], torch.Tensor
 ]
@@ -60,7 +71,8 @@ def attend_cached(
     keys = k.unflatten(2, (-1, block))[sequence, kv_head, chosen].flatten(2, 3)[:, :, :seen]
     values = v.unflatten(2, (-1, block))[sequence, kv_head, chosen].flatten(2, 3)[:, :, :seen]
     grouped = q.reshape(batch, kv_heads, heads // kv_heads, head_dim)
-    return scaled_dot_product_attention(grouped, keys, values).reshape(batch, heads, 1, head_dim)
+    with decoding(q):
+        return scaled_dot_product_attention(grouped, keys, values).reshape(batch, heads, 1, head_dim)
 
 
 def flex_attend(
@@ -79,7 +91,7 @@ def flex_attend(
 
     rows = torch.arange(chosen.shape[2], device=q.device)
     diagonal = rows[:, None] == rows[None, :]
-    full = chosen & ~diagonal
+    full = chosen & (rows[:, None] != rows[None, :])
 
     def seen(batch: Any, head: Any, query: Any, key: Any) -> Any:
         return (query >= key) & chosen[batch, head, query // block, key // block]
@@ -90,9 +102,34 @@ def flex_attend(
         BLOCK_SIZE=block,
         mask_mod=seen,
         seq_lengths=(q.shape[2], k.shape[2]),
+        compute_q_blocks=False,  # the same lists by columns: only a backward pass reads them
     )
-    result: torch.Tensor = _flex(q.device.type)(q, k, v, block_mask=mask, enable_gqa=True)
+    options = flex_options(block, _shared_memory_bytes(q.device)) if q.is_cuda else None
+    result: torch.Tensor = _flex(q.device.type)(
+        q, k, v, block_mask=mask, enable_gqa=True, kernel_options=options
+    )
     return result
+
+
+def flex_options(block: int, shared_memory_bytes: float) -> dict[str, object]:
+    """Tiles of the flex kernel that divide a mask's block: PyTorch's own of 128 rows divide no block of 64.
+
+    Raises UnsupportedError for a block that no tile divides.
+    """
+    tile = next((tile for tile in TILES if block % tile == 0), None)
+    if tile is None:
+        raise UnsupportedError(f"block-sparse attention in blocks of {block}: PyTorch needs multiples of 16")
+    return {
+        "BLOCK_M": tile,
+        "BLOCK_N": tile,
+        "num_warps": 4,
+        "num_stages": 3 if shared_memory_bytes >= ROOMY_BYTES else 2,
+        "FORCE_USE_FLEX_ATTENTION": True,  # short prompts too: the decode kernel has tiles of its own
+    }
+
+
+def _shared_memory_bytes(device: torch.device) -> float:
+    return float(torch.cuda.get_device_properties(device).shared_memory_per_multiprocessor)
 
 
 def _listed(blocks: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -106,7 +143,7 @@ def _flex(device_type: str) -> Callable[..., Any]:
     from torch.nn.attention.flex_attention import flex_attention
 
     kernel: Callable[..., Any] = flex_attention
-    return torch.compile(kernel) if device_type == "cuda" else kernel
+    return compiled(kernel, dynamic=False) if device_type == "cuda" else kernel
 
 
 def _blocks(x: torch.Tensor, block: int) -> torch.Tensor:

@@ -79,5 +79,5 @@ def choose_cached(q: torch.Tensor, pooled_k: torch.Tensor, gate: torch.Tensor, b
     kv_heads = pooled_k.shape[1]
     grouped = q.reshape(batch, kv_heads, heads // kv_heads, head_dim).sum(dim=2, keepdim=True) @ gate.T
     scores = (grouped @ pooled_k.transpose(2, 3)).squeeze(2)
-    scores[..., -1] = math.inf
+    scores.select(-1, -1).fill_(math.inf)
     return scores.topk(budget, dim=-1).indices.sort(dim=-1).values

@@ -7,6 +7,7 @@ so that the host is ahead and launches do not count.
 
 from __future__ import annotations
 
+import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -23,8 +24,11 @@ from infersim.measuring.timing import quantile
 
 PASSES = 5
 
-PAUSE_CYCLES = 20_000_000
-"""About ten milliseconds of a GPU, in which the host issues the thousand kernels of a pass."""
+SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.01, 0.1
+"""How long a GPU waits for the host to issue a pass of some thousand kernels ahead of it."""
+
+CYCLES_PER_S = 2e9
+"""Of the clock that the pause is counted in; a slower one makes pauses longer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,14 +41,26 @@ class OpTime:
 
 
 def break_down(
-    device: Device, run: Callable[[Probe], object], *, passes: int = PASSES, at: float = 0.5
+    device: Device,
+    run: Callable[[Probe], object],
+    *,
+    passes: int = PASSES,
+    at: float = 0.5,
+    budget_us: float = math.inf,
 ) -> tuple[OpTime, ...]:
-    """Time the ops of `run(probe)`: of each the quantile `at` over some passes, in order of execution."""
-    ends = _event_ends if device.torch_device.type == "cuda" else _host_ends(device)
+    """Time the ops of `run(probe)`: of each the quantile `at` over some passes, in order of execution.
+
+    Long passes are as many as are within `budget_us`, at least one.
+    """
+    ends = _event_ends() if device.torch_device.type == "cuda" else _host_ends(device)
     by_op: dict[tuple[str, Part], list[float]] = {}
+    spent_us = 0.0
     for _ in range(passes):
         for key, time_us in _sums(*ends(run)).items():
             by_op.setdefault(key, []).append(time_us)
+            spent_us += time_us
+        if spent_us >= budget_us:
+            break
     return tuple(
         OpTime(name=name, part=part, time_us=quantile(times, at)) for (name, part), times in by_op.items()
     )
@@ -85,22 +101,35 @@ def _host_ends(device: Device) -> _Ends:
     return ends
 
 
-def _event_ends(run: Callable[[Probe], object]) -> tuple[_Ops, list[float]]:
-    """A pass on the GPU's clock."""
-    ops: _Ops = []
-    events: list[torch.cuda.Event] = []
+def _event_ends() -> _Ends:
+    """A pass on the GPU's clock, behind a pause as long as the host took to issue the pass before."""
+    issued_s = 0.0
 
-    def mark() -> None:
-        event = torch.cuda.Event(enable_timing=True)
-        event.record()
-        events.append(event)
+    def ends(run: Callable[[Probe], object]) -> tuple[_Ops, list[float]]:
+        nonlocal issued_s
+        ops: _Ops = []
+        events: list[torch.cuda.Event] = []
 
-    def probe(name: str, part: Part) -> None:
+        def mark() -> None:
+            event = torch.cuda.Event(enable_timing=True)
+            event.record()
+            events.append(event)
+
+        def probe(name: str, part: Part) -> None:
+            mark()
+            ops.append((name, part))
+
+        torch.cuda._sleep(pause_cycles(issued_s))
         mark()
-        ops.append((name, part))
+        started = time.perf_counter()
+        run(probe)
+        issued_s = time.perf_counter() - started
+        torch.cuda.synchronize()
+        return ops, [1e3 * start.elapsed_time(end) for start, end in pairwise(events)]
 
-    torch.cuda._sleep(PAUSE_CYCLES)
-    mark()
-    run(probe)
-    torch.cuda.synchronize()
-    return ops, [1e3 * start.elapsed_time(end) for start, end in pairwise(events)]
+    return ends
+
+
+def pause_cycles(issued_s: float) -> int:
+    """Cycles for which the GPU waits before a pass that the host issues in about `issued_s`."""
+    return int(min(max(1.25 * issued_s, SHORTEST_PAUSE_S), LONGEST_PAUSE_S) * CYCLES_PER_S)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional
 
+from infersim.measuring.compiling import compiled
 from infersim.workload.scenario import Layout
 
 EPSILON = 1e-5
@@ -47,11 +48,11 @@ def elementwise_of(layout: Layout, device: torch.device, dtype: torch.dtype) -> 
         # There are no complex numbers of two 16-bit ones.
         return _FEW_CALLS if dtype in _COMPLEX else _EAGER
     return Elementwise(
-        norm=torch.compile(rms_norm, dynamic=True),
-        add_norm=torch.compile(add_rms_norm, dynamic=True),
-        rotate=torch.compile(rotated, dynamic=True),
+        norm=compiled(rms_norm),
+        add_norm=compiled(add_rms_norm),
+        rotate=compiled(rotated),
         tables=rotary_tables,
-        gated=torch.compile(swiglu, dynamic=True),
+        gated=compiled(swiglu),
         plain=functional.silu,
     )
 

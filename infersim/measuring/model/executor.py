@@ -11,6 +11,7 @@ from infersim.domain.dtypes import DType
 from infersim.domain.errors import UnsupportedError
 from infersim.domain.ops import Part
 from infersim.domain.shapes import Phase
+from infersim.measuring.compressing import compressed
 from infersim.measuring.model.attention import AttentionSublayer, Result, attention_sublayer
 from infersim.measuring.model.block_attention import BlockAttention, attend_by_rows, flex_attend
 from infersim.measuring.model.elementwise import Elementwise, elementwise_of
@@ -24,7 +25,6 @@ from infersim.measuring.model.matrices import (
     Gemm,
     Pairs,
     cannot_compress,
-    compress_on_gpu,
     single,
 )
 from infersim.measuring.model.probe import Probe, silent
@@ -161,7 +161,7 @@ class ModelExecutor:
 def kernels_of(device: torch.device) -> Kernels:
     """What there is on a GPU, or on a CPU."""
     if device.type == "cuda":
-        return Kernels(compress=compress_on_gpu, block_attention=flex_attend)
+        return Kernels(compress=compressed, block_attention=flex_attend)
     return Kernels(compress=cannot_compress, block_attention=attend_by_rows)
 
 

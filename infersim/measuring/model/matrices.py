@@ -31,15 +31,6 @@ def cannot_compress(_: torch.Tensor) -> torch.Tensor:
     raise UnsupportedError("2:4 matrices need an NVIDIA GPU: PyTorch has no such kernel for a CPU")
 
 
-def compress_on_gpu(weight: torch.Tensor) -> torch.Tensor:
-    """A semi-structured tensor, multiplied by cuSPARSELt or CUTLASS."""
-    try:
-        compressed: torch.Tensor = torch.sparse.to_sparse_semi_structured(weight.contiguous())
-    except (RuntimeError, ValueError, NotImplementedError) as error:
-        raise UnsupportedError(f"2:4 matrices cannot be run here: {error}") from error
-    return compressed
-
-
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Gemm:
     """One GEMM of the op `name`; its columns are split by `widths`, one for each matrix in it."""

@@ -12,16 +12,18 @@ from typing import Any
 
 import torch
 
-from infersim.domain.errors import UnsupportedError
+from infersim.domain.errors import InfersimError, UnsupportedError
 from infersim.domain.shapes import Phase
-from infersim.measuring.device import Device
+from infersim.measuring.device import Device, DeviceLostError, is_lost
+from infersim.measuring.float32 import set_float32
 from infersim.measuring.model.alternation import Alternation, alternate
 from infersim.measuring.model.breakdown import OpTime, break_down, by_part
 from infersim.measuring.model.executor import ModelExecutor, build
 from infersim.measuring.model.measurable import check_measurable
 from infersim.measuring.model.memory import added_bytes, held_bytes
 from infersim.measuring.model.result_file import ResultFile, Row
-from infersim.measuring.timing import Budget
+from infersim.measuring.supervision import CRASHED
+from infersim.measuring.timing import Budget, Call
 from infersim.pruning.plan import Plan
 from infersim.workload.scenario import Execution
 from infersim.workload.transformer import Transformer
@@ -92,13 +94,15 @@ def measure_programme(
     """Measure what `results` lacks; `tell` hears of each row once it is in the file.
 
     The dense model stays in memory, the pruned ones come and go. What cannot be run, or does not fit, becomes
-    a row that says so. Raises what `results.append` raises.
+    a row that says so. Raises UnsupportedError for TF32 on a CPU, InfersimError where the dense model cannot
+    be built or a kernel took the device with it, and what `results.append` raises.
     """
     missing = programme.missing(results)
     if not missing:
         return
+    set_float32(programme.execution.precision.math.value, device.torch_device)
     with device:
-        dense = _Subject.build(programme.model, programme.execution, device)
+        dense = _dense(programme, device)
         for plan, questions in missing:
             for row in _plan_rows(plan, questions, dense, programme, device):
                 results.append(row)
@@ -122,6 +126,17 @@ class _Subject:
         )
 
 
+def _dense(programme: Programme, device: Device) -> _Subject:
+    """The dense model; InfersimError where it cannot be built: without it there is nothing to measure."""
+    try:
+        return _Subject.build(programme.model, programme.execution, device)
+    except UnsupportedError:
+        raise
+    except Exception as error:
+        trouble = _trouble(error, device)
+    raise InfersimError(f"{programme.model.name}, dense, cannot be built: {trouble}; fewer --layers may help")
+
+
 def _plan_rows(
     plan: Plan, questions: Sequence[Question], dense: _Subject, programme: Programme, device: Device
 ) -> Iterator[Row]:
@@ -130,34 +145,43 @@ def _plan_rows(
     try:
         pruned = _Subject.build(plan.transformer, programme.execution, device)
         trouble = ""
-    except (UnsupportedError, NotImplementedError) as error:
-        trouble = f"unsupported: {error}"
     except Exception as error:
-        trouble = _memory_trouble(error)
+        trouble = _trouble(error, device)
     for question in questions:
         values: Row = {"status": trouble}
         if pruned is not None:
             try:
                 check_measurable(plan.transformer, question.phase)
                 values = _measured(dense, pruned, question, programme, device)
-            except (UnsupportedError, NotImplementedError) as error:
-                values = {"status": f"unsupported: {error}"}
             except Exception as error:
-                values = {"status": _memory_trouble(error)}
-        gc.collect()
-        device.release()
+                values = {"status": _trouble(error, device)}
         yield {**_description(plan), **_key(plan, question), **values}
+        if str(values["status"]).startswith(CRASHED):
+            raise InfersimError(
+                f"{plan.title}, {question}: {values['status']}. Nothing more can be measured in this "
+                "process; the row says so, and the same command goes on after it"
+            )
+        _give_back(device)
     del pruned
+    _give_back(device)
+
+
+def _give_back(device: Device) -> None:
     gc.collect()
     device.release()
 
 
-def _memory_trouble(error: Exception) -> str:
-    """The status of a lack of memory; any other error goes on."""
+def _trouble(error: Exception, device: Device) -> str:
+    """The status of a row whose plan cannot be built or run: one plan's trouble is not that of others."""
+    text = (str(error).splitlines() or [""])[0]
+    if isinstance(error, UnsupportedError | NotImplementedError):
+        return f"unsupported: {text}"
     lacks = isinstance(error, MemoryError | torch.OutOfMemoryError)
-    if lacks or "can't allocate memory" in str(error) or "not enough memory" in str(error):
+    if lacks or "can't allocate memory" in text or "not enough memory" in text:
         return OUT_OF_MEMORY
-    raise error
+    if isinstance(error, DeviceLostError) or is_lost(device):
+        return f"{CRASHED}: {text}"
+    return f"failed: {type(error).__name__}: {text}"
 
 
 def _key(plan: Plan, question: Question) -> Row:
@@ -190,19 +214,24 @@ def _measured(
         partial(subject.executor.run, scene) for subject, scene in zip((dense, pruned), scenes, strict=True)
     )
     added = added_bytes(device, first), added_bytes(device, second)
-    calls = (
-        (device.capture(first), device.capture(second)) if programme.execution.cuda_graph else (first, second)
-    )
-    timing = alternate(device.stopwatch, *calls, programme.budget)
-    at = programme.budget.quantile
+    timing = _timed(first, second, programme, device)
+    device.release()
+    once = partial(break_down, device, at=programme.budget.quantile, budget_us=programme.budget.budget_us / 2)
     return {
         "status": OK,
         **_timing_columns(timing),
         "dense_memory_gib": _gib(dense.weights_bytes, added[0]),
         "pruned_memory_gib": _gib(pruned.weights_bytes, added[1]),
-        **_breakdown_columns("dense", timing.dense_latency_us, break_down(device, first, at=at)),
-        **_breakdown_columns("pruned", timing.pruned_latency_us, break_down(device, second, at=at)),
+        **_breakdown_columns("dense", timing.dense_latency_us, once(first)),
+        **_breakdown_columns("pruned", timing.pruned_latency_us, once(second)),
     }
+
+
+def _timed(first: Call, second: Call, programme: Programme, device: Device) -> Alternation:
+    """The two passes in turn. Their graphs, with all memory that their passes use, end when this returns."""
+    if programme.execution.cuda_graph:
+        first, second = device.capture(first), device.capture(second)
+    return alternate(device.stopwatch, first, second, programme.budget)
 
 
 def _timing_columns(timing: Alternation) -> dict[str, Any]:

@@ -46,6 +46,12 @@ def test_warm_up_does_not_count() -> None:
     assert found.pruned_latency_us == 50.0
 
 
+def test_long_passes_warm_themselves_up_in_one() -> None:
+    machine = Machine(dense_us=[4e5], pruned_us=[1e5])
+    alternate(machine.stopwatch, lambda: machine.run("dense"), lambda: machine.run("pruned"), BUDGET)
+    assert machine.log[:4] == ["dense", "pruned", "pruned", "dense"]
+
+
 def test_drift_shows_and_cancels_in_the_speedup() -> None:
     """A machine that slows down by a tenth: both sides see it alike."""
     slower = [100.0, 100.0] + [100.0] * 3 + [110.0] * 9

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from infersim.domain.dtypes import precision_named
 from infersim.domain.errors import UnsupportedError
 from infersim.domain.shapes import Phase
-from infersim.measuring.model.block_attention import attend_by_rows, flex_attend
-from infersim.measuring.model.block_choice import row_budgets
+from infersim.measuring.compiling import compiled
+from infersim.measuring.compressing import compressed
+from infersim.measuring.model.block_attention import attend_by_rows, flex_attend, flex_options
+from infersim.measuring.model.block_choice import choose_causal, pooled, row_budgets
 from infersim.measuring.model.decisions import decide
 from infersim.measuring.model.executor import build, torch_dtype
-from infersim.measuring.model.matrices import compress_on_gpu
 from infersim.measuring.model.measurable import check_measurable
 from infersim.measuring.model.weights import two_of_four
 from infersim.pruning.composition import prune
@@ -100,13 +101,60 @@ def test_quantised_models_are_predicted_only(dtype: str) -> None:
         torch_dtype(Execution(precision=precision_named(dtype)))
 
 
+@pytest.mark.parametrize("block", [16, 32, 48, 64, 128, 192])
+def test_tiles_of_flex_attention_divide_its_blocks(block: int) -> None:
+    """PyTorch refuses others, and takes 128 rows unless it is told: more than the 64 of the default mask."""
+    options = flex_options(block, shared_memory_bytes=228e3)
+
+    assert block % int(str(options["BLOCK_M"])) == block % int(str(options["BLOCK_N"])) == 0
+    assert options["num_stages"] == 3
+    assert flex_options(block, shared_memory_bytes=100e3)["num_stages"] == 2
+
+
+def test_blocks_without_a_tile_are_refused() -> None:
+    with pytest.raises(UnsupportedError, match="blocks of 24: PyTorch needs multiples of 16"):
+        flex_options(24, shared_memory_bytes=228e3)
+
+
+def test_functions_are_compiled_for_more_shapes_than_pytorch_allows(monkeypatch: pytest.MonkeyPatch) -> None:
+    from torch._dynamo import config
+
+    monkeypatch.setattr(torch, "compile", lambda work, dynamic: work)  # noqa: ARG005
+
+    def twice(x: torch.Tensor) -> torch.Tensor:
+        return x + x
+
+    assert compiled(twice) is compiled(twice)
+    assert config.recompile_limit >= 1000
+
+
+@pytest.mark.gpu
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA GPU")
+def test_flex_attention_compiles_for_the_default_mask() -> None:
+    generator = torch.Generator("cuda").manual_seed(0)
+    block, tokens = 64, 300
+    q, k, v = (
+        torch.randn(2, heads, tokens, 128, generator=generator, device="cuda", dtype=torch.bfloat16)
+        for heads in (8, 2, 2)
+    )
+    budgets = row_budgets(-(-tokens // block), 0.5)
+    gate = torch.randn(16, 128, generator=generator, device="cuda", dtype=torch.bfloat16)
+    rows = torch.tensor(budgets, device="cuda")
+    chosen = choose_causal(pooled(q, gate, block), pooled(k, gate, block), rows, together=True)
+
+    found = flex_attend(q, k, v, chosen, budgets, block)
+
+    torch.testing.assert_close(found, attend_by_rows(q, k, v, chosen, budgets, block), rtol=2e-2, atol=2e-2)
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA GPU")
 def test_sparse_kernel_agrees_with_zeros() -> None:
     generator = torch.Generator("cuda").manual_seed(0)
     weight = two_of_four(torch.randn(512, 512, generator=generator, device="cuda", dtype=torch.float16))
     x = torch.randn(64, 512, generator=generator, device="cuda", dtype=torch.float16)
-    found = torch.nn.functional.linear(x, compress_on_gpu(weight))
+    found = torch.nn.functional.linear(x, compressed(weight))
     torch.testing.assert_close(found, x @ weight.T, rtol=1e-2, atol=0.2)
 
 
