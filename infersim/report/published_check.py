@@ -46,12 +46,12 @@ def published_verdict(check: pd.DataFrame) -> Verdict:
     return Verdict(
         sentences=tuple(map(as_sentence, said)),
         notes=(
-            "No speedup is fitted to these rows; what a host in Python takes for a kernel comes from one dense "
-            "latency among them (7B on H100). What a source leaves open is assumed for all its rows at once "
-            "(conditions).",
+            "No speedup is fitted to these rows; what a host in Python takes for a kernel comes from one "
+            "dense latency among them (7B on H100). What a source leaves open is assumed for all its rows at "
+            "once (conditions).",
             f"Ratios are nearer than latencies: {int((off <= WITHIN).sum())} of {len(stated)} dense "
-            f"latencies are within {WITHIN:.0%}. Hosts differ by several times, and a GPU without a fit of its "
-            "own is predicted from its datasheet.",
+            f"latencies are within {WITHIN:.0%}. Hosts differ by several times, and a GPU without a fit of "
+            "its own is predicted from its datasheet.",
         ),
     )
 
