@@ -44,23 +44,29 @@ def advise_command(
     overrides: options.SetOption = [],  # noqa: B006 - typer makes a list of its own for each call
     as_json: options.JsonOption = False,
     as_csv: options.CsvOption = False,
+    html: options.HtmlOption = None,
+    figures: options.FiguresOption = None,
 ) -> None:
     """Say what sparsity a speedup needs, from which batch and context families pay, and which width is free.
 
     With a target --json and --csv print what it needs, else where families pay.
     """
     from infersim.cli.outputs import check_outputs
+    from infersim.cli.pages import write_asked
     from infersim.cli.plans import chosen_pruning
     from infersim.cli.printing import print_aside, print_for_people, printed_for_machines
     from infersim.cli.questions import chosen_gpus, chosen_scenarios
     from infersim.cli.targets import chosen_families
-    from infersim.report.advice_tables import break_even_table, target_table, widths_table
+    from infersim.report.advice_page import advice_page
+    from infersim.report.advice_tables import advice_tables
     from infersim.report.advice_verdict import advice_verdict
+    from infersim.report.setting import setting_text
     from infersim.simulation.advice_break_even import break_even
     from infersim.simulation.advice_target import sparsity_for
     from infersim.simulation.advice_width import free_widths
+    from infersim.simulation.cases import make_execution
 
-    check_outputs([], [gpu, model])
+    check_outputs([html, figures], [gpu, model])
     own_request = request is not None or prompt is not None or output is not None
     scenarios = chosen_scenarios(
         phase=phase,
@@ -98,11 +104,11 @@ def advise_command(
             cuda_graph=cuda_graph,
         )
     widths = free_widths(pruning.model, gpus, sparsity, **scenarios)
+    runs = make_execution(dtype=dtype, execution=execution, cuda_graph=cuda_graph, kv_dtype=kv_dtype)
+    setting = setting_text(runs, ())
+    write_asked(lambda: advice_page(needed, pays, widths, setting), html=html, figures=figures)
     for reason in pruning.left_out:
         print_aside(f"Left out: {reason}")
     rows = next(frame for frame in (needed, pays, widths) if frame is not None)
     if not printed_for_machines(rows, as_json=as_json, as_csv=as_csv):
-        tables = [] if needed is None else [target_table(needed)]
-        tables += [] if pays is None else [break_even_table(pays)]
-        tables += [] if widths.empty else [widths_table(widths)]
-        print_for_people(advice_verdict(needed, pays, widths), *tables)
+        print_for_people(advice_verdict(needed, pays, widths), *advice_tables(needed, pays, widths))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from infersim.cli import sample_options
+from infersim.cli import options, sample_options
 from infersim.domain.errors import InfersimError, InvalidValueError
+
+if TYPE_CHECKING:
+    from infersim.report.page import Page
 
 DatasheetArgument = Annotated[
     str | None, typer.Argument(metavar="DATASHEET", help="GPU by name (infersim gpus), or its .toml.")
@@ -50,6 +53,8 @@ def calibrate_command(
     beside_datasheet: BesideOption = False,
     skip_bad: sample_options.SkipBadOption = False,
     pool: PoolOption = False,
+    html: options.HtmlOption = None,
+    figures: options.FiguresOption = None,
 ) -> None:
     """Fit the cost model to measurements: parameters, residual and intervals, with their held-out error.
 
@@ -59,6 +64,9 @@ def calibrate_command(
     if pool:
         from infersim.cli.pooling import pool_command
 
+        for option, given in (("--html", html), ("--figures", figures)):
+            if given is not None:
+                raise InvalidValueError(option, str(given), "none: there is no page of a pool")
         named = [name for name in (datasheet, *map(str, samples or ())) if name is not None]
         pool_command(named, out, beside_datasheet)
         return
@@ -68,16 +76,18 @@ def calibrate_command(
 
     from infersim.cli.measurements import chosen_kinds, profile_and_samples
     from infersim.cli.outputs import check_outputs
+    from infersim.cli.pages import write_asked
     from infersim.cli.printing import print_aside, print_for_people, print_summary
     from infersim.cli.progress import working
     from infersim.fitting.calibration import calibrate
     from infersim.fitting.calibration_rows import divide
-    from infersim.fitting.validation import validate_held_out
+    from infersim.fitting.validation import validate, validate_held_out
     from infersim.profile_files.fit_files import write_fit
+    from infersim.report.calibration_page import calibration_page
     from infersim.report.calibration_tables import calibration_verdict, fitted_kinds_table, parameters_table
 
     destination = _destination(datasheet, out, beside_datasheet)
-    check_outputs([destination], [datasheet, *samples])
+    check_outputs([destination, html, figures], [datasheet, *samples])
     profile, read = profile_and_samples(datasheet, fit, samples, default, skip_bad)
     division = divide(read.frame, kinds=chosen_kinds(kind), hold_out=hold_out, rows=rows, seed=seed)
     drawn = {"rows": rows, "seed": seed, "hold_out": hold_out}
@@ -89,14 +99,22 @@ def calibrate_command(
         raise InfersimError("calibration found nothing")
     kinds = fitted.fit.provenance["fitted"]
     write_fit(fitted.fit, destination)
+    held_out = None if division.held_out.empty else validate_held_out(fitted, division.held_out)
+
+    def page() -> Page:
+        shown = held_out or validate(fitted, division.fitted)
+        return calibration_page(fitted, kinds, seconds, shown, held_out=held_out is not None)
+
+    write_asked(page, html=html, figures=figures)
+
     print_aside(f"{read.account()}. {division.account()}.")
     print_for_people(
         calibration_verdict(fitted.fit, kinds, seconds),
         fitted_kinds_table(fitted.fit, kinds),
         parameters_table(fitted.fit, kinds),
     )
-    if not division.held_out.empty:
-        print_summary(validate_held_out(fitted, division.held_out))
+    if held_out is not None:
+        print_summary(held_out)
     print_aside(
         f"The fit is in {destination}: commands find it when it lies beside {_sheet(datasheet).name}."
     )

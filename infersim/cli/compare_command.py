@@ -48,23 +48,27 @@ def compare_command(
     as_json: options.JsonOption = False,
     as_csv: options.CsvOption = False,
     html: options.HtmlOption = None,
+    figures: options.FiguresOption = None,
 ) -> None:
     """Set plans that prune a model against the dense model: speedup, bound, ceiling, and every loss by name.
 
     Without --plan or --pruned-config it compares all families.
     """
+    from functools import partial
+
     from infersim.cli.outputs import check_outputs
+    from infersim.cli.pages import write_asked
     from infersim.cli.plans import chosen_pruning
     from infersim.cli.printing import print_aside, print_summary, printed_for_machines
     from infersim.cli.questions import chosen_gpus, chosen_scenarios
     from infersim.cli.targets import plans_for_target
-    from infersim.report.comparison_page import write_compare_page
+    from infersim.report.comparison_page import compare_page
     from infersim.report.comparison_report import gather_comparison
     from infersim.simulation.comparison import compare
     from infersim.simulation.measured_account import measured_account
     from infersim.simulation.published import load_measured
 
-    check_outputs([html], [*plan, *pruned_config, measured, gpu, model])
+    check_outputs([html, figures], [*plan, *pruned_config, measured, gpu, model])
     scenarios = chosen_scenarios(
         phase=phase,
         batch=batch,
@@ -96,7 +100,7 @@ def compare_command(
             families=families,
             with_files=bool(plan or pruned_config),
         )
-    if html is None:
+    if html is None and figures is None:
         frame = compare(pruning.model, pruning.plans, gpus, measured=table, **scenarios)
     else:
         report = gather_comparison(
@@ -107,7 +111,7 @@ def compare_command(
             left_out=pruning.left_out,
             **scenarios,
         )
-        write_compare_page(html, report)
+        write_asked(partial(compare_page, report), html=html, figures=figures)
         frame = report.comparison
     for reason in pruning.left_out:
         print_aside(f"Left out: {reason}")
@@ -118,5 +122,3 @@ def compare_command(
             print_aside(sentence)
     if not printed_for_machines(frame, as_json=as_json, as_csv=as_csv):
         print_summary(frame)
-    if html is not None:
-        print_aside(f"Wrote {html}")

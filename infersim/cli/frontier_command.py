@@ -69,6 +69,7 @@ def frontier_command(
     as_json: options.JsonOption = False,
     as_csv: options.CsvOption = False,
     html: options.HtmlOption = None,
+    figures: options.FiguresOption = None,
 ) -> None:
     """Join losses of quality, published or yours, with predicted speedups: who leads at which loss.
 
@@ -77,14 +78,15 @@ def frontier_command(
     """
     from infersim.cli.lists import names
     from infersim.cli.outputs import check_outputs
+    from infersim.cli.pages import write_asked
     from infersim.cli.printing import print_aside, print_for_people, printed_for_machines
     from infersim.cli.questions import chosen_gpus, chosen_scenarios
     from infersim.domain.errors import InvalidValueError
-    from infersim.report.frontier_page import write_frontier_page
+    from infersim.report.frontier_page import frontier_page
     from infersim.report.summary import summary
     from infersim.simulation.frontier import frontier
 
-    check_outputs([html], [quality, measured, gpu, model])
+    check_outputs([html, figures], [quality, measured, gpu, model])
     if request is not None and phase is not None:
         raise InvalidValueError("phase", phase, "none beside a request, which has both phases")
     scenarios = chosen_scenarios(
@@ -118,11 +120,8 @@ def frontier_command(
         measured=measured,
     )
     said = summary(found, max_loss_percent=max_loss)
-    if html is not None:
-        write_frontier_page(html, found, max_loss)
+    write_asked(lambda: frontier_page(found, max_loss), html=html, figures=figures)
     for reason in found.left_out:
         print_aside(f"Left out: {reason}")
     if not printed_for_machines(found.points, as_json=as_json, as_csv=as_csv):
         print_for_people(said.verdict, *said.tables)
-    if html is not None:
-        print_aside(f"Wrote {html}")

@@ -85,3 +85,11 @@ CsvOption: TypeAlias = Annotated[bool, typer.Option("--csv", help="Print rows as
 HtmlOption: TypeAlias = Annotated[
     Path | None, typer.Option("--html", metavar="FILE", help="Write a page with figures.")
 ]
+FiguresOption: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--figures",
+        metavar="FOLDER",
+        help="Write each figure as PNG and SVG (needs infersim[png], a Chrome).",
+    ),
+]

@@ -27,18 +27,22 @@ def predict_command(
     as_json: options.JsonOption = False,
     as_csv: options.CsvOption = False,
     html: options.HtmlOption = None,
+    figures: options.FiguresOption = None,
 ) -> None:
     """Predict latency, floor, throughput and memory of a model, or of plans that prune it."""
+    from functools import partial
+
     import pandas as pd
 
     from infersim.cli.outputs import check_outputs
+    from infersim.cli.pages import write_asked
     from infersim.cli.plans import chosen_pruning
     from infersim.cli.printing import print_aside, print_summary, printed_for_machines
     from infersim.cli.questions import chosen_gpus, chosen_scenarios
-    from infersim.report.prediction_page import gather_prediction, write_predict_page
+    from infersim.report.prediction_page import gather_prediction, predict_page
     from infersim.simulation.prediction import predict
 
-    check_outputs([html], [*plan, *pruned_config, gpu, model])
+    check_outputs([html, figures], [*plan, *pruned_config, gpu, model])
     pruning = chosen_pruning(
         model=model, families=families, sparsity=sparsity, plan_files=plan, pruned_configs=pruned_config
     )
@@ -56,11 +60,11 @@ def predict_command(
     )
     gpus = chosen_gpus(gpu, overrides)
     subjects = pruning.plans or (pruning.model,)
-    if html is None:
+    if html is None and figures is None:
         frame = pd.concat([predict(each, gpus, **scenarios) for each in subjects], ignore_index=True)
     elif len(subjects) == 1:
         report = gather_prediction(subjects[0], gpus, **scenarios)
-        write_predict_page(html, report)
+        write_asked(partial(predict_page, report), html=html, figures=figures)
         frame = report.prediction
     else:
         raise InfersimError(
@@ -70,5 +74,3 @@ def predict_command(
         print_aside(f"Left out: {reason}")
     if not printed_for_machines(frame, as_json=as_json, as_csv=as_csv):
         print_summary(frame)
-    if html is not None:
-        print_aside(f"Wrote {html}")

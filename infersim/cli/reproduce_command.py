@@ -25,6 +25,7 @@ def reproduce_command(
     as_json: options.JsonOption = False,
     as_csv: options.CsvOption = False,
     html: options.HtmlOption = None,
+    figures: options.FiguresOption = None,
 ) -> None:
     """Print a paper's tables with infersim's bound and prediction beside its measured numbers.
 
@@ -33,12 +34,12 @@ def reproduce_command(
     if paper not in (BEYOND_FLOPS, PUBLISHED):
         raise UnknownNameError("paper", paper, [BEYOND_FLOPS, PUBLISHED])
     if paper == PUBLISHED:
-        _print_published(as_json=as_json, as_csv=as_csv, html=html)
+        _print_published(as_json=as_json, as_csv=as_csv, html=html, figures=figures)
     else:
-        _print_beyond_flops(as_json=as_json, as_csv=as_csv, html=html)
+        _print_beyond_flops(as_json=as_json, as_csv=as_csv, html=html, figures=figures)
 
 
-def _print_published(*, as_json: bool, as_csv: bool, html: Path | None) -> None:
+def _print_published(*, as_json: bool, as_csv: bool, html: Path | None, figures: Path | None) -> None:
     from infersim.cli.printing import print_for_people, printed_for_machines
     from infersim.report.published_check import (
         overpredicted_table,
@@ -48,30 +49,29 @@ def _print_published(*, as_json: bool, as_csv: bool, html: Path | None) -> None:
     )
     from infersim.simulation.published_check import check_published
 
-    if html is not None:
-        raise InvalidValueError("--html", str(html), f"none: there is no page of {PUBLISHED}")
+    for option, given in (("--html", html), ("--figures", figures)):
+        if given is not None:
+            raise InvalidValueError(option, str(given), f"none: there is no page of {PUBLISHED}")
     check = check_published()
     if not printed_for_machines(check, as_json=as_json, as_csv=as_csv):
         tables = (scored_table(check), overpredicted_table(check), partial_table(check))
         print_for_people(published_verdict(check), *tables)
 
 
-def _print_beyond_flops(*, as_json: bool, as_csv: bool, html: Path | None) -> None:
-    from infersim.cli.printing import print_aside, print_for_people, printed_for_machines
+def _print_beyond_flops(*, as_json: bool, as_csv: bool, html: Path | None, figures: Path | None) -> None:
+    from infersim.cli.pages import write_asked
+    from infersim.cli.printing import print_for_people, printed_for_machines
     from infersim.report.reproduction import (
         claims_table,
         components_table,
         mean_speedups_table,
         reproduction_verdict,
     )
-    from infersim.report.reproduction_page import write_reproduction_page
+    from infersim.report.reproduction_page import reproduction_page
     from infersim.simulation.reproduction import reproduce_beyond_flops
 
     found = reproduce_beyond_flops()
-    if html is not None:
-        write_reproduction_page(html, found)
+    write_asked(lambda: reproduction_page(found), html=html, figures=figures)
     if not printed_for_machines(found.speedups, as_json=as_json, as_csv=as_csv):
         tables = (components_table(found), mean_speedups_table(found), claims_table(found))
         print_for_people(reproduction_verdict(found), *tables)
-    if html is not None:
-        print_aside(f"Wrote {html}")

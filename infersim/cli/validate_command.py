@@ -29,25 +29,25 @@ def validate_command(
     as_json: options.JsonOption = False,
     as_csv: options.CsvOption = False,
     html: options.HtmlOption = None,
+    figures: options.FiguresOption = None,
 ) -> None:
     """Compare predictions with measurements: error by kind and shape, speedup error, interval coverage."""
     from infersim.cli.measurements import chosen_kinds, profile_and_samples
     from infersim.cli.outputs import check_outputs
+    from infersim.cli.pages import write_asked
     from infersim.cli.printing import print_aside, print_summary, printed_for_machines
     from infersim.fitting.sample_writing import write_samples
     from infersim.fitting.validation import validate
-    from infersim.report.validation_page import write_validation_page
+    from infersim.report.validation_page import validation_page
     from infersim.report.validation_tables import validation_frame
 
-    check_outputs([html, predictions], [profile, fit, *samples])
+    check_outputs([html, figures, predictions], [profile, fit, *samples])
     chosen, read = profile_and_samples(profile, fit, samples, default, skip_bad)
     found = validate(chosen, read.frame, kinds=chosen_kinds(kind))
     if predictions is not None:
         write_samples(found.predictions, predictions)
         print_aside(f"Predictions written to {predictions}.")
-    if html is not None:
-        write_validation_page(found, chosen, html)
-        print_aside(f"Page written to {html}.")
+    write_asked(lambda: validation_page(found, chosen), html=html, figures=figures)
     rows = validation_frame(found.errors, found.speedups)
     if not printed_for_machines(rows, as_json=as_json, as_csv=as_csv):
         print_summary(found)

@@ -13,6 +13,16 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+def advice_tables(
+    needed: pd.DataFrame | None, pays: pd.DataFrame | None, widths: pd.DataFrame | None
+) -> tuple[Table, ...]:
+    """The tables of frames of `sparsity_for`, `break_even` and `free_widths`; None for what was not asked."""
+    tables = [] if needed is None else [target_table(needed)]
+    tables += [] if pays is None else [break_even_table(pays)]
+    tables += [] if widths is None or widths.empty else [widths_table(widths)]
+    return tuple(tables)
+
+
 def target_table(needed: pd.DataFrame) -> Table:
     """What each family needs for a speedup; `needed`: a frame of `sparsity_for`."""
     target = rounding.speedup(float(needed["target"].iloc[0]))

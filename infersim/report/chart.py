@@ -12,19 +12,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Panel:
-    """One figure; `data` is what the page offers beside it as CSV."""
+    """One figure; `data` is what the page offers beside it as CSV, `finding` what it shows, in words."""
 
     title: str
     figure: go.Figure
     data: pd.DataFrame
+    finding: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Chart:
-    """Panels that show the same of several things; `wide` ones stand below each other."""
+    """Panels that show the same of several things; `wide` ones stand below each other.
+
+    `finding` is what they show, in a sentence; `caption` says how to read them.
+    """
 
     name: str
     title: str
     caption: str
     panels: tuple[Panel, ...]
     wide: bool = False
+    finding: str = ""

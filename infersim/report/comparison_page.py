@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infersim.report.charts import curve_charts, roofline_chart, time_chart, waterfall_chart
+from infersim.report.charts import curve_charts, plans_chart, roofline_chart, time_chart, waterfall_chart
 from infersim.report.comparison_report import ComparisonReport
 from infersim.report.inventories import gpus_table
 from infersim.report.op_frames import DENSE
-from infersim.report.page import Page, View, write_page
+from infersim.report.page import Page, View
 from infersim.report.scenarios import SCENARIO_KEYS, label, of_scenario, varying_keys
 from infersim.report.tables import compare_table, loss_table, ops_table, parts_table
 from infersim.report.verdict import Verdict
@@ -33,11 +32,6 @@ GLOSSARY = {
     "launch": "Time to launch kernels: it shrinks with the number of kernels alone.",
     "unexplained": "Measured over predicted.",
 }
-
-
-def write_compare_page(path: str | Path, report: ComparisonReport) -> None:
-    """Write the page of `report`; raises InvalidValueError for a path that cannot be written."""
-    write_page(path, compare_page(report))
 
 
 def compare_page(report: ComparisonReport) -> Page:
@@ -76,8 +70,9 @@ def _view(report: ComparisonReport, scenario: pd.Series) -> View:
     return View(
         label=label(scenario, varying_keys(report.comparison)),
         charts=(
-            *curve_charts(curves),
+            plans_chart(rows),
             waterfall_chart(rows),
+            *curve_charts(curves),
             time_chart(ops),
             roofline_chart(ops, profile, (DENSE, *_worth_showing(rows))),
         ),

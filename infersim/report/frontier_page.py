@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infersim.report.chart import Chart, Panel
 from infersim.report.figures.frontier import frontier_figure
+from infersim.report.findings import frontier_finding
 from infersim.report.frontier_labels import SCENARIO, group_label, scenario_label
 from infersim.report.frontier_tables import frontier_tables, points_table
 from infersim.report.frontier_verdict import frontier_verdict
-from infersim.report.page import Page, View, write_page
+from infersim.report.page import Page, View
 from infersim.report.setting import setting_text
 from infersim.report.verdict import Verdict
 from infersim.simulation.frontier import Frontier
@@ -32,11 +32,6 @@ GLOSSARY = {
     "batches, and a plan gains by the bytes it saves. Prefill uses each weight for many tokens: there it "
     "gains by the FLOPs.",
 }
-
-
-def write_frontier_page(path: str | Path, found: Frontier, max_loss_percent: float | None = None) -> None:
-    """Write the page of `found`; raises InvalidValueError for a path that cannot be written."""
-    write_page(path, frontier_page(found, max_loss_percent))
 
 
 def frontier_page(found: Frontier, max_loss_percent: float | None = None) -> Page:
@@ -83,7 +78,10 @@ def _panels(points: pd.DataFrame) -> tuple[Panel, ...]:
         if rows["predicted"].notna().any()
     ]
     groups.sort(key=lambda group: (-group[1]["family"].nunique(), -len(group[1])))
-    return tuple(Panel(title=title, figure=frontier_figure(rows), data=rows) for title, rows in groups)
+    return tuple(
+        Panel(title=title, figure=frontier_figure(rows), data=rows, finding=frontier_finding(rows))
+        for title, rows in groups
+    )
 
 
 _CAPTION = (

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
+from infersim.report.islands import Islands
 from infersim.report.table import Column, Table
 from infersim.report.verdict import Verdict
 
@@ -26,31 +27,50 @@ def text(value: str) -> str:
     return escape(value).replace(" %", "&nbsp;%")
 
 
+def file_name(title: str) -> str:
+    """A title as the name of a file."""
+    return "-".join("".join(c if c.isalnum() else " " for c in title.lower()).split()) or "untitled"
+
+
 def paragraphs(lines: Iterable[str], css_class: str = "") -> str:
-    """One paragraph for each line."""
+    """One paragraph for each line that is not empty."""
     opening = f'<p class="{css_class}">' if css_class else "<p>"
-    return "\n".join(f"{opening}{text(line)}</p>" for line in lines)
+    return "\n".join(f"{opening}{text(line)}</p>" for line in lines if line)
 
 
 def verdict_html(verdict: Verdict) -> str:
-    """Sentences in bold, notes in small print."""
-    return (
-        f'<div class="verdict">\n{paragraphs(verdict.sentences)}\n{paragraphs(verdict.notes, "note")}\n</div>'
+    """The answer, its first clause in bold, and notes in small print."""
+    first, *others = verdict.sentences or ("",)
+    answer = f"{_led(first)}\n{paragraphs(others)}"
+    notes = "\n".join(f"<li>{text(note)}</li>" for note in verdict.notes)
+    trust = (
+        f'<div class="trust">\n<h2>How far to trust it</h2>\n<ul>\n{notes}\n</ul>\n</div>' if notes else ""
     )
+    return f'<section class="verdict">\n{answer}\n{trust}\n</section>'
 
 
-def csv_link(frame: pd.DataFrame, name: str) -> str:
-    """A link to `frame` as CSV, held in the link itself."""
-    data = b64encode(frame.to_csv(index=False, lineterminator="\n").encode()).decode()
-    return f'<a download="{escape(name)}.csv" href="data:text/csv;charset=utf-8;base64,{data}">data (CSV)</a>'
+def _led(paragraph: str) -> str:
+    """A paragraph whose first clause answers; what follows explains."""
+    answer = re.split(r"(?<=[.;]) ", paragraph, maxsplit=1)[0]
+    return f"<p><strong>{text(answer)}</strong>{text(paragraph.removeprefix(answer))}</p>"
 
 
-def table_html(table: Table, name: str) -> str:
+def csv_link(frame: pd.DataFrame, name: str, islands: Islands) -> str:
+    """A link to `frame` as CSV; the page's script makes it a download of the data in `islands`."""
+    key = islands.add_data(frame)
+    label = f"Data of {name} as CSV"
+    return f'<a href="#" download="{escape(name)}.csv" data-csv="{key}" aria-label="{escape(label)}">CSV</a>'
+
+
+def table_html(table: Table, name: str, islands: Islands) -> str:
     """The table, a long one folded under its title, in a frame that scrolls where the page is too narrow."""
     folded = "" if len(table.frame) > FOLDED_ROWS else " open"
+    title = text(table.title)
     return (
-        f"<details{folded}><summary>{text(table.title)}</summary>\n{csv_link(table.frame, name)}\n"
-        f'<div class="scroll" tabindex="0">{_grid(table)}</div>\n{_caption(table, "CSV")}\n</details>'
+        f"<details{folded}><summary><h3>{title}</h3></summary>\n"
+        f'<p class="files">{csv_link(table.frame, name, islands)}</p>\n'
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{title}">{_grid(table)}</div>\n'
+        f"{_caption(table, 'CSV')}\n</details>"
     )
 
 
@@ -61,7 +81,10 @@ def notebook_html(verdict: Verdict, tables: Sequence[Table]) -> str:
         f"{_grid(table)}\n{_caption(table, 'frame')}\n</details>"
         for table in tables
     )
-    return f'<div class="infersim">\n{_NOTEBOOK_STYLE}\n{verdict_html(verdict)}\n{shown}\n</div>'
+    answer = (
+        f'<div class="verdict">\n{paragraphs(verdict.sentences)}\n{paragraphs(verdict.notes, "note")}\n</div>'
+    )
+    return f'<div class="infersim">\n{_NOTEBOOK_STYLE}\n{answer}\n{shown}\n</div>'
 
 
 _NOTEBOOK_STYLE = """<style>
@@ -74,7 +97,8 @@ _NOTEBOOK_STYLE = """<style>
 .infersim th, .infersim td { padding: 0.15em 0.7em; white-space: nowrap; vertical-align: bottom; }
 .infersim th.number, .infersim td.number { text-align: right; }
 .infersim th.words, .infersim td.words, .infersim .section th { text-align: left; }
-.infersim .section th { font-weight: 400; font-style: italic; }
+.infersim tbody th { font-weight: 400; }
+.infersim .section th { font-style: italic; }
 </style>"""
 
 
@@ -107,12 +131,15 @@ def _rows(table: Table) -> Iterator[str]:
                 f"{text(section.label)}</th></tr>"
             )
         for cells in section.rows[: MAX_ROWS - written]:
-            yield "<tr>" + "".join(map(_cell, table.columns, cells)) + "</tr>"
+            first, *others = map(_cell, table.columns, cells, [True] + [False] * len(cells))
+            yield f"<tr>{first}{''.join(others)}</tr>"
             written += 1
 
 
-def _cell(column: Column, value: str) -> str:
-    return f'<td class="{_class(column)}">{text(value)}</td>'
+def _cell(column: Column, value: str, is_first: bool) -> str:
+    """A cell; the first of a row names it."""
+    tag, scope = ("th", ' scope="row"') if is_first else ("td", "")
+    return f'<{tag}{scope} class="{_class(column)}">{text(value)}</{tag}>'
 
 
 def _class(column: Column) -> str:

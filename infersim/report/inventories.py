@@ -42,7 +42,7 @@ def gpus_table(profiles: Sequence[HardwareProfile]) -> Table:
         for profile in profiles
     ]
     return Table(
-        title=f"{len(rows)} GPUs",
+        title=f"{len(rows)} GPU{'s' if len(rows) > 1 else ''}",
         frame=pd.DataFrame(rows),
         columns=(
             text_column("GPU", "gpu"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infersim.domain.profile import HardwareProfile
@@ -12,7 +11,7 @@ from infersim.pruning.plan import Plan
 from infersim.report.charts import roofline_chart, time_chart
 from infersim.report.inventories import gpus_table
 from infersim.report.op_frames import op_frames
-from infersim.report.page import Page, View, write_page
+from infersim.report.page import Page, View
 from infersim.report.prediction_verdict import predict_verdict
 from infersim.report.scenarios import label, of_scenario, only_scenarios, shown_scenarios, varying_keys
 from infersim.report.setting import setting_text
@@ -82,11 +81,6 @@ def gather_prediction(
         profiles={profile.name: profile for profile in profiles},
         setting=setting_text(runs, cases),
     )
-
-
-def write_predict_page(path: str | Path, report: PredictionReport) -> None:
-    """Write the page of `report`; raises InvalidValueError for a path that cannot be written."""
-    write_page(path, predict_page(report))
 
 
 def predict_page(report: PredictionReport) -> Page:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infersim.report.chart import Chart, Panel
 from infersim.report.figures.reproduction import component_bars, mean_speedup_points
-from infersim.report.page import Page, View, write_page
+from infersim.report.page import Page, View
 from infersim.report.reproduction import (
     claims_table,
     components_table,
@@ -30,11 +29,6 @@ GLOSSARY = {
     "difference": "Predicted over published, less one.",
     "static-m equivalent": "The part of the layers whose removal would be predicted as fast.",
 }
-
-
-def write_reproduction_page(path: str | Path, reproduction: Reproduction) -> None:
-    """Write the page of `reproduction`; raises InvalidValueError for a path that cannot be written."""
-    write_page(path, reproduction_page(reproduction))
 
 
 def reproduction_page(reproduction: Reproduction) -> Page:

@@ -117,11 +117,10 @@ def _of_frontier(found: Frontier, max_loss_percent: float | None) -> Summary:
 
 
 def _of_validation(found: Validation) -> Summary:
-    from infersim.report.validation_tables import error_report_table, speedup_report_table
+    from infersim.report.validation_tables import validation_tables
     from infersim.report.validation_verdict import validation_verdict
 
-    speedups = () if found.speedups.empty else (speedup_report_table(found.speedups),)
-    return Summary(verdict=validation_verdict(found), tables=(error_report_table(found.errors), *speedups))
+    return Summary(verdict=validation_verdict(found), tables=validation_tables(found))
 
 
 def _of_profile(profile: HardwareProfile) -> Summary:

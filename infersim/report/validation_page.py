@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infersim.domain.dtypes import DType, precision_named
@@ -15,9 +14,10 @@ from infersim.report.chart import Chart, Panel
 from infersim.report.figures.predicted_measured import predicted_measured
 from infersim.report.figures.residual_by_shape import residual_by_shape
 from infersim.report.figures.sample_roofline import sample_roofline
-from infersim.report.page import Page, View, write_page
+from infersim.report.findings import errors_finding, residuals_finding
+from infersim.report.page import Page, View
 from infersim.report.validation_points import MAX_POINTS, drawn_dimensions, validation_points
-from infersim.report.validation_tables import error_report_table, speedup_report_table
+from infersim.report.validation_tables import validation_tables
 from infersim.report.validation_verdict import validation_verdict
 
 if TYPE_CHECKING:
@@ -36,26 +36,20 @@ GLOSSARY = {
 _ROOFLINE_DATA = ["flop", "kernel_bytes", "latency_us", "predicted_us"]
 
 
-def write_validation_page(found: Validation, profile: HardwareProfile, path: str | Path) -> None:
-    """Write the page; raises InvalidValueError for a path that cannot be written."""
-    write_page(path, validation_page(found, profile))
-
-
 def validation_page(found: Validation, profile: HardwareProfile) -> Page:
     """The page's content; `profile` is the one that was validated."""
-    speedups = () if found.speedups.empty else (speedup_report_table(found.speedups),)
     source = f" from {found.fit_source}" if found.fit_source else ""
     return Page(
         title=f"Predictions for {profile.title}, against measurements",
         setting=f"{len(found.predictions):,} samples; calibration: {found.calibration}{source}",
         verdict=validation_verdict(found),
-        views=tuple(_views(found, profile)),
-        tables=(error_report_table(found.errors), *speedups),
+        views=tuple(validation_views(found, profile)),
+        tables=validation_tables(found),
         glossary=GLOSSARY,
     )
 
 
-def _views(found: Validation, profile: HardwareProfile) -> Iterator[View]:
+def validation_views(found: Validation, profile: HardwareProfile) -> Iterator[View]:
     """One view for each kind and data type, but for launches, which have no shape."""
     summed = found.errors[(found.errors["division"] == ALL) & (found.errors["kind"] != Kind.LAUNCH)]
     kinds = cost_kinds(found.predictions)
@@ -64,15 +58,17 @@ def _views(found: Validation, profile: HardwareProfile) -> Iterator[View]:
         if row["dtype"]:
             chosen &= (found.predictions["dtype"] == row["dtype"]).to_numpy()
         label = f"{row['kind']} {row['dtype']}".strip()
-        yield View(label=label, charts=tuple(_charts(found.predictions[chosen], profile)))
+        yield View(label=label, charts=tuple(_charts(found.predictions[chosen], profile, row)))
 
 
-def _charts(rows: pd.DataFrame, profile: HardwareProfile) -> Iterator[Chart]:
+def _charts(rows: pd.DataFrame, profile: HardwareProfile, errors: pd.Series) -> Iterator[Chart]:
+    """`rows`: predictions of one kind and data type; `errors`: their row of an `error_table`."""
     points = validation_points(rows)
     thinned = f" {MAX_POINTS:,} of {len(rows):,} rows are drawn." if len(points) < len(rows) else ""
     yield Chart(
         name="predicted",
         title="Predicted against measured",
+        finding=errors_finding(errors),
         caption=f"Above the line predictions are too slow, below it too fast.{thinned}",
         panels=(Panel(title="Latency", figure=predicted_measured(points), data=points),),
         wide=True,
@@ -86,6 +82,7 @@ def _charts(rows: pd.DataFrame, profile: HardwareProfile) -> Iterator[Chart]:
                 title=f"Over {name}",
                 figure=residual_by_shape(points, name),
                 data=points[[name, "latency_us", "predicted_us"]],
+                finding=residuals_finding(points, name),
             )
             for name in drawn_dimensions(points)
         ),

@@ -14,6 +14,8 @@ from infersim.report.table import Column, Table, number_column
 if TYPE_CHECKING:
     import pandas as pd
 
+    from infersim.fitting.validation import Validation
+
 _MEANINGS = {
     ("tokens", "decode"): f"m up to {DECODE_MAX_M}",
     ("tokens", "prefill"): f"m from {PREFILL_MIN_M}",
@@ -28,6 +30,12 @@ _INTERVAL_CAPTION = (
     "Bias: above 0 where predictions are too slow. Covered: rows within their 80 % interval, whose mean "
     "half-width stands beside it."
 )
+
+
+def validation_tables(found: Validation) -> tuple[Table, ...]:
+    """Errors of latencies, and those of speedups where there are pruned pairs."""
+    speedups = () if found.speedups.empty else (speedup_report_table(found.speedups),)
+    return (error_report_table(found.errors), *speedups)
 
 
 def error_report_table(errors: pd.DataFrame) -> Table:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from infersim.fitting.sample_writing import write_samples
 from tests.cli.conftest import Infersim
+from tests.fitting.synthetic_samples import GPU, attention_shapes, known_kind, known_profile, measured
+from tests.report.browser import chromium
 
 COMPARE = ("compare", "-m", "llama-3.2-1b", "-g", "l4", "-c", "512", "-s", "0.25,0.5")
 PREDICT = ("predict", "-m", "llama-3.2-1b", "-g", "l4", "-c", "512")
 REPRODUCE = ("reproduce", "beyond-flops")
+FRONTIER = ("frontier", "-m", "llama-3.1-8b", "-g", "l4", "-p", "prefill", "-c", "512")
+ADVISE = ("advise", "-m", "llama-3.2-1b", "-g", "l4", "-c", "512", "-p", "decode", "--target-speedup", "1.2")
 
 
 @pytest.mark.parametrize(
@@ -20,6 +26,8 @@ REPRODUCE = ("reproduce", "beyond-flops")
         (COMPARE, ("static-nk", "What eats the speedup", "Left out: static-k-2:4")),
         (PREDICT, ("Roofline", "lm_head")),
         (REPRODUCE, ("Figure 2", "2,190")),
+        (FRONTIER, ("Speed against quality", "zero-shot")),
+        (ADVISE, ("What 1.20x needs", "Where it pays", "Widths that cost nothing")),
     ],
 )
 def test_a_page_is_written_beside_the_answer(
@@ -35,7 +43,7 @@ def test_a_page_is_written_beside_the_answer(
         assert text in html
 
 
-@pytest.mark.parametrize("command", [COMPARE[:-2], PREDICT, REPRODUCE])
+@pytest.mark.parametrize("command", [COMPARE[:-2], PREDICT, REPRODUCE, ADVISE])
 def test_a_page_that_cannot_be_written_is_an_error(
     refused: Callable[..., str], tmp_path: Path, command: tuple[str, ...]
 ) -> None:
@@ -47,3 +55,50 @@ def test_a_page_that_cannot_be_written_is_an_error(
 def test_a_page_of_a_prediction_shows_one_plan(refused: Callable[..., str], tmp_path: Path) -> None:
     two = (*PREDICT, "-f", "static-m", "-s", "0.25,0.5")
     assert "a page shows one model or plan, not 2" in refused(*two, "--html", str(tmp_path / "report.html"))
+
+
+def test_a_calibration_and_a_validation_have_pages(
+    answered: Infersim, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    truth = known_profile(known_kind("attention.decode", launch_us=11.0))
+    write_samples(measured(attention_shapes(60, 1, "decode"), truth, noise=0.05), "samples.parquet")
+    answered("calibrate", GPU, "samples.parquet", "--html", "all.html")
+    assert "rows that were fitted" in Path("all.html").read_text(encoding="utf-8")
+    ran = answered("calibrate", GPU, "samples.parquet", "--hold-out", "0.3", "--html", "some.html")
+    page = Path("some.html").read_text(encoding="utf-8")
+    assert "Wrote some.html" in ran.err
+    for text in ("rows held out of the fit", "launch_us", "Mean error of bf16 decode attention", "Residual"):
+        assert text in page
+    ran = answered("validate", GPU, "samples.parquet", "--fit", f"{GPU}.fit.json", "--html", "beside.html")
+    assert "Wrote beside.html" in ran.err
+    assert "Predicted against measured" in Path("beside.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("option", ["--html", "--figures"])
+@pytest.mark.parametrize("command", [("reproduce", "published"), ("calibrate", "--pool", "all")])
+def test_what_has_no_page_says_so(
+    refused: Callable[..., str], tmp_path: Path, command: tuple[str, ...], option: str
+) -> None:
+    assert "none: there is no page of" in refused(*command, option, str(tmp_path / "new"))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.browser
+def test_figures_are_written_beside_the_answer(
+    answered: Infersim, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("kaleido")
+    monkeypatch.setenv("BROWSER_PATH", chromium())
+    folder = tmp_path / "figures"
+    ran = answered(*PREDICT, "--figures", str(folder), "--json")
+    assert ran.rows == answered(*PREDICT, "--json").rows
+    assert f"Wrote 8 files to {folder}" in ran.err
+    assert {path.suffix for path in folder.iterdir()} == {".png", ".svg"}
+
+
+def test_figures_without_kaleido_name_the_extra(
+    refused: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "kaleido", None)
+    assert "pip install 'infersim[png]'" in refused(*PREDICT, "--figures", str(tmp_path / "figures"))

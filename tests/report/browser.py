@@ -1,58 +1,66 @@
-"""Opens a page in headless Chromium, in a frame of a given width, and reports what became of it.
+"""Opens pages in headless Chromium, in windows of given widths and themes, and reports what became of them.
 
-The page is copied with a probe in it. The probe visits every scenario of the page, waits until its figures
-are drawn, looks at the document, and posts what it saw to the frame around it, whose DOM Chromium prints.
+One start of Chromium serves many pages: it takes longer than what is looked at. The browser is driven over
+its own protocol: themes are switched, pages printed and files downloaded as people do it. `probe.js` reads a
+page from top to bottom in each of its scenarios.
 """
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import json
 import os
-import re
 import shutil
-import subprocess
-from dataclasses import dataclass
-from html import unescape
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-HEIGHT = 4000
-TIMEOUT_S = 120
-
-_FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--hide-scrollbars",
-    "--enable-logging=stderr",
-    "--virtual-time-budget=60000",
-    "--dump-dom",
-)
-
-_HARNESS = """<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,">
-<iframe src="page.html" style="border: 0; width: {width}px; height: {height}px"></iframe>
-<pre id="seen"></pre>
-<script>
-addEventListener("message", (event) => {{
-  document.getElementById("seen").textContent = event.data;
-}});
-</script>
-"""
+HEIGHT = 900
+TIMEOUT_S = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """`errors`: uncaught exceptions and console output; `views`: what `probe.js` saw of each scenario."""
+class Look:
+    """A page to be opened: `name` tells it from others.
 
-    errors: tuple[str, ...]
-    views: tuple[dict[str, Any], ...]
+    What takes longer is done if asked: `switch` the theme while it is open, `download` its data, `print` it.
+    """
+
+    name: str
+    html: str
+    width: int
+    dark: bool = False
+    switch: bool = False
+    download: bool = False
+    print: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Seen:
+    """What became of a page.
+
+    - `errors`: uncaught exceptions and what the console said.
+    - `views`: one entry for each scenario, of what `probe.js` saw; `switched`: the last in the other theme.
+    - `undrawn`: figures that were not drawn before they were scrolled to.
+    - `linked`: the CSV that each link leads to, by the name of its file; `downloaded`: the file of the first.
+    - `pdf`: the page as printed, `printed`: the width of each figure then.
+    """
+
+    errors: list[str] = field(default_factory=list)
+    views: list[dict[str, Any]] = field(default_factory=list)
+    switched: dict[str, Any] = field(default_factory=dict)
+    undrawn: int = 0
+    headings: list[int] = field(default_factory=list)
+    outline: str = ""
+    linked: dict[str, str] = field(default_factory=dict)
+    downloaded: tuple[str, str] = ("", "")
+    pdf: bytes = b""
+    printed: list[float] = field(default_factory=list)
+    ready_ms: float = 0.0
 
 
 def chromium() -> str:
@@ -67,31 +75,110 @@ def chromium() -> str:
     pytest.skip(reason)
 
 
-def see(html: str, folder: Path, *, width: int, dark: bool) -> Seen:
-    """Open `html` in a frame `width` pixels wide; `folder` takes the files and the browser's profile."""
-    probe = (Path(__file__).parent / "probe.js").read_text(encoding="utf-8")
-    head, body = html.split("<head>", 1)
-    (folder / "page.html").write_text(f"{head}<head><script>{probe}</script>{body}", encoding="utf-8")
-    harness = folder / "harness.html"
-    harness.write_text(_HARNESS.format(width=width, height=HEIGHT), encoding="utf-8")
-    colours = f"--blink-settings=preferredColorScheme={0 if dark else 1}"
-    done = subprocess.run(
-        [
-            chromium(),
-            *_FLAGS,
-            colours,
-            f"--user-data-dir={folder / 'profile'}",
-            f"--window-size={max(width, 600)},{HEIGHT}",
-            harness.as_uri(),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        check=True,
-    )
-    found = re.search(r'<pre id="seen">(.*?)</pre>', done.stdout, re.DOTALL)
-    assert found, f"no page in {done.stdout[:500]!r}; {done.stderr[-2000:]}"
-    assert found[1], f"the page never finished; {done.stderr[-2000:]}"
-    seen = json.loads(unescape(found[1]))
-    console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-    return Seen(errors=(*seen["errors"], *console), views=tuple(seen["views"]))
+def see(looks: Sequence[Look], folder: Path) -> dict[str, Seen]:
+    """Open each page; `folder` takes the files."""
+    path = chromium()
+    pytest.importorskip("choreographer")
+    return asyncio.run(asyncio.wait_for(_see(looks, folder, path), TIMEOUT_S))
+
+
+async def _see(looks: Sequence[Look], folder: Path, path: str) -> dict[str, Seen]:
+    import choreographer
+
+    seen = {}
+    async with choreographer.Browser(path=path, headless=True) as browser:
+        for look in looks:
+            tab = await browser.create_tab("about:blank")
+            seen[look.name] = await _Reader(browser, tab, look, folder / look.name).read()
+            await browser.close_tab(tab.target_id)
+    return seen
+
+
+class _Reader:
+    """Reads one page in one tab."""
+
+    def __init__(self, browser: Any, tab: Any, look: Look, folder: Path) -> None:
+        self._browser, self._tab, self._look, self._folder = browser, tab, look, folder
+        self._seen = Seen()
+
+    async def read(self) -> Seen:
+        look, seen = self._look, self._seen
+        await self._open()
+        seen.undrawn = await self._evaluate("probe.undrawn()")
+        seen.views = await self._evaluate("probe.readAll()")
+        seen.headings = await self._evaluate("probe.headings()")
+        seen.outline = await self._evaluate("probe.outline()")
+        if look.switch:
+            await self._theme(dark=not look.dark)
+            seen.switched = await self._evaluate("probe.readAgain()")
+        if look.download:
+            await self._download()
+        if look.print:
+            answer = await self._send("Page.printToPDF", printBackground=True, preferCSSPageSize=True)
+            seen.pdf = base64.b64decode(answer["data"])
+            seen.printed = await self._evaluate("probe.printedWidths")
+        return seen
+
+    async def _open(self) -> None:
+        """Load the page, and wait until its first figure is drawn."""
+        self._folder.mkdir()
+        page = self._folder / "page.html"
+        page.write_text(self._look.html, encoding="utf-8")
+        probe = (Path(__file__).parent / "probe.js").read_text(encoding="utf-8")
+        for name in ("Runtime", "Log", "Page"):
+            await self._send(f"{name}.enable")
+        self._tab.subscribe("Runtime.exceptionThrown", self._note)
+        self._tab.subscribe("Runtime.consoleAPICalled", self._note)
+        self._tab.subscribe("Log.entryAdded", self._note)
+        size = {"width": self._look.width, "height": HEIGHT, "deviceScaleFactor": 1, "mobile": False}
+        await self._send("Emulation.setDeviceMetricsOverride", **size)
+        await self._theme(dark=self._look.dark)
+        await self._send("Emulation.setFocusEmulationEnabled", enabled=True)
+        await self._send("Page.bringToFront")  # what is not seen draws no frames
+        await self._send("Page.addScriptToEvaluateOnNewDocument", source=probe)
+        await self._send("Page.navigate", url=page.as_uri())
+        self._seen.ready_ms = await self._evaluate("probe.ready()")
+
+    async def _note(self, event: dict[str, Any]) -> None:
+        self._seen.errors.append(json.dumps(event["params"]))
+
+    async def _theme(self, *, dark: bool) -> None:
+        value = "dark" if dark else "light"
+        await self._send(
+            "Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": value}]
+        )
+
+    async def _download(self) -> None:
+        """Read what the links to data lead to, and let the first of them land in a folder for real."""
+        self._seen.linked = await self._evaluate("probe.linked()")
+        into = self._folder / "downloads"
+        into.mkdir()
+        await self._browser.send_command(
+            "Browser.setDownloadBehavior", params={"behavior": "allow", "downloadPath": str(into)}
+        )
+        name = await self._evaluate("probe.clickFirst()")
+        while not (into / name).exists():
+            await asyncio.sleep(0.05)
+        self._seen.downloaded = name, (into / name).read_text(encoding="utf-8")
+
+    async def _evaluate(self, expression: str) -> Any:
+        while True:
+            answer = await self._send(
+                "Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True
+            )
+            thrown = answer.get("exceptionDetails")
+            if thrown is None:
+                return answer["result"].get("value")
+            # The page is not there yet.
+            if "probe is not defined" not in str(thrown) and "context" not in str(thrown):
+                raise AssertionError(f"{expression}: {thrown}")
+            await asyncio.sleep(0.05)
+
+    async def _send(self, command: str, **params: Any) -> dict[str, Any]:
+        answer = await self._tab.send_command(command, params=params)
+        if "error" in answer:
+            if "context" in str(answer["error"]):  # destroyed by navigation
+                return {"exceptionDetails": str(answer["error"])}
+            raise AssertionError(f"{command}: {answer['error']}")
+        result: dict[str, Any] = answer["result"]
+        return result

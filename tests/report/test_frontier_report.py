@@ -29,23 +29,13 @@ from infersim.simulation.advice_width import free_widths
 from infersim.simulation.frontier import Frontier, frontier
 from infersim.simulation.frontier_claims import agreement
 from infersim.simulation.resolving import as_transformer
-from tests.report.browser import Seen, see
-
-ROWS = """\
-family,sparsity,quality_loss_percent,recovery,task_type,method,measured_speedup,measured_phase,metric
-static-m,0.125,2,none,zero-shot,<b>one</b>,1.1,prefill,
-static-m,0.5,20,none,zero-shot,<b>one</b>,,,
-static-nk,0.25,9,none,zero-shot,two,,,
-static-nk,0.25,12,none,zero-shot,three,,,
-dynamic-m,0.5,15,lora,zero-shot,four,,,
-dynamic-nk,0.5,1,none,long-context,five,,,RULER at 8k
-"""
+from tests.report.example_pages import QUALITY
 
 
 @pytest.fixture(scope="module")
 def quality(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("quality") / "mine.csv"
-    path.write_text(ROWS)
+    path.write_text(QUALITY)
     return path
 
 
@@ -132,7 +122,7 @@ def test_lines_between_points_stand_once_in_the_legend(quality: Path) -> None:
 
 def test_far_points_do_not_crush_the_frontier(tmp_path: Path) -> None:
     path = tmp_path / "far.csv"
-    path.write_text(ROWS + "static-m,0.5,4000,none,zero-shot,far,,,\n")
+    path.write_text(QUALITY + "static-m,0.5,4000,none,zero-shot,far,,,\n")
     points = frontier("llama-3.2-1b", "l4", phase="prefill", context=512, quality=path).points
     figure = frontier_figure(points[(points["regime"] == "none") & (points["axis"] == "zero-shot")])
     assert figure.layout.xaxis.range[1] < 60
@@ -207,21 +197,3 @@ def test_why_a_target_is_out_of_reach() -> None:
     assert needed_sparsity(math.nan, "ceiling", 1.2, 1.31) == "unreachable: ceiling 1.31x"
     assert needed_sparsity(math.nan, "prediction", 1.2, 2.0) == "out of reach: 1.20x at most"
     assert needed_sparsity(0.4373, "", 4.0, 8.0) == "43.7 %"
-
-
-@pytest.fixture(scope="module", params=[(1280, False), (390, True)], ids=["desk, light", "phone, dark"])
-def seen(found: Frontier, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Seen:
-    width, dark = request.param
-    return see(render_page(frontier_page(found)), tmp_path_factory.mktemp("browser"), width=width, dark=dark)
-
-
-@pytest.mark.browser
-def test_in_a_browser_every_figure_is_drawn_and_nothing_overlaps(seen: Seen) -> None:
-    assert seen.errors == ()
-    assert [view["label"] for view in seen.views] == ["classification", "reasoning"]
-    for view in seen.views:
-        assert len(view["figures"]) == 3
-        assert view["overflow"] <= 0
-        for figure in view["figures"]:
-            assert figure["traces"] == figure["expected"] > 0, figure
-            assert figure["crowded"] == [], figure

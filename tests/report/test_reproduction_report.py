@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from functools import cache
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -18,8 +17,7 @@ from infersim.report.reproduction import (
     reproduction_verdict,
 )
 from infersim.report.reproduction_page import reproduction_page
-from infersim.simulation.reproduction import Reproduction, reproduce_beyond_flops
-from tests.report.browser import see
+from infersim.simulation.reproduction import Reproduction
 
 PHASES = ["prefill", "decode", "prefill+decode"]
 
@@ -145,16 +143,3 @@ def test_the_page_draws_both_phases_and_tabulates_all() -> None:
     html = render_page(page)
     assert "Beyond FLOPs, reproduced" in html
     assert "12.5&nbsp;%" in html.replace("\u00a0", "&nbsp;")
-
-
-@pytest.mark.browser
-@pytest.mark.parametrize("width", [1280, 390])
-def test_a_browser_draws_every_figure(width: int, tmp_path: Path) -> None:
-    seen = see(render_page(reproduction_page(reproduce_beyond_flops())), tmp_path, width=width, dark=False)
-    assert seen.errors == ()
-    (view,) = seen.views
-    assert view["overflow"] <= 0
-    assert len(view["figures"]) == 4
-    for figure in view["figures"]:
-        assert figure["traces"] == figure["expected"] > 0
-        assert not figure["crowded"], figure

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,37 +11,25 @@ import pytest
 from infersim.domain.dtypes import DType
 from infersim.domain.profile import HardwareProfile
 from infersim.fitting.overlap import Overlap
-from infersim.fitting.validation import Validation, validate
+from infersim.fitting.validation import Validation
 from infersim.report.figures.predicted_measured import predicted_measured
 from infersim.report.figures.residual_by_shape import residual_by_shape
 from infersim.report.figures.sample_roofline import sample_roofline
-from infersim.report.page import render_page
 from infersim.report.validation_page import validation_page
 from infersim.report.validation_points import MAX_POINTS, drawn_dimensions, validation_points
 from infersim.report.validation_tables import error_report_table, speedup_report_table, validation_frame
 from infersim.report.validation_verdict import validation_verdict
-from tests.fitting.example_samples import LAUNCH, MEMORY, table
-from tests.fitting.synthetic_samples import (
-    attention_shapes,
-    gemm_shapes,
-    known_kind,
-    known_profile,
-    measured,
-)
-from tests.report.browser import see
+from tests.report.example_pages import validated
 
 
 @pytest.fixture(scope="module")
 def profile() -> HardwareProfile:
-    return known_profile(known_kind("gemm.bf16"), known_kind("attention.decode"), known_kind("launch"))
+    return validated()[0]
 
 
 @pytest.fixture(scope="module")
-def found(profile: HardwareProfile) -> Validation:
-    shapes = pd.concat([gemm_shapes(1200, 1), attention_shapes(100, 1, "decode")], ignore_index=True)
-    moving = [MEMORY | {"read_bytes": 2**size, "latency_us": 5.0 + 2**size / 2e6} for size in range(12, 28)]
-    kernels = measured(shapes, profile, noise=0.05)
-    return validate(profile, pd.concat([kernels, table(LAUNCH, *moving)], ignore_index=True))
+def found() -> Validation:
+    return validated()[1]
 
 
 @pytest.fixture(scope="module")
@@ -134,19 +121,10 @@ def test_the_median_of_residuals_shows_what_is_systematic(gemms: pd.DataFrame) -
     assert by_m[4096.0] == pytest.approx(1.5)
 
 
-@pytest.mark.browser
-@pytest.mark.parametrize("width", [1280, 390])
-def test_the_page_is_drawn_in_a_browser(
-    found: Validation, profile: HardwareProfile, width: int, tmp_path: Path
-) -> None:
-    seen = see(render_page(validation_page(found, profile)), tmp_path, width=width, dark=False)
-    assert seen.errors == ()
-    assert [view["label"] for view in seen.views] == ["attention.decode bf16", "gemm bf16", "memory"]
-    for view in seen.views:
-        names = {figure["name"].split("-")[1] for figure in view["figures"]}
+def test_there_is_a_view_for_each_kind_that_has_a_shape(found: Validation, profile: HardwareProfile) -> None:
+    views = validation_page(found, profile).views
+    assert [view.label for view in views] == ["attention.decode bf16", "gemm bf16", "memory"]
+    for view in views:
         # Kernels that only move bytes have no place under a tensor peak.
-        assert names == {"predicted", "residuals"} | ({"roofline"} if view["label"] != "memory" else set())
-        assert view["overflow"] <= 0
-        for figure in view["figures"]:
-            assert figure["traces"] == figure["expected"] > 0, figure
-            assert figure["crowded"] == [], figure
+        roofline = {"roofline"} if view.label != "memory" else set()
+        assert {chart.name for chart in view.charts} == {"predicted", "residuals"} | roofline

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from infersim.pruning.registry import families
-from infersim.report.figures.style import GREY, INK, ORANGE, dense_line, finish, plain, series
+from infersim.report.figures.palette import INK, NEUTRAL, Look, family_look
+from infersim.report.figures.style import dense_line, finish, plain
 from infersim.simulation.frontier_bands import series_curves
 from infersim.simulation.pareto import Standing, bands
 
@@ -40,9 +40,8 @@ def frontier_figure(points: pd.DataFrame) -> go.Figure:
         if len(rows) > 1:
             _line(figure, curve.loss, curve.speedup, named=not figure.data)
     _frontier(figure, known)
-    names = [family.name for family in families()]
     for family, rows in known.groupby("family", sort=False):
-        _points(figure, rows, str(family), names.index(str(family)))
+        _points(figure, rows, str(family), family_look(str(family)))
     _measured(figure, points)
     low, high = _range(known)
     return finish(
@@ -70,7 +69,7 @@ def _line(figure: go.Figure, x: np.ndarray, y: np.ndarray, *, named: bool) -> No
         x=x,
         y=y,
         mode="lines",
-        line={"color": GREY, "width": 1, "dash": "dot"},
+        line={"color": NEUTRAL, "width": 1, "dash": "dot"},
         name=BETWEEN,
         legendgroup=BETWEEN,
         showlegend=named,
@@ -96,8 +95,8 @@ def _frontier(figure: go.Figure, points: pd.DataFrame) -> None:
     )
 
 
-def _points(figure: go.Figure, rows: pd.DataFrame, family: str, index: int) -> None:
-    colour, marker, _ = series(index)
+def _points(figure: go.Figure, rows: pd.DataFrame, family: str, look: Look) -> None:
+    colour, marker, _ = look
     dominated = rows["standing"] == Standing.DOMINATED
     for chosen, symbol, shown in (
         (rows[~dominated], marker, True),
@@ -137,7 +136,7 @@ def _measured(figure: go.Figure, points: pd.DataFrame) -> None:
         y=rows["measured"],
         customdata=rows[["plan", "measured_scope", "measured_source"]].map(plain),
         mode="markers",
-        marker={"color": ORANGE, "symbol": "diamond-open", "size": 11, "line": {"width": 2, "color": ORANGE}},
+        marker={"color": INK, "symbol": "diamond-open", "size": 11, "line": {"width": 2, "color": INK}},
         name=MEASURED,
         legendgroup=MEASURED,
         hovertemplate="<b>%{customdata[0]}</b><br>%{x:.3~g} % lost, measured %{y:.2f}x<br>%{customdata[1]}: "

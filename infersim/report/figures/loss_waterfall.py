@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from infersim.report import rounding
-from infersim.report.figures.style import BLUE, GREEN, INK, VERMILION, dense_line, finish
+from infersim.report.figures.palette import GREEN, GREY, INK, VERMILION
+from infersim.report.figures.style import dense_line, finish
 from infersim.report.losses import FACTOR_TITLES
 from infersim.simulation.measured import Scope
 
@@ -79,6 +80,7 @@ def loss_waterfall(row: pd.Series) -> go.Figure:
             "categoryorder": "array",
             "categoryarray": [step.label for step in steps],
             "ticks": "",
+            "showgrid": False,
         },
         shapes=[dense_line(vertical=True)],
         barmode="overlay",
@@ -106,7 +108,7 @@ def _steps(row: pd.Series) -> Iterator[Step]:
 
 
 def _speedup(label: str, value: float) -> Step:
-    return Step(label=label, start=0.0, end=value, text=rounding.speedup(value), colour=BLUE, kind="speedup")
+    return Step(label=label, start=0.0, end=value, text=rounding.speedup(value), colour=GREY, kind="speedup")
 
 
 def _factor(name: str, before: float, factor: float) -> Step:

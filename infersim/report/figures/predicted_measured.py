@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infersim.report.figures.style import GREY, finish, series
+from infersim.report.figures.palette import NEUTRAL, series
+from infersim.report.figures.style import finish
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +22,7 @@ def predicted_measured(frame: pd.DataFrame) -> go.Figure:
         x=ends,
         y=ends,
         mode="lines",
-        line={"color": GREY, "width": 1.5},
+        line={"color": NEUTRAL, "width": 1.5},
         name="exact",
         legendgroup="exact",
         hoverinfo="skip",

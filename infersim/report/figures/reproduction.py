@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from infersim.report import rounding
-from infersim.report.figures.style import BLUE, GREEN, VERMILION, broken, finish
+from infersim.report.figures.palette import BLUE, INK, ORANGE, family_look
+from infersim.report.figures.style import broken, dense_line, finish
 from infersim.report.losses import PART_TITLES
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def component_bars(frame: pd.DataFrame) -> go.Figure:
 
     labels = [PART_TITLES[name] for name in frame["component"]]
     figure = go.Figure()
-    for name, column, colour in (("predicted", "predicted_ms", BLUE), ("paper", "paper_ms", VERMILION)):
+    for name, column, colour in (("predicted", "predicted_ms", BLUE), ("paper", "paper_ms", ORANGE)):
         figure.add_bar(
             x=frame[column].to_numpy(),
             y=labels,
@@ -37,7 +38,10 @@ def component_bars(frame: pd.DataFrame) -> go.Figure:
 
 
 def mean_speedup_points(frame: pd.DataFrame) -> go.Figure:
-    """`frame`: the mean speedups of one phase; bound, prediction with its spread over the grid, paper."""
+    """`frame`: the mean speedups of one phase; bound, prediction with its spread over the grid, paper.
+
+    Predictions have the colours and markers of their families.
+    """
     import plotly.graph_objects as go
 
     labels = [
@@ -49,14 +53,15 @@ def mean_speedup_points(frame: pd.DataFrame) -> go.Figure:
         "symmetric": False,
         "array": (frame["predicted_max"] - frame["predicted"]).to_numpy(),
         "arrayminus": (frame["predicted"] - frame["predicted_min"]).to_numpy(),
-        "color": BLUE,
+        "color": INK,
         "thickness": 1.5,
     }
+    looks = [family_look(str(family)) for family in frame["family"]]
     figure = go.Figure()
     for name, colour, symbol in (
-        ("bound", GREEN, "line-ns-open"),
-        ("predicted", BLUE, "circle"),
-        ("paper", VERMILION, "diamond"),
+        ("bound", INK, "line-ns-open"),
+        ("predicted", [look.colour for look in looks], [look.marker for look in looks]),
+        ("paper", INK, "diamond-open"),
     ):
         figure.add_scatter(
             x=frame[name].to_numpy(),
@@ -65,8 +70,19 @@ def mean_speedup_points(frame: pd.DataFrame) -> go.Figure:
             name=name,
             legendgroup=name,
             mode="markers",
-            marker={"color": colour, "symbol": symbol, "size": 10},
+            marker={
+                "color": colour,
+                "symbol": symbol,
+                "size": 10,
+                "line": {"width": 2 if colour == INK else 0},
+            },
             hovertemplate="%{y}: %{x:.2f}x<extra>" + name + "</extra>",
         )
-    finish(figure, height=_AXIS_HEIGHT + _BAR_HEIGHT * len(frame), x="mean speedup over dense (x)", y="")
+    finish(
+        figure,
+        height=_AXIS_HEIGHT + _BAR_HEIGHT * len(frame),
+        x="mean speedup over dense (x)",
+        y="",
+        shapes=[dense_line(vertical=True)],
+    )
     return figure.update_yaxes(autorange="reversed", title=None)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from infersim.report.figures.style import GREY, PURPLE, finish, series
+from infersim.report.figures.palette import INK, NEUTRAL, series
+from infersim.report.figures.style import finish
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,6 +18,18 @@ _BINS_PER_OCTAVE = 1
 
 _SHOWN = (0.4, 2.5)
 """Ratios further out are drawn at the edge, so that they do not flatten the rest."""
+
+
+_TITLES = {
+    "m": "m (tokens)",
+    "n x k": "n x k (weights)",
+    "k": "k (input features)",
+    "context_len": "context (tokens)",
+    "batch": "batch (sequences)",
+    "num_heads": "heads (number)",
+    "bytes": "read and written (bytes)",
+}
+"""Dimensions with their units."""
 
 
 def residual_by_shape(frame: pd.DataFrame, dimension: str) -> go.Figure:
@@ -38,21 +51,26 @@ def residual_by_shape(frame: pd.DataFrame, dimension: str) -> go.Figure:
             hovertemplate="<b>%{customdata[0]}</b><br>predicted / measured %{y:.2f}<br>"
             "%{customdata[1]:.3~g} / %{customdata[2]:.3~g} us<extra></extra>",
         )
-    octave = (np.log2(frame[dimension]) * _BINS_PER_OCTAVE).round() / _BINS_PER_OCTAVE
-    medians = ratio.groupby(octave).median()
+    medians = octave_medians(ratio, frame[dimension])
     figure.add_scatter(
-        x=2.0 ** medians.index.to_numpy(),
+        x=medians.index.to_numpy(),
         y=medians.to_numpy(),
         mode="lines+markers",
         name="median",
         legendgroup="median",
-        line={"color": PURPLE, "width": 3},
-        marker={"color": PURPLE, "size": 6},
+        line={"color": INK, "width": 3},
+        marker={"color": INK, "size": 6},
         hovertemplate="median %{y:.3f} around %{x:.3~s}<extra></extra>",
     )
-    figure.add_hline(y=1, line={"color": GREY, "width": 1})
-    finish(figure, height=300, x=dimension, y="predicted / measured")
+    figure.add_hline(y=1, line={"color": NEUTRAL, "width": 1})
+    finish(figure, height=300, x=_TITLES.get(dimension, dimension), y="predicted / measured (ratio)")
     figure.update_xaxes(type="log", dtick=1, exponentformat="power")
     return figure.update_yaxes(
         type="log", range=[float(np.log10(end)) for end in _SHOWN], tickvals=[0.5, 0.7, 1, 1.4, 2]
     )
+
+
+def octave_medians(ratio: pd.Series[float], dimension: pd.Series[float]) -> pd.Series[float]:
+    """Median of `ratio` over the rows of each octave of `dimension`, by the octave's middle."""
+    octave = (np.log2(dimension) * _BINS_PER_OCTAVE).round() / _BINS_PER_OCTAVE
+    return ratio.groupby(2.0**octave).median()

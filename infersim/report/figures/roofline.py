@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from infersim.domain.profile import GIGA, TERA, HardwareProfile
-from infersim.report.figures.style import GREY, PART_COLOURS, finish, plain, series
+from infersim.report.figures.palette import NEUTRAL, PART_COLOURS, series
+from infersim.report.figures.style import finish, plain
+from infersim.report.losses import PART_TITLES
 from infersim.report.op_frames import DENSE
 
 if TYPE_CHECKING:
@@ -34,7 +36,8 @@ def roofline(frame: pd.DataFrame, profile: HardwareProfile, visible: Sequence[st
     figure = go.Figure()
     _roofs(figure, profile, float(ops["intensity"].min()) / 3, float(ops["intensity"].max()))
     for index, (plan, rows) in enumerate(ops.groupby("plan", sort=False)):
-        _points(figure, str(plan), rows, series(index)[1], plan in visible)
+        _points(figure, str(plan), rows, series(index).marker, plan in visible)
+    _part_key(figure, ops["part"].unique().tolist())
     decades = {"type": "log", "dtick": 1, "exponentformat": "power", "minor": {"ticks": "inside"}}
     return finish(
         figure,
@@ -63,7 +66,7 @@ def _roofs(figure: go.Figure, profile: HardwareProfile, low: float, high: float)
             mode="lines+text",
             text=["", "", label],
             textposition="top left",
-            line={"color": GREY, "width": 1.5},
+            line={"color": NEUTRAL, "width": 1.5},
             name="roofs",
             legendgroup="roofs",
             showlegend=peak == min(peaks),
@@ -72,16 +75,12 @@ def _roofs(figure: go.Figure, profile: HardwareProfile, low: float, high: float)
 
 
 def _points(figure: go.Figure, plan: str, rows: pd.DataFrame, symbol: str, visible: bool) -> None:
-    rows = rows.sort_values("intensity")
-    names, places = _staggered(rows["op"].tolist())
     title = plain(plan)
     figure.add_scatter(
         x=rows["intensity"],
         y=rows["tflops"],
         customdata=rows[["op", "latency_ms", "limiter", "share"]],
-        text=names if plan == DENSE else None,
-        textposition=places,
-        mode="markers+text",
+        mode="markers",
         name=title,
         legendgroup=plan,
         visible=True if visible else "legendonly",
@@ -90,21 +89,22 @@ def _points(figure: go.Figure, plan: str, rows: pd.DataFrame, symbol: str, visib
             "symbol": symbol,
             "size": _SMALLEST + (_LARGEST - _SMALLEST) * np.sqrt(rows["share"]),
             "opacity": 0.85,
-            "line": {"width": 1, "color": GREY},
+            "line": {"width": 1, "color": NEUTRAL},
         },
         hovertemplate=f"<b>%{{customdata[0]}}</b>, {title}<br>%{{x:.3~g}} FLOP/byte, %{{y:.3~g}} TFLOP/s<br>"
         "%{customdata[1]:.3~g} ms (%{customdata[3]:.0%}), limited by %{customdata[2]}<extra></extra>",
     )
 
 
-def _staggered(names: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Names of neighbours on four levels, two above and two below, for ops of like intensity lie close by."""
-    levels = (
-        ("{}", "top center"),
-        ("{}", "bottom center"),
-        ("{}<br> ", "top center"),
-        (" <br>{}", "bottom center"),
-    )
-    chosen = [levels[place % len(levels)] for place in range(len(names))]
-    texts = [level.format(name) for name, (level, _) in zip(names, chosen, strict=True)]
-    return texts, [position for _, position in chosen]
+def _part_key(figure: go.Figure, parts: Sequence[str]) -> None:
+    """Traces without points: legends say by them what the colours of points mean."""
+    for part, colour in PART_COLOURS.items():
+        if part in parts:
+            figure.add_scatter(
+                x=[None],
+                y=[None],
+                mode="markers",
+                name=PART_TITLES[part],
+                legendgroup=PART_TITLES[part],
+                marker={"color": colour, "symbol": "circle", "size": 10},
+            )

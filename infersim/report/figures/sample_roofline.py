@@ -8,7 +8,8 @@ import numpy as np
 
 from infersim.domain.dtypes import DType
 from infersim.domain.profile import GIGA, MEGA, TERA, HardwareProfile
-from infersim.report.figures.style import GREY, finish, series
+from infersim.report.figures.palette import NEUTRAL, series
+from infersim.report.figures.style import finish
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +55,7 @@ def _roof(figure: go.Figure, profile: HardwareProfile, dtype: DType, low: float,
         x=x,
         y=np.minimum(x * bandwidth, peak) / TERA,
         mode="lines",
-        line={"color": GREY, "width": 1.5},
+        line={"color": NEUTRAL, "width": 1.5},
         name="roof",
         legendgroup="roof",
         hovertemplate=f"{dtype} {peak / TERA:,.0f} TFLOP/s, {bandwidth / GIGA:,.0f} GB/s<extra></extra>",

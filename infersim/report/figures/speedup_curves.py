@@ -4,17 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infersim.report.figures.style import (
-    BLUE,
-    GREY,
-    ORANGE,
-    VERMILION,
-    dense_line,
-    faded,
-    finish,
-    plain,
-    series,
-)
+from infersim.report.figures.palette import INK, NEUTRAL, Look, faded, family_look, family_looks
+from infersim.report.figures.style import dense_line, finish, plain
 from infersim.simulation.measured import Scope
 
 if TYPE_CHECKING:
@@ -32,9 +23,10 @@ def family_curves(frame: pd.DataFrame) -> go.Figure:
     import plotly.graph_objects as go
 
     figure = go.Figure()
-    for index, (name, rows) in enumerate(frame.groupby("curve", sort=False)):
+    looks = family_looks(list(zip(frame["curve"], frame["family"], strict=True)))
+    for name, rows in frame.groupby("curve", sort=False):
         rows = rows.sort_values("sparsity_realised")
-        colour, marker, dash = series(index)
+        colour, marker, dash = looks[str(name)]
         title = plain(str(name))
         figure.add_scatter(
             x=100 * rows["sparsity_realised"],
@@ -54,17 +46,19 @@ def family_curves(frame: pd.DataFrame) -> go.Figure:
 def speedup_curve(frame: pd.DataFrame, top: float | None = None) -> go.Figure:
     """One curve of one scenario: flops, bound, predicted with its interval, measured.
 
-    `top` ends the axis; left out, the highest of these speedups does.
+    What is predicted has the colour and marker of the family, all else is in ink or grey. `top` ends the
+    axis; left out, the highest of these speedups does.
     """
     import plotly.graph_objects as go
 
     rows = frame.sort_values("sparsity_realised")
     x = 100 * rows["sparsity_realised"]
+    look = family_look(str(rows["family"].iloc[0]))
     figure = go.Figure()
-    _line(figure, x, rows["flops"], "flops", GREY, "dot")
-    _line(figure, x, rows["bound"], "bound", BLUE, "dash")
-    _interval(figure, rows)
-    _line(figure, x, rows["predicted"], "predicted", VERMILION, "solid")
+    _line(figure, x, rows["flops"], "flops", Look(colour=NEUTRAL, marker="circle-open", dash="dot"))
+    _line(figure, x, rows["bound"], "bound", Look(colour=INK, marker="line-ew-open", dash="dash"))
+    _interval(figure, rows, look.colour)
+    _line(figure, x, rows["predicted"], "predicted", look._replace(dash="solid"))
     _measured(figure, rows)
     return finish(
         figure,
@@ -82,22 +76,20 @@ def highest(frame: pd.DataFrame) -> float:
     return float(frame[["flops", "bound", "predicted_upper", "measured"]].max().max())
 
 
-def _line(
-    figure: go.Figure, x: pd.Series[float], y: pd.Series[float], name: str, colour: str, dash: str
-) -> None:
+def _line(figure: go.Figure, x: pd.Series[float], y: pd.Series[float], name: str, look: Look) -> None:
     figure.add_scatter(
         x=x,
         y=y,
         name=name,
         legendgroup=name,
         mode="lines+markers",
-        line={"color": colour, "dash": dash, "width": 2},
-        marker={"color": colour, "size": 5},
+        line={"color": look.colour, "dash": look.dash, "width": 2},
+        marker={"color": look.colour, "symbol": look.marker, "size": 7},
         hovertemplate=f"{name} %{{y:.2f}}x at %{{x:.1f}} %<extra></extra>",
     )
 
 
-def _interval(figure: go.Figure, rows: pd.DataFrame) -> None:
+def _interval(figure: go.Figure, rows: pd.DataFrame, colour: str) -> None:
     """The 80 % interval as a band, or as an error bar where there is but one sparsity."""
     x, low, high = 100 * rows["sparsity_realised"], rows["predicted_lower"], rows["predicted_upper"]
     name = "80 % interval"
@@ -110,18 +102,18 @@ def _interval(figure: go.Figure, rows: pd.DataFrame) -> None:
                 "symmetric": False,
                 "array": high - rows["predicted"],
                 "arrayminus": rows["predicted"] - low,
-                "color": VERMILION,
+                "color": colour,
             },
             name=name,
             legendgroup=name,
             mode="markers",
-            marker={"color": VERMILION, "size": 1},
+            marker={"color": colour, "size": 1},
             hoverinfo="skip",
         )
         return
     edge = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "legendgroup": name}
     figure.add_scatter(x=x, y=low, showlegend=False, **edge)
-    figure.add_scatter(x=x, y=high, name=name, fill="tonexty", fillcolor=faded(VERMILION), **edge)
+    figure.add_scatter(x=x, y=high, name=name, fill="tonexty", fillcolor=faded(colour), **edge)
 
 
 def _measured(figure: go.Figure, rows: pd.DataFrame) -> None:
@@ -139,7 +131,7 @@ def _measured(figure: go.Figure, rows: pd.DataFrame) -> None:
                 name=name,
                 legendgroup=name,
                 mode="markers",
-                marker={"color": ORANGE, "symbol": symbol, "size": 11, "line": {"width": 2, "color": ORANGE}},
+                marker={"color": INK, "symbol": symbol, "size": 11, "line": {"width": 2, "color": INK}},
                 hovertemplate="measured %{y:.2f}x at %{x:.1f} %<br>%{customdata[0]}: %{customdata[1]}"
                 "<extra></extra>",
             )

@@ -1,6 +1,5 @@
-"""What all figures share: colours that colour-blind people tell apart, and a plain layout.
+"""What all figures share: a plain layout, axes with titles, labels that fit.
 
-Colours are those of Okabe and Ito ("Color Universal Design", 2008) that stand out on white and on black.
 Ink, grid and paper are left to who shows the figure: a page sets them for light and dark.
 """
 
@@ -12,53 +11,12 @@ from textwrap import wrap
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from infersim.domain.ops import Part
-from infersim.simulation.timeline import LAUNCH
+from infersim.report.figures.palette import BLUE, NEUTRAL
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
-SKY, PURPLE, YELLOW, GREY = "#56B4E9", "#CC79A7", "#C9B400", "#8C8C8C"
-
-INK = "#010101"
-"""The colour of text: near black, and a colour of its own so that a dark page can put its own ink there."""
-
-PART_COLOURS = {
-    Part.QKVO.value: BLUE,
-    Part.FFN.value: ORANGE,
-    Part.ATTENTION.value: GREEN,
-    Part.LM_HEAD.value: SKY,
-    Part.ELEMENTWISE.value: PURPLE,
-    Part.EXTRA.value: VERMILION,
-    LAUNCH: GREY,
-}
-
-SERIES = (
-    (BLUE, "circle", "solid"),
-    (VERMILION, "square", "dash"),
-    (GREEN, "diamond", "solid"),
-    (PURPLE, "triangle-up", "dash"),
-    (ORANGE, "triangle-down", "solid"),
-    (SKY, "cross", "dash"),
-    (YELLOW, "star", "solid"),
-    (GREY, "hexagon", "dot"),
-)
-"""Colour, marker and dash of one series after the other: no series is told by colour alone."""
-
-
 _LABEL_WIDTH = 24
-
-
-def series(index: int) -> tuple[str, str, str]:
-    """Colour, marker and dash of a series."""
-    return SERIES[index % len(SERIES)]
-
-
-def faded(colour: str, opacity: float = 0.25) -> str:
-    """`colour` as the fill of an interval."""
-    red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
-    return f"rgba({red}, {green}, {blue}, {opacity})"
 
 
 def plain(text: str) -> str:
@@ -102,7 +60,7 @@ def finish(
         "font": {"family": "system-ui, sans-serif", "size": 12},
         # In a notebook both stand above the plot, where they cover nothing; the page has a legend of its own.
         "legend": {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"},
-        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": GREY, "activecolor": BLUE},
+        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": NEUTRAL, "activecolor": BLUE},
         "hovermode": "closest",
         "xaxis": {**axis, "title": {"text": x}, **xaxis},
         "yaxis": {**axis, "title": {"text": y}, **yaxis},
@@ -122,5 +80,5 @@ def dense_line(*, vertical: bool = False) -> dict[str, object]:
         f"{along}1": 1,
         f"{across}0": 1,
         f"{across}1": 1,
-        "line": {"color": GREY, "width": 1},
+        "line": {"color": NEUTRAL, "width": 1},
     }

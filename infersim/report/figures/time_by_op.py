@@ -6,7 +6,8 @@ from collections.abc import Hashable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from infersim.report import rounding
-from infersim.report.figures.style import INK, PART_COLOURS, finish, folded
+from infersim.report.figures.palette import INK, PART_COLOURS
+from infersim.report.figures.style import finish, folded
 from infersim.report.losses import PART_TITLES
 from infersim.simulation.timeline import LAUNCH
 

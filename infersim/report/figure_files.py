@@ -1,0 +1,105 @@
+"""The figures of a page as files, PNG and SVG: drawn by kaleido, which drives a Chrome or Chromium."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from infersim.domain.errors import InfersimError, InvalidValueError
+from infersim.report.html import file_name
+from infersim.report.page_body import full_title
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+    from infersim.report.page import Page
+
+FORMATS = ("png", "svg")
+
+EXTRA = "png"
+"""The extra of infersim that brings kaleido."""
+
+_WIDTH = 900
+_ROOM = 110
+"""Pixels above a figure, for its title and legend."""
+
+
+def write_figures(folder: str | Path, page: Page) -> list[Path]:
+    """Write every figure of `page` into `folder`, which is made if need be; returns the files.
+
+    Raises InfersimError where kaleido or a browser is missing, or where one of them fails, and
+    InvalidValueError for a folder that cannot be made.
+    """
+    try:
+        import kaleido
+        from kaleido.errors import ChromeNotFoundError
+    except ImportError as error:
+        raise InfersimError(
+            f"figures as files need kaleido: pip install 'infersim[{EXTRA}]'; a page (--html) needs nothing"
+        ) from error
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        expected = f"a folder, or where one can be made ({error.strerror})"
+        raise InvalidValueError("folder", str(folder), expected) from error
+    tasks = list(_tasks(folder, page))
+    with as_file(files("infersim.report").joinpath("assets", "plotly-basic.min.js")) as script:
+        try:
+            kaleido.write_fig_from_object_sync(
+                tasks, kopts={"plotlyjs": str(script), "mathjax": False}, cancel_on_error=True
+            )
+        except ChromeNotFoundError as error:
+            raise InfersimError(
+                "figures as files need a Chrome or Chromium: install one, or name it in BROWSER_PATH"
+            ) from error
+        except (RuntimeError, OSError, TimeoutError) as error:
+            raise InfersimError(f"the browser did not draw the figures: {error}") from error
+    return [task["path"] for task in tasks]
+
+
+def figure_names(page: Page) -> Iterator[tuple[str, go.Figure, str]]:
+    """Name, figure and title of every figure: `prefill-batch-1_waterfall_static-nk-50`, no name twice."""
+    taken: set[str] = set()
+    for view in page.views:
+        for chart in view.charts:
+            for panel in chart.panels:
+                parts = [file_name(view.label)] if len(page.views) > 1 else []
+                parts += [chart.name, *([file_name(panel.title)] if len(chart.panels) > 1 else [])]
+                name = "_".join(parts)
+                number = 2
+                while name in taken:
+                    name, number = f"{'_'.join(parts)}-{number}", number + 1
+                taken.add(name)
+                yield name, panel.figure, full_title(panel, chart)
+
+
+def standalone(figure: go.Figure, title: str) -> go.Figure:
+    """The figure away from the page: on white, with its title, and with a legend of what is visible."""
+    import plotly.graph_objects as go
+
+    shown = [trace for trace in figure.data if trace.visible in (None, True)]
+    alone = go.Figure(data=shown, layout=figure.layout)
+    alone.update_layout(
+        title={"text": title, "x": 0, "xref": "paper", "y": 0.98, "yref": "container", "yanchor": "top"},
+        legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"},
+        margin={"l": 12, "r": 16, "t": 56, "b": 12},
+        paper_bgcolor="#ffffff",
+        showlegend=True,
+    )
+    return alone
+
+
+def _tasks(folder: Path, page: Page) -> Iterator[dict[str, Any]]:
+    for name, figure, title in figure_names(page):
+        alone = standalone(figure, title).to_dict()
+        size = {"width": _WIDTH, "height": int(figure.layout.height) + _ROOM}
+        for kind in FORMATS:
+            scale = 2 if kind == "png" else 1
+            yield {
+                "fig": alone,
+                "path": folder / f"{name}.{kind}",
+                "opts": {"format": kind, "scale": scale, **size},
+            }

@@ -1,0 +1,96 @@
+"""Figures as files: named after what they show, drawn by a real browser, or refused with what is missing."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from infersim.domain.errors import InfersimError, InvalidValueError
+from infersim.report.comparison_page import compare_page
+from infersim.report.comparison_report import ComparisonReport
+from infersim.report.figure_files import figure_names, standalone, write_figures
+from infersim.report.page import Page
+from infersim.report.prediction_page import gather_prediction, predict_page
+from tests.report.browser import chromium
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@pytest.fixture(scope="module")
+def small() -> Page:
+    return predict_page(gather_prediction("llama-3.2-1b", "l4", context=512))
+
+
+def test_names_say_scenario_chart_and_panel(report: ComparisonReport, small: Page) -> None:
+    names = [name for name, _, _ in figure_names(compare_page(report))]
+    assert "decode_waterfall_static-nk-50" in names
+    assert "prefill_plans" in names
+    assert len(names) == len(set(names))
+    assert all(re.fullmatch(r"[\w.-]+", name) for name in names)
+    assert [name for name, _, _ in figure_names(small)] == ["time", "roofline"]
+
+
+def test_away_from_the_page_a_figure_has_its_title_and_a_legend_of_what_is_visible(
+    report: ComparisonReport,
+) -> None:
+    found = {name: (figure, title) for name, figure, title in figure_names(compare_page(report))}
+    figure, title = found["decode_roofline"]
+    alone = standalone(figure, title)
+    assert alone.layout.title.text.startswith("Roofline of")
+    assert alone.layout.showlegend
+    assert {trace.visible for trace in alone.data} <= {None, True}
+    assert len(alone.data) < len(figure.data)
+    assert figure.layout.title.text is None  # the page's own is left as it was
+
+
+@pytest.mark.browser
+def test_every_figure_is_written_as_png_and_svg(
+    small: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("kaleido")
+    monkeypatch.setenv("BROWSER_PATH", chromium())
+    folder = tmp_path / "new" / "figures"
+    written = write_figures(folder, small)
+    assert sorted(path.name for path in written) == ["roofline.png", "roofline.svg", "time.png", "time.svg"]
+    assert sorted(folder.iterdir()) == sorted(written)
+    time, roofline = small.views[0].charts
+    for chart, name in ((time, "time"), (roofline, "roofline")):
+        png = (folder / f"{name}.png").read_bytes()
+        assert png.startswith(PNG)
+        assert int.from_bytes(png[16:20]) == 2 * 900
+        svg = (folder / f"{name}.svg").read_text(encoding="utf-8")
+        assert chart.panels[0].figure.layout.xaxis.title.text in svg
+        assert chart.title in svg
+    assert "80 % interval" in (folder / "time.svg").read_text(encoding="utf-8")
+
+
+def test_without_kaleido_the_extra_is_named(
+    small: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "kaleido", None)
+    with pytest.raises(InfersimError, match=r"pip install 'infersim\[png\]'"):
+        write_figures(tmp_path / "figures", small)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_a_browser_it_is_said_how_to_name_one(
+    small: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("kaleido")
+    monkeypatch.setenv("BROWSER_PATH", str(tmp_path / "none"))
+    with pytest.raises(
+        InfersimError, match="need a Chrome or Chromium: install one, or name it in BROWSER_PATH"
+    ):
+        write_figures(tmp_path, small)
+
+
+def test_a_file_in_the_way_is_told(small: Page, tmp_path: Path) -> None:
+    pytest.importorskip("kaleido")
+    file = tmp_path / "figures"
+    file.write_text("mine")
+    with pytest.raises(InvalidValueError, match="a folder, or where one can be made"):
+        write_figures(file, small)
+    assert file.read_text() == "mine"
