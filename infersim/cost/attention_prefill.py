@@ -16,7 +16,7 @@ KEY_TILE = 128
 """Keys that a block of threads takes at a time (FlashAttention-2 and -3)."""
 
 OVERLAP = 2.0
-"""Norm that joins a step's multiplications and exponentials: 1 is one after the other, infinity all at once."""
+"""Norm that joins multiplications and exponentials: 1 is one after the other, infinity all at once."""
 
 
 def prefill_streams_us(

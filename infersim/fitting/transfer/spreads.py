@@ -68,7 +68,7 @@ WIDE_TILES = _spread(shared=1.0, own=0.3, rate=0.5, memory=0.05)
 """Of what attention kernels adapt to the width of tensor cores (`TILE_PARAMETERS`)."""
 
 RESIDENCY = _spread(shared=1.0, own=0.2, rate=0.0, memory=0.8)
-"""Of what a timing loop keeps: an L2 in two halves, beside fast memory, keeps far less of a loop than one that every SM reaches."""
+"""Of timing loops: an L2 in two halves, beside fast memory, keeps far less than one that all SMs reach."""
 
 THROTTLE = _spread(shared=0.15, own=0.15, rate=0.0, memory=0.0)
 """The law of power is held on to: large GEMMs alone cannot tell it from the efficiency."""
