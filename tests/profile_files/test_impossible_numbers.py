@@ -51,9 +51,9 @@ def test_the_example_itself_is_valid(tmp_path: Path) -> None:
         (FP8, FP8.replace("409.6", "4.096e14"), "matrix.fp8.datasheet_tflops", "FLOP/s: write 409.6"),
         # clocks and generations
         ("clock_max_mhz = 1200", "clock_max_mhz = 900", "chip.tensor_clock_mhz", r"at most .* \(900\)"),
-        ('"9.0"', '"7.5"', "matrix.tf32.datasheet_tflops", "no tf32 before compute capability 8.0"),
-        ('"9.0"', '"8.6"', "matrix.fp8.datasheet_tflops", "no fp8 before compute capability 8.9"),
-        ('"9.0"', '"Hopper"', "compute_capability", "a version such as 9.0"),
+        ('"9.9"', '"7.5"', "matrix.tf32.datasheet_tflops", "no tf32 before compute capability 8.0"),
+        ('"9.9"', '"8.6"', "matrix.fp8.datasheet_tflops", "no fp8 before compute capability 8.9"),
+        ('"9.9"', '"Hopper"', "compute_capability", "a version such as 9.0"),
     ],
 )
 def test_it_is_refused(tmp_path: Path, old: str, new: str, key: str, expectation: str) -> None:
@@ -111,7 +111,7 @@ def test_no_sparsity_before_ampere(tmp_path: Path) -> None:
         "bf16 = { datasheet_tflops = 204.8, flop_per_clock_per_sm = 2048, sparse_factor = 2 }\n",
         "fp8 = { datasheet_tflops = 409.6, flop_per_clock_per_sm = 4096, sparse_factor = 2 }\n",
     )
-    path = write_example(tmp_path, *((row, "") for row in later_types), ('"9.0"', '"7.5"'))
+    path = write_example(tmp_path, *((row, "") for row in later_types), ('"9.9"', '"7.5"'))
     with pytest.raises(FileContentError, match="no 2:4 sparsity before") as caught:
         load_profile(path)
     assert caught.value.key == "matrix.fp16.sparse_factor"

@@ -34,7 +34,9 @@ def test_nothing_set_is_the_profile_itself() -> None:
 @pytest.mark.parametrize("name", list_profiles())
 def test_every_profile_can_be_changed_and_changed_again(name: str) -> None:
     profile = load_profile(name)
-    faster = with_overrides(profile, {"memory.bandwidth_gb_s": 20_000})
+    faster = with_overrides(
+        profile, {"memory.bandwidth_gb_s": 2 * profile.memory.bandwidth_bytes_per_s / 1e9}
+    )
     again = with_overrides(faster, {"memory.bandwidth_gb_s": profile.memory.bandwidth_bytes_per_s / 1e9})
     assert again.memory == profile.memory
     assert (again.chip, again.matrix, again.exceptions) == (profile.chip, profile.matrix, profile.exceptions)
