@@ -112,8 +112,8 @@ def _against_other_types(matrix: dict[DType, MatrixRow]) -> Iterator[Contradicti
             key=f"matrix.{upper}.datasheet_tflops",
             value=rate,
             expected=f"{ratios} x matrix.{lower}.datasheet_tflops ({base:g})"
-            + ("; the two are the same" if rate == base else "")
-            + ("; one of the two looks like a sparse (2:4) peak" if sparse else ""),
+            + ("; one of the two looks like a sparse (2:4) peak" if sparse else "")
+            + (", or one is a copy of the other" if rate == base else ""),
         )
 
 
