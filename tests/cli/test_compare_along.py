@@ -9,7 +9,19 @@ import pytest
 
 from tests.cli.conftest import Infersim
 
-ASKED = "compare -m llama-3.2-1b -g l4 -f static-nk,static-k-lowrank -c 512 -p decode".split()
+ASKED = [
+    "compare",
+    "-m",
+    "llama-3.2-1b",
+    "-g",
+    "l4",
+    "-f",
+    "static-nk,static-k-lowrank",
+    "-c",
+    "512",
+    "-p",
+    "decode",
+]
 SWEPT = "memory.bandwidth_gb_s=150:1200:3"
 
 
