@@ -9,9 +9,10 @@ import pytest
 
 from infersim.domain.errors import FileContentError
 from infersim.profile_files import ImplausibleValueWarning, list_profiles, load_profile, with_overrides
-from infersim.profile_files.datasheets import parse_datasheet, read_table
+from infersim.profile_files.datasheets import parse_datasheet
 from infersim.profile_files.names import shipped_files
 from infersim.profile_files.plausibility import RATIOS, _values, implausibilities
+from infersim.profile_files.toml_files import read_toml
 from tests.profile_files.example_files import write_example
 
 HOPPER = ('"9.9"', '"9.0"')
@@ -26,14 +27,14 @@ def shipped_text(name: str) -> str:
 @pytest.mark.parametrize("name", list_profiles())
 def test_no_shipped_gpu_is_implausible(name: str) -> None:
     path = shipped_files()[name]
-    sheet = parse_datasheet(read_table(path), path.name)
+    sheet = parse_datasheet(read_toml(path), path.name)
     assert not list(implausibilities(sheet))
 
 
 def test_the_limits_say_truly_what_known_gpus_have() -> None:
     found: dict[int, list[float]] = {index: [] for index in range(len(RATIOS))}
     for path in shipped_files().values():
-        sheet = parse_datasheet(read_table(path), path.name)
+        sheet = parse_datasheet(read_toml(path), path.name)
         for ratio, value, _ in _values(sheet):
             found[RATIOS.index(ratio)].append(value)
     for index, ratio in enumerate(RATIOS):
