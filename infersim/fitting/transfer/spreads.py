@@ -22,8 +22,9 @@ LATENCIES = (
 STEADY_PARAMETERS = ("efficiency", "chain_us", "dram_efficiency", "split_k_us", "tile_overhead")
 """Of GEMMs: fractions of the datasheet, and latencies in cycles, that differ little between GPUs."""
 
-TILE_PARAMETERS = ("query_tile", "softmax_per_clock_per_sm")
-"""Of attention: queries in a tile, and exponentials beside what tensor cores do in the same time."""
+GENERATION_PARAMETERS = ("query_tile", "softmax_per_clock_per_sm", "unsplit_alone")
+"""Of attention, what kernels of a generation have in common: queries in a tile, exponentials in the time of
+its products, whether caches of lone heads are split."""
 
 TYPICAL_THROTTLE = 0.1
 TYPICAL_PREFILL_L2 = 24.0
@@ -64,8 +65,8 @@ A choice on the same GPUs that are scored flatters the scores a little: other ch
 gave means up to two points higher.
 """
 
-WIDE_TILES = _spread(shared=1.0, own=0.3, rate=0.5, memory=0.05)
-"""Of what attention kernels adapt to the width of tensor cores (`TILE_PARAMETERS`)."""
+KERNEL_CHOICE = _spread(shared=1.0, own=0.3, rate=0.5, memory=0.05)
+"""Of what kernels adapt to the width of tensor cores (`GENERATION_PARAMETERS`)."""
 
 RESIDENCY = _spread(shared=1.0, own=0.2, rate=0.0, memory=0.8)
 """Of timing loops: an L2 in two halves, beside fast memory, keeps far less than one that all SMs reach."""
@@ -83,8 +84,8 @@ def prior_of(kind: str, name: str, *, log: bool) -> Prior:
         return Prior(law=Law.CONSTANT, spread=RESIDENCY)
     if kind == "attention.prefill" and name == "l2_bytes_per_clock_per_sm":
         return Prior(law=Law.MEMORY, spread=ATTENTION, typical=TYPICAL_PREFILL_L2)
-    if family == "attention" and name in TILE_PARAMETERS:
-        return Prior(law=Law.CONSTANT, spread=WIDE_TILES)
+    if family == "attention" and name in GENERATION_PARAMETERS:
+        return Prior(law=Law.CONSTANT, spread=KERNEL_CHOICE)
     if not log:
         return Prior(law=Law.CONSTANT, spread=_scaled(STEADY, TILE_SHARE))
     steady = STEADY if name in STEADY_PARAMETERS else GEMM
