@@ -45,12 +45,12 @@ def _outcomes(scores: pd.DataFrame) -> Iterator[Outcome]:
     attention = scores[scores["kind"].str.startswith("attention") & (scores["fitted_rows"] == 0)]
     if len(attention):
         yield _mean("attention, datasheet alone: mean error", attention["mape"], ATTENTION_MEAN)
-        by_gpu = attention.groupby("gpu")["coverage"].mean()
-        yield _covered("attention rows covered, both phases", by_gpu)
-    for rows, limit in ROWS_MEAN.items():
-        few = gemm[gemm["fitted_rows"] == rows]
+        for kind, rows in attention.groupby("kind"):
+            yield _covered(f"{kind} rows covered", rows.set_index("gpu")["coverage"])
+    for size, limit in ROWS_MEAN.items():
+        few = gemm[gemm["fitted_rows"] == size]
         if len(few):
-            yield _mean(f"GEMM bf16, {rows} rows: mean error", few["mape"], limit)
+            yield _mean(f"GEMM bf16, {size} rows: mean error", few["mape"], limit)
 
 
 def _model_outcomes(models: pd.DataFrame) -> Iterator[Outcome]:

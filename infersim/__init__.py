@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from infersim.simulation.advice_width import free_widths
     from infersim.simulation.comparison import compare
     from infersim.simulation.frontier import frontier
+    from infersim.simulation.hardware_sweep import compare_along
     from infersim.simulation.kernel_latency import attention_latency, gemm_latency
     from infersim.simulation.prediction import predict
     from infersim.workload.presets import load_model
@@ -47,6 +48,7 @@ __all__ = [
     "break_even",
     "calibrate",
     "compare",
+    "compare_along",
     "family_curves",
     "free_widths",
     "frontier",
@@ -81,6 +83,7 @@ _HOMES = {
     "break_even": "infersim.simulation.advice_break_even",
     "calibrate": "infersim.fitting.calibration",
     "compare": "infersim.simulation.comparison",
+    "compare_along": "infersim.simulation.hardware_sweep",
     "family_curves": "infersim.report.figures.speedup_curves",
     "free_widths": "infersim.simulation.advice_width",
     "frontier": "infersim.simulation.frontier",

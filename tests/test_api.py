@@ -21,6 +21,7 @@ NAMES = {
     "break_even",
     "calibrate",
     "compare",
+    "compare_along",
     "family_curves",
     "free_widths",
     "frontier",

@@ -9,6 +9,7 @@ import typer
 
 from infersim.cli import options
 from infersim.cli.lists import ALL
+from infersim.domain.errors import InvalidValueError
 
 MeasuredOption = Annotated[
     Path | None,
@@ -20,6 +21,15 @@ TargetOption = Annotated[
         "--target-speedup",
         metavar="FACTOR",
         help="Instead of --sparsity: each family at the least sparsity that reaches this, such as 1.5.",
+    ),
+]
+
+SweepSetOption = Annotated[
+    str | None,
+    typer.Option(
+        "--sweep-set",
+        metavar="KEY=LOW:HIGH:COUNT",
+        help="Compare along a number of the GPU, such as memory.bandwidth_gb_s=2000:8000:9.",
     ),
 ]
 
@@ -45,6 +55,7 @@ def compare_command(
     execution: options.ExecutionOption = "fused",
     cuda_graph: options.CudaGraphOption = True,
     overrides: options.SetOption = [],  # noqa: B006
+    sweep_set: SweepSetOption = None,
     as_json: options.JsonOption = False,
     as_csv: options.CsvOption = False,
     html: options.HtmlOption = None,
@@ -56,6 +67,7 @@ def compare_command(
     """
     from functools import partial
 
+    from infersim.cli.hardware_sweep import compare_along_number
     from infersim.cli.outputs import check_outputs
     from infersim.cli.pages import write_asked
     from infersim.cli.plans import chosen_pruning
@@ -100,6 +112,13 @@ def compare_command(
             families=families,
             with_files=bool(plan or pruned_config),
         )
+    if sweep_set is not None:
+        if table is not None:
+            raise InvalidValueError("measured", str(measured), "none beside --sweep-set")
+        compare_along_number(
+            sweep_set, pruning, gpus, scenarios, as_json=as_json, as_csv=as_csv, html=html, figures=figures
+        )
+        return
     if html is None and figures is None:
         frame = compare(pruning.model, pruning.plans, gpus, measured=table, **scenarios)
     else:

@@ -8,13 +8,15 @@ import numpy as np
 
 from infersim.cost.attention_imbalance import longest_over_mean
 from infersim.cost.floor import attention_kv_bytes, attention_query_bytes, causal_pairs
-from infersim.cost.gemm_tiles import SUSTAINED_US
 from infersim.domain.arrays import Array, as_array
 from infersim.domain.profile import MEGA, HardwareProfile
 from infersim.domain.shapes import Attention
 
-TILE = 128
-"""Queries that a block of threads keeps, and keys that it takes at a time (FlashAttention-2 and -3)."""
+KEY_TILE = 128
+"""Keys that a block of threads takes at a time (FlashAttention-2 and -3)."""
+
+OVERLAP = 2.0
+"""Norm that joins multiplications and exponentials: 1 is one after the other, infinity all at once."""
 
 
 def prefill_streams_us(
@@ -22,34 +24,33 @@ def prefill_streams_us(
 ) -> tuple[Array, Array]:
     """Microseconds of multiplying and of moving bytes, without launch.
 
-    A step multiplies one tile of queries with one tile of keys, twice. A block of threads takes as many
-    steps as there are key tiles up to its own, plus `diagonal_steps` for the masked one; shorter sequences
-    than a tile save part of it (`short_exponent`). Masks of block-sparse attention make the longest march
-    longer than its share.
+    A step multiplies one tile of queries with one of keys, twice, and takes the exponential of each score:
+    that rate grows with neither tensor cores nor head width, so that narrow heads save less than their share
+    of the multiplications. A block of threads takes as many steps as there are keys up to its tile's, plus
+    `diagonal_steps` for the masked one; it saves part of the step where the sequence has fewer rows than the
+    tile (`short_exponent`). Masks of block-sparse attention make the longest march longer than its share.
     """
     chip = profile.chip
     query, context = as_array(shape.query_len), as_array(shape.context_len)
-    head_dim = as_array(shape.head_dim)
     heads = as_array(shape.batch) * shape.num_heads
-    peak = profile.datasheet_flop_per_s(shape.dtype) / MEGA
-    ideal = 4.0 * heads * causal_pairs(query, context, shape.window) * head_dim * shape.kept / peak
-    slowdown = 1 + p["throttle"] * ideal / (ideal + SUSTAINED_US)
-    # A head narrower than 128 saves less than its share of the multiplications; a wider one costs its share.
-    width = np.maximum(128.0 * (head_dim / 128.0) ** min(p["head_dim_exponent"], 1.0), head_dim)
-    step = 4.0 * TILE * TILE * width / (peak / chip.sm_count * p["efficiency"]) * slowdown
-    step = step * np.minimum(query / TILE, 1.0) ** p["short_exponent"]
+    packed = _packed_heads(p, shape)
+    rows, tile = query * packed, p["query_tile"]
+    step = _step_us(p, as_array(shape.head_dim), shape, profile)
+    step = step * np.minimum(rows / tile, 1.0) ** p["short_exponent"]
 
-    tiles = np.ceil(query / TILE)
+    tiles = np.maximum(rows / tile, 1.0)
+    blocks = heads / packed * tiles
+    # Keys up to the middle of the mean tile.
+    keys = context - query + (query + np.minimum(tile / packed, query)) / 2
     seen = causal_pairs(query, context, shape.window) / causal_pairs(query, context, None) * shape.kept
-    steps = (tiles * (tiles + 1) / 2 + tiles * np.floor((context - query) / TILE)) * seen
-    blocks = heads * tiles / chip.sm_count
-    waves = np.ceil(blocks)
-    waves = np.maximum(waves - (waves - blocks) * p["wave_fill"], 1.0)
-    all_steps = steps + p["diagonal_steps"] * tiles
-    shared = heads * all_steps * step / chip.sm_count + waves * p["block_us"]
-    longest_steps = (tiles + np.floor((context - query) / TILE)) * seen + p["diagonal_steps"]
+    steps = np.maximum(keys / KEY_TILE, 1.0) * seen + p["diagonal_steps"]
+    load = blocks / chip.sm_count
+    waves = np.ceil(load)
+    waves = np.maximum(waves - (waves - load) * p["wave_fill"], 1.0)
+    shared = load * steps * step + waves * p["block_us"]
+    longest_steps = np.maximum(context / KEY_TILE, 1.0) * seen + p["diagonal_steps"]
     if shape.block is not None:
-        longest_steps = longest_steps * longest_over_mean(shape.kept, context / shape.block, heads * tiles)
+        longest_steps = longest_steps * longest_over_mean(shape.kept, context / shape.block, blocks)
     longest = longest_steps * step + p["block_us"]
     compute = (shared**4 + longest**4) ** 0.25
 
@@ -59,3 +60,20 @@ def prefill_streams_us(
     l2 = moved / (p["l2_bytes_per_clock_per_sm"] * chip.tensor_clock_mhz * chip.sm_count)
     exposed = p["exposed_traffic"] * (dram**4 + l2**4) ** 0.25
     return compute, exposed
+
+
+def _packed_heads(p: Mapping[str, float], shape: Attention) -> Array:
+    """Query heads of a group that share a tile as its rows: all for one query a sequence, on any kernel."""
+    group = as_array(shape.num_heads) / shape.num_kv_heads
+    packed: Array = np.where(as_array(shape.query_len) == 1, group, group ** p["group_packing"])
+    return packed
+
+
+def _step_us(p: Mapping[str, float], head_dim: Array, shape: Attention, profile: HardwareProfile) -> Array:
+    """Microseconds of one full tile of queries and one of keys on an SM."""
+    chip, scores = profile.chip, p["query_tile"] * KEY_TILE
+    flop_per_us = profile.datasheet_flop_per_s(shape.dtype) / MEGA / chip.sm_count
+    multiply = 4.0 * scores * head_dim / (flop_per_us * p["efficiency"])
+    softmax = scores / (p["softmax_per_clock_per_sm"] * chip.tensor_clock_mhz)
+    step: Array = (multiply**OVERLAP + softmax**OVERLAP) ** (1 / OVERLAP)
+    return step

@@ -7,7 +7,7 @@ GiB, a rate halved twice, a data type the GPU does not have.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from infersim.domain.dtypes import DType
@@ -22,6 +22,7 @@ BANDWIDTH_TOLERANCE = 0.04
 """Boards run their memory up to 2.5 % below the pin rate; GiB for GB would be 7.4 % off."""
 
 GIB_PER_GB = 1e9 / 2**30
+BITS_PER_BYTE = 8
 
 RATE_RATIOS: tuple[tuple[DType, DType, tuple[float, ...]], ...] = (
     (DType.FP16, DType.BF16, (1,)),
@@ -43,14 +44,13 @@ class Contradiction:
     """A number that the rest of its file speaks against."""
 
     key: str
-    value: object
+    value: float | str
     expected: str
 
 
 def contradictions(sheet: Datasheet) -> Iterator[Contradiction]:
     """Everything in `sheet` that cannot all be true, the most telling first."""
-    for dtype, row in sheet.matrix.items():
-        yield from _against_clock(dtype, row, sheet.chip)
+    yield from _against_clocks(sheet)
     yield from _against_other_types(sheet.matrix)
     yield from _against_generation(sheet)
     yield from _against_bus(sheet)
@@ -61,6 +61,20 @@ def rate_tflops(row: MatrixRow, chip: ChipTable) -> float:
     """FLOP/clock/SM x SMs x the clock of the datasheet x the cap the part is sold with, in TFLOP/s."""
     clock_mhz = row.quoted_clock_mhz or chip.tensor_clock_mhz
     return row.flop_per_clock_per_sm * chip.sm_count * clock_mhz * row.rate_cap / 1e6
+
+
+def _against_clocks(sheet: Datasheet) -> Iterator[Contradiction]:
+    """Peaks that rates, SMs and clock do not give; where all are off alike, it is rather SMs or clock."""
+    rows = sheet.matrix.values()
+    ratios = [row.datasheet_tflops / rate_tflops(row, sheet.chip) for row in rows]
+    alike = len(ratios) > 1 and max(ratios) <= min(ratios) * (1 + RATE_TOLERANCE)
+    for dtype, row in sheet.matrix.items():
+        for found in _against_clock(dtype, row, sheet.chip):
+            hint = ""
+            if alike and abs(ratios[0] - 1) > RATE_TOLERANCE:
+                sms = sheet.chip.sm_count * sum(ratios) / len(ratios)
+                hint = f"; all data types are off alike: {sms:.0f} SMs, or another clock, would explain it"
+            yield replace(found, expected=found.expected + hint)
 
 
 def _against_clock(dtype: DType, row: MatrixRow, chip: ChipTable) -> Iterator[Contradiction]:
@@ -98,7 +112,8 @@ def _against_other_types(matrix: dict[DType, MatrixRow]) -> Iterator[Contradicti
             key=f"matrix.{upper}.datasheet_tflops",
             value=rate,
             expected=f"{ratios} x matrix.{lower}.datasheet_tflops ({base:g})"
-            + ("; one of the two looks like a sparse (2:4) peak" if sparse else ""),
+            + ("; one of the two looks like a sparse (2:4) peak" if sparse else "")
+            + (", or one is a copy of the other" if rate == base else ""),
         )
 
 
@@ -137,11 +152,14 @@ def _against_bus(sheet: Datasheet) -> Iterator[Contradiction]:
     if abs(ratio - 1) <= BANDWIDTH_TOLERANCE:
         return
     gib = min(abs(ratio / GIB_PER_GB - 1), abs(ratio * GIB_PER_GB - 1)) <= 0.03
+    hint = "; it looks like GiB/s taken for GB/s" if gib else ""
+    if abs(ratio / BITS_PER_BYTE - 1) <= BANDWIDTH_TOLERANCE:
+        hint = f"; it looks like Gbit/s: write {memory.bandwidth_gb_s / BITS_PER_BYTE:g}"
     yield Contradiction(
         key="memory.bandwidth_gb_s",
         value=memory.bandwidth_gb_s,
         expected=f"{computed:.5g} within {BANDWIDTH_TOLERANCE:.0%} ({memory.bus_bits} bits x"
-        f" {memory.pin_gbit_s:g} Gbit/s / 8)" + ("; it looks like GiB/s taken for GB/s" if gib else ""),
+        f" {memory.pin_gbit_s:g} Gbit/s / 8){hint}",
     )
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from infersim.domain.errors import FileContentError
 from infersim.domain.profile import GIGA, Chip, HardwareProfile, Matrix, Memory
 
 if TYPE_CHECKING:
+    from infersim.profile_files.consistency import Contradiction
     from infersim.profile_files.schema import Datasheet
 
 MIB = 2.0**20
@@ -36,17 +38,28 @@ def parse_datasheet(table: Mapping[str, Any], file: object) -> Datasheet:
 
 def _check(sheet: Datasheet, file: object) -> None:
     from infersim.profile_files.consistency import contradictions
+    from infersim.profile_files.plausibility import implausibilities
     from infersim.profile_files.ranges import check_range
 
     numbers = sheet.numbers()
-    for key, value in numbers.items():
-        check_range(file, key, value, sheet.kind)
+    told = {key for key, value in numbers.items() if not check_range(file, key, value, sheet.kind)}
     for key, reason in sheet.exceptions.items():
         if key not in numbers:
             raise FileContentError(file, f"exceptions.{key}", reason, "the key of a number in this file")
     for found in contradictions(sheet):
         if found.key not in sheet.exceptions:
             raise FileContentError(file, found.key, found.value, found.expected)
+    warn_of((found for found in implausibilities(sheet) if found.key not in told), sheet, file)
+
+
+def warn_of(found: Iterable[Contradiction], sheet: Datasheet, file: object) -> None:
+    """Warn with ImplausibleValueWarning of each finding whose number is no declared exception."""
+    from infersim.profile_files.ranges import ImplausibleValueWarning
+
+    for each in found:
+        if each.key not in sheet.exceptions:
+            message = f"{file}: {each.key} = {each.value:g}; expected {each.expected}"
+            warnings.warn(message, ImplausibleValueWarning, stacklevel=2)
 
 
 def profile_of(sheet: Datasheet, file: object) -> HardwareProfile:

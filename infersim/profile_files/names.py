@@ -25,16 +25,16 @@ def shipped_file(name: str) -> Path:
     if name in files:
         return files[name]
     spellings = _spellings(files)
-    by_plain_name = {_plain(spelling): known for spelling, known in spellings.items()}
-    by_plain_name |= {_plain(known): known for known in files}
-    known = by_plain_name.get(_plain(name))
+    by_plain_name = {plain_name(spelling): known for spelling, known in spellings.items()}
+    by_plain_name |= {plain_name(known): known for known in files}
+    known = by_plain_name.get(plain_name(name))
     if known is None:
         raise UnknownNameError("GPU", name, files, spellings=spellings)
     return files[known]
 
 
-def _plain(name: str) -> str:
-    """`name` without case, spacing and the vendor that newer drivers put in front."""
+def plain_name(name: str) -> str:
+    """`name` without case, spacing and the vendor that newer drivers put in front, as names are compared."""
     return "-".join(name.casefold().replace("-", " ").replace("_", " ").split()).removeprefix("nvidia-")
 
 

@@ -39,11 +39,24 @@ def with_overrides(gpu: HardwareProfile | str | Path, overrides: Mapping[str, fl
 
     sources = {key: source for key, source in profile.sources.items() if key in known}
     table["sources"] = sources | dict.fromkeys(moved, FOLLOWS) | dict.fromkeys(overrides, SET_BY_USER)
+    table["exceptions"] = {**table["exceptions"], **_freed_ratios(table["matrix"], overrides)}
     table["unverified"] = [key for key in profile.unverified if key in known and key not in overrides]
     settings = ",".join(f"{key}={value:g}" for key, value in overrides.items())
     table["name"] = f"{profile.name}[{settings}]"
     changed = profile_of(parse_datasheet(table, table["name"]), table["name"])
     return _with_fit_of(profile, changed)
+
+
+def number_of(profile: HardwareProfile, key: str) -> float:
+    """The number under a key of the profile's file, in its unit; UnknownNameError for a key that is none."""
+    table: Any = table_of(profile)
+    known = list(_keys(table))
+    if key not in known:
+        raise UnknownNameError("number of a profile", key, known)
+    for part in key.split("."):
+        table = table[part]
+    number: float = table
+    return number
 
 
 def _keys(table: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
@@ -78,6 +91,16 @@ def _move_peaks(table: dict[str, Any], rates: Mapping[str, float], fixed: Mappin
             row["datasheet_tflops"] *= factor
             moved.append(key)
     return moved
+
+
+def _freed_ratios(matrix: Mapping[str, Any], overrides: Mapping[str, float]) -> dict[str, str]:
+    """Exceptions from what rates of data types have to each other, where the user set the rate of some.
+
+    Peaks follow the rates; one that the user set beside them is not excused.
+    """
+    set_rates = [key for key in overrides if key.startswith("matrix.") and key.endswith("_per_sm")]
+    peaks = [f"matrix.{dtype}.datasheet_tflops" for dtype in matrix]
+    return {key: "the user set rates of data types" for key in peaks if set_rates and key not in overrides}
 
 
 def _with_fit_of(profile: HardwareProfile, changed: HardwareProfile) -> HardwareProfile:

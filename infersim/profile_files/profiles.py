@@ -8,10 +8,12 @@ from pathlib import Path
 from infersim.domain.errors import FileContentError, InvalidValueError
 from infersim.domain.fit import Fit
 from infersim.domain.profile import Calibration, HardwareProfile
-from infersim.profile_files.datasheets import parse_datasheet, profile_of
+from infersim.profile_files.datasheets import parse_datasheet, profile_of, warn_of
 from infersim.profile_files.fit_files import fit_path, read_fit
+from infersim.profile_files.locations import data_folder
 from infersim.profile_files.names import shipped_file, shipped_files
 from infersim.profile_files.pool_files import shipped_pool
+from infersim.profile_files.relatives import differences
 from infersim.profile_files.toml_files import read_toml
 from infersim.profile_files.transfer import transferred_fit
 
@@ -31,6 +33,8 @@ def load_profile(name_or_path: str | Path) -> HardwareProfile:
     """
     path = _file_of(name_or_path)
     sheet = parse_datasheet(read_toml(path, path.name), path.name)
+    if path.parent.resolve() != data_folder("hw_profiles").resolve():
+        warn_of(differences(sheet), sheet, path.name)
     return completed(_with_fit_beside(profile_of(sheet, path.name), path, sheet.fit_from))
 
 

@@ -104,18 +104,23 @@ CPU_RANGES: dict[str, Range] = RANGES | {
 """The same of a CPU's, whose cores take the place of SMs."""
 
 
-def check_range(file: object, key: str, value: float, kind: str = "gpu") -> None:
-    """Raise FileContentError for an impossible value of a `gpu` or `cpu`, warn of an implausible one."""
+def check_range(file: object, key: str, value: float, kind: str = "gpu") -> bool:
+    """Whether the value of a `gpu` or `cpu` is plausible; warns of one that is not.
+
+    Raises FileContentError for an impossible value.
+    """
     known = (CPU_RANGES if kind == "cpu" else RANGES)[key.rpartition(".")[2]]
     low, high = known.possible
     if not low <= value <= high:
         expected = f"{low:g} to {high:g} {known.unit}{known.hint(value)}"
         raise FileContentError(file, key, value, expected)
     low, high = known.plausible
-    if not low <= value <= high:
+    plausible = low <= value <= high
+    if not plausible:
         warnings.warn(
             f"{file}: {key} = {value:g} is outside {low:g} to {high:g} {known.unit}, where "
             f"{kind.upper()}s lie{known.hint(value)}",
             ImplausibleValueWarning,
             stacklevel=2,
         )
+    return plausible

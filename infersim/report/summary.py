@@ -49,9 +49,10 @@ class Summary:
 def summary(found: Summarised, *, max_loss_percent: float | None = None) -> Summary:
     """Say what `found` means: a verdict first, then tables with rounded numbers.
 
-    `found` is a frame of `compare`, `predict`, `sparsity_for`, `break_even` or `free_widths`, or some rows of
-    it with all their columns; what `frontier` or `validate` returned; or a profile, of which it is told what
-    its predictions stand on. `max_loss_percent` puts the best choice of a frontier within that loss first.
+    `found` is a frame of `compare`, `compare_along`, `predict`, `sparsity_for`, `break_even` or
+    `free_widths`, or some rows of it with all their columns; what `frontier` or `validate` returned; or a
+    profile, of which it is told what its predictions stand on. `max_loss_percent` puts the best choice of a
+    frontier within that loss first.
     Raises UnsupportedError for anything else.
     """
     import pandas as pd
@@ -81,6 +82,12 @@ def _of_frame(frame: pd.DataFrame) -> Summary:
                 ) from None
     columns = ", ".join(map(str, frame.columns))
     raise UnsupportedError(f"no summary of a frame of {len(frame)} rows with columns {columns}; {_KNOWN}")
+
+
+def _of_hardware(frame: pd.DataFrame) -> Summary:
+    from infersim.report.hardware_tables import hardware_table, hardware_verdict
+
+    return Summary(verdict=hardware_verdict(frame), tables=(hardware_table(frame),))
 
 
 def _of_comparison(frame: pd.DataFrame) -> Summary:
@@ -137,6 +144,7 @@ def _of_profile(profile: HardwareProfile) -> Summary:
 
 _FRAMES: Mapping[str, Callable[[pd.DataFrame], Summary]] = MappingProxyType(
     {
+        "own": _of_hardware,
         "loss_launch": _of_comparison,
         "target": _of_targets,
         "batches": _of_break_even,
@@ -144,9 +152,10 @@ _FRAMES: Mapping[str, Callable[[pd.DataFrame], Summary]] = MappingProxyType(
         "tokens_per_s": _of_prediction,
     }
 )
-"""Frames by a column that only they have, `compare` before `predict`, whose columns it repeats."""
+"""Frames by a column that only they have; `compare_along` before `compare` before `predict`, as each repeats
+the columns of the next."""
 
 _KNOWN = (
-    "expected all columns of a frame of compare, predict, sparsity_for, break_even or free_widths, or what "
-    "frontier, validate or load_profile returned"
+    "expected all columns of a frame of compare, compare_along, predict, sparsity_for, break_even or "
+    "free_widths, or what frontier, validate or load_profile returned"
 )

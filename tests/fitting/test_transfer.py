@@ -14,9 +14,13 @@ from infersim.domain.fit import Fit, IntervalFit, KindFit
 from infersim.domain.pool import Pool
 from infersim.domain.profile import Calibration, HardwareProfile
 from infersim.fitting.kind_fit import log_latency, with_kind
-from infersim.fitting.transfer.pooling import pool_fits
+from infersim.fitting.recipes import recipes
+from infersim.fitting.transfer.joint_fit import MeasuredGpu
+from infersim.fitting.transfer.left_out import LeftOutErrors, PooledGpu, left_out_interval
+from infersim.fitting.transfer.pooling import known_range, pool_fits
 from infersim.fitting.transfer.spreads import LATENCIES
 from infersim.fitting.transfer.surrogate import LARGEST_OPERAND, ROWS, surrogate_samples
+from infersim.profile_files.gpu_facts import facts_of
 from infersim.profile_files.pool_files import read_pool, write_pool
 from infersim.profile_files.profiles import datasheet_alone, load_profile
 from infersim.profile_files.transfer import transferred_fit
@@ -108,6 +112,43 @@ def test_intervals_are_no_narrower_than_those_of_the_fits(pooled: Pool) -> None:
     interval = pooled.kinds[KIND].interval
     assert all(width >= 0.1 for width in interval.by_regime.values())
     assert interval.pair >= 0.05
+
+
+def test_a_gpu_that_differs_is_not_known_by_the_pool_that_it_is_left_out_of() -> None:
+    odd = known_gpu("b200-sxm", launch_us=30.0)
+    pool = pool_fits([*(known_gpu(name, launch_us=8.0) for name in GPUS), odd])
+    errors = pool.kinds[KIND].left_out["mape"]
+    # Its launches are nearly four times as long as those of the others.
+    assert errors["b200-sxm"] > 0.4
+    alike = pool_fits([known_gpu(name, launch_us=8.0) for name in GPUS])
+    assert pool.kinds[KIND].interval.by_regime["short"] > 2 * alike.kinds[KIND].interval.by_regime["short"]
+
+
+def test_half_widths_count_each_gpu_once_and_scale_with_the_uncertainty() -> None:
+    gpus = []
+    for name in GPUS:
+        profile = known_gpu(name)
+        samples = surrogate_samples(profile, KIND)
+        facts = facts_of(profile)
+        measured = MeasuredGpu(facts=facts, measured=np.zeros(ROWS), modelled=lambda _: np.zeros(ROWS))
+        gpus.append(PooledGpu(profile=profile, samples=samples, measured=measured))
+    recipe = next(recipes(gpus[0].profile, gpus[0].samples))[0]
+    errors = [
+        LeftOutErrors(gpu=name, errors=np.full(ROWS, error), deviation=0.2)
+        for name, error in zip(GPUS, (0.3, 0.3, 0.6), strict=True)
+    ]
+    near = left_out_interval(recipe, gpus, errors, 0.2)
+    # sqrt of the mean of 0.3^2, 0.3^2, 0.6^2, each with the fits' own 0.1 in quadrature.
+    assert near.by_regime["short"] == pytest.approx(((0.09 + 0.09 + 0.36) / 3 + 0.01) ** 0.5)
+    # Errors that all kernels of a GPU share cancel in ratios: the fits' own 0.05 is left.
+    assert near.pair == pytest.approx(0.05)
+    far = left_out_interval(recipe, gpus, errors, 0.4)
+    for name, width in near.by_regime.items():
+        assert far.by_regime[name] == pytest.approx(2 * width)
+
+
+def test_a_range_is_known_where_two_gpus_were_sampled() -> None:
+    assert known_range([(1.0, 64.0), (16.0, 128.0), (2.0, 256.0)]) == (2.0, 128.0)
 
 
 def test_a_pool_is_read_as_it_was_written(pooled: Pool, tmp_path: Path) -> None:

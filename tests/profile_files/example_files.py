@@ -11,7 +11,7 @@ name = "example"
 title = "An example"
 vendor = "nvidia"
 generation = "example"
-compute_capability = "9.0"
+compute_capability = "9.9"
 unverified = ["memory.capacity_gb"]
 
 [chip]

@@ -9,7 +9,13 @@ import pytest
 from infersim.domain.dtypes import DType
 from infersim.domain.errors import FileContentError, UnknownNameError
 from infersim.domain.profile import Calibration
-from infersim.profile_files import list_profiles, load_profile, with_overrides, write_fit
+from infersim.profile_files import (
+    ImplausibleValueWarning,
+    list_profiles,
+    load_profile,
+    with_overrides,
+    write_fit,
+)
 from tests.profile_files.example_files import write_example
 from tests.profile_files.example_fits import example_fit
 
@@ -34,7 +40,9 @@ def test_nothing_set_is_the_profile_itself() -> None:
 @pytest.mark.parametrize("name", list_profiles())
 def test_every_profile_can_be_changed_and_changed_again(name: str) -> None:
     profile = load_profile(name)
-    faster = with_overrides(profile, {"memory.bandwidth_gb_s": 20_000})
+    faster = with_overrides(
+        profile, {"memory.bandwidth_gb_s": 2 * profile.memory.bandwidth_bytes_per_s / 1e9}
+    )
     again = with_overrides(faster, {"memory.bandwidth_gb_s": profile.memory.bandwidth_bytes_per_s / 1e9})
     assert again.memory == profile.memory
     assert (again.chip, again.matrix, again.exceptions) == (profile.chip, profile.matrix, profile.exceptions)
@@ -70,7 +78,6 @@ def test_an_unverified_number_that_is_set_is_no_longer_unverified() -> None:
         ("memory.bandwidth_gb_s", float("nan"), "a finite number"),
         ("chip.sm_count", 132.5, "a whole number"),
         ("matrix.bf16.datasheet_tflops", 1979.0, "sparse"),
-        ("matrix.bf16.flop_per_clock_per_sm", 8192.0, "1 x matrix.bf16.datasheet_tflops"),
         ("matrix.bf16.sparse_factor", 4.0, "1 to 2 times the dense rate"),
     ],
 )
@@ -78,6 +85,19 @@ def test_the_checks_of_files_hold(key: str, value: float, expectation: str) -> N
     with pytest.raises(FileContentError, match=expectation) as caught:
         with_overrides("h100-sxm", {key: value})
     assert caught.value.file.startswith(f"h100-sxm[{key}=")
+
+
+def test_one_data_type_may_be_given_another_rate_with_a_warning() -> None:
+    with pytest.warns(ImplausibleValueWarning, match="sparse"):
+        after = with_overrides("h100-sxm", {"matrix.bf16.flop_per_clock_per_sm": 8192.0})
+    assert after.matrix[DType.BF16].datasheet_tflops == pytest.approx(2 * 989.4)
+    assert after.matrix[DType.FP16].datasheet_tflops == 989.4
+
+
+def test_a_peak_that_is_set_beside_its_rate_must_agree_with_it() -> None:
+    both = {"matrix.bf16.flop_per_clock_per_sm": 4096.0, "matrix.bf16.datasheet_tflops": 1979.0}
+    with pytest.raises(FileContentError, match="sparse"):
+        with_overrides("h100-sxm", both)
 
 
 def test_an_unknown_key_is_named_with_the_closest() -> None:

@@ -17,7 +17,7 @@ from infersim.fitting.least_squares import SOFT_ERROR, STEP
 from infersim.profile_files.gpu_facts import law_offset
 from infersim.profile_files.kriging import covariance, value_at
 
-NOISE = 0.3
+NOISE = 0.25
 """Log error of one sample as evidence: the model's errors repeat over similar kernels, so it is not small."""
 
 ITERATIONS = 10

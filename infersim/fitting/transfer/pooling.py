@@ -12,20 +12,18 @@ import pandas as pd
 from infersim.domain.arrays import Array
 from infersim.domain.errors import InvalidValueError
 from infersim.domain.fit import IntervalFit
-from infersim.domain.pool import GpuFacts, Pool, PooledKind, PooledParameter
+from infersim.domain.pool import Pool, PooledKind, PooledParameter
 from infersim.domain.profile import Calibration, HardwareProfile
-from infersim.fitting.intervals import OUTSIDE_WIDENING, conformal_quantile
-from infersim.fitting.kind_fit import Recipe, log_latency, log_latency_of, log_measured, with_kind
-from infersim.fitting.metrics import error_summary
+from infersim.fitting.kind_fit import log_latency_of, log_measured, with_kind
 from infersim.fitting.parameter_space import ParameterSpace
 from infersim.fitting.recipes import recipes
 from infersim.fitting.sample_shapes import kernel_shapes
-from infersim.fitting.transfer.joint_fit import MeasuredGpu, fit_jointly
+from infersim.fitting.transfer.joint_fit import MeasuredGpu
+from infersim.fitting.transfer.left_out import PooledGpu, left_out_errors, left_out_interval, with_found
 from infersim.fitting.transfer.spreads import prior_of
 from infersim.fitting.transfer.surrogate import poolable, surrogate_samples
 from infersim.profile_files.gpu_facts import facts_of
-from infersim.profile_files.kriging import transfer
-from infersim.profile_files.transfer import FEWEST_GPUS, mean_deviation, transferred_kind
+from infersim.profile_files.transfer import FEWEST_GPUS
 
 
 def pool_fits(profiles: Sequence[HardwareProfile], **provenance: object) -> Pool:
@@ -60,46 +58,40 @@ def pool_fits(profiles: Sequence[HardwareProfile], **provenance: object) -> Pool
 
 
 def _pool_kind(kind: str, profiles: Sequence[HardwareProfile]) -> PooledKind:
-    samples = [surrogate_samples(profile, kind) for profile in profiles]
-    recipe = next(recipes(profiles[0], samples[0]))[0]
+    gpus = [_pooled_gpu(profile, kind) for profile in profiles]
+    recipe = next(recipes(profiles[0], gpus[0].samples))[0]
     prior = _parameters(kind, recipe.space)
-    gpus = [_measured(profile, kind, rows) for profile, rows in zip(profiles, samples, strict=True)]
-    found = fit_jointly(gpus, prior)
-    parameters = {
-        name: replace(
-            parameter,
-            found={profile.name: values[name] for profile, values in zip(profiles, found, strict=True)},
-        )
-        for name, parameter in prior.items()
-    }
     fits = [profile.fit.kinds[kind] for profile in profiles if profile.fit]
-    facts = {profile.name: facts_of(profile) for profile in profiles}
     pooled = PooledKind(
         kind=kind,
-        parameters=parameters,
+        parameters=with_found(prior, [gpu.measured for gpu in gpus], [gpu.profile.name for gpu in gpus]),
         interval=IntervalFit(by_regime={}, pair=0.0, outside=0.0),
-        deviation=_left_out_deviation(parameters, facts),
+        deviation=1.0,
         ranges={
-            name: (max(fit.ranges[name][0] for fit in fits), min(fit.ranges[name][1] for fit in fits))
+            name: known_range([fit.ranges[name] for fit in fits if name in fit.ranges])
             for name in recipe.range_columns
         },
         weight_copies=fits[0].weight_copies,
     )
-    errors = [
-        _left_out_errors(pooled, profile, facts, rows)
-        for profile, rows in zip(profiles, samples, strict=True)
-    ]
+    errors = left_out_errors(pooled, gpus)
+    deviation = float(np.mean([each.deviation for each in errors]))
     return replace(
         pooled,
-        interval=_interval(recipe, samples, errors, [fit.interval for fit in fits]),
-        left_out={
-            "groups": "whole GPUs",
-            "mape": {
-                profile.name: round(error_summary(np.exp(-e), np.ones(len(e))).mape, 4)
-                for profile, e in zip(profiles, errors, strict=True)
-            },
-        },
+        deviation=deviation,
+        interval=left_out_interval(recipe, gpus, errors, deviation),
+        left_out={"groups": "whole GPUs", "mape": {each.gpu: round(each.mape, 4) for each in errors}},
     )
+
+
+def _pooled_gpu(profile: HardwareProfile, kind: str) -> PooledGpu:
+    samples = surrogate_samples(profile, kind)
+    return PooledGpu(profile=profile, samples=samples, measured=_measured(profile, kind, samples))
+
+
+def known_range(ranges: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Lowest and highest of what at least two GPUs were sampled on: one alone says nothing of others."""
+    lows, highs = sorted(low for low, _ in ranges), sorted(high for _, high in ranges)
+    return lows[FEWEST_GPUS - 1], highs[-FEWEST_GPUS]
 
 
 def _parameters(kind: str, space: ParameterSpace) -> dict[str, PooledParameter]:
@@ -125,58 +117,3 @@ def _measured(profile: HardwareProfile, kind: str, samples: pd.DataFrame) -> Mea
         return log_latency_of(with_kind(profile, kind, values), shapes, len(samples))
 
     return MeasuredGpu(facts=facts_of(profile), measured=log_measured(samples), modelled=modelled)
-
-
-def _left_out_deviation(parameters: Mapping[str, PooledParameter], facts: Mapping[str, GpuFacts]) -> float:
-    """Mean over GPUs of the root mean square deviation when each is predicted from the others."""
-    each = [
-        mean_deviation([transfer(p, facts[name], _without(facts, name)) for p in parameters.values()])
-        for name in facts
-    ]
-    return float(np.mean(each))
-
-
-def _without(facts: Mapping[str, GpuFacts], name: str) -> dict[str, GpuFacts]:
-    return {other: known for other, known in facts.items() if other != name}
-
-
-def _left_out_errors(
-    pooled: PooledKind, profile: HardwareProfile, facts: Mapping[str, GpuFacts], samples: pd.DataFrame
-) -> Array:
-    """Natural log of a GPU's latencies over what the other GPUs say of it."""
-    said = transferred_kind(pooled, facts[profile.name], _without(facts, profile.name))
-    return log_measured(samples) - log_latency(with_kind(profile, pooled.kind, said.parameters), samples)
-
-
-def _interval(
-    recipe: Recipe, samples: Sequence[pd.DataFrame], errors: Sequence[Array], own: Sequence[IntervalFit]
-) -> IntervalFit:
-    """Half-widths of leaving GPUs out; what the fits themselves miss of their GPUs adds in quadrature."""
-    together = np.concatenate(errors)
-    regimes = np.concatenate([recipe.regime(rows) for rows in samples])
-    by_regime = {}
-    for index, name in enumerate(recipe.regime_names):
-        missed = [interval.by_regime[name] for interval in own if name in interval.by_regime]
-        if missed and np.any(regimes == index):
-            width = conformal_quantile(together[regimes == index])
-            by_regime[name] = float(np.hypot(width, np.mean(missed)))
-    differences = np.concatenate(
-        [_related_differences(recipe, rows, each) for rows, each in zip(samples, errors, strict=True)]
-    )
-    pair = conformal_quantile(differences) if len(differences) else conformal_quantile(together) * 2**0.5
-    return IntervalFit(
-        by_regime=by_regime,
-        pair=float(np.hypot(pair, np.mean([interval.pair for interval in own]))),
-        outside=OUTSIDE_WIDENING * max(by_regime.values()),
-    )
-
-
-def _related_differences(recipe: Recipe, samples: pd.DataFrame, errors: Array) -> Array:
-    """Differences of errors of one GPU's kernels that are related as a pruned one is to the dense one."""
-    features = recipe.features(samples)
-    at = np.stack([features[name] for name in recipe.pair_features], axis=1)
-    large = np.flatnonzero((at >= np.array(recipe.pair_least)).all(axis=1))
-    first, second = (large[index] for index in np.triu_indices(len(large), k=1))
-    near = np.flatnonzero((np.abs(at[first] - at[second]) <= np.array(recipe.pair_reach)).all(axis=1))
-    differences: Array = errors[first[near]] - errors[second[near]]
-    return differences

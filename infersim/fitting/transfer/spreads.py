@@ -22,6 +22,10 @@ LATENCIES = (
 STEADY_PARAMETERS = ("efficiency", "chain_us", "dram_efficiency", "split_k_us", "tile_overhead")
 """Of GEMMs: fractions of the datasheet, and latencies in cycles, that differ little between GPUs."""
 
+GENERATION_PARAMETERS = ("query_tile", "softmax_per_clock_per_sm", "unsplit_alone")
+"""Of attention, what kernels of a generation have in common: queries in a tile, exponentials in the time of
+its products, whether caches of lone heads are split."""
+
 TYPICAL_THROTTLE = 0.1
 TYPICAL_PREFILL_L2 = 24.0
 """Bytes per clock and SM where memory delivers 9 (`gpu_facts.TYPICAL_MEMORY_BYTES`)."""
@@ -61,8 +65,11 @@ A choice on the same GPUs that are scored flatters the scores a little: other ch
 gave means up to two points higher.
 """
 
+KERNEL_CHOICE = _spread(shared=1.0, own=0.3, rate=0.5, memory=0.05)
+"""Of what kernels adapt to the width of tensor cores (`GENERATION_PARAMETERS`)."""
+
 RESIDENCY = _spread(shared=1.0, own=0.2, rate=0.0, memory=0.8)
-"""An L2 in two halves, beside fast memory, keeps far less of a loop than one that every SM reaches."""
+"""Of timing loops: an L2 in two halves, beside fast memory, keeps far less than one that all SMs reach."""
 
 THROTTLE = _spread(shared=0.15, own=0.15, rate=0.0, memory=0.0)
 """The law of power is held on to: large GEMMs alone cannot tell it from the efficiency."""
@@ -73,10 +80,12 @@ def prior_of(kind: str, name: str, *, log: bool) -> Prior:
     family = kind.partition(".")[0]
     if name == "throttle":
         return Prior(law=Law.POWER, spread=THROTTLE, typical=TYPICAL_THROTTLE)
-    if name == "l2_residency":
+    if name == "l2_residency" and kind != "attention.prefill":
         return Prior(law=Law.CONSTANT, spread=RESIDENCY)
     if kind == "attention.prefill" and name == "l2_bytes_per_clock_per_sm":
         return Prior(law=Law.MEMORY, spread=ATTENTION, typical=TYPICAL_PREFILL_L2)
+    if family == "attention" and name in GENERATION_PARAMETERS:
+        return Prior(law=Law.CONSTANT, spread=KERNEL_CHOICE)
     if not log:
         return Prior(law=Law.CONSTANT, spread=_scaled(STEADY, TILE_SHARE))
     steady = STEADY if name in STEADY_PARAMETERS else GEMM

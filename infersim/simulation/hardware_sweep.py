@@ -1,0 +1,113 @@
+"""`compare` along one number of a datasheet: what pruning is worth as hardware changes."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import combinations, pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from infersim.domain.errors import InvalidValueError
+from infersim.profile_files.overrides import number_of, with_overrides
+from infersim.pruning.plan import Plan
+from infersim.simulation.comparison import compare
+from infersim.simulation.resolving import Gpu, Model, as_profile
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SAME_SPEEDUP = 0.005
+"""Plans whose speedups are nearer than this, as a fraction, are not told apart."""
+
+MOST_VALUES = 200
+"""More points than a figure can show apart."""
+
+
+def compare_along(
+    model: Model, plans: Plan | Sequence[Plan], gpu: Gpu, key: str, values: Sequence[float], **scenarios: Any
+) -> pd.DataFrame:
+    """A frame of `compare` for each of `values` of the number `key`, and for the datasheet's own value.
+
+    `key` and its unit are those of profile files (`memory.bandwidth_gb_s`); `scenarios` are arguments of
+    `compare`. Columns before its own: `key`, `value` and `own`, whether that is the datasheet's. Rows are
+    sorted by `value`; the GPU keeps its name in all of them. Raises what `with_overrides` and `compare`
+    raise, and InvalidValueError for no values, too many, or some that are no positive numbers.
+    """
+    profile = as_profile(gpu)
+    own = number_of(profile, key)
+    chosen = _checked(key, values, own)
+    with _each_warning_once():
+        swept = [
+            profile if value == own else with_overrides(profile, {key: value})
+            for value in sorted({*chosen, own})
+        ]
+    numbers = {changed.name: number_of(changed, key) for changed in swept}
+    frame = compare(model, plans, swept, **scenarios)
+    value = frame["gpu"].map(numbers)
+    frame = frame.assign(gpu=profile.name)
+    frame.insert(0, "key", key)
+    frame.insert(1, "value", value)
+    frame.insert(2, "own", value == own)
+    return frame
+
+
+def even_steps(low: float, high: float, count: int) -> list[float]:
+    """`count` values from `low` to `high` in even steps."""
+    return [float(value) for value in np.linspace(low, high, count)]
+
+
+def _checked(key: str, values: Sequence[float], own: float) -> list[float]:
+    if not 1 <= len(values) <= MOST_VALUES:
+        raise InvalidValueError(f"values of {key}", len(values), f"1 to {MOST_VALUES} of them")
+    for value in values:
+        if not (math.isfinite(value) and value > 0):
+            raise InvalidValueError(key, value, "a number above 0")
+    # SMs come whole.
+    return [float(round(value)) if isinstance(own, int) else float(value) for value in values]
+
+
+@contextmanager
+def _each_warning_once() -> Iterator[None]:
+    """Of warnings that differ only in the value, and the name of the GPU that holds it, the first."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    told = set()
+    for warning in caught:
+        about = str(warning.message).partition("]: ")[2].partition(" = ")[0]
+        if about not in told:
+            told.add(about)
+            warnings.warn(warning.message, stacklevel=3)
+
+
+def stretches(frame: pd.DataFrame) -> list[tuple[str, float, float]]:
+    """Which plan is the fastest along the number: (plan, first, last value), for rows of one scenario."""
+    fitting = frame[frame["fits_memory"]].sort_values("predicted", ascending=False, kind="stable")
+    best = fitting.drop_duplicates("value").sort_values("value")
+    found: list[tuple[str, float, float]] = []
+    for plan, value in zip(best["plan"], best["value"], strict=True):
+        first = found.pop()[1] if found and found[-1][0] == plan else float(value)
+        found.append((str(plan), first, float(value)))
+    return found
+
+
+def overtakings(frame: pd.DataFrame) -> list[tuple[str, str, float, float]]:
+    """Where the order of plans changes: (who overtakes, whom, between which two values), of one scenario.
+
+    Plans that are equal to the printed digit are taken as they were before.
+    """
+    ordered = frame.sort_values("value")
+    speedups = {str(plan): rows.set_index("value")["predicted"] for plan, rows in ordered.groupby("plan")}
+    found = []
+    for first, second in combinations(speedups, 2):
+        ahead = speedups[first] / speedups[second] - 1
+        told = ahead[ahead.abs() > SAME_SPEEDUP]
+        for (low, before), (high, after) in pairwise(zip(told.index, told, strict=True)):
+            if before * after < 0:
+                faster, slower = (first, second) if after > 0 else (second, first)
+                found.append((faster, slower, float(low), float(high)))
+    return sorted(found, key=lambda each: each[2])
