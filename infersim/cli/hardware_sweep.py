@@ -30,7 +30,7 @@ def compare_along_number(
     html: Path | None,
     figures: Path | None,
 ) -> None:
-    """Print the comparison along the number that `text` names, and write its page."""
+    """Print the comparison along the number that `text` names, and write its page or figures."""
     from functools import partial
 
     from infersim.cli.pages import write_asked

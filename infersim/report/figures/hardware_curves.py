@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infersim.report.figures.palette import INK, NEUTRAL, faded, family_look, family_looks
+from infersim.report.figures.palette import INK, NEUTRAL, Look, faded, family_look, family_looks
 from infersim.report.figures.style import dense_line, finish, plain
 
 if TYPE_CHECKING:
@@ -46,16 +46,19 @@ def plan_along(frame: pd.DataFrame, x_title: str, top: float) -> go.Figure:
     import plotly.graph_objects as go
 
     rows = frame.sort_values("value")
-    x = rows["value"]
+    x, look = rows["value"], family_look(str(rows["family"].iloc[0]))
     figure = go.Figure()
-    look = family_look(str(rows["family"].iloc[0]))
     name = "80 % interval"
     edge = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "legendgroup": name}
     figure.add_scatter(x=x, y=rows["predicted_lower"], showlegend=False, **edge)
     figure.add_scatter(
         x=x, y=rows["predicted_upper"], name=name, fill="tonexty", fillcolor=faded(look.colour), **edge
     )
-    for key, colour, dash in (("bound", INK, "dash"), ("predicted", look.colour, "solid")):
+    lines = {
+        "bound": Look(colour=INK, marker="line-ew-open", dash="dash"),
+        "predicted": look._replace(dash="solid"),
+    }
+    for key, (colour, marker, dash) in lines.items():
         figure.add_scatter(
             x=x,
             y=rows[key],
@@ -63,7 +66,7 @@ def plan_along(frame: pd.DataFrame, x_title: str, top: float) -> go.Figure:
             legendgroup=key,
             mode="lines+markers",
             line={"color": colour, "dash": dash, "width": 2},
-            marker={"color": colour, "size": 5},
+            marker={"color": colour, "symbol": marker, "size": 7},
             hovertemplate=f"{key} %{{y:.2f}}x at %{{x:,}}<extra></extra>",
         )
     return finish(
