@@ -25,6 +25,9 @@ _MARKER = re.compile(r"^ *<!--.*?-->$", re.MULTILINE)
 _FORMULA = re.compile(
     r'<(?P<tag>span|div) class="arithmatex">\\[(\[](?P<latex>.*?)\\[)\]]</(?P=tag)>', re.DOTALL
 )
+_PARAMETER = re.compile(r'(?:<mi mathvariant="monospace">[^<]+</mi>)+')
+"""Letters of one name, which MathML would set apart."""
+
 _CONSOLE = re.compile(r'<div class="language-(?:console|text) highlight">.*?</div>', re.DOTALL)
 _LINE = re.compile(r'(?P<open><span id="__line[^>]*>)(?P<line>.*?\n?)(?=</span><span id="__line|</span></code>)', re.DOTALL)
 _COLUMNS = re.compile(r"\S  +\S|─|^\s*$|^  ")
@@ -65,14 +68,17 @@ def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
 
 
 def on_page_content(content: str, **_: object) -> str:
-    """Formulas as MathML, tables in a frame that scrolls, printed sentences that wrap."""
-    content = _FORMULA.sub(
-        lambda match: convert(
-            html.unescape(match["latex"]).strip(), display="block" if match["tag"] == "div" else "inline"
-        ),
-        content,
-    )
+    """Formulas as MathML, printed sentences that wrap."""
+    content = _FORMULA.sub(_as_mathml, content)
     return _CONSOLE.sub(lambda match: _LINE.sub(_wrapping, match[0]), content)
+
+
+def _as_mathml(match: re.Match[str]) -> str:
+    """A formula that browsers draw by themselves; a long one scrolls."""
+    block = match["tag"] == "div"
+    formula = convert(html.unescape(match["latex"]).strip(), display="block" if block else "inline")
+    named = _PARAMETER.sub(lambda letters: f"<mtext>{re.sub('<[^>]+>', '', letters[0])}</mtext>", formula)
+    return f'<div class="formula">{named}</div>' if block else named
 
 
 def _wrapping(match: re.Match[str]) -> str:

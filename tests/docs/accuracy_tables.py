@@ -93,4 +93,4 @@ def sparse_accuracy(question: dict[str, Any]) -> str:
 
 
 def _percent(value: float) -> str:
-    return rounding.UNKNOWN if pd.isna(value) else f"{100 * value:.1f} %"
+    return rounding.UNKNOWN if pd.isna(value) else f"{round(100 * value, 1) + 0.0:.1f} %"
