@@ -89,7 +89,9 @@ def measured_samples(data: Path, gpu: str, kind: str, dtypes: list[str]) -> list
     return [rows for rows in found if len(rows)]
 
 
-def held_out_validation(gpu: str, frame: pd.DataFrame, size: int, seed: int) -> tuple[Validation, float, float]:
+def held_out_validation(
+    gpu: str, frame: pd.DataFrame, size: int, seed: int
+) -> tuple[Validation, float, float]:
     """A calibration on `size` rows, compared with what was held out; seconds of the fit, of all cores too."""
     # A fit that comes with the profile may have seen the rows that are held out here.
     datasheet = replace(load_profile(gpu), fit=None, calibration=Calibration.NONE, fit_source=None)

@@ -1,9 +1,9 @@
 """Writes docs/accuracy.csv, the error figures that docs/accuracy.md shows: `make accuracy`.
 
-Figures only, no measured rows. Each GPU is calibrated on few rows and scored on whole matrices and head layouts
-that the fit has not seen (`accuracy`); 2:4 speedups are scored with whole models, then whole GPUs left out
-(`sparse_accuracy`). Reads published measurements from a folder beside the checkout, and says so where there is
-none: the page then stays as it is.
+Figures only, no measured rows. Each GPU is calibrated on few rows and scored on whole matrices and head
+layouts that the fit has not seen (`accuracy`); 2:4 speedups are scored with whole models, then whole GPUs
+left out (`sparse_accuracy`). Reads published measurements from a folder beside the checkout, and says so
+where there is none: the page then stays as it is.
 """
 
 from __future__ import annotations
@@ -47,23 +47,22 @@ def _calibrated() -> Iterator[dict[str, object]]:
             for samples in measured_samples(MEASURED, gpu, kind, DTYPES):
                 found, _, _ = held_out_validation(gpu, samples, size, SEED)
                 said = {"method": HELD_OUT_SHAPES, "gpu": gpu, "fitted_rows": size}
-                yield from ({**said, **row} for row in found.errors.to_dict("records"))
-                for row in found.speedups.to_dict("records"):
-                    yield {
-                        **said,
-                        **row,
-                        "kind": "gemm speedup",
-                        "division": "cut",
-                        "shape_class": row["cut"],
-                        "rows": row["pairs"],
-                    }
+                yield from (said | row for row in _records(found.errors))
+                for row in _records(found.speedups):
+                    place = {"kind": "gemm speedup", "division": "cut", "shape_class": row["cut"]}
+                    yield said | row | place | {"rows": row["pairs"]}
                 print(f"{gpu} {kind} {', '.join(samples['dtype'].unique())}: done", file=sys.stderr)
+
+
+def _records(frame: pd.DataFrame) -> Iterator[dict[str, object]]:
+    for row in frame.to_dict("records"):
+        yield {str(key): value for key, value in row.items()}
 
 
 def _sparse() -> Iterator[dict[str, object]]:
     table = sparse_accuracy.read_timings(sparse_accuracy.MEASURED)
     for dtypes in sparse_accuracy.WIDTHS:
-        for row in sparse_accuracy.speedup_scores(table, dtypes, None).to_dict("records"):
+        for row in _records(sparse_accuracy.speedup_scores(table, dtypes, None)):
             yield {
                 **{key: row[key] for key in ("gpu", "dtype", "rows", "bias")},
                 "method": row["way"],

@@ -71,7 +71,7 @@ def main(
 
 
 def speedup_scores(table: pd.DataFrame, dtypes: Sequence[str], gpus: Sequence[str] | None) -> pd.DataFrame:
-    """Errors of 2:4 speedups as fractions, one row for each way of leaving out, GPU (None: all) and data type."""
+    """Errors of 2:4 speedups as fractions: a row for each way, GPU (None: all) and data type."""
     table = table[table["dtype"].isin(dtypes)]
     every = list(table["gpu"].unique())
     dense = {gpu: _dense_fit(gpu, table[table["gpu"] == gpu]) for gpu in every}

@@ -1,8 +1,8 @@
 """Examples that pages show: found, run, and with `python -m tests.readme` written anew.
 
-An example is a block of language `console` that begins with `$ infersim ...`, in the README or a page of docs.
-Blocks with a title (```toml title="plan.toml") are the files that the page's examples find in their folder. The
-same command writes anew what else is computed in docs.
+An example is a block of language `console` that begins with `$ infersim ...`, in the README or a page of
+docs. Blocks with a title (```toml title="plan.toml") are files that the page's examples find in their folder.
+The same command writes anew what else is computed in docs.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def examples(page: Path) -> Iterator[tuple[str, str]]:
 
 
 def outputs(page: Path) -> list[str]:
-    """What the examples of a page print, without blanks at the ends of lines, in a folder with the page's files."""
+    """What a page's examples print beside the page's files, without blanks at the ends of lines."""
     text = page.read_text(encoding="utf-8")
     with TemporaryDirectory() as folder, chdir(folder):
         for match in _FILE.finditer(text):
@@ -46,12 +46,13 @@ def outputs(page: Path) -> list[str]:
 
 
 def _output_of(command: str) -> str:
-    printed = StringIO()
+    printed, code = StringIO(), None
     with redirect_stdout(printed):
         try:
             run(shlex.split(command)[1:])
         except SystemExit as ended:
-            assert not ended.code, f"{command}: exit code {ended.code}"
+            code = ended.code
+    assert not code, f"{command}: exit code {code}"
     return "".join(f"{line.rstrip()}\n" for line in printed.getvalue().rstrip().splitlines())
 
 

@@ -31,4 +31,3 @@ def test_each_family_has_a_page_that_tells_its_options(family: Family) -> None:
 
 def test_each_family_page_has_numbers() -> None:
     assert all(list(parts(page_of(family))) for family in families())
-

@@ -1,4 +1,4 @@
-"""The README works: its commands, like those of docs, print what is shown, its code runs, its links lead somewhere."""
+"""The README works: its commands, and those of docs, print what is shown; its code runs, links lead on."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """What the site needs beyond Markdown: files beside docs/, formulas without JavaScript, sentences that wrap.
 
 Pages link to the repository as a repository browser has it (`../calibration/README.md`, `../infersim/x.py`).
-Files that are linked become part of the site under `repository/`: Markdown as pages, code as pages that show it,
-everything else as it is.
+Files that are linked become part of the site under `repository/`: Markdown as pages, code as pages that show
+it, everything else as it is.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ _PARAMETER = re.compile(r'(?:<mi mathvariant="monospace">[^<]+</mi>)+')
 """Letters of one name, which MathML would set apart."""
 
 _CONSOLE = re.compile(r'<div class="language-(?:console|text) highlight">.*?</div>', re.DOTALL)
-_LINE = re.compile(r'(?P<open><span id="__line[^>]*>)(?P<line>.*?\n?)(?=</span><span id="__line|</span></code>)', re.DOTALL)
+_LINE = re.compile(
+    r'(?P<open><span id="__line[^>]*>)(?P<line>.*?\n?)(?=</span><span id="__line|</span></code>)', re.DOTALL
+)
 _COLUMNS = re.compile(r"\S  +\S|─|^\s*$|^  ")
 _LONG = 80
 """Characters from which a printed line without columns is a sentence that wraps."""

@@ -45,7 +45,9 @@ def accuracy(question: dict[str, Any]) -> str:
         for row in rows.to_dict("records")
     ]
     means = rows[list(columns)].mean()
-    lines.append(["mean", "", "", *(_percent(means[c]) for c in columns), rounding.share(rows["coverage"].mean()), ""])
+    lines.append(
+        ["mean", "", "", *(_percent(means[c]) for c in columns), rounding.share(rows["coverage"].mean()), ""]
+    )
     return markdown_table(
         [
             *("GPU", "rows fitted", "rows scored", "mean", "median", "90th percentile", "bias"),
@@ -64,7 +66,10 @@ def _by_class(question: dict[str, Any], figure: str) -> str:
     rows = _rows(kind=question["kind"], dtype=question["dtype"], division=question["division"])
     table = rows.pivot(index="gpu", columns="shape_class", values=figure).reindex(list(rows["gpu"].unique()))
     text = rounding.share if figure == "coverage" else _percent
-    lines = [[str(gpu), *(text(value) for value in line)] for gpu, line in zip(table.index, table.to_numpy(), strict=True)]
+    lines = [
+        [str(gpu), *(text(value) for value in line)]
+        for gpu, line in zip(table.index, table.to_numpy(), strict=True)
+    ]
     return markdown_table(["GPU", *map(str, table.columns)], lines)
 
 
@@ -73,10 +78,23 @@ def speedup_accuracy(question: dict[str, Any]) -> str:
     rows = _rows(kind="gemm speedup", dtype=question["dtype"], shape_class="n or k")
     columns = ("median_ape", "mape", "flops_median_ape", "roofline_median_ape")
     lines = [
-        [row["gpu"], rounding.count(row["rows"]), *(_percent(row[c]) for c in columns), rounding.share(row["coverage"])]
+        [
+            row["gpu"],
+            rounding.count(row["rows"]),
+            *(_percent(row[c]) for c in columns),
+            rounding.share(row["coverage"]),
+        ]
         for row in rows.to_dict("records")
     ]
-    headings = ["GPU", "pairs", "median", "mean", "FLOPs ratio, median", "plain roofline, median", "in 80 % interval"]
+    headings = [
+        "GPU",
+        "pairs",
+        "median",
+        "mean",
+        "FLOPs ratio, median",
+        "plain roofline, median",
+        "in 80 % interval",
+    ]
     return markdown_table(headings, lines)
 
 
@@ -88,7 +106,16 @@ def sparse_accuracy(question: dict[str, Any]) -> str:
         [row["gpu"], row["dtype"], rounding.count(row["rows"]), *(_percent(row[c]) for c in columns)]
         for row in rows.to_dict("records")
     ]
-    headings = ["GPU", "dtype", "rows", "median", "mean", "bias", "nominal 2x, median", "plain roofline, median"]
+    headings = [
+        "GPU",
+        "dtype",
+        "rows",
+        "median",
+        "mean",
+        "bias",
+        "nominal 2x, median",
+        "plain roofline, median",
+    ]
     return markdown_table(headings, lines, numeric=[False, False, *(True for _ in headings[2:])])
 
 

@@ -46,4 +46,6 @@ def _standing(profile: HardwareProfile, kind: str) -> str:
         return _NOTHING
     if kinds[kind].transferred:
         return Calibration.TRANSFERRED.value
-    return profile.calibration.value if profile.calibration is Calibration.BORROWED else Calibration.FITTED.value
+    return (
+        profile.calibration.value if profile.calibration is Calibration.BORROWED else Calibration.FITTED.value
+    )

@@ -22,7 +22,9 @@ _EXTRA = re.compile(r"\s*\[(?P<extra>(?:default: |required).*)\]$")
 
 def commands(_: dict[str, Any]) -> str:
     """Every command with its page and what it is for."""
-    rows = [[f"[`infersim {name}`]({page_name(name)})", _summary(found)] for name, found in all_commands().items()]
+    rows = [
+        [f"[`infersim {name}`]({page_name(name)})", _summary(found)] for name, found in all_commands().items()
+    ]
     return markdown_table(["command", "what it tells or does"], rows, numeric=[False, False])
 
 
@@ -64,7 +66,9 @@ def _summary(command: Any) -> str:
 
 def _arguments(command: Any) -> list[str]:
     arguments = [found for found in command.params if found.param_type_name == "argument"]
-    named = [f"{found.metavar or found.name.upper()}{'...' if found.nargs == -1 else ''}" for found in arguments]
+    named = [
+        f"{found.metavar or found.name.upper()}{'...' if found.nargs == -1 else ''}" for found in arguments
+    ]
     return [name if found.required else f"[{name}]" for name, found in zip(named, arguments, strict=True)]
 
 

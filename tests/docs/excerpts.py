@@ -1,4 +1,4 @@
-"""Excerpts of this repository's files: a function, class or assignment of a module, or a table of a TOML file."""
+"""Excerpts of this repository's files: a definition of a module, a TOML file or a table of it, a fit."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _KEPT, _CHARACTERS = 3, 60
 
 
 def excerpt(question: dict[str, Any]) -> str:
-    """`{"file": "infersim/x.py", "name": "f"}`, or `{"file": "hw_profiles/x.toml"}`, whole or one `"table"` of it."""
+    """What `"name"` defines in a `"file"` of Python, or a file of TOML, whole or one `"table"` of it."""
     file = ROOT / question["file"]
     text = file.read_text(encoding="utf-8")
     language = file.suffix.removeprefix(".").replace("py", "python")
@@ -35,7 +35,11 @@ def fit_outline(question: dict[str, Any]) -> str:
 
 def _shortened(value: Any) -> Any:
     if isinstance(value, dict):
-        kept = dict(list(value.items())[:_KEPT]) if set(map(type, value.values())) <= {float, type(None)} else value
+        kept = (
+            dict(list(value.items())[:_KEPT])
+            if set(map(type, value.values())) <= {float, type(None)}
+            else value
+        )
         return {key: _shortened(entry) for key, entry in kept.items()}
     if isinstance(value, list):
         return [_shortened(entry) for entry in value[:2]]
@@ -60,7 +64,9 @@ def _of_python(text: str, name: str) -> str:
 def _names(statement: ast.stmt) -> list[str]:
     if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
         return [statement.name]
-    targets = [statement.target] if isinstance(statement, ast.AnnAssign) else getattr(statement, "targets", [])
+    targets = (
+        [statement.target] if isinstance(statement, ast.AnnAssign) else getattr(statement, "targets", [])
+    )
     return [target.id for target in targets if isinstance(target, ast.Name)]
 
 
