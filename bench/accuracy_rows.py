@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import pandas as pd
@@ -23,9 +24,9 @@ DTYPES = ["bf16", "fp8"]
 COLUMNS = (
     *("method", "gpu", "kind", "dtype", "fitted_rows", "division", "shape_class", "rows"),
     *("mape", "median_ape", "p90_ape", "bias", "coverage", "log_half_width"),
-    *("roofline_mape", "roofline_median_ape", "flops_mape", "flops_median_ape"),
+    *("roofline_mape", "roofline_median_ape", "flops_mape", "flops_median_ape", "computed"),
 )
-"""`rows` are pairs of a speedup. Errors are fractions of the measured value."""
+"""`rows` are pairs of a speedup. Errors are fractions of the measured value. `computed`: the day."""
 
 HELD_OUT_SHAPES = "shapes held out"
 
@@ -36,7 +37,7 @@ def main() -> None:
         print(f"accuracy: skipped, there are no measurements in {MEASURED}; {TARGET} stays as it is")
         return
     rows = [*_calibrated(), *_sparse()]
-    frame = pd.DataFrame(rows).reindex(columns=list(COLUMNS))
+    frame = pd.DataFrame(rows).assign(computed=date.today().isoformat()).reindex(columns=list(COLUMNS))
     frame.to_csv(TARGET, index=False, float_format="%.4g", lineterminator="\n")
     print(f"Wrote {len(frame)} error figures to {TARGET}")
 

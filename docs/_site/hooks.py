@@ -33,7 +33,7 @@ _LINE = re.compile(
     r'(?P<open><span id="__line[^>]*>)(?P<line>.*?\n?)(?=</span><span id="__line|</span></code>)', re.DOTALL
 )
 _COLUMNS = re.compile(r"\S  +\S|─|^\s*$|^  ")
-_LONG = 80
+_LONG = 40
 """Characters from which a printed line without columns is a sentence that wraps."""
 
 

@@ -27,6 +27,12 @@ def _rows(**wanted: str) -> pd.DataFrame:
     return found
 
 
+def computed_on(_: dict[str, Any]) -> str:
+    """The day of the figures."""
+    (day,) = _figures()["computed"].unique()
+    return f"\nThe figures are of {day}.\n\n"
+
+
 def accuracy(question: dict[str, Any]) -> str:
     """Errors of one kind and data type: of all rows, or the mean error in each class of `division`."""
     if "division" in question:

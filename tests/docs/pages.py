@@ -29,6 +29,7 @@ _PART = re.compile(
 KINDS: dict[str, Callable[[dict[str, Any]], str]] = {
     **family_pages.KINDS,
     "accuracy": accuracy_tables.accuracy,
+    "computed_on": accuracy_tables.computed_on,
     "coverage": accuracy_tables.coverage,
     "speedup_accuracy": accuracy_tables.speedup_accuracy,
     "sparse_accuracy": accuracy_tables.sparse_accuracy,

@@ -93,6 +93,14 @@ def test_nothing_is_loaded_from_elsewhere(site: Path, pages: dict[Path, _Page]) 
         assert found == [], style.name
 
 
+def test_what_is_loaded_is_seen() -> None:
+    faulty = """<link rel="stylesheet" href="//cdn.example/a.css"><link rel="canonical" href="https://b.example">
+        <script src="https://cdn.example/c.js"></script><img src="d.png"><a href="e.html#f">g</a>"""
+    page = _Page(faulty)
+    assert page.loads == ["//cdn.example/a.css", "https://cdn.example/c.js", "d.png"]
+    assert page.links == ["e.html#f"]
+
+
 def test_links_and_anchors_lead_somewhere(site: Path, pages: dict[Path, _Page]) -> None:
     for path, page in pages.items():
         if path.name == "404.html":
