@@ -48,7 +48,7 @@ accuracy: $(VENV)/dev.stamp
 	$(BIN)/python -m tests.readme
 
 docs: $(VENV)/docs.stamp
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 	@echo "Open out/site/index.html in a browser: it needs no server and no network."
 
 clean:
