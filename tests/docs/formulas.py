@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import ceil, exp, floor
+from math import ceil, exp, floor, log, sqrt
 
 from infersim.cost.parameters import DEFAULTS, TILES, kind_parameters, tile_name
 from infersim.domain.dtypes import DType
@@ -174,6 +174,23 @@ def memory_us(gpu: HardwareProfile, moved: float, *, gathered: bool) -> float:
         chip.B * p["dram_efficiency"]
     )
     return time / (p["gather_efficiency"] if gathered else 1) + p["launch_us"]
+
+
+def generated_speed(at_peak_us: float, library_us: float) -> float:
+    """Of a generated kernel over the library's, by how near to the peak the library's is."""
+    return 0.75 + 0.13 * min(1.0, at_peak_us / (0.6 * library_us))
+
+
+def misaligned_us(aligned_us: float, at_peak_us: float, *, k_bytes: int, bulk: bool) -> float:
+    """A GEMM whose rows of K are aligned to `k_bytes`; `bulk`: on Hopper or data-centre Blackwell."""
+    loaded = aligned_us / {16: 1.0, 8: 0.95, 4: 0.85, 2: 0.6}[k_bytes]
+    slower = (at_peak_us / 0.63) ** 4 - at_peak_us**4 if bulk else 0.0
+    return float((loaded**4 + slower) ** 0.25)
+
+
+def longest_over_mean(kept: float, blocks: float, marches: int) -> float:
+    """Of random block masks."""
+    return min(1 + sqrt(2 * log(marches)) * sqrt((1 - kept) / (blocks * kept)), 1 / kept)
 
 
 def launch_us(kernel_us: float, in_graph_us: float) -> float:

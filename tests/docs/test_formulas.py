@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from infersim.cost.attention_imbalance import longest_over_mean
 from infersim.cost.kernels import kernel_cost
 from infersim.cost.sparse_gemm import operand_share
 from infersim.cost.sparse_parameters import sparse_relation
@@ -117,6 +118,31 @@ def test_bytes_and_launches(gpu: HardwareProfile, moved: float, gathered: bool) 
     eager = kernel_cost(shape, gpu, cuda_graph=False)
     launch = formulas.launch_us(float(cost.kernel_s) * 1e6, float(cost.launch_s) * 1e6)
     assert float(eager.launch_s) * 1e6 == pytest.approx(launch)
+
+
+@pytest.mark.parametrize(("m", "n", "k"), [(16, 4096, 4096), (4096, 4096, 4096)])
+def test_generated_kernels(gpu: HardwareProfile, m: int, n: int, k: int) -> None:
+    shape = Gemm(m=m, n=n, k=k, precision=precision_named("bf16"))
+    library, generated = (kernel_cost(replace(shape, generated=made), gpu) for made in (False, True))
+    speed = formulas.generated_speed(float(library.matrix_floor_s), float(library.kernel_s))
+    assert float(generated.kernel_s) == pytest.approx(float(library.kernel_s) / speed)
+
+
+@pytest.mark.parametrize(("k", "k_bytes"), [(4096, 16), (4092, 8), (4094, 4), (4095, 2)])
+@pytest.mark.parametrize("m", [16, 4096])
+def test_alignment(gpu: HardwareProfile, m: int, k: int, k_bytes: int) -> None:
+    cost = kernel_cost(Gemm(m=m, n=4096, k=k, precision=precision_named("bf16")), gpu)
+    launch = float(cost.launch_s) * 1e6
+    aligned = _lifted(formulas.gemm_us(gpu, m, 4096, k), cost, gpu) - launch
+    bulk = k_bytes < 16 and gpu.generation == "hopper"
+    found = formulas.misaligned_us(aligned, float(cost.matrix_floor_s) * 1e6, k_bytes=k_bytes, bulk=bulk)
+    assert _us(cost) == pytest.approx(found + launch, rel=CLOSE)
+
+
+@pytest.mark.parametrize(("kept", "blocks", "marches"), [(0.5, 64, 512), (0.1, 4, 8), (0.9, 1000, 100_000)])
+def test_uneven_masks(kept: float, blocks: int, marches: int) -> None:
+    found = formulas.longest_over_mean(kept, blocks, marches)
+    assert float(longest_over_mean(kept, blocks, marches)) == pytest.approx(found)
 
 
 def _attention(phase: Phase, b: int, q: int, c: int, heads: int, kv: int, d: int) -> Attention:
