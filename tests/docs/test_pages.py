@@ -46,6 +46,18 @@ def test_each_command_has_a_page_with_its_options() -> None:
         assert shown == {f'{{"command": "{name}"}}'}, page.name
 
 
+@pytest.mark.parametrize("page", [ROOT / "README.md", *ALL_PAGES], ids=lambda page: page.stem)
+def test_options_of_commands_in_shell_blocks_exist(page: Path) -> None:
+    known = {name: {o for found in c.params for o in found.opts} for name, c in all_commands().items()}
+    blocks = re.findall(r"```sh\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    for line in "".join(blocks).replace("\\\n", " ").splitlines():
+        words = line.partition(" #")[0].split()
+        if words[:1] != ["infersim"] or len(words) < 2 or words[1].startswith("-"):
+            continue
+        name = next(name for name in (" ".join(words[1:3]), words[1]) if name in known)
+        assert {word for word in words if re.match(r"--?[a-z]", word)} <= known[name], line
+
+
 @pytest.mark.parametrize("page", HOW_TO, ids=_id)
 def test_files_and_names_of_a_walk_exist(page: Path) -> None:
     """A path is a file or folder of the repository; a name stands in one of the files that the page names."""
