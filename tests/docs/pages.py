@@ -19,6 +19,7 @@ from tests.docs import (
     excerpts,
     loss_chain,
     parameter_tables,
+    public_names,
 )
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -38,6 +39,8 @@ KINDS: dict[str, Callable[[dict[str, Any]], str]] = {
     "options": command_options.options,
     "excerpt": excerpts.excerpt,
     "fit_outline": excerpts.fit_outline,
+    "names_table": public_names.names_table,
+    "public_names": public_names.public_names,
     "parameters": parameter_tables.parameters,
     "chain": loss_chain.chain_table,
 }

@@ -113,12 +113,3 @@ def test_the_python_of_the_api_page_runs() -> None:
     assert blocks
     for block in blocks:
         exec(compile(block, "api.md", "exec"), {})
-
-
-def test_the_api_page_names_every_public_name() -> None:
-    import infersim
-
-    text = (DOCS / "api.md").read_text(encoding="utf-8")
-    assert {
-        name for name in infersim.__all__ if not re.search(rf"^::: .*\.{name}$", text, re.MULTILINE)
-    } == set()

@@ -16,8 +16,8 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from tests.docs.headless import open_page
 from tests.docs.pages import DOCS
-from tests.report.browser import open_page
 
 BUILD_LIMIT_S = 120
 LOADING = {"link": "href", "script": "src", "img": "src", "iframe": "src", "source": "src", "video": "src"}
@@ -183,9 +183,9 @@ def test_pages_open_in_a_browser(probed: Path, width: int, dark: bool, tmp_path:
     )
     harness = probed / f"harness-{width}-{dark}.html"
     harness.write_text(_HARNESS.format(frames=frames), encoding="utf-8")
-    done = open_page(harness, tmp_path / "profile", width=max(width, 600), dark=dark)
-    assert [line for line in done.stderr.splitlines() if "CONSOLE" in line] == []
-    found = re.search(r'<pre id="seen">(.*?)</pre>', done.stdout, re.DOTALL)
+    opened = open_page(harness, tmp_path / "profile", width=max(width, 600), dark=dark)
+    assert opened.console == ()
+    found = re.search(r'<pre id="seen">(.*?)</pre>', opened.dom, re.DOTALL)
     assert found
     seen = {view["page"]: view for view in json.loads(unescape(found[1]) or "[]")}
     assert set(seen) == {shown.partition("?")[0].rpartition("/")[2] for shown in SHOWN}
