@@ -10,6 +10,7 @@ from __future__ import annotations
 import html
 import posixpath
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from latex2mathml.converter import convert
@@ -18,6 +19,9 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 BESIDE = "repository"
+SECTIONS = {"": "Guides", "commands": "Commands", "families": "Families of pruning"}
+"""Where a page stands that the navigation does not name, by its folder."""
+
 CODE = {".py": "python", ".toml": "toml", ".sh": "sh", ".yml": "yaml"}
 
 _LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#)(?P<path>[^)#\s]+)(?P<anchor>#[^)\s]*)?(?=\))")
@@ -35,6 +39,26 @@ _LINE = re.compile(
 _COLUMNS = re.compile(r"\S  +\S|─|^\s*$|^  ")
 _LONG = 40
 """Characters from which a printed line without columns is a sentence that wraps."""
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Put pages that the navigation does not name at the end of their folder's section."""
+    named = set(_paths(config.nav))
+    for page in sorted(Path(config.docs_dir).rglob("*.md")):
+        path = page.relative_to(config.docs_dir).as_posix()
+        if path not in named:
+            section = SECTIONS[posixpath.dirname(path)]
+            next(entry[section] for entry in config.nav or [] if section in entry).append(path)
+    return config
+
+
+def _paths(nav: object) -> Iterator[str]:
+    """Every page that a navigation names."""
+    if isinstance(nav, str):
+        yield nav
+    elif isinstance(nav, (list, dict)):
+        for entry in nav.values() if isinstance(nav, dict) else nav:
+            yield from _paths(entry)
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import re
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -58,6 +60,16 @@ def all_commands() -> dict[str, Any]:
         else:
             found |= {f"{name} {part}": of_it for part, of_it in inner.items()}
     return found
+
+
+def begin_missing_pages(folder: Path) -> None:
+    """A page for each command that has none: what `--help` says, and the place of its options."""
+    for name, command in all_commands().items():
+        page = folder / page_name(name)
+        if not page.exists():
+            text = f"# infersim {name}\n\n{inspect.cleandoc(command.help or '')}\n\n## Options\n\n"
+            marker = f'<!-- options {{"command": "{name}"}} -->\n<!-- end -->\n'
+            page.write_text(text + marker, encoding="utf-8")
 
 
 def _summary(command: Any) -> str:

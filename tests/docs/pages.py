@@ -63,7 +63,8 @@ def computed(kind: str, question: str) -> str:
 
 
 def write_anew() -> None:
-    """Compute all parts of all pages again."""
+    """Compute all parts of all pages again; a command without a page gets one."""
+    command_options.begin_missing_pages(DOCS / "commands")
     for page in pages():
         text = page.read_text(encoding="utf-8")
         page.write_text(_PART.sub(_anew, text), encoding="utf-8")
