@@ -86,12 +86,19 @@ def gemm_us(
             R=chip.R / norm(1 / phi, values["sparse_operand_time"] * share),
         )
         b_W, start = b_W * 9 / 16, start + values["sparse_launch_us"]
-        passes = ceil(M / 128) * min(1, ceil(N / 128) / chip.P)
-        reread = values["weight_reread"] * max(0, passes - 1) * (1 - resident(p, chip, N * K * b_W))
+        p_N, p_M = (
+            a * min(1, b / chip.P)
+            for a, b in ((ceil(M / 128), ceil(N / 128)), (ceil(N / 128), ceil(M / 128)))
+        )
+        again = [
+            max(0, n - 1) * (1 - resident(p, chip, x)) * x
+            for n, x in ((p_N, N * K * b_W), (p_M, M * K * b_A))
+        ]
+        reread = values["weight_reread"] * min(again)
     A, W, O = M * K * b_A, N * K * b_W, M * N * b_O
     C = p["l2_residency"] * chip.L
     rho = 0.0 if copies is None else resident(p, chip, copies * W + A + O)
-    dram = (W * (1 - rho) + W * reread + max(0, A - C) + max(0, O - C)) / (chip.B * p["dram_efficiency"])
+    dram = (W * (1 - rho) + reread + max(0, A - C) + max(0, O - C)) / (chip.B * p["dram_efficiency"])
     tau = 2 * M * N * K / (chip.P * chip.R)
     times = []
     for t_M, t_N in TILES:
