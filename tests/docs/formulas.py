@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import ceil, exp, floor, log, sqrt
+from math import ceil, exp, hypot, log, sqrt
 
 from infersim.cost.parameters import DEFAULTS, TILES, kind_parameters, tile_name
 from infersim.domain.dtypes import DType
@@ -134,14 +134,15 @@ def gemm_us(
 def prefill_us(gpu: HardwareProfile, *, b: int, q: int, c: int, H: int, h: int, d: int) -> float:
     """Causal attention of q new tokens over a context c, bf16."""
     p, chip = kind_parameters(gpu, "attention.prefill").values, chip_of(gpu, DType.BF16)
-    n, before = ceil(q / 128), floor((c - q) / 128)
-    tau = 4 * b * H * (q * (c - q) + q * (q + 1) / 2) * d / (chip.P * chip.R)
-    width = d if d >= 128 else 128 * (d / 128) ** p["head_dim_exponent"]
-    u = 4 * 128**2 * width / (chip.R * p["efficiency"]) * (1 + p["throttle"] * tau / (tau + 200))
-    u *= min(1, q / 128) ** p["short_exponent"]
-    w = waves(p, b * H * n / chip.P)
-    shared = b * H / chip.P * n * ((n + 1) / 2 + before + p["diagonal_steps"]) * u + w * p["block_us"]
-    longest = (n + before + p["diagonal_steps"]) * u + p["block_us"]
+    g, t = H / h, p["query_tile"]
+    k = g if q == 1 else g ** p["group_packing"]
+    multiply = 4 * 128 * t * d / (chip.R * p["efficiency"])
+    u = hypot(multiply, 128 * t / (p["softmax_per_clock_per_sm"] * chip.f))
+    u *= min(1, q * k / t) ** p["short_exponent"]
+    n, mean = max(1, q * k / t), c - q + (q + min(t / k, q)) / 2
+    load = b * H * n / (k * chip.P)
+    shared = load * (max(1, mean / 128) + p["diagonal_steps"]) * u + waves(p, load) * p["block_us"]
+    longest = (max(1, c / 128) + p["diagonal_steps"]) * u + p["block_us"]
     moved = 2 * b * c * h * d * 2 + 2 * b * q * H * d * 2
     missed = max(0, moved - p["l2_residency"] * chip.L) / (chip.B * p["dram_efficiency"])
     from_l2 = moved / (chip.P * p["l2_bytes_per_clock_per_sm"] * chip.f)
