@@ -8,7 +8,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 MEASURED_DEVICE := cpu
 DEMO_GPUS := a100-sxm-80gb,h100-sxm,rtx-pro-6000
 
-.PHONY: demo demo-measured notebooks test lint bench readme clean
+.PHONY: demo demo-measured notebooks test lint bench readme accuracy docs clean
 
 demo: $(VENV)/runtime.stamp
 	$(BIN)/infersim reproduce beyond-flops
@@ -38,9 +38,18 @@ lint: $(VENV)/dev.stamp
 bench: $(VENV)/dev.stamp
 	$(BIN)/python bench
 
-# The README shows what its commands print; after a change of numbers, write that anew.
+# README and docs show what commands print and what is computed; after a change of numbers, write that anew.
 readme: $(VENV)/dev.stamp
 	$(BIN)/python -m tests.readme
+
+# The error figures of docs/accuracy.md, from published measurements in ../shared/data; without them they stay.
+accuracy: $(VENV)/dev.stamp
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python bench/accuracy_rows.py
+	$(BIN)/python -m tests.readme
+
+docs: $(VENV)/docs.stamp
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+	@echo "Open out/site/index.html in a browser: it needs no server and no network."
 
 clean:
 	rm -rf $(VENV) report.html
@@ -63,6 +72,10 @@ $(VENV)/notebooks.stamp: $(VENV)/created.stamp pyproject.toml
 	$(INSTALL) --editable '.[notebooks]'
 	@touch $@ $(VENV)/runtime.stamp
 
+$(VENV)/docs.stamp: $(VENV)/created.stamp pyproject.toml
+	$(INSTALL) --editable '.[docs]'
+	@touch $@ $(VENV)/runtime.stamp
+
 $(VENV)/dev.stamp: $(VENV)/created.stamp pyproject.toml
 	$(INSTALL) --editable '.[dev]'
-	@touch $@ $(VENV)/runtime.stamp
+	@touch $@ $(VENV)/runtime.stamp $(VENV)/docs.stamp

@@ -26,7 +26,7 @@ from infersim.fitting.calibration import calibrate
 from infersim.fitting.calibration_rows import held_out_rows, thinned
 from infersim.fitting.error_table import ALL
 from infersim.fitting.samples import read_samples
-from infersim.fitting.validation import validate
+from infersim.fitting.validation import Validation, validate
 from infersim.profile_files.profiles import load_profile
 from infersim.report import rounding
 from infersim.report.table import Column, Table, number_column, text_column
@@ -89,17 +89,24 @@ def measured_samples(data: Path, gpu: str, kind: str, dtypes: list[str]) -> list
     return [rows for rows in found if len(rows)]
 
 
-def _scores(gpu: str, samples: list[pd.DataFrame], size: int, seed: int) -> Iterator[dict[str, object]]:
-    """One row for each kind and data type: calibrated on `size` rows, scored on what was held out."""
+def held_out_validation(
+    gpu: str, frame: pd.DataFrame, size: int, seed: int
+) -> tuple[Validation, float, float]:
+    """A calibration on `size` rows, compared with what was held out; seconds of the fit, of all cores too."""
     # A fit that comes with the profile may have seen the rows that are held out here.
     datasheet = replace(load_profile(gpu), fit=None, calibration=Calibration.NONE, fit_source=None)
+    held = held_out_rows(frame, HELD_OUT, seed)
+    chosen = thinned(frame[~held], size, seed)
+    started, cpu_started = time.perf_counter(), time.process_time()
+    profile = calibrate(datasheet, chosen)
+    fit_s, fit_cpu_s = time.perf_counter() - started, time.process_time() - cpu_started
+    return validate(profile, frame[held]), fit_s, fit_cpu_s
+
+
+def _scores(gpu: str, samples: list[pd.DataFrame], size: int, seed: int) -> Iterator[dict[str, object]]:
+    """One row for each kind and data type: calibrated on `size` rows, scored on what was held out."""
     for frame in samples:
-        held = held_out_rows(frame, HELD_OUT, seed)
-        chosen = thinned(frame[~held], size, seed)
-        started, cpu_started = time.perf_counter(), time.process_time()
-        profile = calibrate(datasheet, chosen)
-        fit_s, fit_cpu_s = time.perf_counter() - started, time.process_time() - cpu_started
-        found = validate(profile, frame[held])
+        found, fit_s, fit_cpu_s = held_out_validation(gpu, frame, size, seed)
         cuts = found.speedups[found.speedups["cut"] == "n or k"].set_index("dtype")
         for _, row in found.errors[found.errors["division"] == ALL].iterrows():
             pairs = cuts.loc[row["dtype"]] if row["kind"] == "gemm" else pd.Series(dtype=float)

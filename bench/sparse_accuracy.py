@@ -62,21 +62,24 @@ def main(
     if not data.is_file():
         print(f"sparse accuracy: skipped, there are no measurements in {data}")
         return
-    table = _read(data)
+    table = read_timings(data)
     if parameters:
         print_for_people(None, *_parameter_tables(table))
         return
-    table = table[table["dtype"].isin(names("dtypes", dtypes))]
-    every = list(table["gpu"].unique())
-    scored = names("gpus", gpus) if gpus else every
-    dense = {gpu: _dense_fit(gpu, table[table["gpu"] == gpu]) for gpu in every}
-    parts = [part for gpu in scored for part in _predictions(gpu, table, dense)]
-    predictions = pd.concat(parts, ignore_index=True)
-    scores = _scores(predictions)
+    scores = speedup_scores(table, names("dtypes", dtypes), names("gpus", gpus) if gpus else None)
     print_for_people(None, _scores_table(scores), outcomes_table(_outcomes(scores), "Goals of 2:4 speedups"))
 
 
-def _read(path: Path) -> pd.DataFrame:
+def speedup_scores(table: pd.DataFrame, dtypes: Sequence[str], gpus: Sequence[str] | None) -> pd.DataFrame:
+    """Errors of 2:4 speedups as fractions: a row for each way, GPU (None: all) and data type."""
+    table = table[table["dtype"].isin(dtypes)]
+    every = list(table["gpu"].unique())
+    dense = {gpu: _dense_fit(gpu, table[table["gpu"] == gpu]) for gpu in every}
+    parts = [part for gpu in gpus or every for part in _predictions(gpu, table, dense)]
+    return _scores(pd.concat(parts, ignore_index=True))
+
+
+def read_timings(path: Path) -> pd.DataFrame:
     table = pd.read_csv(path)
     return table.assign(speedup=table["dense_us"] / table["sparse_2_4_us"])
 

@@ -1,54 +1,22 @@
-"""The tables of the pages in docs/families: found, computed, and with `python -m tests.readme` written anew.
+"""The tables of the pages in docs/families; `tests.docs.pages` finds their places and writes them.
 
-A table stands between `<!-- speedups {...} -->` (or `losses`, `kernels`) and `<!-- end -->`; the braces hold
-its question as JSON. Speedups are predicted ones, as `infersim compare` gives them, the bound in brackets.
+Speedups are predicted ones, as `infersim compare` gives them, the bound in brackets.
 """
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import infersim
 from infersim.report import rounding
 from infersim.simulation.chain import FACTORS
+from tests.docs.markdown import markdown_table
 
 PAGES = Path(__file__).parents[1] / "docs" / "families"
 
-_TABLE = re.compile(
-    r"(?P<open><!-- (?P<kind>\w+) (?P<question>\{.*\}) -->\n)(?P<shown>(?:.*\n)*?)<!-- end -->"
-)
 _PHASES = {"prefill": "{} tokens", "decode": "context {}"}
-
-
-def pages() -> list[Path]:
-    """All pages, in the order of their names."""
-    return sorted(PAGES.glob("*.md"))
-
-
-def tables(page: Path) -> Iterator[tuple[str, str, str]]:
-    """Kind, question and what is shown, of each table of a page."""
-    for match in _TABLE.finditer(page.read_text(encoding="utf-8")):
-        yield match["kind"], match["question"], match["shown"]
-
-
-def computed(kind: str, question: str) -> str:
-    """The table that answers a question, as Markdown."""
-    return _KINDS[kind](json.loads(question))
-
-
-def write_anew() -> None:
-    """Compute all tables of all pages again."""
-    for page in pages():
-        text = page.read_text(encoding="utf-8")
-        page.write_text(_TABLE.sub(_anew, text), encoding="utf-8")
-
-
-def _anew(match: re.Match[str]) -> str:
-    return f"{match['open']}{computed(match['kind'], match['question'])}<!-- end -->"
 
 
 def _compared(question: dict[str, Any]) -> Any:
@@ -72,7 +40,7 @@ def _speedups(question: dict[str, Any]) -> str:
             for _, row in of_plan.iterrows()
         ]
         rows.append([str(plan), *cells])
-    return _markdown(["predicted (bound)", *map(_scenario, scenarios)], rows)
+    return markdown_table(["predicted (bound)", *map(_scenario, scenarios)], rows)
 
 
 def _losses(question: dict[str, Any]) -> str:
@@ -89,7 +57,7 @@ def _losses(question: dict[str, Any]) -> str:
         ]
         for _, row in frame.iterrows()
     ]
-    return _markdown(
+    return markdown_table(
         ["plan", "phase", "FLOPs", *(name.replace("_", " ") for name in factors), "predicted"], rows
     )
 
@@ -106,7 +74,7 @@ def _kernels(question: dict[str, Any]) -> str:
         rows.append(
             [f"{m} x {n} x {k}", f"{float(found.latency_s) * 1e6:.1f}", f"{each / first:.2f}", limiter]
         )
-    return _markdown(["M x N x K", "us", "time a FLOP, first row = 1", "limited by"], rows)
+    return markdown_table(["M x N x K", "us", "time a FLOP, first row = 1", "limited by"], rows)
 
 
 def _attention_alone(question: dict[str, Any]) -> str:
@@ -122,7 +90,7 @@ def _attention_alone(question: dict[str, Any]) -> str:
             frame = infersim.compare(model, plans, gpu, context=int(context))
             gains = dense / (frame["ms_attention"] + frame["ms_extra"])
             rows.append([f"{int(context):,}, {gpu}", *map(rounding.speedup, gains)])
-    return _markdown(["tokens", *map(rounding.fraction, sparsities)], rows)
+    return markdown_table(["tokens", *map(rounding.fraction, sparsities)], rows)
 
 
 def _scenario(row: dict[str, Any]) -> str:
@@ -130,18 +98,9 @@ def _scenario(row: dict[str, Any]) -> str:
     return f"{row['phase']}, batch {row['batch']}, {place}"
 
 
-def _markdown(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [headings, ["---", *("---:" for _ in headings[1:])], *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
-
-
-_KINDS: dict[str, Callable[[dict[str, Any]], str]] = {
+KINDS: dict[str, Callable[[dict[str, Any]], str]] = {
     "speedups": _speedups,
     "losses": _losses,
     "kernels": _kernels,
     "attention": _attention_alone,
 }
-
-
-if __name__ == "__main__":
-    write_anew()

@@ -1,19 +1,21 @@
-"""The README works: its commands print what it shows, its code runs, its links lead somewhere."""
+"""The README works: its commands, and those of docs, print what is shown; its code runs, links lead on."""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
-from tests.readme import README, examples, output_of
+from tests.readme import README, examples, outputs, pages_with_examples
 
 TEXT = README.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize(("command", "shown"), list(examples()))
-def test_commands_print_what_is_shown(command: str, shown: str) -> None:
-    assert shown == output_of(command), "write it anew with `make readme`"
+@pytest.mark.parametrize("page", pages_with_examples(), ids=lambda page: page.stem)
+def test_commands_print_what_is_shown(page: Path) -> None:
+    shown = [output for _, output in examples(page)]
+    assert shown == outputs(page), "write it anew with `make readme`"
 
 
 def test_python_runs() -> None:

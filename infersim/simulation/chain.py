@@ -70,7 +70,7 @@ class Chain:
 
 def chain(dense: Timeline, plan: Timeline, targets: Set[Part]) -> Chain:
     """Compare two timelines of the same passes on the same GPU; `targets` are the parts the plan cuts."""
-    dense_s, plan_s = _times_s(dense, targets), _times_s(plan, targets)
+    dense_s, plan_s = chain_times_s(dense, targets), chain_times_s(plan, targets)
     # Without FLOPs on either side nothing is promised: a speedup of 1. On one side only: undefined.
     no_work = np.where((dense_s == 0) & (plan_s == 0), 1.0, np.nan)
     speedups = np.divide(dense_s, plan_s, out=no_work, where=(dense_s > 0) & (plan_s > 0))
@@ -106,8 +106,8 @@ def static_m_equivalent(dense: Timeline, speedup: Array) -> Array:
     return (1 - 1 / speedup) * dense.latency_s / dense.block_s()
 
 
-def _times_s(timeline: Timeline, targets: Set[Part]) -> Array:
-    """T_1 to T_6 along the first axis."""
+def chain_times_s(timeline: Timeline, targets: Set[Part]) -> Array:
+    """Seconds T_1 to T_6 along the first axis; `targets` are the parts that a plan cuts."""
     parts = [op.part for op in timeline.program.ops]
     peak_s = timeline.costs.peak_s
     core = np.array([part is not Part.EXTRA for part in parts])

@@ -1,0 +1,1 @@
+"""The documentation: what its pages compute, print and promise holds; the site builds and works offline."""

@@ -1,0 +1,204 @@
+"""The formulas of docs/cost-model.md as they are written there: one shape, plain numbers.
+
+The GPU has no fit.
+
+Microseconds with launch, before the floor. Names of locals are the page's letters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import ceil, exp, hypot, log, sqrt
+
+from infersim.cost.parameters import DEFAULTS, TILES, kind_parameters, tile_name
+from infersim.domain.dtypes import DType
+from infersim.domain.profile import HardwareProfile
+
+MICRO = 1e-6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chip:
+    """P SMs at f MHz, R FLOP per us and SM, B bytes per us, L bytes of L2."""
+
+    P: int
+    f: float
+    R: float
+    B: float
+    L: float
+
+
+def chip_of(gpu: HardwareProfile, dtype: DType) -> Chip:
+    """A GPU in the page's letters."""
+    return Chip(
+        P=gpu.chip.sm_count,
+        f=gpu.chip.tensor_clock_mhz,
+        R=gpu.datasheet_flop_per_s(dtype) * MICRO / gpu.chip.sm_count,
+        B=gpu.memory.bandwidth_bytes_per_s * MICRO,
+        L=gpu.chip.l2_bytes,
+    )
+
+
+def norm(*times: float) -> float:
+    """The 4-norm."""
+    return float(sum(time**4 for time in times) ** 0.25)
+
+
+def waves(p: Mapping[str, float], load: float) -> float:
+    """w of a load l."""
+    return max(1.0, ceil(load) - p["wave_fill"] * (ceil(load) - load))
+
+
+def mean_choice(times: list[float]) -> float:
+    """The mean over candidates, each with its speed to the eighth power as weight."""
+    return float(sum(t**-7 for t in times) / sum(t**-8 for t in times))
+
+
+def resident(p: Mapping[str, float], chip: Chip, touched: float) -> float:
+    """rho(x)."""
+    return float(1 / (1 + (touched / (p["l2_residency"] * chip.L)) ** p["residency_sharpness"]))
+
+
+def gemm_us(
+    gpu: HardwareProfile,
+    M: int,
+    N: int,
+    K: int,
+    *,
+    copies: int | None = None,
+    act_quant: bool = False,
+    sparse: tuple[Mapping[str, float], float, float] | None = None,
+) -> float:
+    """A GEMM in bf16, or in fp8 with `act_quant`; `sparse`: 2:4 parameters, nominal factor, operand share."""
+    dtype = DType.FP8 if act_quant else DType.BF16
+    p, chip = dict(kind_parameters(gpu, "gemm", dtype).values), chip_of(gpu, dtype)
+    b_A = b_W = dtype.bytes
+    b_O = 2.0
+    start, reread = p["launch_us"], 0.0
+    if sparse is not None:
+        values, phi, share = sparse
+        chip = Chip(
+            P=chip.P,
+            f=chip.f,
+            B=chip.B,
+            L=chip.L,
+            R=chip.R / norm(1 / phi, values["sparse_operand_time"] * share),
+        )
+        b_W, start = b_W * 9 / 16, start + values["sparse_launch_us"]
+        p_N, p_M = (
+            a * min(1, b / chip.P)
+            for a, b in ((ceil(M / 128), ceil(N / 128)), (ceil(N / 128), ceil(M / 128)))
+        )
+        again = [
+            max(0, n - 1) * (1 - resident(p, chip, x)) * x
+            for n, x in ((p_N, N * K * b_W), (p_M, M * K * b_A))
+        ]
+        reread = values["weight_reread"] * min(again)
+    A, W, O = M * K * b_A, N * K * b_W, M * N * b_O
+    C = p["l2_residency"] * chip.L
+    rho = 0.0 if copies is None else resident(p, chip, copies * W + A + O)
+    dram = (W * (1 - rho) + reread + max(0, A - C) + max(0, O - C)) / (chip.B * p["dram_efficiency"])
+    tau = 2 * M * N * K / (chip.P * chip.R)
+    times = []
+    for t_M, t_N in TILES:
+        for s in (1, 2, 4, 8, 16):
+            load, d = ceil(M / t_M) * ceil(N / t_N) * s / chip.P, max(K / (64 * s), 1 / 2)
+            u = (
+                2
+                * t_M
+                * t_N
+                * 64
+                / (chip.R * p["efficiency"])
+                * (1 + p["tile_overhead"] * (1 / t_M + 1 / t_N))
+            )
+            u *= exp(p[tile_name((t_M, t_N))]) * (1 + p["throttle"] * tau / (tau + 200))
+            e = t_M * t_N * b_O / (p["epilogue_bytes_per_clock_per_sm"] * chip.f)
+            r = ceil(load / min(4, max(1, 128 * 256 / (t_M * t_N))))
+            busy = max(waves(p, load) * (d * u + e), r * d * p["chain_us"]) + r * p["prologue_us"]
+            l2 = max(1, load) * d * 64 * (t_M * b_A + t_N * b_W) / (p["l2_bytes_per_clock_per_sm"] * chip.f)
+            times.append(norm(busy, l2, dram) + start + p["split_k_us"] * (s > 1))
+    T = mean_choice(times)
+    if M == 1 and sparse is None:
+        T = min(T, p["gemv_launch_us"] + max(dram, W / (chip.P * p["gemv_bytes_per_clock_per_sm"] * chip.f)))
+    if 1 < M <= 16 and M * N * K < 2**21 and K < 10240:
+        T = max(T, K / 64 * p["unsplit_chain_us"] + start)
+    if act_quant:
+        moved = M * K * (b_O + b_A)
+        passes = max(1, M / chip.P) * (p["act_quant_token_us"] + ceil(K / 2048) * p["act_quant_pass_us"])
+        missed = moved * (1 - resident(p, chip, moved)) / (chip.B * p["dram_efficiency"])
+        T += p["act_quant_us"] + max(passes, missed)
+    return T
+
+
+def prefill_us(gpu: HardwareProfile, *, b: int, q: int, c: int, H: int, h: int, d: int) -> float:
+    """Causal attention of q new tokens over a context c, bf16."""
+    p, chip = kind_parameters(gpu, "attention.prefill").values, chip_of(gpu, DType.BF16)
+    g, t = H / h, p["query_tile"]
+    k = g if q == 1 else g ** p["group_packing"]
+    multiply = 4 * 128 * t * d / (chip.R * p["efficiency"])
+    u = hypot(multiply, 128 * t / (p["softmax_per_clock_per_sm"] * chip.f))
+    u *= min(1, q * k / t) ** p["short_exponent"]
+    n, mean = max(1, q * k / t), c - q + (q + min(t / k, q)) / 2
+    load = b * H * n / (k * chip.P)
+    shared = load * (max(1, mean / 128) + p["diagonal_steps"]) * u + waves(p, load) * p["block_us"]
+    longest = (max(1, c / 128) + p["diagonal_steps"]) * u + p["block_us"]
+    moved = 2 * b * c * h * d * 2 + 2 * b * q * H * d * 2
+    missed = max(0, moved - p["l2_residency"] * chip.L) / (chip.B * p["dram_efficiency"])
+    from_l2 = moved / (chip.P * p["l2_bytes_per_clock_per_sm"] * chip.f)
+    return norm(shared, longest) + p["exposed_traffic"] * norm(missed, from_l2) + p["launch_us"]
+
+
+def decode_us(gpu: HardwareProfile, *, b: int, c: int, H: int, h: int, d: int, copies: int | None) -> float:
+    """One token of each sequence over a context c, bf16."""
+    p, chip = kind_parameters(gpu, "attention.decode").values, chip_of(gpu, DType.BF16)
+    g, moved = H / h, 2 * b * c * h * d * 2 + 2 * b * H * d * 2
+    rho = 0.0 if copies is None else resident(p, chip, copies * moved)
+    times = []
+    for s in (1, 2, 4, 8, 16, 32, 64):
+        load = b * h * s / chip.P
+        step = p["chain_us"] * (d / 128) ** p["head_dim_exponent"] * (1 + p["group_cost"] * g)
+        busy = waves(p, load) * (max(1, c / (128 * s)) * step + p["block_us"])
+        dram = moved * (1 - rho) / (chip.B * p["dram_efficiency"] * min(1, load * p["co_resident"]))
+        l2 = (
+            moved * g ** p["group_reread"] / (chip.P * p["l2_bytes_per_clock_per_sm"] * chip.f * min(1, load))
+        )
+        times.append(
+            norm(busy, dram, l2) + p["launch_us"] + (p["split_us"] * s ** p["split_exponent"] if s > 1 else 0)
+        )
+    mean = mean_choice(times)
+    if g == 1:
+        return float(mean * (times[0] / mean) ** p["unsplit_alone"])
+    return mean + p["regroup_us"] * (b > 1 and h > 1)
+
+
+def memory_us(gpu: HardwareProfile, moved: float, *, gathered: bool) -> float:
+    """A kernel that moves bytes."""
+    p, chip = kind_parameters(gpu, "memory").values, chip_of(gpu, DType.BF16)
+    fits = min(moved, p["l2_residency"] * chip.L)
+    time = fits / (chip.P * p["l2_bytes_per_clock_per_sm"] * chip.f) + (moved - fits) / (
+        chip.B * p["dram_efficiency"]
+    )
+    return time / (p["gather_efficiency"] if gathered else 1) + p["launch_us"]
+
+
+def generated_speed(at_peak_us: float, library_us: float) -> float:
+    """Of a generated kernel over the library's, by how near to the peak the library's is."""
+    return 0.75 + 0.13 * min(1.0, at_peak_us / (0.6 * library_us))
+
+
+def misaligned_us(aligned_us: float, at_peak_us: float, *, k_bytes: int, bulk: bool) -> float:
+    """A GEMM whose rows of K are aligned to `k_bytes`; `bulk`: on Hopper or data-centre Blackwell."""
+    loaded = aligned_us / {16: 1.0, 8: 0.95, 4: 0.85, 2: 0.6}[k_bytes]
+    slower = (at_peak_us / 0.63) ** 4 - at_peak_us**4 if bulk else 0.0
+    return float((loaded**4 + slower) ** 0.25)
+
+
+def longest_over_mean(kept: float, blocks: float, marches: int) -> float:
+    """Of random block masks."""
+    return min(1 + sqrt(2 * log(marches)) * sqrt((1 - kept) / (blocks * kept)), 1 / kept)
+
+
+def launch_us(kernel_us: float, in_graph_us: float) -> float:
+    """What a launch from the host adds to a kernel."""
+    return max(in_graph_us, DEFAULTS["launch"]["host_us"] - kernel_us)

@@ -1,0 +1,91 @@
+"""The chain of losses of one plan in one scenario, with the times behind every speedup."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import infersim
+from infersim.domain.arrays import Array
+from infersim.pruning.plan import Plan
+from infersim.report import rounding
+from infersim.simulation.cases import make_cases, make_execution
+from infersim.simulation.chain import FACTORS, chain, chain_times_s, static_m_equivalent
+from infersim.simulation.program import lay_out
+from infersim.simulation.timeline import Timeline, timelines
+from tests.docs.markdown import markdown_table
+
+_COUNTED = (
+    "FLOPs of the targeted ops, at the peak",
+    "and FLOPs of the untouched ops",
+    "and memory: the floor of every op",
+    "and ops that the family adds, at their floors",
+    "kernels as they are predicted",
+    "and launches",
+)
+_NAMES = {0: " **flops**", 2: " **bound**", 5: " **predicted**"}
+
+
+def chain_table(question: dict[str, Any]) -> str:
+    """A row for each link of `compare`'s chain, then what follows from them."""
+    plan = infersim.prune(infersim.load_model(question["model"]), question["family"], question["sparsity"])
+    dense, pruned = _timelines(question, plan)
+    links = chain(dense, pruned, plan.targets)
+    dense_ms, plan_ms = (_milliseconds(chain_times_s(side, plan.targets)) for side in (dense, pruned))
+    speedups = [float(speedup) for speedup in links.speedups.ravel()]
+    factors = [
+        f"{name.replace('_', ' ')} {after / before:.3f}"
+        for name, (before, after) in zip(FACTORS, pairwise(speedups), strict=False)
+    ]
+    rows = [
+        [
+            str(place + 1),
+            counted,
+            rounding.quantity(dense_ms[place]),
+            rounding.quantity(plan_ms[place]),
+            factors[place - 1] if place else "–",
+            f"{rounding.speedup(speedups[place])}{_NAMES.get(place, '')}",
+        ]
+        for place, counted in enumerate(_COUNTED)
+    ]
+    table = markdown_table(
+        ["k", "what is counted", "dense ms", "plan ms", "factor", "speedup so far"],
+        rows,
+        numeric=[False, False, True, True, False, False],
+    )
+    equivalent = float(static_m_equivalent(dense, links.predicted).item())
+    (block_ms,) = _milliseconds(dense.block_s())
+    return f"\n{table}\n{_sums(speedups, dense_ms[-1], plan_ms[3], block_ms, equivalent)}\n"
+
+
+def _timelines(question: dict[str, Any], plan: Plan) -> tuple[Timeline, ...]:
+    """Of the dense model and the plan, in one scenario."""
+    runs = make_execution(dtype="bf16", execution="fused", cuda_graph=True, kv_dtype=None)
+    (case,) = make_cases(
+        phase=question["phase"],
+        batch=question["batch"],
+        context=question["context"],
+        request=None,
+        execution=runs,
+    )
+    laid_out = lay_out((plan.base, plan.transformer), case.passes)
+    return timelines(laid_out, infersim.load_profile(question["gpu"]))
+
+
+def _milliseconds(seconds: Array) -> list[float]:
+    return [float(second) * 1e3 for second in seconds.ravel()]
+
+
+def _sums(speedups: list[float], dense_ms: float, floor_ms: float, block_ms: float, equivalent: float) -> str:
+    flops, bound, predicted = speedups[0], speedups[2], speedups[5]
+    factors = " x ".join(f"{after / before:.3f}" for before, after in pairwise(speedups))
+    ceiling, attainment = rounding.speedup(dense_ms / floor_ms), rounding.share(predicted / bound)
+    lines = (
+        f"{flops:.3f} x {factors} = {predicted:.3f}: the factors lead from FLOPs to the prediction.",
+        f"**Ceiling**: {dense_ms:.2f} ms / {floor_ms:.2f} ms = {ceiling}. "
+        "No implementation of this plan is faster.",
+        f"**Attainment**: {predicted:.3f} / {bound:.3f} = {attainment} of the bound.",
+        f"**Static-m equivalent**: (1 - 1 / {predicted:.3f}) x {dense_ms:.2f} ms / {block_ms:.2f} ms "
+        f"in the layers = {rounding.share(equivalent)} of the layers.",
+    )
+    return "".join(f"- {line}\n" for line in lines)

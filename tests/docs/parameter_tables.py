@@ -1,0 +1,38 @@
+"""Parameters of the cost model: their defaults, and what the shipped fits found."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import infersim
+from infersim.cost.parameters import DEFAULTS
+from infersim.domain.fit import KindFit
+from infersim.profile_files.names import shipped_files
+from infersim.report import rounding
+from tests.docs.markdown import markdown_table
+
+
+def parameters(question: dict[str, Any]) -> str:
+    """A row for each parameter of `question["defaults"]`, a column for each GPU with a fit of its own."""
+    fits = _own_fits(question["kind"])
+    rows = [
+        [f"`{name}`", rounding.quantity(default), *(_found(fit, name) for fit in fits.values())]
+        for name, default in DEFAULTS[question["defaults"]].items()
+    ]
+    return markdown_table(["parameter", "default", *fits], rows)
+
+
+def _own_fits(kind: str) -> dict[str, KindFit]:
+    profiles = {name: infersim.load_profile(name) for name in shipped_files()}
+    found = {
+        name: profile.fit.kinds[kind]
+        for name, profile in profiles.items()
+        if profile.fit is not None and profile.fit.gpu == name and kind in profile.fit.kinds
+    }
+    return {name: fit for name, fit in found.items() if not fit.transferred}
+
+
+def _found(fit: KindFit, name: str) -> str:
+    if name not in fit.parameters:
+        return rounding.UNKNOWN
+    return rounding.quantity(fit.parameters[name]) + (r"\*" if name in fit.at_bound else "")

@@ -1,0 +1,158 @@
+"""docs/cost-model.md states the formulas that the code computes: transcribed, they give the same times."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from infersim.cost.attention_imbalance import longest_over_mean
+from infersim.cost.kernels import kernel_cost
+from infersim.cost.sparse_gemm import operand_share
+from infersim.cost.sparse_parameters import sparse_relation
+from infersim.domain.costs import KernelCost
+from infersim.domain.dtypes import DType, precision_named
+from infersim.domain.profile import HardwareProfile
+from infersim.domain.shapes import Attention, Gemm, MemoryBound, Phase, WeightForm
+from infersim.profile_files.profiles import datasheet_alone, load_profile
+from tests.docs import formulas
+
+GPUS = ("a100-sxm-80gb", "h100-sxm", "rtx-4090")
+SHAPES = (
+    (1, 4096, 4096),
+    (8, 512, 448),
+    (16, 128, 8192),
+    (64, 14336, 4096),
+    (1000, 4096, 14336),
+    (2048, 8192, 16),
+    (8192, 28672, 8192),
+)
+CLOSE = 2e-3
+"""The code counts in float32."""
+
+
+@pytest.fixture(scope="module", params=GPUS)
+def gpu(request: pytest.FixtureRequest) -> HardwareProfile:
+    return datasheet_alone(load_profile(request.param))
+
+
+def _us(cost: KernelCost) -> float:
+    return float(np.squeeze(cost.kernel_s + cost.launch_s)) * 1e6
+
+
+def _lifted(us: float, cost: KernelCost, gpu: HardwareProfile) -> float:
+    """A time of the page lifted to the floor, launch kept."""
+    launch = float(np.squeeze(cost.launch_s)) * 1e6
+    floor_s = max(
+        float(np.squeeze(cost.matrix_floor_s)),
+        float(np.squeeze(cost.model_bytes)) / gpu.memory.bandwidth_bytes_per_s,
+    )
+    return max(us - launch, floor_s * 1e6) + launch
+
+
+@pytest.mark.parametrize(("m", "n", "k"), SHAPES)
+@pytest.mark.parametrize("copies", [None, 1, 6])
+def test_gemm(gpu: HardwareProfile, m: int, n: int, k: int, copies: int | None) -> None:
+    cost = kernel_cost(Gemm(m=m, n=n, k=k, precision=precision_named("bf16"), weight_copies=copies), gpu)
+    assert _us(cost) == pytest.approx(
+        _lifted(formulas.gemm_us(gpu, m, n, k, copies=copies), cost, gpu), rel=CLOSE
+    )
+
+
+@pytest.mark.parametrize(("m", "n", "k"), SHAPES)
+def test_quantised_activations(m: int, n: int, k: int) -> None:
+    gpu = datasheet_alone(load_profile("h100-sxm"))
+    cost = kernel_cost(Gemm(m=m, n=n, k=k, precision=precision_named("fp8")), gpu)
+    assert _us(cost) == pytest.approx(
+        _lifted(formulas.gemm_us(gpu, m, n, k, act_quant=True), cost, gpu), rel=CLOSE
+    )
+
+
+@pytest.mark.parametrize(("m", "n", "k"), SHAPES)
+def test_two_of_four(gpu: HardwareProfile, m: int, n: int, k: int) -> None:
+    shape = Gemm(m=m, n=n, k=k, precision=precision_named("bf16"), weights=WeightForm.SPARSE_2_4)
+    cost = kernel_cost(shape, gpu)
+    relation = sparse_relation(gpu, DType.BF16).values
+    said = (relation, gpu.matrix_rate(DType.BF16).sparse_factor, operand_share(gpu, DType.BF16))
+    assert _us(cost) == pytest.approx(
+        _lifted(formulas.gemm_us(gpu, m, n, k, sparse=said), cost, gpu), rel=CLOSE
+    )
+
+
+@pytest.mark.parametrize(
+    ("b", "q", "c", "heads", "kv", "d"),
+    [
+        (1, 4096, 4096, 32, 8, 128),
+        (4, 100, 100, 32, 8, 64),
+        (1, 1, 900, 16, 4, 128),
+        (2, 512, 2048, 8, 8, 256),
+    ],
+)
+def test_prefill(gpu: HardwareProfile, b: int, q: int, c: int, heads: int, kv: int, d: int) -> None:
+    cost = kernel_cost(_attention(Phase.PREFILL, b, q, c, heads, kv, d), gpu)
+    found = formulas.prefill_us(gpu, b=b, q=q, c=c, H=heads, h=kv, d=d)
+    assert _us(cost) == pytest.approx(_lifted(found, cost, gpu), rel=CLOSE)
+
+
+@pytest.mark.parametrize(
+    ("b", "c", "heads", "kv", "d"),
+    [(1, 131072, 32, 8, 128), (64, 1024, 32, 8, 128), (8, 4096, 32, 32, 64), (16, 77, 8, 1, 128)],
+)
+@pytest.mark.parametrize("copies", [None, 1])
+def test_decode(
+    gpu: HardwareProfile, b: int, c: int, heads: int, kv: int, d: int, copies: int | None
+) -> None:
+    shape = replace(_attention(Phase.DECODE, b, 1, c, heads, kv, d), kv_copies=copies)
+    cost = kernel_cost(shape, gpu)
+    found = formulas.decode_us(gpu, b=b, c=c, H=heads, h=kv, d=d, copies=copies)
+    assert _us(cost) == pytest.approx(_lifted(found, cost, gpu), rel=CLOSE)
+
+
+@pytest.mark.parametrize("gathered", [False, True])
+@pytest.mark.parametrize("moved", [1e4, 1e7, 1e9])
+def test_bytes_and_launches(gpu: HardwareProfile, moved: float, gathered: bool) -> None:
+    shape = MemoryBound(read_bytes=moved / 2, write_bytes=moved / 2, gathered=gathered)
+    cost = kernel_cost(shape, gpu)
+    assert _us(cost) == pytest.approx(formulas.memory_us(gpu, moved, gathered=gathered), rel=CLOSE)
+    eager = kernel_cost(shape, gpu, cuda_graph=False)
+    launch = formulas.launch_us(float(cost.kernel_s) * 1e6, float(cost.launch_s) * 1e6)
+    assert float(eager.launch_s) * 1e6 == pytest.approx(launch)
+
+
+@pytest.mark.parametrize(("m", "n", "k"), [(16, 4096, 4096), (4096, 4096, 4096)])
+def test_generated_kernels(gpu: HardwareProfile, m: int, n: int, k: int) -> None:
+    shape = Gemm(m=m, n=n, k=k, precision=precision_named("bf16"))
+    library, generated = (kernel_cost(replace(shape, generated=made), gpu) for made in (False, True))
+    speed = formulas.generated_speed(float(library.matrix_floor_s), float(library.kernel_s))
+    assert float(generated.kernel_s) == pytest.approx(float(library.kernel_s) / speed)
+
+
+@pytest.mark.parametrize(("k", "k_bytes"), [(4096, 16), (4092, 8), (4094, 4), (4095, 2)])
+@pytest.mark.parametrize("m", [16, 4096])
+def test_alignment(gpu: HardwareProfile, m: int, k: int, k_bytes: int) -> None:
+    cost = kernel_cost(Gemm(m=m, n=4096, k=k, precision=precision_named("bf16")), gpu)
+    launch = float(cost.launch_s) * 1e6
+    aligned = _lifted(formulas.gemm_us(gpu, m, 4096, k), cost, gpu) - launch
+    bulk = k_bytes < 16 and gpu.generation == "hopper"
+    found = formulas.misaligned_us(aligned, float(cost.matrix_floor_s) * 1e6, k_bytes=k_bytes, bulk=bulk)
+    assert _us(cost) == pytest.approx(found + launch, rel=CLOSE)
+
+
+@pytest.mark.parametrize(("kept", "blocks", "marches"), [(0.5, 64, 512), (0.1, 4, 8), (0.9, 1000, 100_000)])
+def test_uneven_masks(kept: float, blocks: int, marches: int) -> None:
+    found = formulas.longest_over_mean(kept, blocks, marches)
+    assert float(longest_over_mean(kept, blocks, marches)) == pytest.approx(found)
+
+
+def _attention(phase: Phase, b: int, q: int, c: int, heads: int, kv: int, d: int) -> Attention:
+    return Attention(
+        phase=phase,
+        batch=b,
+        query_len=q,
+        context_len=c,
+        num_heads=heads,
+        num_kv_heads=kv,
+        head_dim=d,
+        dtype=DType.BF16,
+    )
