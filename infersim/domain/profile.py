@@ -57,10 +57,19 @@ class Chip:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """Device memory: capacity in bytes (decimal GB x 1e9) and datasheet bandwidth in bytes/s."""
+    """Device memory: capacity in bytes (decimal GB x 1e9) and datasheet bandwidth in bytes/s.
+
+    `reported_bytes` is what the device itself says it has; None where that is not known.
+    """
 
     capacity_bytes: float
     bandwidth_bytes_per_s: float
+    reported_bytes: float | None = None
+
+    @property
+    def total_bytes(self) -> float:
+        """What programs can ask for: as the device reports it, else as the vendor sells it."""
+        return self.capacity_bytes if self.reported_bytes is None else self.reported_bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,9 @@ RATE_TOLERANCE = 0.02
 BANDWIDTH_TOLERANCE = 0.04
 """Boards run their memory up to 2.5 % below the pin rate; GiB for GB would be 7.4 % off."""
 
+LEAST_REPORTED = 0.92
+"""A device reports at least this part of its GB, as GiB: error correction takes a sixteenth of some."""
+
 GIB_PER_GB = 1e9 / 2**30
 BITS_PER_BYTE = 8
 
@@ -54,6 +57,7 @@ def contradictions(sheet: Datasheet) -> Iterator[Contradiction]:
     yield from _against_other_types(sheet.matrix)
     yield from _against_generation(sheet)
     yield from _against_bus(sheet)
+    yield from _against_capacity(sheet)
     yield from _against_maximum_clock(sheet.chip)
 
 
@@ -161,6 +165,20 @@ def _against_bus(sheet: Datasheet) -> Iterator[Contradiction]:
         expected=f"{computed:.5g} within {BANDWIDTH_TOLERANCE:.0%} ({memory.bus_bits} bits x"
         f" {memory.pin_gbit_s:g} Gbit/s / 8){hint}",
     )
+
+
+def _against_capacity(sheet: Datasheet) -> Iterator[Contradiction]:
+    """A device reports between the GB less a sixteenth for error correction and as many GiB."""
+    reported, sold = sheet.memory.reported_mib, sheet.memory.capacity_gb
+    if reported is None:
+        return
+    low, high = sold * 2**10 * LEAST_REPORTED, sold * 2**10
+    if not low <= reported <= high:
+        yield Contradiction(
+            key="memory.reported_mib",
+            value=reported,
+            expected=f"{low:,.0f} to {high:,.0f}, as memory.capacity_gb is {sold:g}",
+        )
 
 
 def _against_maximum_clock(chip: ChipTable) -> Iterator[Contradiction]:

@@ -88,6 +88,7 @@ def profile_of(sheet: Datasheet, file: object) -> HardwareProfile:
         memory=Memory(
             capacity_bytes=memory.capacity_gb * GIGA,
             bandwidth_bytes_per_s=memory.bandwidth_gb_s * GIGA,
+            reported_bytes=None if memory.reported_mib is None else memory.reported_mib * MIB,
         ),
         matrix={dtype: Matrix(**row.model_dump()) for dtype, row in sheet.matrix.items()},
         aliases=tuple(sheet.aliases),
@@ -120,6 +121,7 @@ def table_of(profile: HardwareProfile) -> dict[str, Any]:
         "memory": {
             "capacity_gb": memory.capacity_bytes / GIGA,
             "bandwidth_gb_s": memory.bandwidth_bytes_per_s / GIGA,
+            **({} if memory.reported_bytes is None else {"reported_mib": memory.reported_bytes / MIB}),
         },
         "matrix": {dtype.value: _row_of(rate) for dtype, rate in profile.matrix.items()},
         "exceptions": dict(profile.exceptions),

@@ -14,6 +14,8 @@ from infersim.profile_files.profiles import completed, load_profile
 
 SET_BY_USER = "set by the user"
 FOLLOWS = "follows from numbers that the user set"
+CAPACITY, REPORTED = "memory.capacity_gb", "memory.reported_mib"
+"""What another capacity would report is not known."""
 
 
 def with_overrides(gpu: HardwareProfile | str | Path, overrides: Mapping[str, float]) -> HardwareProfile:
@@ -35,6 +37,9 @@ def with_overrides(gpu: HardwareProfile | str | Path, overrides: Mapping[str, fl
         if key not in known:
             raise UnknownNameError("number of a profile", key, known)
         _set(table, key, value)
+    if CAPACITY in overrides and REPORTED not in overrides:
+        table["memory"].pop("reported_mib", None)
+        known = list(_keys(table))
     moved = _move_peaks(table, rates, overrides)
 
     sources = {key: source for key, source in profile.sources.items() if key in known}

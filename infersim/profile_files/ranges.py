@@ -57,6 +57,12 @@ RANGES: dict[str, Range] = {
         plausible=(4, 4000),
         slips=(("MiB", MIB_PER_GB), ("bytes", 1e9), ("TB", 1e-3)),
     ),
+    "reported_mib": Range(
+        unit="MiB",
+        possible=(500, 10_000_000),
+        plausible=(4000, 4_000_000),
+        slips=(("GiB", 1 / 1024), ("bytes", 2**20), ("KiB", 1024)),
+    ),
     "bandwidth_gb_s": Range(
         unit="GB/s",
         possible=(20, 200_000),

@@ -32,9 +32,14 @@ class ChipTable(Table):
 
 
 class MemoryTable(Table):
-    """`[memory]`: decimal GB and GB/s; bus width and rate of a pin, where known, check the bandwidth."""
+    """`[memory]`: decimal GB and GB/s; bus width and rate of a pin, where known, check the bandwidth.
+
+    `reported_mib` is what the device says it has, where known: vendors sell 80 GiB as 80 GB, and error
+    correction takes a sixteenth of graphics memory.
+    """
 
     capacity_gb: Positive
+    reported_mib: Positive | None = None
     bandwidth_gb_s: Positive
     bus_bits: Annotated[int, Field(gt=0)] | None = None
     pin_gbit_s: Positive | None = None

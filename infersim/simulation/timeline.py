@@ -90,7 +90,7 @@ def _timeline(program: Program, costs: OpCosts, profile: HardwareProfile) -> Tim
         latency_s=latency_s,
         lower_s=np.maximum(latency_s * np.exp(-width), floor_s),
         upper_s=latency_s * np.exp(width),
-        fits_memory=fits(program.memory_bytes, profile.memory.capacity_bytes),
+        fits_memory=fits(program.memory_bytes, profile.memory.total_bytes),
     )
 
 

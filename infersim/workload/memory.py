@@ -20,7 +20,7 @@ from infersim.workload.transformer import (
 )
 
 USABLE_SHARE = 0.9
-"""Share of the capacity that weights, cache and activations may take: vLLM's `gpu_memory_utilization`."""
+"""Share of the device's memory for weights, cache and activations: vLLM's `gpu_memory_utilization`."""
 
 LOGIT_BYTES = 4
 """Logits are widened to 32 bit before sampling."""
@@ -49,13 +49,13 @@ def memory_use(transformer: Transformer, scenario: Scenario) -> MemoryUse:
     )
 
 
-def fits(memory_bytes: Numeric, capacity_bytes: float) -> npt.NDArray[np.bool_]:
-    """True where `memory_bytes` is at most 90 % of the device's capacity.
+def fits(memory_bytes: Numeric, total_bytes: float) -> npt.NDArray[np.bool_]:
+    """True where `memory_bytes` is at most 90 % of what the device has.
 
     The rest is for what no model of shapes knows: the CUDA context, library workspaces, graph buffers and
     the allocator's fragments. Serving engines keep back the same tenth by default.
     """
-    return as_array(memory_bytes) <= USABLE_SHARE * capacity_bytes
+    return as_array(memory_bytes) <= USABLE_SHARE * total_bytes
 
 
 def kv_cache_bytes(transformer: Transformer, scenario: Scenario) -> Array:

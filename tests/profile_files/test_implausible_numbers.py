@@ -86,9 +86,9 @@ def test_a_declared_exception_silences_the_warning(tmp_path: Path) -> None:
 
 def test_a_file_that_bears_a_known_name_is_compared_with_infersims_own(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
-    path.write_text(shipped_text("l40s").replace('name = "l40s"', 'name = "mine"').replace("48", "44"))
+    path.write_text(shipped_text("l40s").replace('name = "l40s"', 'name = "mine"').replace("48", "46"))
     with pytest.warns(
-        ImplausibleValueWarning, match=r"mine.toml: memory.capacity_gb = 44; expected 48, as .*l40s"
+        ImplausibleValueWarning, match=r"mine.toml: memory.capacity_gb = 46; expected 48, as .*l40s"
     ):
         load_profile(path)
 

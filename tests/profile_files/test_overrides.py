@@ -117,3 +117,11 @@ def test_a_fit_counts_as_borrowed_on_changed_hardware(tmp_path: Path) -> None:
     assert changed.calibration is Calibration.BORROWED
     assert changed.fit_source == "example"
     assert changed.fit is not None
+
+
+def test_another_capacity_forgets_what_the_device_reports() -> None:
+    gpu = load_profile("h100-sxm")
+    assert gpu.memory.total_bytes == 81559 * 2**20
+    assert with_overrides(gpu, {"memory.capacity_gb": 160}).memory.total_bytes == 160e9
+    with pytest.raises(FileContentError, match=r"reported_mib = 40000.0; expected 75,366 to 81,920"):
+        with_overrides(gpu, {"memory.reported_mib": 40000})
