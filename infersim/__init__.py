@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from infersim.simulation.frontier import frontier
     from infersim.simulation.kernel_latency import attention_latency, gemm_latency
     from infersim.simulation.prediction import predict
+    from infersim.simulation.sweeping.running import sweep
     from infersim.workload.presets import load_model
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "load_profile",
     "predict",
     "prune",
+    "sweep",
     "validate",
 ]
 
@@ -43,6 +45,7 @@ _HOMES = {
     "load_profile": "infersim.profile_files.profiles",
     "predict": "infersim.simulation.prediction",
     "prune": "infersim.pruning.composition",
+    "sweep": "infersim.simulation.sweeping.running",
     "validate": "infersim.fitting.validation",
 }
 

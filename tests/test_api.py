@@ -23,6 +23,7 @@ NAMES = {
     "load_profile",
     "predict",
     "prune",
+    "sweep",
     "validate",
 }
 
