@@ -36,7 +36,7 @@ def sweep_verdict(summary: pd.DataFrame) -> Verdict:
 
 
 def _sentence(opening: str, rows: pd.DataFrame) -> str:
-    """`At 50 % static-m is the fastest in 7 of 8 cases (1.84x to 1.99x on average) and static-nk in 1 ...`."""
+    """`At 50 % static-m is the fastest in 7 of 8 cases (1.84x to 1.99x on average) and ...`."""
     cases = rows.groupby(list(CASE)).ngroups
     won = rows[rows["fastest"]].drop_duplicates(list(CASE))
     if won.empty:

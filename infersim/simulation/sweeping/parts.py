@@ -161,9 +161,7 @@ def _refuse_other(place: Path, said: object, identity: Identity, cure: str) -> N
     """Name the first thing that differs, the deepest that has a name."""
     key, before, now = _difference(said, json.loads(json.dumps(identity)))
     if key:
-        expected = (
-            f"{_brief(now)} as now: it is another sweep's. To start over, {cure}; or give another --out"
-        )
+        expected = f"{_brief(now)} as now. To start this sweep over, {cure}, or choose another out"
         raise FileContentError(place, key, _brief(before), expected)
 
 

@@ -53,15 +53,16 @@ def run_sweep(
     workers: int = 1,
     scheduler: str | None = None,
     chunk_rows: int = CHUNK_ROWS,
-    on_rows: OnRows = lambda done: None,
+    on_rows: OnRows | None = None,
 ) -> SweepResult:
     """`sweep` of a plan that is resolved already; `on_rows` is told how many rows are there."""
     if chunk_rows < 1:
         raise InvalidValueError("chunk_rows", chunk_rows, "a positive integer")
+    tell = on_rows or _nobody
     chunks = resolved.chunks(chunk_rows)
     if out is None:
         with open_engine(workers, scheduler) as engine:
-            contents = dict(_computed(engine, chunks, range(len(chunks)), on_rows))
+            contents = dict(_computed(engine, chunks, range(len(chunks)), tell))
         tables = [pq.read_table(BytesIO(contents[index])) for index in range(len(chunks))]
         whole = pa.concat_tables(tables).unify_dictionaries()
         return SweepResult(source=whole, left_out=resolved.left_out)
@@ -73,7 +74,7 @@ def run_sweep(
             missing = parts.missing()
             if missing:
                 with open_engine(workers, scheduler) as engine:
-                    for index, content in _computed(engine, chunks, missing, on_rows):
+                    for index, content in _computed(engine, chunks, missing, tell):
                         parts.put(index, content)
             parts.finish(identity, resolved.left_out)
     return SweepResult(source=path, left_out=resolved.left_out)
@@ -99,6 +100,10 @@ def _computed(
             yield index, _result(future)
             done += chunks[index].rows
             on_rows(done)
+
+
+def _nobody(done: int) -> None:
+    """Is told, and lets it be."""
 
 
 def _result(future: Future[bytes]) -> bytes:
