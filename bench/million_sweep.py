@@ -43,7 +43,8 @@ def main() -> None:
         rows, size = pq.read_metadata(out).num_rows, out.stat().st_size
     print(
         f"infersim sweep: {rows:,} rows in {seconds:.1f} s on {WORKERS} cores ({_children_s():.0f} s of "
-        f"processor time), peak memory of all processes {peak_bytes / 1e9:.2f} GB, file of {size / 1e6:.0f} MB"
+        f"processor time), peak memory of all processes {peak_bytes / 1e9:.2f} GB, "
+        f"file of {size / 1e6:.0f} MB"
     )
 
 

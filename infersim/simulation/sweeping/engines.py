@@ -64,7 +64,10 @@ class _AtOnce(Executor):
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         future: Future[T] = Future()
-        future.set_result(fn(*args, **kwargs))
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:  # as any executor does: the future tells it
+            future.set_exception(error)
         return future
 
 

@@ -202,6 +202,6 @@ def _told(out: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise InfersimError(
-            f"{out}: cannot be written: {error.strerror or error}. What is finished is kept; once there is room "
-            "and leave to write, the same command goes on"
+            f"{out}: cannot be written: {error.strerror or error}. What is finished is kept; once there is "
+            "room and leave to write, the same command goes on"
         ) from error
