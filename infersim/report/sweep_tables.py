@@ -94,8 +94,8 @@ def summary_table(summary: pd.DataFrame) -> Table:
             number_column("predicted\nmean", "predicted", rounding.speedup),
             Column(heading="range", keys=("low", "high"), text=rounding.interval),
             number_column("bound\nmean", "bound", rounding.speedup),
-            number_column("scenarios", "scenarios", rounding.count),
-            number_column("fitting", "fitting", rounding.count),
+            number_column("scenarios", "scenarios", _whole),
+            number_column("fitting", "fitting", _whole),
         ),
         labels=tuple(case_label(row, keys) for _, row in summary.iterrows()),
         caption=_MEANS,
@@ -111,10 +111,14 @@ def left_out_table(left_out: Sequence[LeftOut]) -> Table:
         frame=pd.DataFrame([asdict(each) for each in left_out]),
         columns=(
             text_column("what", "what"),
-            number_column("scenarios", "scenarios", rounding.quantity),
+            number_column("scenarios", "scenarios", _whole),
             text_column("why", "reason"),
         ),
     )
+
+
+def _whole(count: float) -> str:
+    return f"{count:,.0f}"
 
 
 def _heading(sparsity: object) -> str:

@@ -47,7 +47,7 @@
       figures: places.map((place) => ({
         name: place.dataset.figure,
         expected: expected(figures[place.dataset.figure]),
-        traces: place.querySelectorAll(".scatterlayer .trace, .barlayer .trace").length,
+        traces: place.querySelectorAll(".scatterlayer .trace, .barlayer .trace, .heatmaplayer .hm").length,
         width: place.querySelector(".main-svg")?.getBoundingClientRect().width ?? 0,
         room: place.getBoundingClientRect().width,
         titles: [...place.querySelectorAll(".xtitle, .ytitle")].map((title) => title.textContent),

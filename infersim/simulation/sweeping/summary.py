@@ -51,7 +51,8 @@ def sweep_summary(result: SweepResult) -> pd.DataFrame:
     summed["pruning"] = [
         _pruning(plan, sparsity) for plan, sparsity in zip(summed["plan"], summed["sparsity"], strict=True)
     ]
-    best = summed.groupby([*CASE, "sparsity"], sort=False)["predicted"].transform("max")
+    alike = summed.groupby([*CASE, "sparsity"], sort=False, dropna=False)
+    best = alike["predicted"].transform("max")
     summed["fastest"] = summed["predicted"] == best
     return summed
 

@@ -131,7 +131,10 @@ def test_shipped_plans_resolve(name: str) -> None:
         ({"cuda_graph": "yes"}, r"cuda_graph\[0\] = 'yes'; expected true or false"),
         ({"gpu": "h1000"}, r"gpu\[0\] = 'h1000'; expected a known"),
         ({"gpu": "gone.toml"}, r"gpu\[0\]\.profile = 'gone\.toml'; expected an existing file"),
-        ({"gpu": {"name": "l4", "set": {"memory.speed": 1}}}, r"gpu\[0\] = 'memory\.speed'; expected a known"),
+        (
+            {"gpu": {"name": "l4", "set": {"memory.speed": 1}}},
+            r"gpu\[0\] = 'memory\.speed'; expected a known",
+        ),
         ({"model": ["llama-3.2-1b", "gpt-9"]}, r"model\[1\] = 'gpt-9'; expected a known model"),
         ({"family": "static-kn"}, r"family\[0\] = 'static-kn'; expected a known family: static-nk"),
         (
@@ -149,7 +152,10 @@ def test_shipped_plans_resolve(name: str) -> None:
         ({"plan": "gone.toml"}, r"plan = 'gone\.toml'; expected a TOML file"),
         ({"dtype": "fp8", "gpu": "a100-sxm-80gb"}, r"nothing is left to compute: fp8 on a100-sxm-80gb"),
         ({"family": "static-k-2:4", "sparsity": 0.25}, r"no plan can be made: static-k-2:4 at 0\.25"),
-        ({"batch": 2**20, "context": 2**27}, r"llama-3\.2-1b on l4, batch 1048576, context 134217728: kernel"),
+        (
+            {"batch": 2**20, "context": 2**27},
+            r"llama-3\.2-1b on l4, batch 1048576, context 134217728: kernel",
+        ),
     ],
 )
 def test_mistakes_are_told_before_anything_is_computed(change: dict[str, object], told: str) -> None:

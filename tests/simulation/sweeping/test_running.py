@@ -16,6 +16,7 @@ import pytest
 import infersim as sim
 from infersim.domain.errors import InfersimError, InvalidValueError
 from infersim.simulation.sweeping import running
+from infersim.simulation.sweeping.grid import Grid
 from infersim.simulation.sweeping.parts import METADATA, parts_folder
 from infersim.simulation.sweeping.resolved import resolve_sweep
 from infersim.simulation.sweeping.table import SETTING_COLUMNS, grid_parquet
@@ -80,13 +81,17 @@ def test_requests_and_settings_are_told_in_every_row(whole: Path) -> None:
     assert set(requests["request"]) == {"64+2"}
     assert set(requests["phase"]) == {"request"}
     assert set(frame.loc[frame["gpu"] == "a100-sxm-80gb", "dtype"]) == {"bf16"}
-    assert not frame.duplicated(["gpu", "plan", "phase", "request", "batch", "context", "dtype", "kv_dtype"]).any()
+    assert not frame.duplicated(
+        ["gpu", "plan", "phase", "request", "batch", "context", "dtype", "kv_dtype"]
+    ).any()
 
 
 def test_the_file_has_a_row_group_for_each_chunk_and_says_what_it_is(whole: Path) -> None:
     chunks = resolve_sweep(PLAN).chunks(CHUNK_ROWS)
     metadata = pq.read_metadata(whole)
-    assert [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)] == [c.rows for c in chunks]
+    assert [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)] == [
+        c.rows for c in chunks
+    ]
     said = json.loads(pq.read_schema(whole).metadata[METADATA])
     assert {each["what"] for each in said["left_out"]} == {"static-k-2:4 at 0.25", "fp8 on a100-sxm-80gb"}
     assert list(whole.parent.iterdir()) == [whole]
@@ -111,8 +116,13 @@ def test_a_sweep_goes_on_with_the_chunks_that_are_missing(
     resumable(whole, out, keep=7)
     (parts_folder(out) / "000003.parquet").unlink()
     (parts_folder(out) / "000008.unfinished").write_bytes(b"cut off")
-    computed = []
-    monkeypatch.setattr(running, "grid_parquet", lambda grid: computed.append(grid) or grid_parquet(grid))
+    computed: list[Grid] = []
+
+    def counting(grid: Grid) -> bytes:
+        computed.append(grid)
+        return grid_parquet(grid)
+
+    monkeypatch.setattr(running, "grid_parquet", counting)
     sim.sweep(PLAN, out, chunk_rows=CHUNK_ROWS)
     chunks = resolve_sweep(PLAN).chunks(CHUNK_ROWS)
     assert len(computed) == len(chunks) - 6
@@ -121,9 +131,7 @@ def test_a_sweep_goes_on_with_the_chunks_that_are_missing(
     assert not parts_folder(out).exists()
 
 
-def test_a_finished_sweep_is_not_computed_again(
-    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_finished_sweep_is_not_computed_again(whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(running, "grid_parquet", None)
     parts_folder(whole).mkdir()  # as a kill right after the last renaming leaves it
     assert sim.sweep(PLAN, whole, chunk_rows=CHUNK_ROWS).rows == ROWS
@@ -179,7 +187,7 @@ def test_another_sweeps_table_is_refused_and_kept(
     assert place.read_bytes() == before
 
 
-def test_a_changed_profile_is_another_sweep(tmp_path: Path) -> None:
+def test_a_changed_profile_is_another_sweep() -> None:
     first = resolve_sweep(SMALL).identity
     slower = {**SMALL, "gpu": [{"name": "l4", "set": {"memory.bandwidth_gb_s": 299}}, "h100-sxm"]}
     assert first == resolve_sweep(SMALL).identity
@@ -278,13 +286,13 @@ def test_a_chunk_that_fails_is_told_and_the_others_are_kept(
     whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out.parquet"
-    computed = []
+    computed: list[Grid] = []
 
-    def failing(grid: object) -> bytes:
+    def failing(grid: Grid) -> bytes:
         computed.append(grid)
         if len(computed) == 4:
             raise MemoryError("no more")
-        return grid_parquet(grid)  # type: ignore[arg-type]
+        return grid_parquet(grid)
 
     with monkeypatch.context() as patch:
         patch.setattr(running, "grid_parquet", failing)
