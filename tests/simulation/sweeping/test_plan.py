@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
 from collections import Counter
 from pathlib import Path
 
@@ -9,9 +11,12 @@ import pytest
 
 from infersim.domain.errors import InfersimError
 from infersim.profile_files.locations import data_folder
+from infersim.pruning.table_files import checked_tables
+from infersim.simulation.sweeping.plan_tables import NESTED, SweepTables
 from infersim.simulation.sweeping.resolved import resolve_sweep, shipped_sweeps
 from tests.simulation.sweeping.examples import PLAN, ROWS
 
+REPOSITORY = Path(__file__).resolve().parents[3]
 SMALL: dict[str, object] = {
     "model": "llama-3.2-1b",
     "gpu": "l4",
@@ -107,6 +112,17 @@ def test_files_are_looked_for_beside_the_plan(tmp_path: Path) -> None:
 def test_a_sweep_of_requests_alone_has_no_contexts() -> None:
     (grid,) = resolve_sweep({**without("context"), "request": "generation"}).grids
     assert (grid.rows, grid.contexts, grid.phase) == (1, (), None)
+
+
+def test_the_documented_plan_is_one() -> None:
+    text = (REPOSITORY / "docs" / "sweep.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    tables = checked_tables(tomllib.loads(example), "docs", SweepTables, NESTED)
+    assert tables.gpu[2].set == {"memory.bandwidth_gb_s": 6700}
+    documented = set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))
+    assert documented == set(SweepTables.model_fields)
+    named = {"model": "llama-3.2-1b", "gpu": "l4", "plan": None}
+    resolve_sweep({key: value for key, value in {**tomllib.loads(example), **named}.items() if value})
 
 
 @pytest.mark.parametrize("name", sorted(shipped_sweeps()))
