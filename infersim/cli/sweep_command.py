@@ -19,7 +19,10 @@ MAX_LEFT_OUT = 12
 ENGINES = ("local", "dask")
 
 PlanArgument = Annotated[
-    str, typer.Argument(metavar="PLAN", help="The plan, a .toml file; or one that infersim ships: families.")
+    str,
+    typer.Argument(
+        metavar="PLAN", help="The plan, a .toml file; or one that infersim ships: families, million."
+    ),
 ]
 OutOption = Annotated[
     Path | None,

@@ -33,6 +33,9 @@ GLOSSARY = {
     "sparsity": "The fraction removed of what the family prunes, as it came out after rounding.",
 }
 
+MAX_NAMED = 4
+"""Models or GPUs of the title up to which each is named."""
+
 _MAP_COLUMNS = ("batch", "context", "predicted", "fits_memory", "dense_fits_memory")
 
 
@@ -49,9 +52,8 @@ def sweep_page(result: SweepResult, summary: pd.DataFrame) -> Page:
     keys = varying_case_keys(summary)
     total = summary.groupby(list(CASE)).ngroups
     few = (f"Figures show {len(cases)} of {total} cases.",) if len(cases) < total else ()
-    models, gpus = (enumeration([str(name) for name in summary[key].unique()]) for key in ("model", "gpu"))
     return Page(
-        title=f"Sweep of {models} on {gpus}",
+        title=f"Sweep of {_named(summary['model'], 'models')} on {_named(summary['gpu'], 'GPUs')}",
         setting=shared_setting(summary),
         verdict=Verdict(sentences=verdict.sentences, notes=(*verdict.notes, *few)),
         views=tuple(
@@ -69,6 +71,12 @@ def sweep_page(result: SweepResult, summary: pd.DataFrame) -> Page:
         ),
         glossary=GLOSSARY,
     )
+
+
+def _named(names: pd.Series, what: str) -> str:
+    """The names, or where they are many how many."""
+    several = [str(name) for name in names.unique()]
+    return enumeration(several) if len(several) <= MAX_NAMED else f"{len(several)} {what}"
 
 
 def _shown_cases(summary: pd.DataFrame) -> dict[tuple[object, ...], pd.DataFrame]:

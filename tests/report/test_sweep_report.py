@@ -103,6 +103,12 @@ def test_what_was_left_out_is_a_table(swept: SweepResult) -> None:
     ]
 
 
+def test_the_title_names_few_and_counts_many(swept: SweepResult, summary: pd.DataFrame) -> None:
+    assert sweep_page(swept, summary).title == "Sweep of llama-3.2-1b and llama-3.1-8b on l4"
+    many = pd.concat([summary.assign(gpu=f"gpu-{number}") for number in range(5)])
+    assert sweep_page(swept, many).title.endswith(" on 5 GPUs")
+
+
 def test_a_map_leaves_blank_what_does_not_fit_and_shares_its_colours() -> None:
     rows = pd.DataFrame(
         {

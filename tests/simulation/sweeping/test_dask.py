@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,12 @@ def test_a_scheduler_that_does_not_answer_is_told_and_leaves_nothing(
     with pytest.raises(InfersimError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9"):
         sweep(PLAN, out, scheduler="tcp://127.0.0.1:9", chunk_rows=CHUNK_ROWS)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_where_dask_is_not_installed_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(InfersimError, match=r"pip install 'infersim\[dask\]'"):
+        sweep(PLAN, scheduler="tcp://127.0.0.1:9")
 
 
 def test_an_address_that_is_none_is_told(tmp_path: Path) -> None:

@@ -199,7 +199,7 @@ def test_a_phase_without_contexts_is_told() -> None:
 
 
 def test_files_that_are_no_plan_are_told(tmp_path: Path) -> None:
-    with pytest.raises(InfersimError, match=r"sweep\.toml: the file = .*; expected valid TOML"):
+    with pytest.raises(InfersimError, match=r"sweep\.toml: the file = .damaged.; expected valid TOML"):
         resolve_sweep(written(tmp_path, "model = ["))
     with pytest.raises(InfersimError, match=r"gone\.toml'; expected a TOML file"):
         resolve_sweep(tmp_path / "gone.toml")
