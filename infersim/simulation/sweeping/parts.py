@@ -23,7 +23,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from infersim.domain.errors import FileContentError, InfersimError, InvalidValueError
-from infersim.simulation.sweeping.resolved import Identity, LeftOut
+from infersim.simulation.sweeping.identity import Identity, refuse_other
+from infersim.simulation.sweeping.resolved import LeftOut
 from infersim.simulation.sweeping.table import parquet_writer
 
 SUFFIX, UNFINISHED = ".parquet", ".unfinished"
@@ -127,7 +128,7 @@ def is_finished(out: Path, identity: Identity) -> bool:
         said = None
     if said is None:
         raise FileContentError(out, "content", "another file", "a place of its own for the sweep: --out")
-    _refuse_other(out, json.loads(said)["identity"], identity, f"delete {out}")
+    refuse_other(out, json.loads(said)["identity"], identity, f"delete {out}")
     drop_parts(out)
     return True
 
@@ -154,30 +155,7 @@ def _check_identity(file: Path, identity: Identity) -> None:
         said = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise FileContentError(file, "content", str(error), "JSON that a sweep wrote") from error
-    _refuse_other(file.parent, said, identity, f"delete {file.parent}")
-
-
-def _refuse_other(place: Path, said: object, identity: Identity, cure: str) -> None:
-    """Name the first thing that differs, the deepest that has a name."""
-    key, before, now = _difference(said, json.loads(json.dumps(identity)))
-    if key:
-        expected = f"{_brief(now)} as now. To start this sweep over, {cure}, or choose another out"
-        raise FileContentError(place, key, _brief(before), expected)
-
-
-def _difference(said: object, now: object) -> tuple[str, object, object]:
-    if isinstance(said, dict) and isinstance(now, dict):
-        for key in dict.fromkeys((*said, *now)):
-            inner, before, after = _difference(said.get(key), now.get(key))
-            if (before, after) != (None, None):
-                return f"{key}.{inner}".rstrip("."), before, after
-        return "", None, None
-    return ("", None, None) if said == now else ("", said, now)
-
-
-def _brief(value: object) -> object:
-    """A fingerprint by its first digits."""
-    return f"{value[:12]}…" if isinstance(value, str) and len(value) == 64 else value
+    refuse_other(file.parent, said, identity, f"delete {file.parent}")
 
 
 def _write_durably(path: Path, content: bytes) -> None:

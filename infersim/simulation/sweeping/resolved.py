@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import version
-from pathlib import Path
 
-from infersim.domain.errors import InfersimError, InvalidValueError, UnknownNameError, UnsupportedError
-from infersim.domain.profile import HardwareProfile
-from infersim.profile_files.locations import data_folder
-from infersim.pruning.plan import Plan
-from infersim.pruning.table_files import checked_tables, tables_from_file
+from infersim.domain.errors import InfersimError, InvalidValueError, UnsupportedError
 from infersim.simulation.cases import make_cases
 from infersim.simulation.program import Programs, lay_out
-from infersim.simulation.published import load_published
-from infersim.simulation.sweeping.fingerprint import code_fingerprint, fingerprint
 from infersim.simulation.sweeping.grid import Grid, Setting
+from infersim.simulation.sweeping.identity import Identity, sweep_identity
 from infersim.simulation.sweeping.plan_lists import (
     Source,
     distinct,
@@ -28,15 +21,9 @@ from infersim.simulation.sweeping.plan_lists import (
     listed_settings,
 )
 from infersim.simulation.sweeping.plan_prunings import ModelPlans, listed_prunings
-from infersim.simulation.sweeping.plan_tables import NESTED, SweepTables
+from infersim.simulation.sweeping.plan_reading import SweepPlan, read_sweep_plan
 from infersim.simulation.timeline import timelines
 from infersim.workload.requests import Request
-
-SweepPlan = str | Path | Mapping[str, object]
-"""A plan's file, the name of a shipped one, or its tables as they would be in a file."""
-
-Identity = Mapping[str, object]
-"""What must be the same for a sweep to go on: versions, the plan, and the content of what it names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,27 +75,7 @@ def resolve_sweep(plan: SweepPlan) -> ResolvedSweep:
     if not grids:
         reasons = "; ".join(f"{each.what}: {each.reason}" for each in told)
         raise InfersimError(f"{source.label}: nothing is left to compute: {reasons}")
-    return ResolvedSweep(grids=tuple(grids), left_out=told, identity=_identity(source, prunings, gpus))
-
-
-def read_sweep_plan(plan: SweepPlan) -> Source:
-    """The plan's tables, not yet looked up; errors as in `resolve_sweep`."""
-    if isinstance(plan, Mapping):
-        tables = checked_tables(plan, "plan", SweepTables, NESTED)
-        return Source(label="plan", folder=Path(), tables=tables)
-    file = Path(plan)
-    if isinstance(plan, str) and not plan.endswith(".toml"):
-        shipped = shipped_sweeps()
-        if plan not in shipped:
-            raise UnknownNameError("sweep (a .toml file, or one that infersim ships)", plan, shipped)
-        file = shipped[plan]
-    tables = tables_from_file(file, "plan", SweepTables, NESTED)
-    return Source(label=str(file), folder=file.parent, tables=tables)
-
-
-def shipped_sweeps() -> dict[str, Path]:
-    """Files of the plans that travel with infersim, by name."""
-    return {file.stem: file for file in sorted((data_folder("calibration") / "sweeps").glob("*.toml"))}
+    return ResolvedSweep(grids=tuple(grids), left_out=told, identity=sweep_identity(source, prunings, gpus))
 
 
 def _asked(
@@ -165,22 +132,3 @@ def _largest(grid: Grid) -> Programs:
         execution=grid.setting.as_execution(),
     )
     return lay_out((grid.model,), case.passes)
-
-
-def _identity(
-    source: Source, prunings: Sequence[ModelPlans], gpus: Sequence[HardwareProfile]
-) -> dict[str, object]:
-    own = [plan for pruning in prunings for plan in pruning.plans if plan.name]
-    return {
-        "version of infersim": version("infersim"),
-        "code of infersim": code_fingerprint(),
-        "plan": source.tables.model_dump(mode="json"),
-        "models": {pruning.model.name: fingerprint(pruning.model) for pruning in prunings},
-        "gpus": {profile.name: fingerprint(profile) for profile in gpus},
-        "plan files": {f"{plan.title} of {plan.base.name}": _plan_fingerprint(plan) for plan in own},
-        "published speedups": fingerprint(load_published()),
-    }
-
-
-def _plan_fingerprint(plan: Plan) -> str:
-    return fingerprint((plan.title, plan.steps, plan.targets, plan.transformer))

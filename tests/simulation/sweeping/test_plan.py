@@ -12,8 +12,9 @@ import pytest
 from infersim.domain.errors import InfersimError
 from infersim.profile_files.locations import data_folder
 from infersim.pruning.table_files import checked_tables
+from infersim.simulation.sweeping.plan_reading import shipped_sweeps
 from infersim.simulation.sweeping.plan_tables import NESTED, SweepTables
-from infersim.simulation.sweeping.resolved import resolve_sweep, shipped_sweeps
+from infersim.simulation.sweeping.resolved import resolve_sweep
 from tests.simulation.sweeping.examples import PLAN, ROWS
 
 REPOSITORY = Path(__file__).resolve().parents[3]
