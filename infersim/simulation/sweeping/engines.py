@@ -5,6 +5,7 @@ All three are executors of the standard library's interface: what runs on them d
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import signal
@@ -90,16 +91,31 @@ def _dask(scheduler: str) -> Iterator[Engine]:
         from distributed import Client
     except ImportError:
         raise InfersimError("--engine dask needs distributed: pip install 'infersim[dask]'") from None
+    with _without_log():
+        try:
+            client = Client(scheduler, timeout=CONNECT_S, set_as_default=False)
+        except (OSError, ValueError) as error:
+            raise InfersimError(f"no Dask scheduler answers at {scheduler}: {error}") from None
+        try:
+            cores = _cores_of_equals(client, scheduler)
+            yield Engine(executor=client.get_executor(pure=False), at_once=2 * cores)
+        finally:
+            with suppress(OSError, TimeoutError):
+                client.close(timeout=CONNECT_S)
+
+
+@contextmanager
+def _without_log() -> Iterator[None]:
+    """Without the tracebacks that Dask's client logs beside the errors that it raises."""
+    logs = [logging.getLogger(name) for name in ("distributed", "distributed.client")]
+    before = [log.level for log in logs]
+    for log in logs:
+        log.setLevel(logging.CRITICAL)
     try:
-        client = Client(scheduler, timeout=CONNECT_S, set_as_default=False)
-    except (OSError, ValueError) as error:
-        raise InfersimError(f"no Dask scheduler answers at {scheduler}: {error}") from None
-    try:
-        cores = _cores_of_equals(client, scheduler)
-        yield Engine(executor=client.get_executor(pure=False), at_once=2 * cores)
+        yield
     finally:
-        with suppress(OSError, TimeoutError):
-            client.close(timeout=CONNECT_S)
+        for log, level in zip(logs, before, strict=True):
+            log.setLevel(level)
 
 
 def _cores_of_equals(client: Any, scheduler: str) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from io import BytesIO
 from pathlib import Path
 
@@ -112,7 +112,10 @@ def _result(future: Future[bytes]) -> bytes:
         return future.result()
     except InfersimError:
         raise
-    except Exception as error:  # a worker that died, a cluster that went away: each engine has its own word
-        raise InfersimError(
-            f"a worker failed: {error!r}. Finished chunks are kept, and the same command goes on"
-        ) from error
+    except CancelledError:
+        raise InfersimError(f"the cluster went away; {_KEPT}") from None
+    except Exception as error:  # a worker that died, memory that is short: each engine has its own word
+        raise InfersimError(f"a worker failed: {error!r}; {_KEPT}") from error
+
+
+_KEPT = "finished chunks are kept, and the same command goes on"
