@@ -1,4 +1,4 @@
-"""`python bench`: what infersim costs, each figure from a process of its own on one core; then its errors."""
+"""`python bench`: what infersim costs, each figure from processes of its own; then its errors."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ def main() -> None:
     """Each figure as soon as it is measured."""
     for script in ("gemm_rate.py", "full_sweep.py"):
         print(run_on_one_core([str(HERE / script)]), end="", flush=True)
+    subprocess.run([sys.executable, str(HERE / "million_sweep.py")], check=True)
     print(
         f"infersim --help: {_seconds(HELP):.3f} s (an empty Python: {_seconds(('-c', '')):.3f} s)", flush=True
     )

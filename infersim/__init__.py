@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from infersim.simulation.hardware_sweep import compare_along
     from infersim.simulation.kernel_latency import attention_latency, gemm_latency
     from infersim.simulation.prediction import predict
+    from infersim.simulation.sweeping.running import sweep
     from infersim.workload.presets import load_model
     from infersim.workload.requests import Request
 
@@ -69,6 +70,7 @@ __all__ = [
     "sparsity_for",
     "speedup_curve",
     "summary",
+    "sweep",
     "time_by_op",
     "validate",
     "validation_points",
@@ -105,6 +107,7 @@ _HOMES = {
     "speedup_curve": "infersim.report.figures.speedup_curves",
     "summary": "infersim.report.summary",
     "time_by_op": "infersim.report.figures.time_by_op",
+    "sweep": "infersim.simulation.sweeping.running",
     "validate": "infersim.fitting.validation",
     "validation_points": "infersim.report.validation_points",
     "with_overrides": "infersim.profile_files.overrides",

@@ -43,6 +43,7 @@ NAMES = {
     "speedup_curve",
     "summary",
     "time_by_op",
+    "sweep",
     "validate",
     "validation_points",
     "with_overrides",

@@ -24,6 +24,7 @@ from infersim.cli.measure_model_command import measure_model_command
 from infersim.cli.models_command import models_command
 from infersim.cli.predict_command import predict_command
 from infersim.cli.reproduce_command import reproduce_command
+from infersim.cli.sweep_command import sweep_command
 from infersim.cli.validate_command import validate_command
 from infersim.domain.errors import InfersimError
 
@@ -48,6 +49,7 @@ app.command("compare", short_help="How much faster plans are, could be, and what
 )
 app.command("frontier", short_help="What speed pruning gains for what it loses in quality.")(frontier_command)
 app.command("advise", short_help="What sparsity a speedup needs, and where families pay.")(advise_command)
+app.command("sweep", short_help="Every combination of a plan as one table.")(sweep_command)
 app.command("predict", short_help="How long a model takes, dense or pruned.")(predict_command)
 app.command(
     "gemm",

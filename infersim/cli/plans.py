@@ -65,7 +65,7 @@ def chosen_pruning(
 
 def _swept(base: Transformer, families: str, sparsity: str) -> tuple[tuple[Plan, ...], tuple[str, ...]]:
     from infersim.pruning.registry import families as known_families
-    from infersim.simulation.sweep import FamilyChoice, sweep_plans
+    from infersim.simulation.family_plans import FamilyChoice, family_plans
 
     chosen = names("families", families)
     if ALL in chosen:
@@ -74,7 +74,7 @@ def _swept(base: Transformer, families: str, sparsity: str) -> tuple[tuple[Plan,
         FamilyChoice(name=name, options=family_options(words))
         for name, *words in (entry.split("/") for entry in chosen)
     ]
-    swept = sweep_plans(base, choices, fractions("sparsity", sparsity))
+    swept = family_plans(base, choices, fractions("sparsity", sparsity))
     left_out = tuple(f"{each.family} at {each.sparsity:g}: {each.reason}" for each in swept.skipped)
     if not swept.plans:
         raise InfersimError(f"no plan can be made: {'; '.join(left_out)}")

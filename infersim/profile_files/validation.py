@@ -20,6 +20,7 @@ _EXPECTED = {
     "string_too_short": "a text that is not empty",
     "bool_type": "true or false",
     "list_type": "a list",
+    "too_short": "at least one value",
     "dict_type": "a table",
     "model_type": "a table",
 }

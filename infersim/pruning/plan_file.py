@@ -32,17 +32,15 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from infersim.domain.errors import FileContentError, InvalidValueError
-from infersim.profile_files.toml_files import read_toml
+from infersim.domain.errors import FileContentError
 from infersim.pruning.composition import prune
 from infersim.pruning.layer_detail import detailed
 from infersim.pruning.plan import Plan
-from infersim.pruning.plan_file_errors import located, schema_error
-from infersim.pruning.plan_tables import PlanTables, RemoveTable
+from infersim.pruning.plan_file_errors import located
+from infersim.pruning.plan_tables import NESTED, PlanTables, RemoveTable
 from infersim.pruning.recognition import recognise
 from infersim.pruning.static_m import is_empty, without
+from infersim.pruning.table_files import tables_from_file
 from infersim.workload.presets import load_model
 from infersim.workload.transformer import Block, Transformer
 
@@ -56,7 +54,7 @@ def plan_from_file(path: str | Path, base: Transformer | None = None) -> Plan:
     and InvalidValueError where there is no such file.
     """
     file = Path(path)
-    tables = _tables(file)
+    tables = tables_from_file(file, "plan", PlanTables, NESTED)
     model = _base(tables, file, base)
     plan = _with_detail(tables, file, model)
     for index, step in enumerate(tables.step):
@@ -65,16 +63,6 @@ def plan_from_file(path: str | Path, base: Transformer | None = None) -> Plan:
     if not plan.steps:
         raise FileContentError(file, "step", [], "something to prune: step, layer or remove")
     return plan
-
-
-def _tables(file: Path) -> PlanTables:
-    if not file.is_file():
-        raise InvalidValueError("plan", str(file), "a TOML file")
-    content = read_toml(file)
-    try:
-        return PlanTables.model_validate(content)
-    except ValidationError as error:
-        raise schema_error(file, error) from None
 
 
 def _base(tables: PlanTables, file: Path, base: Transformer | None) -> Transformer:

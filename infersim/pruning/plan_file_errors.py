@@ -1,26 +1,31 @@
-"""Errors of a plan file: every one names file, key, value and expectation."""
+"""Errors of files of tables (plans of prunings, of sweeps): each names file, key, value and expectation."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from pydantic import ValidationError
 
 from infersim.domain.errors import FileContentError, InvalidValueError, UnknownNameError, UnsupportedError
 from infersim.profile_files.validation import content_error
-from infersim.pruning.plan_tables import NESTED, PlanTables
+from infersim.pruning.plan_tables import Table
 
 
-def schema_error(file: object, error: ValidationError) -> FileContentError:
-    """The first complaint of pydantic; for an unknown key, those there are."""
+def schema_error(
+    file: object, error: ValidationError, root: type[Table], nested: Mapping[str, type[Table]]
+) -> FileContentError:
+    """The first complaint of pydantic; for an unknown key, those there are.
+
+    `root` is the table that the whole file is, `nested` are tables by the key they stand under.
+    """
     told = content_error(file, error)
     first = error.errors(include_url=False)[0]
     key = _dotted(part for part in first["loc"] if part != "[key]")
     if first["type"] != "extra_forbidden":
         return FileContentError(file, key, told.value, told.expected)
-    tables = [NESTED[part] for part in first["loc"][:-1] if part in NESTED]
-    known = (tables or [PlanTables])[-1].model_fields
+    tables = [nested[part] for part in first["loc"][:-1] if isinstance(part, str) and part in nested]
+    known = (tables or [root])[-1].model_fields
     return FileContentError(file, key, told.value, f"one of the keys {', '.join(known)}")
 
 

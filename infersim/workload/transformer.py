@@ -6,8 +6,9 @@ skips tokens) is a field here, and `workload.ops` turns it into kernels. Countin
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from infersim.domain.errors import InvalidValueError
@@ -218,13 +219,15 @@ class Transformer:
     tied_embeddings: bool
     max_position: int
     blocks: tuple[Block, ...]
+    _groups: tuple[tuple[Block, int], ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Group the blocks once: comparing them takes longer than most that is asked of the groups."""
+        object.__setattr__(self, "_groups", tuple(Counter(self.blocks).items()))
 
     def grouped_blocks(self) -> Iterator[tuple[Block, int]]:
         """Each distinct block with how often it occurs, in order of first occurrence."""
-        counts: dict[Block, int] = {}
-        for block in self.blocks:
-            counts[block] = counts.get(block, 0) + 1
-        yield from counts.items()
+        return iter(self._groups)
 
     def with_blocks(self, blocks: tuple[Block, ...]) -> Transformer:
         """The same model with other blocks."""

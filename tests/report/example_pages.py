@@ -18,14 +18,19 @@ from infersim.report.calibration_page import calibration_page
 from infersim.report.comparison_page import compare_page
 from infersim.report.comparison_report import gather_comparison
 from infersim.report.frontier_page import frontier_page
+from infersim.report.hardware_page import hardware_page
 from infersim.report.page import Page
 from infersim.report.prediction_page import gather_prediction, predict_page
 from infersim.report.reproduction_page import reproduction_page
+from infersim.report.sweep_page import sweep_page
 from infersim.report.validation_page import validation_page
 from infersim.simulation.advice_break_even import break_even
 from infersim.simulation.advice_target import sparsity_for
 from infersim.simulation.frontier import frontier
+from infersim.simulation.hardware_sweep import compare_along
 from infersim.simulation.reproduction import reproduce_beyond_flops
+from infersim.simulation.sweeping.running import sweep
+from infersim.simulation.sweeping.summary import sweep_summary
 from infersim.workload.presets import load_model
 from tests.fitting.example_samples import LAUNCH, MEMORY, table
 from tests.fitting.synthetic_samples import (
@@ -111,6 +116,33 @@ def reproduction() -> Page:
     return reproduction_page(reproduce_beyond_flops())
 
 
+def swept() -> Page:
+    """Two models, of which the larger does not fit everywhere, in two phases and a request."""
+    result = sweep(
+        {
+            "model": ["llama-3.2-1b", "llama-3.1-8b"],
+            "gpu": "l4",
+            "family": ["static-nk", "static-k-2:4", "dynamic-m"],
+            "sparsity": [0.25, 0.5],
+            "batch": [1, 64],
+            "context": [512, 131072],
+            "request": "classification",
+        }
+    )
+    return sweep_page(result, sweep_summary(result))
+
+
+def along_a_number() -> Page:
+    """Plans along the bandwidth of a GPU, in two scenarios."""
+    model = load_model("llama-3.1-8b")
+    plans = [prune(model, family, 0.5) for family in ("static-m", "static-nk", "static-k-lowrank")]
+    values = [1675.0, 3350.0, 6700.0]
+    frame = compare_along(
+        model, plans, "h100-sxm", "memory.bandwidth_gb_s", values, phase="decode", batch=[1, 64], context=4096
+    )
+    return hardware_page(frame, "bf16")
+
+
 PAGES: Mapping[str, Callable[[], Page]] = MappingProxyType(
     {
         "hard": hard,
@@ -119,6 +151,8 @@ PAGES: Mapping[str, Callable[[], Page]] = MappingProxyType(
         "calibrate": calibrated,
         "validate": validation,
         "reproduce": reproduction,
+        "sweep": swept,
+        "along": along_a_number,
     }
 )
 """Pages that need nothing, by the command that writes them."""

@@ -38,7 +38,8 @@ def plans_along(frame: pd.DataFrame, x_title: str) -> go.Figure:
             "(%{customdata[0]:.2f}–%{customdata[1]:.2f})<br>bound %{customdata[2]:.2f}x<extra></extra>",
         )
     lines = [dense_line(), _own_line(frame)]
-    return finish(figure, height=360, x=x_title, y="predicted speedup over dense (x)", shapes=lines)
+    y_title = "predicted speedup over dense (x)"
+    return finish(figure, height=360, x=x_title, y=y_title, xaxis=_around(frame), shapes=lines)
 
 
 def plan_along(frame: pd.DataFrame, x_title: str, top: float) -> go.Figure:
@@ -74,6 +75,7 @@ def plan_along(frame: pd.DataFrame, x_title: str, top: float) -> go.Figure:
         height=260,
         x=x_title,
         y="speedup (x)",
+        xaxis=_around(frame),
         yaxis={"range": [0, top * _ROOM]},
         shapes=[dense_line(), _own_line(frame)],
     )
@@ -82,6 +84,13 @@ def plan_along(frame: pd.DataFrame, x_title: str, top: float) -> go.Figure:
 def highest(frame: pd.DataFrame) -> float:
     """The highest speedup of all plans, so that their figures can share an axis."""
     return float(frame[["bound", "predicted_upper"]].max().max())
+
+
+def _around(frame: pd.DataFrame) -> dict[str, object]:
+    """An axis that ends a little beyond the values, and so within its last tick."""
+    low, high = float(frame["value"].min()), float(frame["value"].max())
+    margin = 0.04 * (high - low)
+    return {"range": [low - margin, high + margin]}
 
 
 def _own_line(frame: pd.DataFrame) -> dict[str, object]:

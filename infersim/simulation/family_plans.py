@@ -1,4 +1,4 @@
-"""Sweeps: every family at every sparsity, compared in one go."""
+"""Plans of families: each family at each sparsity, as far as the model allows."""
 
 from __future__ import annotations
 
@@ -15,16 +15,20 @@ from infersim.workload.transformer import Transformer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skipped:
-    """A combination that a model or family does not allow, and why."""
+    """A combination that a model or family does not allow, and why.
+
+    `key` is the value at fault, `sparsity` or an option; empty where it is the model's nature.
+    """
 
     family: str
     sparsity: float
     reason: str
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SweepPlans:
-    """The plans of a sweep for `compare`, families outermost, and what was left out."""
+class FamilyPlans:
+    """Plans for `compare`, families outermost, and what was left out."""
 
     plans: tuple[Plan, ...]
     skipped: tuple[Skipped, ...]
@@ -38,9 +42,9 @@ class FamilyChoice:
     options: Mapping[str, OptionValue] = field(default_factory=dict)
 
 
-def sweep_plans(
+def family_plans(
     model: Transformer, families: Sequence[str | FamilyChoice], sparsities: Sequence[float]
-) -> SweepPlans:
+) -> FamilyPlans:
     """Prune `model` by each family (a name, or a choice of its options) at each sparsity.
 
     A combination that cannot be (2:4 at another sparsity than 0.5, a model without FFN) is left out with its
@@ -55,5 +59,6 @@ def sweep_plans(
             try:
                 plans.append(prune(model, family.name, sparsity, **choice.options))
             except (UnsupportedError, InvalidValueError) as error:
-                skipped.append(Skipped(family=family.name, sparsity=sparsity, reason=str(error)))
-    return SweepPlans(plans=tuple(plans), skipped=tuple(skipped))
+                key = error.key if isinstance(error, InvalidValueError) else ""
+                skipped.append(Skipped(family=family.name, sparsity=sparsity, reason=str(error), key=key))
+    return FamilyPlans(plans=tuple(plans), skipped=tuple(skipped))

@@ -7,14 +7,14 @@ import pytest
 from infersim.domain.errors import InvalidValueError, UnknownNameError
 from infersim.pruning.registry import families
 from infersim.simulation.comparison import compare
-from infersim.simulation.sweep import sweep_plans
+from infersim.simulation.family_plans import family_plans
 from infersim.workload.presets import load_model
 
 FAMILIES = [family.name for family in families()]
 
 
 def test_every_combination_is_a_plan_or_has_a_reason() -> None:
-    swept = sweep_plans(load_model("llama-3.2-1b"), FAMILIES, [0.25, 0.5, 0.99])
+    swept = family_plans(load_model("llama-3.2-1b"), FAMILIES, [0.25, 0.5, 0.99])
     made = {(plan.family, plan.sparsity) for plan in swept.plans}
     skipped = {(each.family, each.sparsity): each.reason for each in swept.skipped}
     assert made | skipped.keys() == {
@@ -28,7 +28,7 @@ def test_every_combination_is_a_plan_or_has_a_reason() -> None:
 
 def test_the_plans_of_a_sweep_compare_in_one_go() -> None:
     model = load_model("llama-3.2-1b")
-    swept = sweep_plans(model, FAMILIES, [0.25, 0.5])
+    swept = family_plans(model, FAMILIES, [0.25, 0.5])
     frame = compare(model, swept.plans, ["l4", "h100-sxm"], phase="both", batch=[1, 8], context=[128, 1024])
     assert len(frame) == len(swept.plans) * 2 * 2 * 4
     assert (frame.groupby(["family", "sparsity", "gpu", "phase"]).size() == 4).all()
@@ -37,6 +37,6 @@ def test_the_plans_of_a_sweep_compare_in_one_go() -> None:
 def test_what_no_model_allows_is_an_error() -> None:
     model = load_model("llama-3.2-1b")
     with pytest.raises(InvalidValueError, match=r"sparsity = 1\.5"):
-        sweep_plans(model, FAMILIES, [1.5])
+        family_plans(model, FAMILIES, [1.5])
     with pytest.raises(UnknownNameError, match="static-nk"):
-        sweep_plans(model, ["static-kn"], [0.5])
+        family_plans(model, ["static-kn"], [0.5])

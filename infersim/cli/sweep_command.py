@@ -1,0 +1,133 @@
+"""`infersim sweep`: every combination of a plan into one table, on many cores if need be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from infersim.cli import options
+from infersim.domain.errors import InfersimError, InvalidValueError
+
+if TYPE_CHECKING:
+    from infersim.simulation.sweeping.resolved import LeftOut, ResolvedSweep
+
+MAX_LEFT_OUT = 12
+"""Kinds of combinations left out that are told one by one; the file has them all."""
+
+ENGINES = ("local", "dask")
+
+PlanArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="PLAN", help="The plan, a .toml file; or one that infersim ships: families, million."
+    ),
+]
+OutOption = Annotated[
+    Path | None,
+    typer.Option("--out", "-o", metavar="FILE", help="The table (.parquet); one begun there goes on."),
+]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only say what would be computed.")]
+WorkersOption = Annotated[int, typer.Option("--workers", "-w", help="Processes of this machine.")]
+EngineOption = Annotated[str, typer.Option("--engine", help="local, or dask: on a cluster that runs.")]
+SchedulerOption = Annotated[
+    str | None, typer.Option("--scheduler", metavar="ADDRESS", help="Of the cluster: tcp://host:8786")
+]
+ChunkOption = Annotated[
+    int | None, typer.Option("--chunk-rows", help="Rows computed together: fewer take less memory.")
+]
+
+
+def sweep_command(
+    plan: PlanArgument,
+    out: OutOption = None,
+    dry_run: DryRunOption = False,
+    workers: WorkersOption = 1,
+    engine: EngineOption = "local",
+    scheduler: SchedulerOption = None,
+    chunk_rows: ChunkOption = None,
+    as_json: options.JsonOption = False,
+    as_csv: options.CsvOption = False,
+    html: options.HtmlOption = None,
+    figures: options.FiguresOption = None,
+) -> None:
+    """Compare all models x GPUs x prunings x scenarios of a plan; killed, the same command goes on.
+
+    --json and --csv print the mean of every case and plan; the rows themselves are in --out.
+    """
+    from infersim.cli.outputs import check_outputs
+    from infersim.cli.printing import print_aside, print_for_people, printed_for_machines
+    from infersim.cli.progress import progress_bar, working
+    from infersim.simulation.sweeping.grid import CHUNK_ROWS
+    from infersim.simulation.sweeping.parts import check_out
+    from infersim.simulation.sweeping.resolved import resolve_sweep
+    from infersim.simulation.sweeping.running import run_sweep
+
+    _check_engine(engine, scheduler, workers)
+    check_outputs([out, html, figures], [plan if plan.endswith(".toml") else None])
+    if out is not None:
+        check_out(out)
+    elif not dry_run:
+        raise InvalidValueError("out", None, "a .parquet file for the table: --out results.parquet")
+    with working("Checking the plan"):
+        resolved = resolve_sweep(plan)
+    rows = CHUNK_ROWS if chunk_rows is None else chunk_rows
+    if dry_run:
+        _print_estimate(resolved, rows, workers)
+        _print_left_out(resolved.left_out)
+        return
+    try:
+        with progress_bar("Sweeping", resolved.rows) as on_rows:
+            result = run_sweep(
+                resolved, out, workers=workers, scheduler=scheduler, chunk_rows=rows, on_rows=on_rows
+            )
+    except KeyboardInterrupt:
+        raise InfersimError(
+            f"stopped; finished parts are beside {out}, and the same command goes on"
+        ) from None
+
+    from functools import partial
+
+    from infersim.cli.pages import write_asked
+    from infersim.report.sweep_page import sweep_page
+    from infersim.report.sweep_tables import families_table, fastest_table
+    from infersim.report.sweep_verdict import sweep_verdict
+    from infersim.simulation.sweeping.summary import sweep_summary
+
+    summary = sweep_summary(result)
+    if not printed_for_machines(summary, as_json=as_json, as_csv=as_csv):
+        print_for_people(sweep_verdict(summary), families_table(summary), fastest_table(summary))
+    _print_left_out(resolved.left_out)
+    print_aside(f"Wrote {out}: {result.rows:,} rows")
+    write_asked(partial(sweep_page, result, summary), html=html, figures=figures)
+
+
+def _check_engine(engine: str, scheduler: str | None, workers: int) -> None:
+    from infersim.domain.errors import UnknownNameError
+
+    if engine not in ENGINES:
+        raise UnknownNameError("engine", engine, ENGINES)
+    if engine == "dask" and scheduler is None:
+        raise InvalidValueError("scheduler", None, "the address of a Dask scheduler, such as tcp://host:8786")
+    if engine == "local" and scheduler is not None:
+        raise InvalidValueError("scheduler", scheduler, "--engine dask beside it")
+    if engine == "dask" and workers != 1:
+        raise InvalidValueError("workers", workers, "none beside --engine dask, whose cluster has its own")
+
+
+def _print_estimate(resolved: ResolvedSweep, chunk_rows: int, workers: int) -> None:
+    from infersim.report.sweep_estimate import estimate_text
+    from infersim.simulation.sweeping.estimate import estimate_sweep
+
+    print(estimate_text(estimate_sweep(resolved, chunk_rows), workers))
+
+
+def _print_left_out(left_out: tuple[LeftOut, ...]) -> None:
+    from infersim.cli.printing import print_aside
+
+    for each in left_out[:MAX_LEFT_OUT]:
+        print_aside(f"Left out: {each.what} ({each.scenarios:,} scenarios): {each.reason}")
+    if len(left_out) > MAX_LEFT_OUT:
+        rest = left_out[MAX_LEFT_OUT:]
+        print_aside(f"Left out: {len(rest)} more ({sum(each.scenarios for each in rest):,} scenarios)")

@@ -1,0 +1,185 @@
+"""Parts of a table beside the place where it will stand, so that a sweep can be killed and go on.
+
+    results.parquet.parts/sweep.json      what the sweep is: its identity
+    results.parquet.parts/000017.parquet  rows of chunk 17, one row group
+    results.parquet                       only when all are there
+
+Every file is written under another name and renamed when it is on the disk: a part is whole or not there. The
+folder goes when the table stands. One process at a time may write it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from infersim.domain.errors import FileContentError, InfersimError, InvalidValueError
+from infersim.simulation.sweeping.identity import Identity, refuse_other
+from infersim.simulation.sweeping.resolved import LeftOut
+from infersim.simulation.sweeping.table import parquet_writer
+
+SUFFIX, UNFINISHED = ".parquet", ".unfinished"
+IDENTITY_FILE = "sweep.json"
+METADATA = b"infersim_sweep"
+"""The key of the finished table's metadata: identity and what was left out, as JSON."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The folder of a sweep of `count` chunks that will stand at `out`."""
+
+    out: Path
+    folder: Path
+    count: int
+
+    def missing(self) -> list[int]:
+        """Chunks that are still to be computed, in order."""
+        return [index for index in range(self.count) if not self._part(index).is_file()]
+
+    def put(self, index: int, content: bytes) -> None:
+        """Keep the rows of a chunk; they are on the disk when this returns."""
+        with _told(self.out):
+            _write_durably(self._part(index), content)
+
+    def finish(self, identity: Identity, left_out: Sequence[LeftOut]) -> None:
+        """Put all parts, in order, into one file at `out` with one row group each; then drop the parts."""
+        said = {"identity": identity, "left_out": [asdict(each) for each in left_out]}
+        unfinished = self.folder / f"whole{UNFINISHED}"
+        schema = self._read(0).schema.with_metadata({METADATA: json.dumps(said).encode()})
+        with _told(self.out):
+            with parquet_writer(unfinished, schema) as writer:
+                for index in range(self.count):
+                    table = self._read(index)
+                    writer.write_table(table.cast(schema), row_group_size=len(table))
+            _to_disk(unfinished)
+            unfinished.replace(self.out)
+            drop_parts(self.out)
+
+    def _read(self, index: int) -> pa.Table:
+        part = self._part(index)
+        try:
+            return pq.read_table(part)
+        except pa.ArrowInvalid as error:
+            expected = "a whole part; delete it, and the same command computes it anew"
+            raise FileContentError(part, "content", str(error), expected) from error
+
+    def _part(self, index: int) -> Path:
+        return self.folder / f"{index:06}{SUFFIX}"
+
+
+@contextmanager
+def open_parts(out: Path, identity: Identity, count: int) -> Iterator[Parts]:
+    """Start the folder of a sweep, or go on with it; locked for this process while in use.
+
+    Raises FileContentError for a folder of another sweep, and InfersimError where nothing can be written or
+    another process is writing.
+    """
+    folder = parts_folder(out)
+    with _told(out):
+        folder.mkdir(exist_ok=True)
+        descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InfersimError(f"{folder}: another sweep is writing it") from None
+        with _told(out):
+            for stray in folder.glob(f"*{UNFINISHED}"):
+                stray.unlink()
+            _check_identity(folder / IDENTITY_FILE, identity)
+        parts = Parts(out=out, folder=folder, count=count)
+        try:
+            yield parts
+        finally:
+            if folder.is_dir() and len(parts.missing()) == count:
+                drop_parts(out)
+    finally:
+        os.close(descriptor)
+
+
+def check_out(out: Path) -> None:
+    """Raise InvalidValueError for a place that no table can be written to."""
+    if out.is_dir():
+        raise InvalidValueError("out", str(out), "a file, and this is a folder")
+    if out.suffix != SUFFIX:
+        raise InvalidValueError("out", str(out), "a file that ends in .parquet")
+    if not out.parent.is_dir():
+        raise InvalidValueError("out", str(out), "a file in a folder that exists")
+    if out.exists() and not out.is_file():
+        raise InvalidValueError("out", str(out), "a regular file, no device or pipe")
+
+
+def is_finished(out: Path, identity: Identity) -> bool:
+    """Whether this very sweep stands at `out`; FileContentError where another one or another file does."""
+    if not out.exists():
+        return False
+    try:
+        said = (pq.read_schema(out).metadata or {}).get(METADATA)
+    except pa.ArrowInvalid:
+        said = None
+    if said is None:
+        raise FileContentError(out, "content", "another file", "a place of its own for the sweep: --out")
+    refuse_other(out, json.loads(said)["identity"], identity, f"delete {out}")
+    drop_parts(out)
+    return True
+
+
+def parts_folder(out: Path) -> Path:
+    """Where the parts of the table at `out` are kept."""
+    return out.with_name(f"{out.name}.parts")
+
+
+def drop_parts(out: Path) -> None:
+    """Remove the folder of parts, if there is one."""
+    shutil.rmtree(parts_folder(out), ignore_errors=True)
+
+
+def _check_identity(file: Path, identity: Identity) -> None:
+    """The identity on the disk, which must be this one; written where there is none yet."""
+    if not file.exists():
+        strange = [entry.name for entry in file.parent.iterdir() if entry.name != ".lock"]
+        if strange:
+            raise FileContentError(file.parent, "content", sorted(strange)[0], f"a folder with {file.name}")
+        _write_durably(file, json.dumps(identity, indent=1).encode())
+        return
+    try:
+        said = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise FileContentError(file, "content", str(error), "JSON that a sweep wrote") from error
+    refuse_other(file.parent, said, identity, f"delete {file.parent}")
+
+
+def _write_durably(path: Path, content: bytes) -> None:
+    unfinished = path.with_suffix(UNFINISHED)
+    unfinished.write_bytes(content)
+    _to_disk(unfinished)
+    unfinished.replace(path)
+
+
+def _to_disk(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _told(out: Path) -> Iterator[None]:
+    """What the system refuses inside, in words."""
+    try:
+        yield
+    except OSError as error:
+        raise InfersimError(
+            f"{out}: cannot be written: {error.strerror or error}. What is finished is kept; once there is "
+            "room and leave to write, the same command goes on"
+        ) from error

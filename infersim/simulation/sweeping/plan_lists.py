@@ -1,0 +1,145 @@
+"""What the lists of a sweep's plan name: models, GPUs, settings, phases and requests.
+
+Errors name the file, the key with its place in the list, the value and what was expected. The prunings are
+looked up in `plan_prunings`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import TypeVar
+
+from infersim.domain.errors import FileContentError, InvalidValueError
+from infersim.domain.profile import HardwareProfile
+from infersim.domain.shapes import Phase
+from infersim.profile_files.overrides import with_overrides
+from infersim.pruning.plan_file_errors import located
+from infersim.simulation.cases import BOTH
+from infersim.simulation.sweeping.fingerprint import fingerprint
+from infersim.simulation.sweeping.grid import Setting
+from infersim.simulation.sweeping.plan_tables import AUTO, RequestTable, SweepTables
+from infersim.workload.presets import load_model
+from infersim.workload.requests import Request, request_named
+from infersim.workload.transformer import Transformer
+
+Value = TypeVar("Value")
+Named = TypeVar("Named", Transformer, HardwareProfile)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A plan that was read: `label` is what errors call it, `folder` what its paths start from."""
+
+    label: str
+    folder: Path
+    tables: SweepTables
+
+
+def listed_models(source: Source) -> tuple[Transformer, ...]:
+    """The dense models, each once."""
+
+    def model(place: int) -> Transformer:
+        name = source.tables.model[place]
+        beside = source.folder / name
+        is_file = name.endswith(".json") or name.startswith(".")
+        return load_model(beside if is_file else name)
+
+    return _each_once(source, "model", len(source.tables.model), model)
+
+
+def listed_gpus(source: Source) -> tuple[HardwareProfile, ...]:
+    """The profiles, each once, with the numbers that the plan sets."""
+
+    def gpu(place: int) -> HardwareProfile:
+        table = source.tables.gpu[place]
+        name = source.folder / table.name if table.name.endswith(".toml") else table.name
+        return with_overrides(name, table.set)
+
+    return _each_once(source, "gpu", len(source.tables.gpu), gpu)
+
+
+def listed_settings(source: Source) -> tuple[Setting, ...]:
+    """Every way to run a model, each once: `auto` and the KV cache type that it stands for are one."""
+    tables, found = source.tables, dict[object, Setting]()
+    for key in ("dtype", "kv_dtype", "execution"):
+        for place, name in enumerate(getattr(tables, key)):
+            defaults = {"dtype": "bf16", "kv_dtype": AUTO, "execution": "fused"}
+            with located(source.label, f"{key}[{place}]"):
+                _setting(**{**defaults, key: name}, cuda_graph=True).as_execution()
+    for dtype, kv_dtype, execution, graph in product(
+        tables.dtype, tables.kv_dtype, tables.execution, tables.cuda_graph
+    ):
+        setting = _setting(dtype=dtype, kv_dtype=kv_dtype, execution=execution, cuda_graph=graph)
+        found.setdefault((dtype, setting.as_execution().cache_dtype, execution, graph), setting)
+    return tuple(found.values())
+
+
+def listed_phases(source: Source) -> tuple[str, ...]:
+    """The phases of the contexts; none where only requests are asked about."""
+    tables = source.tables
+    if tables.context is None and tables.request is None:
+        raise FileContentError(source.label, "context", None, "contexts in tokens, or requests beside them")
+    if tables.context is None and tables.phase is not None:
+        raise FileContentError(
+            source.label, "phase", tables.phase, "no such key without contexts: a request has both phases"
+        )
+    if tables.context is None:
+        return ()
+    asked: Sequence[str] = tables.phase or [BOTH]
+    expanded = (list(map(str, Phase)) if phase == BOTH else [phase] for phase in asked)
+    return distinct(phase for several in expanded for phase in several)
+
+
+def listed_requests(source: Source) -> tuple[Request, ...]:
+    """Requests by name or lengths; one without a name is called by its lengths."""
+    found = []
+    for place, table in enumerate(source.tables.request or []):
+        with located(source.label, f"request[{place}]"):
+            found.append(_request(table))
+    return distinct(found)
+
+
+def distinct(values: Iterable[Value]) -> tuple[Value, ...]:
+    """Each value once, in the order of first mention."""
+    return tuple(dict.fromkeys(values))
+
+
+def _setting(*, dtype: str, kv_dtype: str, execution: str, cuda_graph: bool) -> Setting:
+    return Setting(
+        dtype=dtype,
+        kv_dtype=None if kv_dtype == AUTO else kv_dtype,
+        execution=execution,
+        cuda_graph=cuda_graph,
+    )
+
+
+def _request(table: RequestTable) -> Request:
+    if table.name is not None:
+        if (table.prompt, table.output) != (None, None):
+            raise InvalidValueError("name", table.name, "a name, or prompt and output, not all of them")
+        return request_named(table.name)
+    for key, value in (("prompt", table.prompt), ("output", table.output)):
+        if value is None:
+            raise InvalidValueError(key, None, "a number of tokens: prompt and output come together")
+    assert table.prompt is not None
+    assert table.output is not None
+    return Request(prompt_len=table.prompt, output_len=table.output, name=f"{table.prompt}+{table.output}")
+
+
+def _each_once(source: Source, key: str, count: int, load: Callable[[int], Named]) -> tuple[Named, ...]:
+    """What `load` gives for each place; one named twice counts once, two of one name are an error.
+
+    Rows tell models and GPUs by their names alone.
+    """
+    found: dict[str, Named] = {}
+    for place in range(count):
+        with located(source.label, f"{key}[{place}]"):
+            loaded = load(place)
+        known = found.setdefault(loaded.name, loaded)
+        if known is not loaded and fingerprint(known) != fingerprint(loaded):
+            expected = f"another name: a {key} of this one, which differs, comes before"
+            raise FileContentError(source.label, f"{key}[{place}].name", loaded.name, expected)
+    return tuple(found.values())

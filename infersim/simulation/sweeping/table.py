@@ -1,0 +1,82 @@
+"""A grid as an Arrow table: the columns of `compare`, how the model was run, and fixed types."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from infersim.simulation.comparison import compare
+from infersim.simulation.sweeping.grid import Grid
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SETTING_COLUMNS = ("request", "dtype", "kv_dtype", "execution", "cuda_graph")
+"""Columns after `context` that `compare` does not have: there they are arguments."""
+
+_TEXT = pa.dictionary(pa.int32(), pa.string())
+_TYPES = {"i": pa.int64(), "b": pa.bool_(), "f": pa.float64()}
+"""Arrow types by numpy's kind; whatever else a frame holds is text."""
+
+
+def grid_frame(grid: Grid) -> pd.DataFrame:
+    """What `compare` says of `grid`, with SETTING_COLUMNS; raises what `compare` raises."""
+    setting = grid.setting
+    frame = compare(
+        grid.model,
+        grid.plans,
+        grid.gpus,
+        phase=grid.phase or "both",
+        batch=grid.batches,
+        context=grid.contexts if grid.request is None else None,
+        request=grid.request,
+        dtype=setting.dtype,
+        execution=setting.execution,
+        cuda_graph=setting.cuda_graph,
+        kv_dtype=setting.kv_dtype,
+    )
+    said = {
+        "request": "" if grid.request is None else grid.request.name,
+        "dtype": setting.dtype,
+        "kv_dtype": setting.as_execution().cache_dtype.value,
+        "execution": setting.execution,
+        "cuda_graph": setting.cuda_graph,
+    }
+    place = list(frame.columns).index("context") + 1
+    for offset, name in enumerate(SETTING_COLUMNS):
+        frame.insert(place + offset, name, said[name])
+    return frame
+
+
+def grid_table(grid: Grid) -> pa.Table:
+    """`grid_frame` in types that do not depend on its values; text is dictionary-encoded."""
+    frame = grid_frame(grid)
+    columns = {}
+    for name in frame.columns:
+        values = frame[name]
+        kind = _TYPES.get(values.dtype.kind)
+        columns[name] = (
+            pa.array(values.to_numpy(), type=kind)
+            if kind is not None
+            else pa.array(values.astype(object), type=pa.string()).dictionary_encode().cast(_TEXT)
+        )
+    return pa.table(columns)
+
+
+def grid_parquet(grid: Grid) -> bytes:
+    """`grid_table` as a Parquet file of one row group: what a worker sends back."""
+    table = grid_table(grid)
+    content = BytesIO()
+    with parquet_writer(content, table.schema) as writer:
+        writer.write_table(table, row_group_size=len(table))
+    return content.getvalue()
+
+
+def parquet_writer(target: Path | BytesIO, schema: pa.Schema) -> pq.ParquetWriter:
+    """A writer of such tables. Only text has a dictionary in the file: few of the numbers are equal."""
+    text = [field.name for field in schema if field.type == _TEXT]
+    return pq.ParquetWriter(target, schema, compression="zstd", use_dictionary=text)

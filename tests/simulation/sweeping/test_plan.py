@@ -1,0 +1,225 @@
+"""A sweep's plan: what it may say, what is refused before anything is computed, and what is left out."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from infersim.domain.errors import InfersimError
+from infersim.profile_files import ImplausibleValueWarning
+from infersim.profile_files.locations import data_folder
+from infersim.pruning.table_files import checked_tables
+from infersim.simulation.sweeping.plan_reading import shipped_sweeps
+from infersim.simulation.sweeping.plan_tables import NESTED, SweepTables
+from infersim.simulation.sweeping.resolved import resolve_sweep
+from tests.simulation.sweeping.examples import PLAN, ROWS
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+SMALL: dict[str, object] = {
+    "model": "llama-3.2-1b",
+    "gpu": "l4",
+    "family": "static-nk",
+    "sparsity": 0.5,
+    "context": 512,
+}
+MINE = "[[step]]\nfamily = 'static-m'\nsparsity = 0.5\n"
+
+
+def without(key: str) -> dict[str, object]:
+    return {name: value for name, value in SMALL.items() if name != key}
+
+
+def written(folder: Path, text: str, name: str = "sweep.toml") -> Path:
+    file = folder / name
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def test_one_value_is_a_list_of_one() -> None:
+    listed = {key: [value] for key, value in SMALL.items()}
+    assert resolve_sweep(listed).grids == resolve_sweep(SMALL).grids
+
+
+def test_every_combination_is_computed_or_left_out() -> None:
+    resolved = resolve_sweep(PLAN)
+    assert resolved.rows == ROWS
+    told = {each.what: (each.scenarios, each.reason) for each in resolved.left_out}
+    # 2:4 at one of the sparsities, in both ways to run on both GPUs; fp8 on one of them.
+    assert told["static-k-2:4 at 0.25"] == (2 * 10 * 2, "its sparsity is 0.5")
+    assert told["fp8 on a100-sxm-80gb"][0] == 10 * 5
+    assert "has no fp8 tensor rate" in told["fp8 on a100-sxm-80gb"][1]
+    assert len(told) == 2
+
+
+def test_bf16_on_a_gpu_without_it_is_left_out() -> None:
+    resolved = resolve_sweep({**SMALL, "gpu": ["v100-sxm", "l4"], "dtype": ["bf16", "fp16"]})
+    assert [each.what for each in resolved.left_out] == ["bf16 on v100-sxm"]
+    ran = Counter((grid.setting.dtype, profile.name) for grid in resolved.grids for profile in grid.gpus)
+    assert ran.keys() == {("bf16", "l4"), ("fp16", "l4"), ("fp16", "v100-sxm")}
+
+
+def test_all_families_and_options_in_every_combination() -> None:
+    grid = resolve_sweep(without("family")).grids[0]
+    assert len({plan.family for plan in grid.plans}) == 8
+    options = {"name": "static-nk", "target": ["ffn", "heads"], "align": [1, 64]}
+    titles = {plan.title for plan in resolve_sweep({**SMALL, "family": options}).grids[0].plans}
+    assert len(titles) == 4
+    assert "static-nk 50 % (align=64, target=ffn)" in titles
+
+
+def test_a_family_may_have_sparsities_of_its_own() -> None:
+    plan = {**SMALL, "family": ["static-m", {"name": "static-nk", "sparsity": [0.1, 0.2]}]}
+    assert [plan.sparsity for plan in resolve_sweep(plan).grids[0].plans] == [0.5, 0.1, 0.2]
+
+
+def test_what_is_named_twice_counts_once() -> None:
+    twice = {
+        **SMALL,
+        "model": ["llama-3.2-1b", "meta-llama/Llama-3.2-1B"],
+        "gpu": ["l4", "NVIDIA L4"],
+        "sparsity": [0.5, 0.5],
+        "batch": [1, 1],
+        "phase": ["prefill", "both"],
+        "kv_dtype": ["auto", "bf16"],
+    }
+    assert resolve_sweep(twice).rows == 2
+
+
+def test_numbers_of_a_gpu_can_be_set() -> None:
+    faster = {"name": "l4", "set": {"memory": {"bandwidth_gb_s": 600}}}
+    names = [profile.name for profile in resolve_sweep({**SMALL, "gpu": ["l4", faster]}).grids[0].gpus]
+    assert names == ["l4", "l4[memory.bandwidth_gb_s=600]"]
+
+
+def test_files_are_looked_for_beside_the_plan(tmp_path: Path) -> None:
+    profile = (data_folder("hw_profiles") / "l4.toml").read_text(encoding="utf-8")
+    written(tmp_path, profile.replace('"l4"', '"mine"', 1), "gpu.toml")
+    written(tmp_path, MINE, "own.toml")
+    written(tmp_path, 'model = "qwen3-8b"\n' + MINE, "other.toml")
+    file = written(
+        tmp_path,
+        'model = ["llama-3.2-1b", "qwen3-8b"]\ngpu = "gpu.toml"\nplan = ["own.toml", "other.toml"]\n'
+        "context = 512\nphase = 'decode'\n",
+    )
+    resolved = resolve_sweep(file)
+    assert [[plan.title for plan in grid.plans] for grid in resolved.grids] == [["own"], ["own", "other"]]
+    assert resolved.grids[0].gpus[0].name == "mine"
+    assert [each.what for each in resolved.left_out] == ["other.toml"]
+
+
+def test_a_sweep_of_requests_alone_has_no_contexts() -> None:
+    (grid,) = resolve_sweep({**without("context"), "request": "generation"}).grids
+    assert (grid.rows, grid.contexts, grid.phase) == (1, (), None)
+
+
+def test_the_documented_plan_is_one() -> None:
+    text = (REPOSITORY / "docs" / "sweep.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    tables = checked_tables(tomllib.loads(example), "docs", SweepTables, NESTED)
+    assert tables.gpu[2].set == {"memory.bandwidth_gb_s": 6700}
+    documented = set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))
+    assert documented == set(SweepTables.model_fields)
+    named = {"model": "llama-3.2-1b", "gpu": "l4", "plan": None}
+    resolve_sweep({key: value for key, value in {**tomllib.loads(example), **named}.items() if value})
+
+
+@pytest.mark.parametrize("name", sorted(shipped_sweeps()))
+def test_shipped_plans_resolve(name: str) -> None:
+    assert resolve_sweep(name).rows > 10_000
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"gpus": "l4"}, r"plan: gpus = 'l4'; expected one of the keys model, gpu, family"),
+        ({"gpu": {"name": "l4", "put": 1}}, r"gpu\[0\]\.put = 1; expected one of the keys name, set"),
+        ({"gpu": []}, r"gpu = \[\]; expected at least one value"),
+        ({"sparsity": []}, r"sparsity = \[\]; expected at least one value"),
+        ({"sparsity": [0.5, 1.0]}, r"sparsity\[1\] = 1\.0; expected less than 1"),
+        ({"sparsity": "half"}, r"sparsity\[0\] = 'half'; expected a number"),
+        ({"batch": 0}, r"batch\[0\] = 0; expected a number of at least 1"),
+        ({"batch": True}, r"batch\[0\] = True; expected a whole number"),
+        ({"context": [512, 1.5]}, r"context\[1\] = 1\.5; expected a whole number"),
+        ({"context": 2**30}, r"context\[0\] = 1073741824"),
+        ({"phase": "train"}, r"phase\[0\] = 'train'; expected one of 'prefill', 'decode' or 'both'"),
+        ({"cuda_graph": "yes"}, r"cuda_graph\[0\] = 'yes'; expected true or false"),
+        ({"gpu": "h1000"}, r"gpu\[0\] = 'h1000'; expected a known"),
+        ({"gpu": "gone.toml"}, r"gpu\[0\]\.profile = 'gone\.toml'; expected an existing file"),
+        (
+            {"gpu": {"name": "l4", "set": {"memory.speed": 1}}},
+            r"gpu\[0\] = 'memory\.speed'; expected a known",
+        ),
+        ({"model": ["llama-3.2-1b", "gpt-9"]}, r"model\[1\] = 'gpt-9'; expected a known model"),
+        ({"family": "static-kn"}, r"family\[0\] = 'static-kn'; expected a known family: static-nk"),
+        (
+            {"family": {"name": "static-nk", "alig": 3}},
+            r"family\[0\] = 'alig'; expected a known option of static-nk: align",
+        ),
+        ({"family": {"name": "static-nk", "align": -3}}, r"family\[0\]\.align = -3; expected an integer"),
+        ({"family": {"name": "static-nk", "target": []}}, r"family\[0\]\.target = \[\]; expected at least"),
+        ({"dtype": ["bf16", "bf17"]}, r"dtype\[1\] = 'bf17'; expected a known dtype: bf16"),
+        ({"kv_dtype": "int3"}, r"kv_dtype\[0\] = 'int3'; expected a known kv_dtype"),
+        ({"execution": "eager"}, r"execution\[0\] = 'eager'; expected a known execution: fused, separate"),
+        ({"request": "haiku"}, r"request\[0\] = 'haiku'; expected a known request"),
+        ({"request": {"prompt": 3}}, r"request\[0\]\.output = None; expected a number of tokens"),
+        ({"request": {"name": "generation", "prompt": 3}}, r"a name, or prompt and output, not all of them"),
+        ({"plan": "gone.toml"}, r"plan = 'gone\.toml'; expected a TOML file"),
+        ({"dtype": "fp8", "gpu": "a100-sxm-80gb"}, r"nothing is left to compute: fp8 on a100-sxm-80gb"),
+        ({"family": "static-k-2:4", "sparsity": 0.25}, r"no plan can be made: static-k-2:4 at 0\.25"),
+        (
+            {"batch": 2**20, "context": 2**27},
+            r"llama-3\.2-1b on l4, batch 1048576, context 134217728: kernel",
+        ),
+    ],
+)
+def test_mistakes_are_told_before_anything_is_computed(change: dict[str, object], told: str) -> None:
+    with pytest.raises(InfersimError, match=told):
+        resolve_sweep({**SMALL, **change})
+
+
+@pytest.mark.parametrize(
+    ("gone", "told"),
+    [
+        ("model", r"model = None; expected a value, but the key is missing"),
+        ("sparsity", r"sparsity = None; expected fractions to remove"),
+        ("context", r"context = None; expected contexts in tokens, or requests"),
+    ],
+)
+def test_what_is_missing_is_told(gone: str, told: str) -> None:
+    with pytest.raises(InfersimError, match=told):
+        resolve_sweep(without(gone))
+
+
+def test_a_phase_without_contexts_is_told() -> None:
+    plan = {**without("context"), "request": "generation", "phase": "decode"}
+    with pytest.raises(InfersimError, match="no such key without contexts"):
+        resolve_sweep(plan)
+
+
+def test_files_that_are_no_plan_are_told(tmp_path: Path) -> None:
+    with pytest.raises(InfersimError, match=r"sweep\.toml: the file = .damaged.; expected valid TOML"):
+        resolve_sweep(written(tmp_path, "model = ["))
+    with pytest.raises(InfersimError, match=r"gone\.toml'; expected a TOML file"):
+        resolve_sweep(tmp_path / "gone.toml")
+    with pytest.raises(InfersimError, match="'familes': did you mean families"):
+        resolve_sweep("familes")
+
+
+def test_two_things_of_one_name_are_told(tmp_path: Path) -> None:
+    sheet = (data_folder("hw_profiles") / "l4.toml").read_text(encoding="utf-8")
+    other = written(tmp_path, sheet.replace("bandwidth_gb_s = 300", "bandwidth_gb_s = 310"), "other.toml")
+    assert other.read_text(encoding="utf-8") != sheet
+    with (
+        pytest.warns(ImplausibleValueWarning, match="bandwidth_gb_s = 310"),
+        pytest.raises(InfersimError, match=r"gpu\[1\]\.name = 'l4'; expected another name"),
+    ):
+        resolve_sweep({**SMALL, "gpu": ["l4", str(other)]})
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    files = [str(written(tmp_path / folder, MINE, "own.toml")) for folder in ("a", "b")]
+    with pytest.raises(InfersimError, match="both are called 'own'"):
+        resolve_sweep({**SMALL, "plan": files})
