@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from infersim.fitting.validation import Validation
+    from infersim.simulation.sweeping.result import SweepResult
 
-    Summarised = pd.DataFrame | Frontier | Validation | HardwareProfile
+    Summarised = pd.DataFrame | Frontier | Validation | HardwareProfile | SweepResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -50,9 +51,9 @@ def summary(found: Summarised, *, max_loss_percent: float | None = None) -> Summ
     """Say what `found` means: a verdict first, then tables with rounded numbers.
 
     `found` is a frame of `compare`, `compare_along`, `predict`, `sparsity_for`, `break_even` or
-    `free_widths`, or some rows of it with all their columns; what `frontier` or `validate` returned; or a
-    profile, of which it is told what its predictions stand on. `max_loss_percent` puts the best choice of a
-    frontier within that loss first.
+    `free_widths`, or some rows of it with all their columns; what `frontier`, `validate` or `sweep` returned;
+    or a profile, of which it is told what its predictions stand on. `max_loss_percent` puts the best choice
+    of a frontier within that loss first.
     Raises UnsupportedError for anything else.
     """
     import pandas as pd
@@ -63,11 +64,15 @@ def summary(found: Summarised, *, max_loss_percent: float | None = None) -> Summ
         return _of_frontier(found, max_loss_percent)
     if isinstance(found, HardwareProfile):
         return _of_profile(found)
-    # Imported last: it loads what calibrating needs.
+    # Imported last: they load what calibrating and reading tables need.
     from infersim.fitting.validation import Validation
 
     if isinstance(found, Validation):
         return _of_validation(found)
+    from infersim.simulation.sweeping.result import SweepResult
+
+    if isinstance(found, SweepResult):
+        return _of_sweep(found)
     raise UnsupportedError(f"no summary of a {type(found).__name__}; {_KNOWN}")
 
 
@@ -130,6 +135,15 @@ def _of_validation(found: Validation) -> Summary:
     return Summary(verdict=validation_verdict(found), tables=validation_tables(found))
 
 
+def _of_sweep(found: SweepResult) -> Summary:
+    from infersim.report.sweep_tables import families_table, fastest_table
+    from infersim.report.sweep_verdict import sweep_verdict
+    from infersim.simulation.sweeping.summary import sweep_summary
+
+    means = sweep_summary(found)
+    return Summary(verdict=sweep_verdict(means), tables=(families_table(means), fastest_table(means)))
+
+
 def _of_profile(profile: HardwareProfile) -> Summary:
     """What its predictions lean on."""
     from infersim.profile_files.pool_files import shipped_pool
@@ -157,5 +171,5 @@ the columns of the next."""
 
 _KNOWN = (
     "expected all columns of a frame of compare, compare_along, predict, sparsity_for, break_even or "
-    "free_widths, or what frontier, validate or load_profile returned"
+    "free_widths, or what frontier, validate, sweep or load_profile returned"
 )

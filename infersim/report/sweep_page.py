@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from infersim.report import rounding
 from infersim.report.chart import Chart, Panel
 from infersim.report.figures.batch_context_map import batch_context_map
 from infersim.report.figures.speedup_curves import family_curves
 from infersim.report.figures.sweep_curves import sweep_curve
+from infersim.report.findings import curves_finding
 from infersim.report.page import Page, View
 from infersim.report.scenarios import MAX_SHOWN
 from infersim.report.sweep_cases import case_label, shared_setting, varying_case_keys
@@ -90,6 +92,7 @@ def _curve_charts(rows: pd.DataFrame) -> Iterator[Chart]:
         yield Chart(
             name="families",
             title="Which family",
+            finding=curves_finding(curves),
             caption="Mean predicted speedup over the sparsity realised. Below 1 is slower than dense.",
             panels=(Panel(title="All families", figure=family_curves(curves), data=known),),
             wide=True,
@@ -99,10 +102,27 @@ def _curve_charts(rows: pd.DataFrame) -> Iterator[Chart]:
         title="How much it depends on batch and context",
         caption="The band holds every batch and context that fits into memory; one scale for all.",
         panels=tuple(
-            Panel(title=str(name), figure=sweep_curve(curve, top), data=curve)
+            Panel(title=str(name), figure=sweep_curve(curve, top), data=curve, finding=_spread(curve))
             for name, curve in known.groupby("pruning", sort=False)
         ),
     )
+
+
+def _spread(curve: pd.DataFrame) -> str:
+    """Mean and range of one pruning at the sparsity nearest to a half."""
+    row = curve.iloc[int((curve["sparsity_realised"] - 0.5).abs().argmin())]
+    at, between = rounding.fraction(row["sparsity_realised"]), rounding.interval(row["low"], row["high"])
+    return f"At {at}: {rounding.speedup(row['predicted'])} on average, {between} over all"
+
+
+def _reach(rows: pd.DataFrame) -> str:
+    """The least and the greatest speedup of one plan, and where the greatest is."""
+    fitting = rows[rows["fits_memory"] & rows["dense_fits_memory"]]
+    if fitting.empty:
+        return "Nothing fits into memory"
+    best = fitting.iloc[int(fitting["predicted"].argmax())]
+    low, high = map(rounding.speedup, (fitting["predicted"].min(), best["predicted"]))
+    return f"{low} to {high}, the most at batch {best['batch']}, context {best['context']}"
 
 
 def _map_charts(maps: Mapping[str, pd.DataFrame]) -> Iterator[Chart]:
@@ -116,7 +136,8 @@ def _map_charts(maps: Mapping[str, pd.DataFrame]) -> Iterator[Chart]:
         caption="Predicted speedup over batch and context, at the sparsity nearest to 50 %. Blue is faster "
         "than dense, orange slower; blank does not fit into memory.",
         panels=tuple(
-            Panel(title=plan, figure=batch_context_map(rows, reach), data=rows) for plan, rows in maps.items()
+            Panel(title=plan, figure=batch_context_map(rows, reach), data=rows, finding=_reach(rows))
+            for plan, rows in maps.items()
         ),
     )
 

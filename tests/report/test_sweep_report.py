@@ -77,6 +77,26 @@ def test_a_case_in_which_nothing_fits_is_told(summary: pd.DataFrame) -> None:
     assert "At 50 % nothing fits into memory." in sweep_verdict(none).sentences
 
 
+def test_the_public_summary_says_the_same(swept: SweepResult, summary: pd.DataFrame) -> None:
+    said = sim.summary(swept)
+    assert said.verdict == sweep_verdict(summary)
+    assert [table.title for table in said.tables] == [
+        families_table(summary).title,
+        fastest_table(summary).title,
+    ]
+
+
+def test_panels_say_what_they_show(swept: SweepResult, summary: pd.DataFrame) -> None:
+    view = sweep_page(swept, summary).views[0]
+    families, curves, maps = view.charts
+    assert families.finding == "static-nk leads at every sparsity."
+    row = summary[(summary["plan"] == "static-nk 50 %")].iloc[0]
+    assert curves.panels[0].finding == (
+        f"At 50 %: {row['predicted']:.2f}x on average, {row['low']:.2f}–{row['high']:.2f} over all"
+    )
+    assert maps.panels[0].finding.startswith(f"{row['low']:.2f}x to {row['high']:.2f}x, the most at batch ")
+
+
 def test_the_tables_have_a_column_for_each_sparsity(summary: pd.DataFrame) -> None:
     fastest, families = fastest_table(summary), families_table(summary)
     assert [column.heading for column in fastest.columns] == ["", "25 %", "50 %"]

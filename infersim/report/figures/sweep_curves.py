@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infersim.report.figures.palette import INK, faded, family_look
+from infersim.report.figures.palette import INK, Look, faded, family_look
 from infersim.report.figures.speedup_curves import X_TITLE
 from infersim.report.figures.style import dense_line, finish
 
@@ -23,13 +23,15 @@ def sweep_curve(rows: pd.DataFrame, top: float) -> go.Figure:
     import plotly.graph_objects as go
 
     rows = rows.sort_values("sparsity_realised")
-    x = 100 * rows["sparsity_realised"]
-    look = family_look(str(rows["family"].iloc[0]))
+    x, look = 100 * rows["sparsity_realised"], family_look(str(rows["family"].iloc[0]))
     figure = go.Figure()
     edge = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "legendgroup": RANGE}
     figure.add_scatter(x=x, y=rows["low"], showlegend=False, **edge)
     figure.add_scatter(x=x, y=rows["high"], name=RANGE, fill="tonexty", fillcolor=faded(look.colour), **edge)
-    for key, name, colour, dash in (("bound", BOUND, INK, "dash"), ("predicted", MEAN, look.colour, "solid")):
+    for key, name, (colour, marker, dash) in (
+        ("bound", BOUND, Look(colour=INK, marker="line-ew-open", dash="dash")),
+        ("predicted", MEAN, look._replace(dash="solid")),
+    ):
         figure.add_scatter(
             x=x,
             y=rows[key],
@@ -38,7 +40,7 @@ def sweep_curve(rows: pd.DataFrame, top: float) -> go.Figure:
             legendgroup=name,
             mode="lines+markers",
             line={"color": colour, "dash": dash, "width": 2},
-            marker={"color": colour, "size": 5},
+            marker={"color": colour, "symbol": marker, "size": 7},
             hovertemplate=f"{name} %{{y:.2f}}x at %{{x:.1f}} %<br>predicted %{{customdata[0]:.2f}}–"
             "%{customdata[1]:.2f}x over all<extra></extra>",
         )
