@@ -19,7 +19,7 @@ from infersim.simulation.comparison import compare
 from infersim.simulation.measured import OTHER, MeasuredSpeedup, Scope, Timed, Unit
 from infersim.simulation.prediction import predict
 from infersim.simulation.published import load_published
-from infersim.simulation.published_kernels import DTYPE, kernel_speedup
+from infersim.simulation.published_kernels import DTYPE, kernel_speedup, sparse_speedup
 from infersim.simulation.source_paper import SOURCE, load_figure2
 from infersim.workload.presets import load_model
 from infersim.workload.requests import Request
@@ -48,6 +48,7 @@ class Conditions:
     cuda_graph: bool = True
     context: int | None = None
     request: Request | None = None
+    tokens: int | None = None
     scored: bool = False
 
 
@@ -76,6 +77,14 @@ CONDITIONS = {
         request=Request(prompt_len=128, output_len=2048),
     ),
 }
+SPARSE_GEMMS = Conditions(
+    said="fp16, 2048 tokens (not stated), weights cold; an A40, of the same die, for the A6000",
+    gpu="a40",
+    dtype=DTYPE,
+    tokens=2048,
+)
+"""Wanda's 2:4 GEMMs; how many tokens they had matters little, as all are limited by multiplying."""
+
 KERNELS = f"{DTYPE} and groups of 128 (defaults of the code), weights hot, graph"
 FIGURE2 = "bf16, execution separate, graph, batch 1, context 32768"
 
@@ -155,10 +164,27 @@ def _predicted(rows: Sequence[MeasuredSpeedup]) -> Iterator[dict[str, object]]:
                 "pruned_ms": 1e3 * found.pruned_s,
             }
         return
+    if rows[0].phase is Timed.GEMM and rows[0].family == "static-k-2:4":
+        yield from _sparse_gemms(rows)
+        return
     known = [row for row in rows if conditions and _can_be_asked(row)]
     yield from (_described(row, row.gpu, "") for row in rows if row not in known)
     if conditions and known:
         yield from _compared(known, conditions)
+
+
+def _sparse_gemms(rows: Sequence[MeasuredSpeedup]) -> Iterator[dict[str, object]]:
+    """2:4 GEMMs of which N and K are stated."""
+    profile = load_profile(str(SPARSE_GEMMS.gpu))
+    for row in rows:
+        found = sparse_speedup(row, float(SPARSE_GEMMS.tokens or 0), profile)
+        yield _described(row, OTHER, SPARSE_GEMMS.said) | {
+            "predicted": found.speedup,
+            "lower": found.lower,
+            "upper": found.upper,
+            "dense_ms": 1e3 * found.dense_s,
+            "pruned_ms": 1e3 * found.pruned_s,
+        }
 
 
 def _can_be_asked(row: MeasuredSpeedup) -> bool:

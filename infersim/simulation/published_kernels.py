@@ -18,7 +18,7 @@ from infersim.cost.kernels import kernel_cost
 from infersim.domain.dtypes import precision_named
 from infersim.domain.errors import InvalidValueError
 from infersim.domain.profile import HardwareProfile
-from infersim.domain.shapes import Gemm, MemoryBound, Shape
+from infersim.domain.shapes import Gemm, MemoryBound, Shape, WeightForm
 from infersim.simulation.measured import MeasuredSpeedup
 from infersim.workload.token_skip_ops import COMPACTION_KERNELS
 
@@ -65,6 +65,22 @@ def kernel_speedup(row: MeasuredSpeedup, profile: HardwareProfile) -> KernelSpee
     pruned_s = sum(times_s)
     own = np.square(np.array(times_s) / pruned_s * np.array(widths)).sum()
     spread = float(np.exp(np.hypot(dense.pair_log_half_width, np.sqrt(own))))
+    speedup = dense_s / pruned_s
+    return KernelSpeedup(
+        speedup=speedup, lower=speedup / spread, upper=speedup * spread, dense_s=dense_s, pruned_s=pruned_s
+    )
+
+
+def sparse_speedup(row: MeasuredSpeedup, m: float, profile: HardwareProfile) -> KernelSpeedup:
+    """Predict a 2:4 GEMM of the row's N and K with `m` tokens and cold weights; the wider interval."""
+    if row.n is None or row.k is None:
+        raise InvalidValueError("published row", (row.n, row.k), "n and k of a GEMM")
+    dense, sparse = (
+        kernel_cost(Gemm(m=m, n=row.n, k=row.k, precision=precision_named(DTYPE), weights=form), profile)
+        for form in (WeightForm.DENSE, WeightForm.SPARSE_2_4)
+    )
+    dense_s, pruned_s = (float(cost.kernel_s + cost.launch_s) for cost in (dense, sparse))
+    spread = float(np.exp(np.maximum(dense.pair_log_half_width, sparse.pair_log_half_width)))
     speedup = dense_s / pruned_s
     return KernelSpeedup(
         speedup=speedup, lower=speedup / spread, upper=speedup * spread, dense_s=dense_s, pruned_s=pruned_s
