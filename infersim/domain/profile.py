@@ -104,7 +104,9 @@ class HardwareProfile:
             return self.matrix[dtype]
         except KeyError:
             known = ", ".join(sorted(self.matrix))
-            raise UnsupportedError(f"{self.name} has no {dtype} tensor rate: it has {known}") from None
+            raise UnsupportedError(
+                f"{self.name} has no {dtype} tensor rate: choose a data type (--dtype) of {known}"
+            ) from None
 
     def datasheet_flop_per_s(self, dtype: DType) -> float:
         """Dense FLOP/s at the clock of the datasheet's peaks: what predictions are fractions of."""

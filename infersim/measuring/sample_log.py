@@ -38,6 +38,8 @@ IDENTITY: tuple[str, ...] = (
 """What must be the same for a log to be continued, the most telling first: samples of different machines or
 libraries do not mix."""
 
+_HEADER = {"record": "samples", "version": FORMAT_VERSION}
+
 PLAN_ROW = "plan_row"
 """The column that says which row of the plan a line measured."""
 
@@ -112,6 +114,8 @@ def _continued(path: Path, descriptor: int, environment: Mapping[str, Any]) -> s
     except BlockingIOError:
         raise InfersimError(f"{path}: another measurement is writing it") from None
     content = path.read_bytes()
+    if content and not _begins_a_log(content):
+        raise FileContentError(path, "line 1", content[:40].decode("utf-8", "replace"), "a measurement log")
     kept = content[: content.rfind(b"\n") + 1]
     tail = _record(content[len(kept) :])
     if tail is not None and PLAN_ROW in tail:
@@ -121,14 +125,19 @@ def _continued(path: Path, descriptor: int, environment: Mapping[str, Any]) -> s
         os.ftruncate(descriptor, len(kept))
         tail = None
     records = [_record(line) for line in kept.splitlines()]
-    if not any(record is not None for record in records):
-        if records:
-            raise FileContentError(path, "line 1", kept[:40].decode("utf-8", "replace"), "a measurement log")
-        header = {"record": "samples", "version": FORMAT_VERSION}
-        append_lines(path, descriptor, [header, {"record": "environment", **environment}])
+    if not records:
+        append_lines(path, descriptor, [_HEADER, {"record": "environment", **environment}])
         return set()
     _check_identity(path, [record for record in records if record is not None], environment, descriptor)
     return {int(record[PLAN_ROW]) for record in [*records, tail] if record and PLAN_ROW in record}
+
+
+def _begins_a_log(content: bytes) -> bool:
+    """Whether line 1 is a log's header, or the beginning of one that a crash cut off."""
+    first, _, rest = content.partition(b"\n")
+    record = _record(first)
+    whole = record is not None and record.get("record") == "samples"
+    return whole or (not rest and json.dumps(_HEADER).encode().startswith(first))
 
 
 def append_lines_end(descriptor: int) -> None:

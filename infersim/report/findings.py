@@ -27,7 +27,11 @@ def plans_finding(rows: pd.DataFrame) -> str:
         return as_sentence(f"no plan surely gains; the best, {best['plan']}, is {figures(best)}")
     found = f"{best['plan']} {'is the fastest' if len(rows) > 1 else 'pays'}: {figures(best)}"
     poor = len(rows) - int((rows.apply(outcome, axis=1) == Outcome.FASTER).sum())
-    return as_sentence(f"{found}; {poor} of {len(rows)} plans do not surely pay" if poor else found)
+    return as_sentence(
+        f"{found}; {poor} of {len(rows)} plans {'does' if poor == 1 else 'do'} not surely pay"
+        if poor
+        else found
+    )
 
 
 def curves_finding(curves: pd.DataFrame) -> str:

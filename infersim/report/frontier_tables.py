@@ -39,7 +39,8 @@ def frontier_table(points: pd.DataFrame) -> Table:
     """Points that are on a frontier or not told apart from it; the others are in the data for machines."""
     shown = points[points[["standing", "measured_standing"]].isin(_WORTH_SHOWING).any(axis=1)]
     left = len(points) - len(shown)
-    caption = f"{left} dominated points are left out; --csv has them. {_GAIN}" if left else _GAIN
+    dominated = "1 dominated point is" if left == 1 else f"{left} dominated points are"
+    caption = f"{dominated} left out; --csv has them. {_GAIN}" if left else _GAIN
     return _points_table("Points of the frontiers", shown, caption)
 
 

@@ -42,7 +42,9 @@ def frontier_verdict(found: Frontier, max_loss_percent: float | None = None) -> 
 
 def _choices(points: pd.DataFrame, allowed: float, varying: set[str]) -> Iterator[str]:
     missed = []
-    for _, row in _by_families(best_within(points, allowed), points).iterrows():
+    found = _by_families(best_within(points, allowed), points)
+    yield from _by_recovery(found[found["plan"] != ""], allowed, varying)
+    for _, row in found.iterrows():
         scenario = scenario_label(row, varying)
         within = f"at most {percent(allowed)} loss{f', {scenario}' if scenario else ''}, with "
         within += group_label(row["regime"], row["axis"])
@@ -60,6 +62,22 @@ def _choices(points: pd.DataFrame, allowed: float, varying: set[str]) -> Iterato
             f"no stated point that fits into memory loses at most {percent(allowed)} and is faster than dense"
             f" with {'; '.join(missed)}"
         )
+
+
+def _by_recovery(found: pd.DataFrame, allowed: float, varying: set[str]) -> Iterator[str]:
+    """Of each scenario with several answers all of them at once, the fastest first."""
+    for _, rows in found.groupby(list(SCENARIO), sort=False, dropna=False):
+        if len(rows) > 1:
+            scenario = scenario_label(rows.iloc[0], varying)
+            choices = [
+                f"{row['plan']}, {rounding.speedup(row['predicted'])}, with "
+                f"{group_label(row['regime'], row['axis'])}"
+                for _, row in rows.sort_values("predicted", ascending=False, kind="stable").iterrows()
+            ]
+            yield (
+                f"at most {percent(allowed)} loss{f', {scenario}' if scenario else ''}: it depends on what "
+                f"is trained after pruning and on the task. {'; '.join(choices)}"
+            )
 
 
 def _between(row: pd.Series) -> str:

@@ -25,6 +25,7 @@ _TRUST = {
     Calibration.TRANSFERRED: "Transferred calibration: {} is predicted from measurements of other GPUs.",
     Calibration.BORROWED: "Borrowed calibration: {} is predicted with the fit of a sibling GPU.",
 }
+_WHAT_IF = "What-if hardware: {} is predicted with the fit of the GPU as it is; intervals are wider."
 
 _SCOPES = {
     Scope.MEAN: "a mean over scenarios that the source does not state",
@@ -68,19 +69,24 @@ def kernel_notes(frame: pd.DataFrame) -> tuple[str, ...]:
 def trust_notes(frame: pd.DataFrame) -> Iterator[str]:
     for status, text in _TRUST.items():
         gpus = frame.loc[frame["calibration"] == status, "gpu"].unique().tolist()
-        if gpus:
-            yield text.format(enumeration(gpus))
+        altered = [gpu for gpu in gpus if status is Calibration.BORROWED and "[" in gpu]
+        for some, said in ((altered, _WHAT_IF), ([gpu for gpu in gpus if gpu not in altered], text)):
+            if some:
+                yield said.format(enumeration(some))
 
 
 def _calibration_notes(frame: pd.DataFrame) -> Iterator[str]:
     yield from trust_notes(frame)
     calibrated = frame[frame["calibration"] != Calibration.NONE]
-    lowest = calibrated.groupby("gpu", sort=False)["calibrated_share"].min()
-    for gpu, known in lowest[lowest < WELL_CALIBRATED].items():
-        yield (
-            f"Outside the calibrated range on {gpu}: up to {rounding.share(1 - known)} of the time "
-            "comes from shapes unlike those measured."
-        )
+    for gpu, rows in calibrated[calibrated["calibrated_share"] < WELL_CALIBRATED].groupby("gpu", sort=False):
+        if "plan" in frame and frame["plan"].nunique() > 1:
+            lowest = rows.sort_values("calibrated_share", kind="stable").drop_duplicates("plan")
+            shares = map(rounding.share, 1 - lowest["calibrated_share"])
+            plans = [f"{plan} ({share})" for plan, share in zip(lowest["plan"], shares, strict=True)]
+            yield (f"Kernels unlike those measured on {gpu}, by their share of the time: {_examples(plans)}.")
+        else:
+            most = rounding.share(1 - rows["calibrated_share"].min())
+            yield f"Kernels unlike those measured on {gpu}: up to {most} of the time."
 
 
 def _memory_notes(frame: pd.DataFrame) -> Iterator[str]:

@@ -18,6 +18,7 @@ from infersim.report.plan_verdicts import (
 )
 from infersim.report.scenarios import SCENARIO_KEYS, place, scenario_groups, varying_keys
 from infersim.report.verdict import Verdict, as_sentence, enumeration
+from infersim.simulation.measured import Scope
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,9 +79,11 @@ def _choice(best: pd.Series, rows: pd.DataFrame, where: str) -> str:
 def _others(best: pd.Series, ranked: pd.DataFrame) -> list[str]:
     """Plans that cannot be told apart from the best, and families of which no plan pays."""
     rivals = ranked.iloc[1:]
-    near = rivals[
-        (rivals["predicted_upper"] >= best["predicted_lower"]) & (rivals["family"] != best["family"])
-    ].drop_duplicates("family")
+    # Two measured speedups tell themselves apart; a plan that does not pay is no rival.
+    unmeasured = rivals["measured"].isna() | (rivals["measured_scope"] != Scope.POINT)
+    close = (rivals["predicted_upper"] >= best["predicted_lower"]) & (rivals["family"] != best["family"])
+    faster = rivals.apply(outcome, axis=1).isin([Outcome.FASTER])
+    near = rivals[close & faster & (unmeasured if _is_measured(best) else True)].drop_duplicates("family")
     sentences = []
     if not near.empty:
         names = [f"{row['plan']} ({rounding.speedup(row['realised'])})" for _, row in near.iterrows()]
@@ -93,6 +96,10 @@ def _others(best: pd.Series, ranked: pd.DataFrame) -> list[str]:
     if poor:
         sentences.append(f"not worth it: {enumeration(poor)}")
     return sentences
+
+
+def _is_measured(row: pd.Series) -> bool:
+    return bool(row["measured_scope"] == Scope.POINT and row["measured"] == row["measured"])
 
 
 def _summary(frame: pd.DataFrame) -> list[str]:

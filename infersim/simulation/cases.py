@@ -74,7 +74,9 @@ def make_cases(
         known = request_named(request) if isinstance(request, str) else request
         return (_request_case(known, batches, execution),)
     if context is None:
-        raise InvalidValueError("context", None, "the context in tokens, or a request")
+        raise InvalidValueError(
+            "context", None, "the context in tokens (--context 4096), or a request (--request generation)"
+        )
     if phase not in PHASES:
         raise UnknownNameError("phase", phase, PHASES)
     contexts = _flat("context", context, MAX_CONTEXT)

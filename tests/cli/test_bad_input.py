@@ -97,7 +97,7 @@ def test_what_is_missing_or_too_much_is_named(refused: Refused, arguments: tuple
 
 
 def test_a_data_type_that_the_gpu_lacks(refused: Refused) -> None:
-    assert "v100-sxm has no bf16 tensor rate: it has " in refused(
+    assert "v100-sxm has no bf16 tensor rate: choose a data type (--dtype) of " in refused(
         "predict", "-m", "llama-3.1-8b", "-g", "v100-sxm", "-c", "9"
     )
 

@@ -27,7 +27,7 @@ def test_the_fastest_plan_that_fits_is_named_and_those_that_do_not_pay_are_count
     frame = comparison({}, SLOW, {"flops": 4.0, "fits_memory": False})
     said = plans_finding(frame)
     assert said.startswith("static-nk 50 % is the fastest: predicted 1.52x (1.47–1.57)")
-    assert said.endswith("; 1 of 3 plans do not surely pay.")
+    assert said.endswith("; 1 of 3 plans does not surely pay.")
     assert plans_finding(comparison({})).startswith("static-nk 50 % pays: predicted 1.52x")
 
 

@@ -79,7 +79,7 @@ def test_tables_hold_what_leads_and_the_page_all_points(prefill: Frontier) -> No
     assert titles == ["Who leads at which loss", "Points of the frontiers"]
     shown = frontier_table(prefill.points)
     assert "three" not in [row[1] for row in shown.rows()]
-    assert "dominated points are left out" in shown.caption
+    assert "1 dominated point is left out" in shown.caption
     everything = points_table(prefill.points)
     assert sorted(row[1] for row in everything.rows()) == sorted(prefill.points["method"])
     assert "no recovery, zero-shot" in everything.labels

@@ -108,8 +108,18 @@ def test_profiles_without_measurements_of_their_own_are_named(calibration: str, 
 
 def test_shapes_outside_the_calibrated_range_are_told() -> None:
     outside = notes({"calibrated_share": 0.6})
-    assert "Outside the calibrated range on h100-sxm: up to 40 % of the time" in outside
-    assert "Outside" not in notes({"calibration": "none", "calibrated_share": 0.0})
+    assert "Kernels unlike those measured on h100-sxm: up to 40 % of the time." in outside
+    assert "unlike" not in notes({"calibration": "none", "calibrated_share": 0.0})
+    several = notes({"plan": "one", "calibrated_share": 0.95}, {"plan": "two", "calibrated_share": 0.3})
+    assert "Kernels unlike those measured on h100-sxm, by their share of the time: two (70 %)." in several
+
+
+def test_what_was_measured_apart_is_told_apart_and_what_does_not_pay_is_no_rival() -> None:
+    said = verdict(
+        {"plan": "fast", "family": "static-nk", "measured": 1.57, "measured_scope": "point"},
+        {"plan": "slow", "family": "static-m", "measured": 0.99, "measured_scope": "point"},
+    )
+    assert "not to be told apart" not in " ".join(said).lower()
 
 
 def test_a_plan_that_does_not_fit_is_not_praised() -> None:

@@ -138,7 +138,7 @@ def test_execution_and_types_change_the_answer() -> None:
         ({"context": [[1], [2, 3]]}, InvalidValueError, "an array of them"),
         ({"context": []}, InvalidValueError, "at least one value"),
         ({"context": 8, "batch": 0}, InvalidValueError, "batch = 0"),
-        ({}, InvalidValueError, "the context in tokens, or a request"),
+        ({}, InvalidValueError, "the context in tokens (--context 4096), or a request"),
         ({"context": 8, "request": "generation"}, InvalidValueError, "none beside a request"),
         ({"context": 8, "phase": "decoding"}, UnknownNameError, "did you mean decode"),
         ({"context": 8, "execution": "fuse"}, UnknownNameError, "did you mean fused"),
