@@ -80,10 +80,20 @@ def run(arguments: Sequence[str] | None = None) -> None:
     except RecursionError:
         print("Error: a file is nested too deeply to be read", file=sys.stderr)
         sys.exit(USER_ERROR)
+    except RuntimeError as error:
+        if "Symlink loop" not in str(error):
+            raise
+        print(f"Error: {error}", file=sys.stderr)
+        sys.exit(USER_ERROR)
     except BrokenPipeError:
         # The interpreter flushes once more when it ends; there must be somewhere to flush to.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(BROKEN_PIPE)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"Error: {error.filename}: {error.strerror}", file=sys.stderr)
+        sys.exit(USER_ERROR)
 
 
 @contextmanager

@@ -70,9 +70,11 @@ def sweep_command(
         check_out(out)
     elif not dry_run:
         raise InvalidValueError("out", None, "a .parquet file for the table: --out results.parquet")
+    rows = CHUNK_ROWS if chunk_rows is None else chunk_rows
+    if rows < 1:
+        raise InvalidValueError("chunk_rows", rows, "a positive integer")
     with working("Checking the plan"):
         resolved = resolve_sweep(plan)
-    rows = CHUNK_ROWS if chunk_rows is None else chunk_rows
     if dry_run:
         _print_estimate(resolved, rows, workers)
         _print_left_out(resolved.left_out)
@@ -105,6 +107,7 @@ def sweep_command(
 
 def _check_engine(engine: str, scheduler: str | None, workers: int) -> None:
     from infersim.domain.errors import UnknownNameError
+    from infersim.simulation.sweeping.engines import MAX_WORKERS
 
     if engine not in ENGINES:
         raise UnknownNameError("engine", engine, ENGINES)
@@ -112,6 +115,8 @@ def _check_engine(engine: str, scheduler: str | None, workers: int) -> None:
         raise InvalidValueError("scheduler", None, "the address of a Dask scheduler, such as tcp://host:8786")
     if engine == "local" and scheduler is not None:
         raise InvalidValueError("scheduler", scheduler, "--engine dask beside it")
+    if not 1 <= workers <= MAX_WORKERS:
+        raise InvalidValueError("workers", workers, f"an integer from 1 to {MAX_WORKERS}")
     if engine == "dask" and workers != 1:
         raise InvalidValueError("workers", workers, "none beside --engine dask, whose cluster has its own")
 

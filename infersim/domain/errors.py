@@ -25,6 +25,7 @@ class UnknownNameError(InfersimError):
         *,
         spellings: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
+        name = str(name)  # from Python it may be anything
         self.kind, self.name, self.known = kind, name, sorted(known)
         lowered = {other.lower(): entry for other, entry in spellings.items()}
         lowered |= {entry.lower(): entry for entry in self.known}

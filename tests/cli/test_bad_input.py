@@ -212,3 +212,13 @@ def test_samples_that_are_none_are_listed(refused: Refused, tmp_path: Path) -> N
     message = refused("import", "neusight", str(data), "--out", str(tmp_path / "y.csv"))
     assert "line 2" in message
     assert "--skip-bad" in message
+
+
+def test_a_link_to_itself_and_a_name_too_long_are_told(
+    refused: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "loop.toml").symlink_to("loop.toml")
+    question = ("compare", "-m", "llama-3.1-8b", "-c", "9")
+    assert "Symlink loop" in refused(*question, "-g", "./loop.toml")
+    assert "File name too long" in refused(*question, "-g", f"{'a' * 300}.toml")

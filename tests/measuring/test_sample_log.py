@@ -147,3 +147,14 @@ def test_places_that_cannot_be_written_are_refused_first(
     monkeypatch.setattr(os, "access", lambda *_: False)  # root may write everywhere
     with pytest.raises(InfersimError, match="is read-only for you"):
         check_log_path(tmp_path / "log.jsonl")
+
+
+@pytest.mark.parametrize("content", [b'{"my": "results"}', b"\xff\x00\x80", b'{"record": "other"}\n'])
+    "content", [b'{"my": "precious results"}', b"\xff\x00\x80", b'{"record": "other"}\n']
+)
+def test_a_file_that_is_no_log_is_refused_and_stays(tmp_path: Path, content: bytes) -> None:
+    log = tmp_path / "notes.jsonl"
+    log.write_bytes(content)
+    with pytest.raises(FileContentError, match="a measurement log"):
+        open_log(log, ENVIRONMENT)
+    assert log.read_bytes() == content

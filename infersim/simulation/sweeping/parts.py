@@ -1,8 +1,8 @@
 """Parts of a table beside the place where it will stand, so that a sweep can be killed and go on.
 
-    results.parquet.parts/sweep.json      what the sweep is: its identity
-    results.parquet.parts/000017.parquet  rows of chunk 17, one row group
-    results.parquet                       only when all are there
+    results.parquet.parts/sweep.json              what the sweep is: its identity
+    results.parquet.parts/000017-<hash>.parquet   rows of chunk 17, one row group; the hash is of this content
+    results.parquet                               only when all are there
 
 Every file is written under another name and renamed when it is on the disk: a part is whole or not there. The
 folder goes when the table stands. One process at a time may write it.
@@ -13,10 +13,12 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import shutil
+import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 
 import pyarrow as pa
@@ -27,7 +29,10 @@ from infersim.simulation.sweeping.identity import Identity, refuse_other
 from infersim.simulation.sweeping.resolved import LeftOut
 from infersim.simulation.sweeping.table import parquet_writer
 
-SUFFIX, UNFINISHED = ".parquet", ".unfinished"
+SUFFIX, UNFINISHED, LOCK = ".parquet", ".unfinished", ".lock"
+PART = re.compile(r"(\d{6,})-([0-9a-f]{16})\.parquet")
+"""A part's name: its chunk, and the hash of its content."""
+
 IDENTITY_FILE = "sweep.json"
 METADATA = b"infersim_sweep"
 """The key of the finished table's metadata: identity and what was left out, as JSON."""
@@ -43,37 +48,47 @@ class Parts:
 
     def missing(self) -> list[int]:
         """Chunks that are still to be computed, in order."""
-        return [index for index in range(self.count) if not self._part(index).is_file()]
+        there = self._there()
+        return [index for index in range(self.count) if index not in there]
 
     def put(self, index: int, content: bytes) -> None:
         """Keep the rows of a chunk; they are on the disk when this returns."""
         with _told(self.out):
-            _write_durably(self._part(index), content)
+            _write_durably(self.folder / f"{index:06}-{_digest(content)}{SUFFIX}", content)
 
     def finish(self, identity: Identity, left_out: Sequence[LeftOut]) -> None:
         """Put all parts, in order, into one file at `out` with one row group each; then drop the parts."""
         said = {"identity": identity, "left_out": [asdict(each) for each in left_out]}
         unfinished = self.folder / f"whole{UNFINISHED}"
-        schema = self._read(0).schema.with_metadata({METADATA: json.dumps(said).encode()})
+        there = self._there()
+        schema = _read(there[0]).schema.with_metadata({METADATA: json.dumps(said).encode()})
         with _told(self.out):
             with parquet_writer(unfinished, schema) as writer:
                 for index in range(self.count):
-                    table = self._read(index)
+                    table = _read(there[index])
                     writer.write_table(table.cast(schema), row_group_size=len(table))
             _to_disk(unfinished)
             unfinished.replace(self.out)
             drop_parts(self.out)
 
-    def _read(self, index: int) -> pa.Table:
-        part = self._part(index)
-        try:
-            return pq.read_table(part)
-        except pa.ArrowInvalid as error:
-            expected = "a whole part; delete it, and the same command computes it anew"
-            raise FileContentError(part, "content", str(error), expected) from error
+    def _there(self) -> dict[int, Path]:
+        """Parts that are there, by their chunk."""
+        named = ((PART.fullmatch(file.name), file) for file in sorted(self.folder.glob(f"*{SUFFIX}")))
+        return {int(match[1]): file for match, file in named if match is not None and file.is_file()}
 
-    def _part(self, index: int) -> Path:
-        return self.folder / f"{index:06}{SUFFIX}"
+
+def _read(part: Path) -> pa.Table:
+    """A part's rows; FileContentError where it is not what was written."""
+    match = PART.fullmatch(part.name)
+    content = part.read_bytes()
+    if match is None or _digest(content) != match[2]:
+        expected = "a whole part; delete it, and the same command computes it anew"
+        raise FileContentError(part, "content", "damaged", expected)
+    return pq.read_table(BytesIO(content))
+
+
+def _digest(content: bytes) -> str:
+    return sha256(content).hexdigest()[:16]
 
 
 @contextmanager
@@ -86,16 +101,16 @@ def open_parts(out: Path, identity: Identity, count: int) -> Iterator[Parts]:
     folder = parts_folder(out)
     with _told(out):
         folder.mkdir(exist_ok=True)
-        descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise InfersimError(f"{folder}: another sweep is writing it") from None
         with _told(out):
+            _check_identity(folder / IDENTITY_FILE, identity)
             for stray in folder.glob(f"*{UNFINISHED}"):
                 stray.unlink()
-            _check_identity(folder / IDENTITY_FILE, identity)
         parts = Parts(out=out, folder=folder, count=count)
         try:
             yield parts
@@ -123,12 +138,13 @@ def is_finished(out: Path, identity: Identity) -> bool:
     if not out.exists():
         return False
     try:
-        said = (pq.read_schema(out).metadata or {}).get(METADATA)
-    except pa.ArrowInvalid:
+        said = json.loads((pq.read_schema(out).metadata or {}).get(METADATA, b""))
+    except (pa.ArrowInvalid, ValueError):
         said = None
-    if said is None:
+    before = said.get("identity") if isinstance(said, dict) else None
+    if not isinstance(before, dict):
         raise FileContentError(out, "content", "another file", "a place of its own for the sweep: --out")
-    refuse_other(out, json.loads(said)["identity"], identity, f"delete {out}")
+    refuse_other(out, before, identity, f"delete {out}")
     drop_parts(out)
     return True
 
@@ -139,14 +155,23 @@ def parts_folder(out: Path) -> Path:
 
 
 def drop_parts(out: Path) -> None:
-    """Remove the folder of parts, if there is one."""
-    shutil.rmtree(parts_folder(out), ignore_errors=True)
+    """Remove the parts of a sweep and their folder; what is not a sweep's stays."""
+    folder = parts_folder(out)
+    identity = folder / IDENTITY_FILE
+    if identity.is_file():
+        for file in folder.iterdir():
+            if PART.fullmatch(file.name) or file.suffix == UNFINISHED or file.name == LOCK:
+                file.unlink()
+        identity.unlink()  # the last one: a folder without it is nobody's
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def _check_identity(file: Path, identity: Identity) -> None:
     """The identity on the disk, which must be this one; written where there is none yet."""
     if not file.exists():
-        strange = [entry.name for entry in file.parent.iterdir() if entry.name != ".lock"]
+        ours = {LOCK, file.with_suffix(UNFINISHED).name}
+        strange = [entry.name for entry in file.parent.iterdir() if entry.name not in ours]
         if strange:
             raise FileContentError(file.parent, "content", sorted(strange)[0], f"a folder with {file.name}")
         _write_durably(file, json.dumps(identity, indent=1).encode())
@@ -155,6 +180,8 @@ def _check_identity(file: Path, identity: Identity) -> None:
         said = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise FileContentError(file, "content", str(error), "JSON that a sweep wrote") from error
+    if not isinstance(said, dict):
+        raise FileContentError(file, "content", said, "JSON that a sweep wrote")
     refuse_other(file.parent, said, identity, f"delete {file.parent}")
 
 

@@ -76,6 +76,8 @@ def listed_prunings(source: Source, models: Sequence[Transformer]) -> tuple[Mode
             of_options = [each.reason for each in made.skipped if each.key in entry.choice.options]
             all_at_fault = bool(of_options) and len(of_options) == len(entry.sparsities)
             faults.setdefault(number, []).append(of_options[0] if all_at_fault else "")
+        # What entries name twice counts once: rows tell plans by their titles.
+        plans = list({plan.title: plan for plan in reversed(plans)}.values())[::-1]
         found.append(ModelPlans(model=model, plans=tuple(plans), skipped=tuple(dict.fromkeys(skipped))))
     for number, reasons in faults.items():
         if all(reasons):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 import subprocess
@@ -48,7 +49,9 @@ def resumable(whole: Path, out: Path, keep: int) -> None:
     folder.mkdir()
     (folder / "sweep.json").write_text(json.dumps(said["identity"]))
     for index, chunk in enumerate(resolve_sweep(PLAN).chunks(CHUNK_ROWS)[:keep]):
-        (folder / f"{index:06}.parquet").write_bytes(grid_parquet(chunk))
+        content = grid_parquet(chunk)
+        named = f"{index:06}-{hashlib.sha256(content).hexdigest()[:16]}.parquet"
+        (folder / named).write_bytes(content)
 
 
 def test_rows_are_those_of_compare() -> None:
@@ -114,7 +117,7 @@ def test_a_sweep_goes_on_with_the_chunks_that_are_missing(
 ) -> None:
     out = tmp_path / "out.parquet"
     resumable(whole, out, keep=7)
-    (parts_folder(out) / "000003.parquet").unlink()
+    _part(out, 3).unlink()
     (parts_folder(out) / "000008.unfinished").write_bytes(b"cut off")
     computed: list[Grid] = []
 
@@ -141,13 +144,37 @@ def test_a_finished_sweep_is_not_computed_again(whole: Path, monkeypatch: pytest
 def test_a_damaged_part_is_told(whole: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.parquet"
     resumable(whole, out, keep=5)
-    part = parts_folder(out) / "000002.parquet"
-    part.write_bytes(part.read_bytes()[:-100])
-    with pytest.raises(InfersimError, match=r"000002\.parquet: content = .* delete it, and the same command"):
-        sim.sweep(PLAN, out, chunk_rows=CHUNK_ROWS)
+    part = _part(out, 2)
+    content = part.read_bytes()
+    for damaged in (content[:-100], content[:200] + b"????" + content[204:], _part(out, 1).read_bytes()):
+        part.write_bytes(damaged)
+        told = r"000002-\w+\.parquet: content = 'damaged'; .* delete it, and the same command"
+        with pytest.raises(InfersimError, match=told):
+            sim.sweep(PLAN, out, chunk_rows=CHUNK_ROWS)
     part.unlink()
     sim.sweep(PLAN, out, chunk_rows=CHUNK_ROWS)
     assert out.read_bytes() == whole.read_bytes()
+
+
+def _part(out: Path, index: int) -> Path:
+    (part,) = parts_folder(out).glob(f"{index:06}-*.parquet")
+    return part
+
+
+def test_what_is_not_the_sweeps_stays_in_the_folder_of_parts(whole: Path) -> None:
+    parts_folder(whole).mkdir()
+    mine = parts_folder(whole) / "thesis.txt"
+    mine.write_text("all of it", encoding="utf-8")
+    sim.sweep(PLAN, whole, chunk_rows=CHUNK_ROWS)
+    assert mine.read_text(encoding="utf-8") == "all of it"
+    mine.unlink()
+    parts_folder(whole).rmdir()
+
+
+def test_what_is_named_twice_counts_once() -> None:
+    families = ["static-m", {"name": "static-m"}, {"name": "dynamic-m", "target": ["ffn", "ffn"]}]
+    asked = {"model": "llama-3.2-1b", "gpu": "l4", "sparsity": 0.5, "context": 512, "phase": "decode"}
+    assert list(sim.sweep({**asked, "family": families}).frame()["family"]) == ["static-m", "dynamic-m"]
 
 
 @pytest.mark.parametrize("finished", [True, False])
