@@ -150,8 +150,6 @@ def test_places_that_cannot_be_written_are_refused_first(
 
 
 @pytest.mark.parametrize("content", [b'{"my": "results"}', b"\xff\x00\x80", b'{"record": "other"}\n'])
-    "content", [b'{"my": "precious results"}', b"\xff\x00\x80", b'{"record": "other"}\n']
-)
 def test_a_file_that_is_no_log_is_refused_and_stays(tmp_path: Path, content: bytes) -> None:
     log = tmp_path / "notes.jsonl"
     log.write_bytes(content)
