@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infersim.report.figures.palette import INK, NEUTRAL, Look, faded, family_look, family_looks
-from infersim.report.figures.style import dense_line, finish, plain
+from infersim.report.figures.lines import BOUND, ROOM, add_band, add_line, add_predictions
+from infersim.report.figures.palette import NEUTRAL, family_look
+from infersim.report.figures.style import dense_line, finish
 
 if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
-
-_ROOM = 1.05
-"""The axis ends a little above the highest line."""
 
 
 def plans_along(frame: pd.DataFrame, x_title: str) -> go.Figure:
@@ -20,23 +18,7 @@ def plans_along(frame: pd.DataFrame, x_title: str) -> go.Figure:
     import plotly.graph_objects as go
 
     figure = go.Figure()
-    looks = family_looks(list(zip(frame["plan"], frame["family"], strict=True)))
-    for name, rows in frame.groupby("plan", sort=False):
-        rows = rows.sort_values("value")
-        colour, marker, dash = looks[str(name)]
-        title = plain(str(name))
-        figure.add_scatter(
-            x=rows["value"],
-            y=rows["predicted"],
-            customdata=rows[["predicted_lower", "predicted_upper", "bound"]],
-            name=title,
-            legendgroup=name,
-            mode="lines+markers",
-            line={"color": colour, "dash": dash, "width": 2},
-            marker={"color": colour, "symbol": marker, "size": 8},
-            hovertemplate=f"<b>{title}</b> at %{{x:,}}<br>predicted %{{y:.2f}}x "
-            "(%{customdata[0]:.2f}–%{customdata[1]:.2f})<br>bound %{customdata[2]:.2f}x<extra></extra>",
-        )
+    add_predictions(figure, frame.groupby("plan", sort=False), "value", 1, "%{x:,}")
     lines = [dense_line(), _own_line(frame)]
     y_title = "predicted speedup over dense (x)"
     return finish(figure, height=360, x=x_title, y=y_title, xaxis=_around(frame), shapes=lines)
@@ -49,34 +31,16 @@ def plan_along(frame: pd.DataFrame, x_title: str, top: float) -> go.Figure:
     rows = frame.sort_values("value")
     x, look = rows["value"], family_look(str(rows["family"].iloc[0]))
     figure = go.Figure()
-    name = "80 % interval"
-    edge = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "legendgroup": name}
-    figure.add_scatter(x=x, y=rows["predicted_lower"], showlegend=False, **edge)
-    figure.add_scatter(
-        x=x, y=rows["predicted_upper"], name=name, fill="tonexty", fillcolor=faded(look.colour), **edge
-    )
-    lines = {
-        "bound": Look(colour=INK, marker="line-ew-open", dash="dash"),
-        "predicted": look._replace(dash="solid"),
-    }
-    for key, (colour, marker, dash) in lines.items():
-        figure.add_scatter(
-            x=x,
-            y=rows[key],
-            name=key,
-            legendgroup=key,
-            mode="lines+markers",
-            line={"color": colour, "dash": dash, "width": 2},
-            marker={"color": colour, "symbol": marker, "size": 7},
-            hovertemplate=f"{key} %{{y:.2f}}x at %{{x:,}}<extra></extra>",
-        )
+    add_band(figure, x, rows["predicted_lower"], rows["predicted_upper"], "80 % interval", look.colour)
+    for key, drawn in (("bound", BOUND), ("predicted", look._replace(dash="solid"))):
+        add_line(figure, x, rows[key], key, drawn, f"{key} %{{y:.2f}}x at %{{x:,}}")
     return finish(
         figure,
         height=260,
         x=x_title,
         y="speedup (x)",
         xaxis=_around(frame),
-        yaxis={"range": [0, top * _ROOM]},
+        yaxis={"range": [0, top * ROOM]},
         shapes=[dense_line(), _own_line(frame)],
     )
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infersim.report.figures.palette import INK, NEUTRAL, Look, faded, family_look, family_looks
+from infersim.report.figures.lines import BOUND, ROOM, add_band, add_line, add_predictions
+from infersim.report.figures.palette import INK, NEUTRAL, Look, family_look
 from infersim.report.figures.style import dense_line, finish, plain
 from infersim.simulation.measured import Scope
 
@@ -14,32 +15,13 @@ if TYPE_CHECKING:
 
 X_TITLE, Y_TITLE = "sparsity (%)", "speedup over dense (x)"
 
-_ROOM = 1.05
-"""The axis ends a little above the highest line."""
-
 
 def family_curves(frame: pd.DataFrame) -> go.Figure:
     """Predicted speedup of every curve of one scenario; `frame`: `curves` of a ComparisonReport."""
     import plotly.graph_objects as go
 
     figure = go.Figure()
-    looks = family_looks(list(zip(frame["curve"], frame["family"], strict=True)))
-    for name, rows in frame.groupby("curve", sort=False):
-        rows = rows.sort_values("sparsity_realised")
-        colour, marker, dash = looks[str(name)]
-        title = plain(str(name))
-        figure.add_scatter(
-            x=100 * rows["sparsity_realised"],
-            y=rows["predicted"],
-            customdata=rows[["predicted_lower", "predicted_upper", "bound"]],
-            name=title,
-            legendgroup=name,
-            mode="lines+markers",
-            line={"color": colour, "dash": dash, "width": 2},
-            marker={"color": colour, "symbol": marker, "size": 8},
-            hovertemplate=f"<b>{title}</b> at %{{x:.1f}} %<br>predicted %{{y:.2f}}x "
-            "(%{customdata[0]:.2f}–%{customdata[1]:.2f})<br>bound %{customdata[2]:.2f}x<extra></extra>",
-        )
+    add_predictions(figure, frame.groupby("curve", sort=False), "sparsity_realised", 100, "%{x:.1f} %")
     return finish(figure, height=360, x=X_TITLE, y=f"predicted {Y_TITLE}", shapes=[dense_line()])
 
 
@@ -56,7 +38,7 @@ def speedup_curve(frame: pd.DataFrame, top: float | None = None) -> go.Figure:
     look = family_look(str(rows["family"].iloc[0]))
     figure = go.Figure()
     _line(figure, x, rows["flops"], "flops", Look(colour=NEUTRAL, marker="circle-open", dash="dot"))
-    _line(figure, x, rows["bound"], "bound", Look(colour=INK, marker="line-ew-open", dash="dash"))
+    _line(figure, x, rows["bound"], "bound", BOUND)
     _interval(figure, rows, look.colour)
     _line(figure, x, rows["predicted"], "predicted", look._replace(dash="solid"))
     _measured(figure, rows)
@@ -66,7 +48,7 @@ def speedup_curve(frame: pd.DataFrame, top: float | None = None) -> go.Figure:
         x=X_TITLE,
         y="speedup (x)",
         xaxis={"range": [0, 100]},
-        yaxis={"range": [0, (highest(rows) if top is None else top) * _ROOM]},
+        yaxis={"range": [0, (highest(rows) if top is None else top) * ROOM]},
         shapes=[dense_line()],
     )
 
@@ -77,16 +59,7 @@ def highest(frame: pd.DataFrame) -> float:
 
 
 def _line(figure: go.Figure, x: pd.Series[float], y: pd.Series[float], name: str, look: Look) -> None:
-    figure.add_scatter(
-        x=x,
-        y=y,
-        name=name,
-        legendgroup=name,
-        mode="lines+markers",
-        line={"color": look.colour, "dash": look.dash, "width": 2},
-        marker={"color": look.colour, "symbol": look.marker, "size": 7},
-        hovertemplate=f"{name} %{{y:.2f}}x at %{{x:.1f}} %<extra></extra>",
-    )
+    add_line(figure, x, y, name, look, f"{name} %{{y:.2f}}x at %{{x:.1f}} %")
 
 
 def _interval(figure: go.Figure, rows: pd.DataFrame, colour: str) -> None:
@@ -111,9 +84,7 @@ def _interval(figure: go.Figure, rows: pd.DataFrame, colour: str) -> None:
             hoverinfo="skip",
         )
         return
-    edge = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "legendgroup": name}
-    figure.add_scatter(x=x, y=low, showlegend=False, **edge)
-    figure.add_scatter(x=x, y=high, name=name, fill="tonexty", fillcolor=faded(colour), **edge)
+    add_band(figure, x, low, high, name, colour)
 
 
 def _measured(figure: go.Figure, rows: pd.DataFrame) -> None:

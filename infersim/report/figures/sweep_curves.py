@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infersim.report.figures.palette import INK, Look, faded, family_look
+from infersim.report.figures.lines import BOUND, ROOM, add_band, add_line
+from infersim.report.figures.palette import family_look
 from infersim.report.figures.speedup_curves import X_TITLE
 from infersim.report.figures.style import dense_line, finish
 
@@ -12,10 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
 
-MEAN, RANGE, BOUND = "predicted, mean", "all batches and contexts", "bound, mean"
-
-_ROOM = 1.05
-"""The axis ends a little above the highest line."""
+MEAN, RANGE, MEAN_BOUND = "predicted, mean", "all batches and contexts", "bound, mean"
 
 
 def sweep_curve(rows: pd.DataFrame, top: float) -> go.Figure:
@@ -25,31 +23,19 @@ def sweep_curve(rows: pd.DataFrame, top: float) -> go.Figure:
     rows = rows.sort_values("sparsity_realised")
     x, look = 100 * rows["sparsity_realised"], family_look(str(rows["family"].iloc[0]))
     figure = go.Figure()
-    edge = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "legendgroup": RANGE}
-    figure.add_scatter(x=x, y=rows["low"], showlegend=False, **edge)
-    figure.add_scatter(x=x, y=rows["high"], name=RANGE, fill="tonexty", fillcolor=faded(look.colour), **edge)
-    for key, name, (colour, marker, dash) in (
-        ("bound", BOUND, Look(colour=INK, marker="line-ew-open", dash="dash")),
-        ("predicted", MEAN, look._replace(dash="solid")),
-    ):
-        figure.add_scatter(
-            x=x,
-            y=rows[key],
-            customdata=rows[["low", "high"]],
-            name=name,
-            legendgroup=name,
-            mode="lines+markers",
-            line={"color": colour, "dash": dash, "width": 2},
-            marker={"color": colour, "symbol": marker, "size": 7},
-            hovertemplate=f"{name} %{{y:.2f}}x at %{{x:.1f}} %<br>predicted %{{customdata[0]:.2f}}–"
-            "%{customdata[1]:.2f}x over all<extra></extra>",
+    add_band(figure, x, rows["low"], rows["high"], RANGE, look.colour)
+    for key, name, drawn in (("bound", MEAN_BOUND, BOUND), ("predicted", MEAN, look._replace(dash="solid"))):
+        hover = (
+            f"{name} %{{y:.2f}}x at %{{x:.1f}} %<br>predicted %{{customdata[0]:.2f}}–%{{customdata[1]:.2f}}x "
+            "over all"
         )
+        add_line(figure, x, rows[key], name, drawn, hover, rows[["low", "high"]])
     return finish(
         figure,
         height=260,
         x=X_TITLE,
         y="speedup (x)",
         xaxis={"range": [0, 100]},
-        yaxis={"range": [0, top * _ROOM]},
+        yaxis={"range": [0, top * ROOM]},
         shapes=[dense_line()],
     )
