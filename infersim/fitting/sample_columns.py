@@ -70,9 +70,10 @@ def _obeys(values: npt.NDArray[np.float64], rule: Rule) -> Mask:
     """Whether each number is what `rule` asks for; not-a-number never is."""
     obeys: Mask = np.isfinite(values)
     if rule is Rule.COUNT:
-        obeys = obeys & (np.floor(np.where(obeys, values, 0.5)) == values) & (values >= 1)
+        whole = np.floor(np.where(obeys, values, 0.5)) == values
+        obeys = obeys & whole & (values >= 1) & (values <= 1e15)
     elif rule is Rule.POSITIVE:
-        obeys = obeys & (values > 0)
+        obeys = obeys & (values >= 1e-3) & (values <= 1e9)
     elif rule is Rule.AMOUNT:
         obeys = obeys & (values >= 0)
     return obeys

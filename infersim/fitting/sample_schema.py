@@ -32,8 +32,8 @@ class Kind(StrEnum):
 class Rule(StrEnum):
     """What a value must be; the text is what error messages expect."""
 
-    COUNT = "a whole number of at least 1"
-    POSITIVE = "a positive finite number"
+    COUNT = "a whole number from 1 to 1e15"
+    POSITIVE = "a number from 0.001 to 1e9"
     AMOUNT = "a finite number of at least 0"
     NUMBER = "a finite number"
     TRUTH = "true or false"

@@ -21,6 +21,9 @@ from infersim.simulation.row_files import Cells, rows_of
 _ROUNDING_PERCENT = 0.1
 """How far a stated loss may lie from what dense and pruned amount to: all three are usually rounded."""
 
+LARGEST_GAIN = 5.0
+"""An accuracy does not rise so many times by pruning: dense and pruned stand on two scales."""
+
 _ADAPTER = TypeAdapter(QualityPoint)
 
 
@@ -81,14 +84,20 @@ def _implied_loss(where: str, cells: Cells) -> float | None:
     if len(given) == 1:
         missing = "pruned" if "dense" in cells else "dense"
         raise FileContentError(where, missing, None, "a value: dense and pruned come together")
+    if not given:
+        return None
     try:
-        values = [float(str(value)) for value in given]
+        dense, pruned = (float(str(value)) for value in given)
     except ValueError:
         return None  # told by the check of the cell itself
-    if not values or not values[0] > 0:
-        return None
+    if not 0 < dense < math.inf:
+        raise FileContentError(where, "dense", cells["dense"], "a positive number")
     words = f"{cells.get('metric', '')} {cells.get('task_type', '')}".lower()
-    return relative_loss_percent(values[0], values[1], perplexity="perplexity" in words)
+    perplexity = "perplexity" in words
+    if not perplexity and pruned > LARGEST_GAIN * dense:
+        expected = f"a value on the scale of dense ({dense:g}): a fraction, or percent, for both"
+        raise FileContentError(where, "pruned", cells["pruned"], expected)
+    return relative_loss_percent(dense, pruned, perplexity=perplexity)
 
 
 def _check_plan(where: str, row: QualityPoint) -> None:

@@ -113,7 +113,7 @@ def test_a_time_that_the_file_rounds_to_zero_is_bad_and_named_by_its_line(tmp_pa
     row = ",0.0,,,8192,64,8,16,1,4096,4,0,128,False,AttentionBackend.FLASH_ATTENTION"
     path = write(tmp_path, "attention.csv", ATTENTION_HEAD, f"0.02{row}", f"0.0{row}")
     with pytest.raises(
-        BadSamplesError, match=r"attention.csv: line 3: latency_us = 0.0; expected a positive"
+        BadSamplesError, match=r"attention.csv: line 3: latency_us = 0.0; expected a number from 0.001"
     ):
         import_source("vidur", path)
     read = import_source("vidur", path, skip_bad=True)

@@ -11,7 +11,7 @@ from infersim.fitting.sample_account import BadRow, BadSamplesError
 from infersim.fitting.samples import read_samples
 from tests.fitting.example_samples import ATTENTION, GEMM, MEMORY, SPARSE, table
 
-COUNT = "a whole number of at least 1"
+COUNT = "a whole number from 1 to 1e15"
 
 
 def write_rows(path: Path, *rows: dict[str, object]) -> None:
@@ -32,10 +32,12 @@ def write_rows(path: Path, *rows: dict[str, object]) -> None:
         (GEMM, "n", "", COUNT),
         (GEMM, "n", "inf", COUNT),
         (GEMM, "n", "4,096", COUNT),
-        (GEMM, "latency_us", "0", "a positive finite number"),
-        (GEMM, "latency_us", "-1.5", "a positive finite number"),
-        (GEMM, "latency_us", "fast", "a positive finite number"),
-        (GEMM, "latency_us", "1e400", "a positive finite number"),
+        (GEMM, "latency_us", "0", "a number from 0.001 to 1e9"),
+        (GEMM, "latency_us", "-1.5", "a number from 0.001 to 1e9"),
+        (GEMM, "latency_us", "fast", "a number from 0.001 to 1e9"),
+        (GEMM, "latency_us", "1e-300", "a number from 0.001 to 1e9"),
+        (GEMM, "m", "1e30", COUNT),
+        (GEMM, "latency_us", "1e400", "a number from 0.001 to 1e9"),
         (GEMM, "dtype", "bf17", "one of fp32, tf32, bf16, fp16, fp8, int8, w8a16, w4a16"),
         (GEMM, "kind", "matmul", "one of gemm, sparse_gemm, attention, memory, launch"),
         (GEMM, "gpu", "", "a name"),

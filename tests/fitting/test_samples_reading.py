@@ -28,8 +28,8 @@ def test_every_kind_survives_a_round_trip_through_every_format(tmp_path: Path, s
 
 
 @given(
-    latency=st.floats(min_value=1e-300, max_value=1e300),
-    size=st.integers(min_value=1, max_value=2**53),
+    latency=st.floats(min_value=1e-3, max_value=1e9),
+    size=st.integers(min_value=1, max_value=10**15),
 )
 def test_numbers_survive_csv_to_the_last_bit(
     tmp_path_factory: pytest.TempPathFactory, latency: float, size: int

@@ -121,6 +121,8 @@ def test_a_users_names_are_made_canonical(tmp_path: Path) -> None:
         ("family,sparsity,quality_loss_percent\nstatic-k-2:4,0.25,3\n", "expected 0.5"),
         ("family,sparsity,quality_loss_percent,options\nstatic-m,0.25,3,depth=2\n", "options = 'depth=2'"),
         ("family,sparsity,dense\nstatic-m,0.25,3\n", "pruned = None"),
+        ("family,sparsity,dense,pruned\nstatic-m,0.25,0.721,68\n", "on the scale of dense"),
+        ("family,sparsity,dense,pruned\nstatic-m,0.25,-5,68\n", "dense = '-5'; expected a positive number"),
         ("family,sparsity,quality_loss_percent,dense,pruned\nstatic-m,0.25,30,80,76\n", "expected 5.00"),
         ("family,sparsity,quality_loss_percent\n", "rows = 0"),
     ],
