@@ -215,6 +215,9 @@ def _parameter_tables(table: pd.DataFrame) -> Sequence[Table]:
                 relations.append({"dtypes": dtypes, "gpu": gpu, **_fitted([own])})
             others = fit_relation([pairs for other, pairs in measured.items() if other != gpu]).values
             errors += _errors_by_regime(gpu, pairs, others, named)
+    graphics = [gpu for gpu in every if kernel_generation(dense[gpu]) == GRAPHICS]
+    pooled = _fitted([_pairs(gpu, table, dense) for gpu in graphics])
+    relations.append({"dtypes": "all", "gpu": GRAPHICS, **pooled})
     return _relations_table(pd.DataFrame(relations)), _errors_table(pd.DataFrame(errors))
 
 

@@ -19,7 +19,7 @@ from infersim.simulation.comparison import compare
 from infersim.simulation.measured import OTHER, MeasuredSpeedup, Scope, Timed, Unit
 from infersim.simulation.prediction import predict
 from infersim.simulation.published import load_published
-from infersim.simulation.published_kernels import DTYPE, kernel_speedup, sparse_speedup
+from infersim.simulation.published_kernels import DTYPE, KernelSpeedup, kernel_speedup, sparse_speedup
 from infersim.simulation.source_paper import SOURCE, load_figure2
 from infersim.workload.presets import load_model
 from infersim.workload.requests import Request
@@ -48,7 +48,6 @@ class Conditions:
     cuda_graph: bool = True
     context: int | None = None
     request: Request | None = None
-    tokens: int | None = None
     scored: bool = False
 
 
@@ -77,11 +76,11 @@ CONDITIONS = {
         request=Request(prompt_len=128, output_len=2048),
     ),
 }
+SPARSE_TOKENS = 2048
 SPARSE_GEMMS = Conditions(
-    said="fp16, 2048 tokens (not stated), weights cold; an A40, of the same die, for the A6000",
+    said=f"fp16, {SPARSE_TOKENS} tokens (not stated), weights cold; an A40, of the same die, for the A6000",
     gpu="a40",
     dtype=DTYPE,
-    tokens=2048,
 )
 """Wanda's 2:4 GEMMs; how many tokens they had matters little, as all are limited by multiplying."""
 
@@ -156,13 +155,7 @@ def _predicted(rows: Sequence[MeasuredSpeedup]) -> Iterator[dict[str, object]]:
         profile = load_profile(rows[0].gpu)
         for row in rows:
             found = kernel_speedup(row, profile)
-            yield _described(row, rows[0].gpu, KERNELS) | {
-                "predicted": found.speedup,
-                "lower": found.lower,
-                "upper": found.upper,
-                "dense_ms": 1e3 * found.dense_s,
-                "pruned_ms": 1e3 * found.pruned_s,
-            }
+            yield _described(row, rows[0].gpu, KERNELS) | _of_kernels(found)
         return
     if rows[0].phase is Timed.GEMM and rows[0].family == "static-k-2:4":
         yield from _sparse_gemms(rows)
@@ -177,14 +170,18 @@ def _sparse_gemms(rows: Sequence[MeasuredSpeedup]) -> Iterator[dict[str, object]
     """2:4 GEMMs of which N and K are stated."""
     profile = load_profile(str(SPARSE_GEMMS.gpu))
     for row in rows:
-        found = sparse_speedup(row, float(SPARSE_GEMMS.tokens or 0), profile)
-        yield _described(row, OTHER, SPARSE_GEMMS.said) | {
-            "predicted": found.speedup,
-            "lower": found.lower,
-            "upper": found.upper,
-            "dense_ms": 1e3 * found.dense_s,
-            "pruned_ms": 1e3 * found.pruned_s,
-        }
+        found = sparse_speedup(row, SPARSE_TOKENS, profile)
+        yield _described(row, OTHER, SPARSE_GEMMS.said) | _of_kernels(found)
+
+
+def _of_kernels(found: KernelSpeedup) -> dict[str, object]:
+    return {
+        "predicted": found.speedup,
+        "lower": found.lower,
+        "upper": found.upper,
+        "dense_ms": 1e3 * found.dense_s,
+        "pruned_ms": 1e3 * found.pruned_s,
+    }
 
 
 def _can_be_asked(row: MeasuredSpeedup) -> bool:
