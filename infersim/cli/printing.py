@@ -66,7 +66,9 @@ def print_aside(line: str) -> None:
 
 
 def _rows(frame: pd.DataFrame) -> list[dict[str, object]]:
-    return [_without_nan(row) for row in frame.to_dict("records")]
+    from infersim.simulation.columns import with_joined_notes
+
+    return [_without_nan(row) for row in with_joined_notes(frame).to_dict("records")]
 
 
 def _without_nan(row: Mapping[Hashable, object]) -> dict[str, object]:

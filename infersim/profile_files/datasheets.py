@@ -59,7 +59,7 @@ def warn_of(found: Iterable[Contradiction], sheet: Datasheet, file: object) -> N
     for each in found:
         if each.key not in sheet.exceptions:
             message = f"{file}: {each.key} = {each.value:g}; expected {each.expected}"
-            warnings.warn(message, ImplausibleValueWarning, stacklevel=2)
+            warnings.warn(ImplausibleValueWarning(message, each.key), stacklevel=2)
 
 
 def profile_of(sheet: Datasheet, file: object) -> HardwareProfile:

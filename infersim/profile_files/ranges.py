@@ -15,7 +15,11 @@ MIB_PER_GB = 1e9 / 2**20
 
 
 class ImplausibleValueWarning(UserWarning):
-    """A number of a profile that no GPU of today has."""
+    """A number of a profile that no GPU of today has; `key` is its dotted key in the file."""
+
+    def __init__(self, message: str, key: str = "") -> None:
+        self.key = key
+        super().__init__(message)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,10 +127,9 @@ def check_range(file: object, key: str, value: float, kind: str = "gpu") -> bool
     low, high = known.plausible
     plausible = low <= value <= high
     if not plausible:
-        warnings.warn(
+        said = (
             f"{file}: {key} = {value:g} is outside {low:g} to {high:g} {known.unit}, where "
-            f"{kind.upper()}s lie{known.hint(value)}",
-            ImplausibleValueWarning,
-            stacklevel=2,
+            f"{kind.upper()}s lie{known.hint(value)}"
         )
+        warnings.warn(ImplausibleValueWarning(said, key), stacklevel=2)
     return plausible

@@ -48,6 +48,16 @@ class Plan:
         return self.name or " + ".join(map(_step_title, self.steps)) or "dense"
 
     @property
+    def pruning(self) -> str:
+        """The title without a sparsity: equal for plans that differ in it alone (`static-nk (target=ffn)`).
+
+        Where no one sparsity was asked for, the title.
+        """
+        if self.name or self.sparsity is None:
+            return self.title
+        return f"{self.steps[0].family}{_options_text(self.steps[0])}"
+
+    @property
     def family(self) -> str:
         """The families in order, joined by ` + `, each named once; `dense` without any."""
         return " + ".join(dict.fromkeys(step.family for step in self.steps)) or "dense"
@@ -80,5 +90,9 @@ class Plan:
 def _step_title(step: PlanStep) -> str:
     """`static-nk 50 %`, or with options `static-nk 50 % (target=ffn)`."""
     percent = f"{100 * (step.sparsity_realised if step.sparsity is None else step.sparsity):.4g} %"
+    return f"{step.family} {percent}{_options_text(step)}"
+
+
+def _options_text(step: PlanStep) -> str:
     options = ", ".join(f"{name}={value}" for name, value in step.options)
-    return f"{step.family} {percent}" + (f" ({options})" if options else "")
+    return f" ({options})" if options else ""

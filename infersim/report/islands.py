@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from infersim.simulation.columns import with_joined_notes
+
 if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
@@ -24,7 +26,8 @@ class Islands:
 
     def add_data(self, frame: pd.DataFrame) -> str:
         """Keep `frame` as CSV, in full precision; the key that links name it by."""
-        return self._keys.setdefault(frame.to_csv(index=False, lineterminator="\n"), f"d{len(self._keys)}")
+        csv = with_joined_notes(frame).to_csv(index=False, lineterminator="\n")
+        return self._keys.setdefault(csv, f"d{len(self._keys)}")
 
     def figures_json(self) -> str:
         """Figures by name, as plotly reads them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from infersim.domain.profile import Calibration
 from infersim.report import rounding
 from infersim.report.scenarios import SCENARIO_KEYS, label, varying_keys
 from infersim.report.verdict import enumeration
+from infersim.simulation.columns import as_notes
 from infersim.simulation.measured import Scope
 
 if TYPE_CHECKING:
@@ -132,9 +134,8 @@ def _contradicting_means(means: pd.DataFrame, frame: pd.DataFrame) -> list[str]:
 
 def _row_notes(frame: pd.DataFrame) -> Iterator[str]:
     """What the rows themselves say, each note once."""
-    notes = frame["notes"].str.split("; ").explode()
-    for note in notes[notes != ""].unique():
-        rows = int((notes == note).groupby(level=0).any().sum())
+    counts = Counter(note for notes in frame["notes"] for note in dict.fromkeys(as_notes(notes)))
+    for note, rows in counts.items():
         yield f"{note[0].upper()}{note[1:]}" + (f" ({rows} of {len(frame)} rows)." if len(frame) > 1 else ".")
 
 

@@ -18,6 +18,7 @@ from infersim.report.advice_verdict import advice_verdict
 from infersim.report.html import notebook_html
 from infersim.report.table import Table
 from infersim.report.verdict import Verdict
+from infersim.simulation.frame_kinds import MARK, FrameKind, kind_of
 from infersim.simulation.frontier import Frontier
 
 if TYPE_CHECKING:
@@ -77,16 +78,18 @@ def summary(found: Summarised, *, max_loss_percent: float | None = None) -> Summ
 
 
 def _of_frame(frame: pd.DataFrame) -> Summary:
-    for column, of_kind in _FRAMES.items():
-        if column in frame.columns and not frame.empty:
-            try:
-                return of_kind(frame)
-            except KeyError as error:
-                raise UnsupportedError(
-                    f"no summary of a frame without the column {error}; {_KNOWN}"
-                ) from None
-    columns = ", ".join(map(str, frame.columns))
-    raise UnsupportedError(f"no summary of a frame of {len(frame)} rows with columns {columns}; {_KNOWN}")
+    kind = kind_of(frame)
+    if kind is None or frame.empty:
+        columns = ", ".join(map(str, frame.columns))
+        raise UnsupportedError(
+            f"no summary of a frame of {len(frame)} rows with columns {columns}; {_KNOWN}. A frame that was "
+            f"read from a file or merged has lost its mark: frame.attrs[{MARK!r}] = "
+            f"{' or '.join(repr(each.value) for each in FrameKind)} gives it back"
+        )
+    try:
+        return _FRAMES[kind](frame)
+    except KeyError as error:
+        raise UnsupportedError(f"no summary of a frame without the column {error}; {_KNOWN}") from None
 
 
 def _of_hardware(frame: pd.DataFrame) -> Summary:
@@ -156,18 +159,16 @@ def _of_profile(profile: HardwareProfile) -> Summary:
     )
 
 
-_FRAMES: Mapping[str, Callable[[pd.DataFrame], Summary]] = MappingProxyType(
+_FRAMES: Mapping[FrameKind, Callable[[pd.DataFrame], Summary]] = MappingProxyType(
     {
-        "own": _of_hardware,
-        "loss_launch": _of_comparison,
-        "target": _of_targets,
-        "batches": _of_break_even,
-        "nearest_cost": _of_widths,
-        "tokens_per_s": _of_prediction,
+        FrameKind.COMPARE_ALONG: _of_hardware,
+        FrameKind.COMPARE: _of_comparison,
+        FrameKind.SPARSITY_FOR: _of_targets,
+        FrameKind.BREAK_EVEN: _of_break_even,
+        FrameKind.FREE_WIDTHS: _of_widths,
+        FrameKind.PREDICT: _of_prediction,
     }
 )
-"""Frames by a column that only they have; `compare_along` before `compare` before `predict`, as each repeats
-the columns of the next."""
 
 _KNOWN = (
     "expected all columns of a frame of compare, compare_along, predict, sparsity_for, break_even or "

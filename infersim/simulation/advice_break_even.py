@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from infersim.pruning.plan import Plan
 from infersim.simulation.comparison import compare
+from infersim.simulation.frame_kinds import FrameKind, marks
 from infersim.simulation.resolving import Gpu, Model
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ CONTEXTS = (256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536, 131072)
 """Where it is looked: batches beside the context asked about, contexts beside the batch."""
 
 
+@marks(FrameKind.BREAK_EVEN)
 def break_even(
     model: Model,
     plans: Sequence[Plan],

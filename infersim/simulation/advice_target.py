@@ -14,6 +14,7 @@ from infersim.pruning.composition import prune
 from infersim.pruning.plan import Plan
 from infersim.pruning.registry import families, family_named
 from infersim.simulation.comparison import compare
+from infersim.simulation.frame_kinds import FrameKind, marks
 from infersim.simulation.resolving import Dimension, Gpu, Model, as_transformer
 from infersim.workload.requests import Request
 from infersim.workload.transformer import Transformer
@@ -33,6 +34,7 @@ MAX_TARGET = 100.0
 _SCENARIO = ["model", "gpu", "calibration", "phase", "batch", "context"]
 
 
+@marks(FrameKind.SPARSITY_FOR)
 def sparsity_for(
     model: Model,
     gpu: Gpu | Sequence[Gpu],

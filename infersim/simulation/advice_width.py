@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from infersim.pruning.composition import prune
 from infersim.pruning.plan import Plan
 from infersim.simulation.comparison import compare
+from infersim.simulation.frame_kinds import FrameKind, marks
 from infersim.simulation.resolving import Dimension, Gpu, Model, as_transformer
 from infersim.workload.requests import Request
 from infersim.workload.transformer import FeedForward, Transformer
@@ -25,6 +26,7 @@ FREE = 1e-3
 """A longer time of less than 0.1 % is none."""
 
 
+@marks(FrameKind.FREE_WIDTHS)
 def free_widths(
     model: Model,
     gpu: Gpu | Sequence[Gpu],

@@ -58,18 +58,31 @@ def latency_columns(case: Case, timeline: Timeline) -> Columns:
 
 
 def model_notes(case: Case, timeline: Timeline) -> Column:
-    """Notes on contexts beyond the positions that the model was made for, and on uncalibrated widths."""
+    """Notes, a tuple each, on contexts beyond the model's positions and on uncalibrated widths."""
     limit = timeline.program.transformer.max_position
     note = f"context beyond the model's {limit} positions"
     positions = np.where(case.context > limit, note, "").astype(object).ravel()
-    return joined_notes(positions, constant("; ".join(width_notes(timeline.program)), case))
+    widths = np.empty(case.batch.size, dtype=object)
+    widths.fill(tuple(width_notes(timeline.program)))
+    return joined_notes(positions, widths)
 
 
 def joined_notes(first: Column, second: Column) -> Column:
-    """Two notes a row as one, separated where both are there."""
-    both = (first != "") & (second != "")
-    joined: Column = first + np.where(both, "; ", "").astype(object) + second
+    """The notes of two columns, each of single texts (empty: none) or of tuples of texts, as tuples."""
+    joined: Column = np.frompyfunc(lambda one, other: as_notes(one) + as_notes(other), 2, 1)(first, second)
     return joined
+
+
+def as_notes(note: str | tuple[str, ...]) -> tuple[str, ...]:
+    """The notes of a row: of a frame they are a tuple, of a sweep's table one text."""
+    return note if isinstance(note, tuple) else (note,) if note else ()
+
+
+def with_joined_notes(frame: pd.DataFrame) -> pd.DataFrame:
+    """`frame` with the notes of each row in one text, for output that has no lists."""
+    if "notes" not in frame:
+        return frame
+    return frame.assign(notes=["; ".join(as_notes(notes)) for notes in frame["notes"]])
 
 
 def constant(value: str | float, case: Case) -> Column:

@@ -26,6 +26,7 @@ from infersim.simulation.columns import (
     scenario_columns,
     to_frame,
 )
+from infersim.simulation.frame_kinds import FrameKind, marks
 from infersim.simulation.measured_columns import MeasuredColumns, MeasuredIndex
 from infersim.simulation.op_costs import over_ops
 from infersim.simulation.program import Programs, lay_out
@@ -41,6 +42,7 @@ Measured = MeasuredTable | str | Path
 """Measured speedups: a table, or a path to a file of one."""
 
 
+@marks(FrameKind.COMPARE)
 def compare(
     model: Model,
     plans: Plan | Sequence[Plan],

@@ -13,8 +13,10 @@ import numpy as np
 
 from infersim.domain.errors import InvalidValueError
 from infersim.profile_files.overrides import number_of, with_overrides
+from infersim.profile_files.ranges import ImplausibleValueWarning
 from infersim.pruning.plan import Plan
 from infersim.simulation.comparison import compare
+from infersim.simulation.frame_kinds import FrameKind, marks
 from infersim.simulation.resolving import Gpu, Model, as_profile
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ MOST_VALUES = 200
 """More points than a figure can show apart."""
 
 
+@marks(FrameKind.COMPARE_ALONG)
 def compare_along(
     model: Model, plans: Plan | Sequence[Plan], gpu: Gpu, key: str, values: Sequence[float], **scenarios: Any
 ) -> pd.DataFrame:
@@ -72,13 +75,14 @@ def _checked(key: str, values: Sequence[float], own: float) -> list[float]:
 
 @contextmanager
 def _each_warning_once() -> Iterator[None]:
-    """Of warnings that differ only in the value, and the name of the GPU that holds it, the first."""
+    """Of warnings about one number of several GPUs the first, and others as they are."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         yield
     told = set()
     for warning in caught:
-        about = str(warning.message).partition("]: ")[2].partition(" = ")[0]
+        said = warning.message
+        about = said.key if isinstance(said, ImplausibleValueWarning) else str(said)
         if about not in told:
             told.add(about)
             warnings.warn(warning.message, stacklevel=3)

@@ -16,6 +16,7 @@ from infersim.simulation.columns import (
     scenario_columns,
     to_frame,
 )
+from infersim.simulation.frame_kinds import FrameKind, marks
 from infersim.simulation.program import lay_out
 from infersim.simulation.resolving import Dimension, Gpu, Model, as_plan, as_profiles
 from infersim.simulation.timeline import Timeline, timelines
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+@marks(FrameKind.PREDICT)
 def predict(
     model_or_plan: Model | Plan,
     gpu: Gpu | Sequence[Gpu],

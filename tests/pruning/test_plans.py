@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pytest
@@ -209,3 +209,13 @@ def test_a_title_tells_steps_sparsities_and_options(llama: Transformer) -> None:
     assert composed.title == "static-m 25 % + static-nk 50 % (target=ffn)"
     assert Plan(base=llama, transformer=llama, name="mine", steps=composed.steps).title == "mine"
     assert Plan(base=llama, transformer=llama).title == "dense"
+
+
+def test_the_pruning_of_a_plan_is_its_title_without_the_sparsity(llama: Transformer) -> None:
+    plan = prune(llama, "static-nk", 0.5, target="ffn")
+    assert (plan.title, plan.pruning) == ("static-nk 50 % (target=ffn)", "static-nk (target=ffn)")
+    assert prune(llama, "static-nk", 0.25, target="ffn").pruning == plan.pruning
+    both = prune(plan, "static-m", 0.25)
+    assert both.pruning == both.title
+    named = replace(plan, name="mine at 50 %")
+    assert named.pruning == "mine at 50 %"

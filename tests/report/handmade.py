@@ -46,7 +46,7 @@ def comparison_row(**changes: Any) -> dict[str, Any]:
         "static_m_equivalent": 0.375,
         "memory_gib": 10.0,
         "calibrated_share": 1.0,
-        "notes": "",
+        "notes": (),
         "dense_ms": 100.0,
         "latency_ms": 65.0,
         **{f"ms_{part}": 10.0 for part in ("qkvo", "ffn", "lm_head", "elementwise", "launch")},
@@ -91,6 +91,6 @@ def prediction(*changes: dict[str, Any]) -> pd.DataFrame:
         "ms_extra": 0.0,
         "ms_launch": 0.5,
         "calibrated_share": 1.0,
-        "notes": "",
+        "notes": (),
     }
     return pd.DataFrame([row | change for change in changes])

@@ -45,7 +45,7 @@ def test_many_scenarios_are_summed_up_by_gpu_and_phase() -> None:
 
 
 def test_trust_is_noted() -> None:
-    verdict = predict_verdict(prediction({"calibration": "none", "notes": "context beyond 10 positions"}))
+    verdict = predict_verdict(prediction({"calibration": "none", "notes": ("context beyond 10 positions",)}))
     assert verdict.notes == (
         "Uncalibrated: no measurement stands behind h100-sxm; intervals are wide, from defaults.",
         "Context beyond 10 positions.",

@@ -63,9 +63,22 @@ def test_what_has_no_summary_is_an_error_that_says_what_has(report: ComparisonRe
         UnsupportedError, match=r"a str; expected .* frontier, validate, sweep or load_profile"
     ):
         sim.summary("h100-sxm")  # type: ignore[arg-type]
-    with pytest.raises(UnsupportedError, match="columns gpu, plan"):
+    with pytest.raises(UnsupportedError, match="without the column 'model'"):
         sim.summary(report.comparison[["gpu", "plan"]])
     with pytest.raises(UnsupportedError, match="without the column 'model'"):
         sim.summary(report.comparison.drop(columns="model"))
     with pytest.raises(UnsupportedError, match="0 rows"):
         sim.summary(report.comparison.iloc[:0])
+
+
+def test_a_frame_is_told_by_its_mark_alone(report: ComparisonReport) -> None:
+    """Columns of other functions' frames change nothing; the error says how to mark an unmarked frame."""
+    with_others = report.comparison.assign(own=True, target=2.0, batches="never")
+    assert sim.summary(with_others).tables[0].title.startswith("Speedups of")
+
+    unmarked = report.comparison.copy()
+    unmarked.attrs = {}
+    with pytest.raises(UnsupportedError, match=r"columns model, .*frame.attrs\['infersim'\] = 'predict' or "):
+        sim.summary(unmarked)
+    unmarked.attrs["infersim"] = "compare"
+    assert str(sim.summary(unmarked)) == str(sim.summary(report.comparison))

@@ -221,7 +221,7 @@ def test_many_scenarios_are_summed_up() -> None:
 
 
 def test_what_rows_note_is_told_once() -> None:
-    noted = {"notes": "flops undefined: no FLOPs; context beyond the model's 2048 positions"}
+    noted = {"notes": ("flops undefined: no FLOPs", "context beyond the model's 2048 positions")}
     found = notes(noted, noted | {"family": "static-m"}, {"family": "dynamic-m"})
     assert "Context beyond the model's 2048 positions (2 of 3 rows)." in found
     assert found.count("Flops undefined: no FLOPs") == 1

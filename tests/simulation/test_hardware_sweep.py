@@ -8,6 +8,7 @@ import pytest
 
 import infersim as sim
 from infersim.domain.errors import FileContentError, InvalidValueError, UnknownNameError
+from infersim.profile_files.ranges import ImplausibleValueWarning
 from infersim.pruning.plan import Plan
 from infersim.simulation.hardware_sweep import compare_along, even_steps, overtakings, stretches
 
@@ -90,6 +91,12 @@ def test_sms_come_whole_and_a_transferred_gpu_is_transferred_anew() -> None:
 def test_what_cannot_be_swept_is_an_error(key: str, values: list[float], error: type[Exception]) -> None:
     with pytest.raises(error):
         compare_along(MODEL, plans()[:1], "h100-sxm", key, values)
+
+
+def test_one_number_of_several_gpus_is_warned_of_once() -> None:
+    with pytest.warns(ImplausibleValueWarning) as caught:
+        compare_along(MODEL, plans()[:1], "l4", BANDWIDTH, [45000.0, 50000.0, 60000.0], context=1024)
+    assert [getattr(warning.message, "key", "") for warning in caught] == [BANDWIDTH]
 
 
 def handmade(speedups: dict[str, list[float]], *, fits: bool = True) -> pd.DataFrame:

@@ -12,36 +12,38 @@ from infersim.workload.presets import load_model
 MODEL = load_model("llama-3.1-8b")
 
 
-def notes(align: int) -> str:
+def notes(align: int) -> tuple[str, ...]:
     plan = prune(MODEL, "static-nk", 0.3, target="ffn", align=align)
     frame = compare(MODEL, plan, "h100-sxm", phase="decode", batch=[1, 2], context=1024)
     assert frame["notes"].nunique() == 1
-    return str(frame["notes"].iloc[0])
+    found: tuple[str, ...] = frame["notes"].iloc[0]
+    return found
 
 
 def test_usual_widths_need_no_note() -> None:
-    assert notes(32) == ""
+    assert notes(32) == ()
 
 
 def test_unusual_widths_are_named() -> None:
     # 0.7 x 14336 is 10035.2, to the nearest multiple of 8: 10032.
-    assert notes(8) == "no sample has widths off the multiple of 32: 10032"
+    assert notes(8) == ("no sample has widths off the multiple of 32: 10032",)
 
 
 def test_rows_off_their_boundaries_are_told_as_guessed() -> None:
-    assert notes(1).startswith(
-        "no sample has widths off the multiple of 32: 10035; rows off 16-byte boundaries"
-    )
+    widths, rows = notes(1)
+    assert widths == "no sample has widths off the multiple of 32: 10035"
+    assert rows.startswith("rows off 16-byte boundaries")
 
 
 def test_ranks_count_and_predictions_tell_them_too() -> None:
     plan = prune(MODEL, "static-k-lowrank", 0.25)
-    note = predict(plan, "h100-sxm", phase="decode", context=200_000)["notes"].iloc[0]
-    assert note.startswith("context beyond the model's 131072 positions; no sample has widths")
-    assert "2384" in note
+    position, width, *_ = predict(plan, "h100-sxm", phase="decode", context=200_000)["notes"].iloc[0]
+    assert position == "context beyond the model's 131072 positions"
+    assert width.startswith("no sample has widths")
+    assert "2384" in width
 
 
 @pytest.mark.parametrize("family", ["static-m", "dynamic-m", "dynamic-nk", "kv-pruning"])
 def test_routers_and_masks_are_no_widths(family: str) -> None:
     frame = compare(MODEL, prune(MODEL, family, 0.5), "h100-sxm", phase="decode", context=1024)
-    assert frame["notes"].iloc[0] == ""
+    assert frame["notes"].iloc[0] == ()

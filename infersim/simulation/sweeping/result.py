@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from infersim.simulation.frame_kinds import FrameKind, marked
 from infersim.simulation.sweeping.resolved import LeftOut
 
 if TYPE_CHECKING:
@@ -36,8 +37,7 @@ class SweepResult:
             table = pq.read_table(self.source, columns=columns)
         else:
             table = self.source if columns is None else self.source.select(columns)
-        frame: pd.DataFrame = table.to_pandas()
-        return frame
+        return marked(table.to_pandas(), FrameKind.COMPARE)
 
     def chunks(self, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
         """Some columns, as many rows at a time as were computed together."""

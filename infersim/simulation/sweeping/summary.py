@@ -6,7 +6,6 @@ which dense and pruned model fit into memory.
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,15 +18,15 @@ if TYPE_CHECKING:
 CASE = ("model", "gpu", "phase", "request", "dtype", "kv_dtype", "execution", "cuda_graph")
 """Columns that tell cases apart."""
 
-_PLAN = ("plan", "family", "sparsity")
+_PLAN = ("plan", "pruning", "family", "sparsity")
 _VALUES = ("sparsity_realised", "predicted", "bound", "fits_memory", "dense_fits_memory")
 
 
 def sweep_summary(result: SweepResult) -> pd.DataFrame:
     """One row for each case and plan, in the order of the table.
 
-    Columns: CASE, `plan family sparsity pruning` (the plan without its sparsity; of plans from files, which
-    have none, the plan), `sparsity_realised scenarios fitting`, `predicted` and `bound` (geometric means),
+    Columns: CASE, `plan pruning family sparsity` (`pruning`: the plan without its sparsity),
+    `sparsity_realised scenarios fitting`, `predicted` and `bound` (geometric means),
     `low high` (the least and the greatest predicted speedup) and `fastest`: whether no other plan of this
     case and sparsity has a greater mean. Means are NaN where nothing fits.
     """
@@ -48,9 +47,6 @@ def sweep_summary(result: SweepResult) -> pd.DataFrame:
     counted = summed["fitting"].where(summed["fitting"] > 0)
     summed["predicted"] = np.exp(summed.pop("log_predicted") / counted)
     summed["bound"] = np.exp(summed.pop("log_bound") / counted)
-    summed["pruning"] = [
-        _pruning(plan, sparsity) for plan, sparsity in zip(summed["plan"], summed["sparsity"], strict=True)
-    ]
     alike = summed.groupby([*CASE, "sparsity"], sort=False, dropna=False)
     best = alike["predicted"].transform("max")
     summed["fastest"] = summed["predicted"] == best
@@ -79,8 +75,3 @@ def _sums(chunk: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     found = found.reset_index()
     texts = found.select_dtypes("category").columns
     return found.astype(dict.fromkeys(texts, object))
-
-
-def _pruning(plan: str, sparsity: float) -> str:
-    """`static-nk 50 % (target=ffn)` as `static-nk (target=ffn)`."""
-    return plan if math.isnan(sparsity) else plan.replace(f" {100 * sparsity:.4g} %", "", 1)

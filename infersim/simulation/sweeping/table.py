@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from infersim.simulation.columns import with_joined_notes
 from infersim.simulation.comparison import compare
 from infersim.simulation.sweeping.grid import Grid
 
@@ -24,7 +25,10 @@ _TYPES = {"i": pa.int64(), "b": pa.bool_(), "f": pa.float64()}
 
 
 def grid_frame(grid: Grid) -> pd.DataFrame:
-    """What `compare` says of `grid`, with SETTING_COLUMNS; raises what `compare` raises."""
+    """What `compare` says of `grid`, with SETTING_COLUMNS and `pruning`; raises what `compare` raises.
+
+    `pruning` is the plan without its sparsity. Notes are joined.
+    """
     setting = grid.setting
     frame = compare(
         grid.model,
@@ -49,7 +53,9 @@ def grid_frame(grid: Grid) -> pd.DataFrame:
     place = list(frame.columns).index("context") + 1
     for offset, name in enumerate(SETTING_COLUMNS):
         frame.insert(place + offset, name, said[name])
-    return frame
+    prunings = {plan.title: plan.pruning for plan in grid.plans}
+    frame.insert(list(frame.columns).index("plan") + 1, "pruning", frame["plan"].map(prunings))
+    return with_joined_notes(frame)
 
 
 def grid_table(grid: Grid) -> pa.Table:

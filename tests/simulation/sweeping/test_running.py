@@ -16,6 +16,7 @@ import pytest
 
 import infersim as sim
 from infersim.domain.errors import InfersimError, InvalidValueError
+from infersim.simulation.columns import with_joined_notes
 from infersim.simulation.sweeping import running
 from infersim.simulation.sweeping.grid import Grid
 from infersim.simulation.sweeping.parts import METADATA, parts_folder
@@ -62,9 +63,9 @@ def test_rows_are_those_of_compare() -> None:
         sim.compare(model, plans, ["l4", "h100-sxm"], phase=phase, batch=[1, 8], context=[512, 4096])
         for phase in ("prefill", "decode")
     ]
-    expected = pd.concat(parts, ignore_index=True)
+    expected = with_joined_notes(pd.concat(parts, ignore_index=True))
     text = frame.select_dtypes("category").columns
-    plain = frame.astype(dict.fromkeys(text, object)).drop(columns=list(SETTING_COLUMNS))
+    plain = frame.astype(dict.fromkeys(text, object)).drop(columns=[*SETTING_COLUMNS, "pruning"])
     pd.testing.assert_frame_equal(plain, expected, check_exact=True, check_dtype=False)
     said = frame[list(SETTING_COLUMNS)].drop_duplicates().iloc[0].to_dict()
     assert said == {
@@ -74,6 +75,7 @@ def test_rows_are_those_of_compare() -> None:
         "execution": "fused",
         "cuda_graph": True,
     }
+    assert list(frame["pruning"].unique()) == ["static-nk", "dynamic-m"]
 
 
 def test_requests_and_settings_are_told_in_every_row(whole: Path) -> None:
