@@ -11,7 +11,7 @@ from infersim.domain.shapes import Phase
 from infersim.profile_files.profiles import list_profiles
 from infersim.simulation.timeline import Timeline, timeline
 from infersim.workload.scenario import Scenario
-from infersim.workload.sizes import transformer_from_sizes
+from tests.toy_models import transformer_from_sizes
 
 LINEARS = 32 * (4096 * 6144 + 4096 * 4096 + 3 * 4096 * 14336)
 """Block weights of Llama-3.1-8B: q, k, v stacked (32 + 2 x 8 heads of 128), o, gate and up, down."""

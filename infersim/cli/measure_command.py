@@ -114,8 +114,8 @@ def measure_machine_command(
     from infersim.cli.lists import names
     from infersim.cli.printing import print_aside
     from infersim.cli.progress import working
+    from infersim.files.writing import write_whole
     from infersim.measuring.device import open_device
-    from infersim.measuring.machine_profile import write_profile
     from infersim.profile_files import load_profile
 
     if out.suffix != ".toml" or not out.parent.is_dir():
@@ -127,7 +127,7 @@ def measure_machine_command(
 
     with working(f"Measuring the ceilings of {opened.title}"):
         text = measured_profile(opened, dtypes, name)
-    write_profile(out, text)
+    write_whole(out, text, "profile file")
     profile = load_profile(out)
     rates = ", ".join(
         f"{dtype} {rate.datasheet_tflops * 1e3:.0f} GFLOP/s" for dtype, rate in profile.matrix.items()

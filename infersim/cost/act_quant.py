@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from infersim.cost.gemm_tiles import F32, Machine
+from infersim.cost.machine import F32, Machine, missed_in_l2
 from infersim.domain.dtypes import Precision
 
 PASS_VALUES = 2048.0
@@ -25,8 +25,7 @@ def act_quant_us(p: Mapping[str, float], machine: Machine, precision: Precision,
     passes += np.float32(p["act_quant_token_us"])
     passes *= tokens_an_sm
     moved = m * k * np.float32(precision.output_bytes + precision.activation_bytes)
-    log_load = np.log(moved * np.float32(1 / (p["l2_residency"] * machine.l2_bytes)))
-    missed = moved / (1 + np.exp(np.minimum(log_load * np.float32(-p["residency_sharpness"]), 80)))
+    missed = missed_in_l2(p, machine.l2_bytes, moved)
     missed *= np.float32(1 / (machine.dram_bytes_per_us * p["dram_efficiency"]))
     duration: F32 = np.maximum(passes, missed)
     duration += np.float32(p["act_quant_us"])

@@ -11,9 +11,10 @@ from infersim.cost.assembling import CHAIN, COMPUTE, MEMORY, assemble, exposed_l
 from infersim.cost.attention_decode import decode_streams_us
 from infersim.cost.attention_prefill import prefill_streams_us
 from infersim.cost.floor import attention_flop, attention_kv_bytes, attention_query_bytes
+from infersim.cost.machine import F32
 from infersim.cost.parameters import KindParameters, kind_parameters
 from infersim.cost.regimes import ATTENTION_REGIMES, attention_regime, regime_widths
-from infersim.cost.residual import F32, residual_correction, trust_when_cold
+from infersim.cost.residual import residual_correction, trust_when_cold
 from infersim.domain.arrays import Array, as_array
 from infersim.domain.costs import KernelCost
 from infersim.domain.profile import MEGA, HardwareProfile

@@ -8,6 +8,7 @@ import numpy as np
 
 from infersim.cost.attention_imbalance import longest_over_mean
 from infersim.cost.floor import attention_kv_bytes, attention_query_bytes
+from infersim.cost.machine import filled_waves, kept_in_l2
 from infersim.domain.arrays import Array, Numeric, as_array
 from infersim.domain.profile import MEGA, HardwareProfile
 from infersim.domain.shapes import Attention
@@ -41,7 +42,7 @@ def decode_streams_us(
     moved = attention_kv_bytes(shape) + attention_query_bytes(shape)
     dram = moved / (profile.memory.bandwidth_bytes_per_s / MEGA * p["dram_efficiency"])
     dram = dram * (1 - _resident_share(p, shape, moved, chip.l2_bytes))
-    l2_rate = p["l2_bytes_per_clock_per_sm"] * chip.tensor_clock_mhz * chip.sm_count
+    l2_rate = p["l2_bytes_per_clock_per_sm"] * chip.clocks_per_s / MEGA
     l2 = moved * group ** p["group_reread"] / l2_rate
     step = p["chain_us"] * (as_array(shape.head_dim) / 128.0) ** p["head_dim_exponent"]
     step = step * (1 + p["group_cost"] * group)
@@ -49,8 +50,7 @@ def decode_streams_us(
     times, weights, unsplit = np.zeros_like(dram), np.zeros_like(dram), np.zeros_like(dram)
     for split in SPLITS:
         load = heads * split / chip.sm_count
-        waves = np.ceil(load)
-        waves = np.maximum(waves - (waves - load) * p["wave_fill"], 1.0)
+        waves = filled_waves(load, p["wave_fill"])
         steps = np.maximum(context / (STEP_KEYS * split) * _longest(shape, heads, split), 1.0)
         busy = waves * (steps * step + p["block_us"])
         from_dram = dram / np.minimum(load * p["co_resident"], 1.0)
@@ -80,6 +80,4 @@ def _resident_share(p: Mapping[str, float], shape: Attention, moved: Array, l2_b
     """Share of the KV cache that a timing loop over `kv_copies` caches finds in L2; none when cold."""
     if shape.kv_copies is None:
         return np.zeros_like(moved)
-    log_load = np.log(shape.kv_copies * moved / (p["l2_residency"] * l2_bytes))
-    share: Array = 1 / (1 + np.exp(np.minimum(log_load * p["residency_sharpness"], 80.0)))
-    return share
+    return kept_in_l2(p, l2_bytes, as_array(shape.kv_copies * moved))

@@ -1,4 +1,4 @@
-"""The time of causal flash attention: tiles of queries, each marching over the keys before it."""
+"""The time of causal flash attention: tiles of queries, each walking over the keys before it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from infersim.cost.attention_imbalance import longest_over_mean
 from infersim.cost.floor import attention_kv_bytes, attention_query_bytes, causal_pairs
+from infersim.cost.machine import filled_waves
 from infersim.domain.arrays import Array, as_array
 from infersim.domain.profile import MEGA, HardwareProfile
 from infersim.domain.shapes import Attention
@@ -28,7 +29,7 @@ def prefill_streams_us(
     that rate grows with neither tensor cores nor head width, so that narrow heads save less than their share
     of the multiplications. A block of threads takes as many steps as there are keys up to its tile's, plus
     `diagonal_steps` for the masked one; it saves part of the step where the sequence has fewer rows than the
-    tile (`short_exponent`). Masks of block-sparse attention make the longest march longer than its share.
+    tile (`short_exponent`). Masks of block-sparse attention make the longest walk longer than its share.
     """
     chip = profile.chip
     query, context = as_array(shape.query_len), as_array(shape.context_len)
@@ -45,8 +46,7 @@ def prefill_streams_us(
     seen = causal_pairs(query, context, shape.window) / causal_pairs(query, context, None) * shape.kept
     steps = np.maximum(keys / KEY_TILE, 1.0) * seen + p["diagonal_steps"]
     load = blocks / chip.sm_count
-    waves = np.ceil(load)
-    waves = np.maximum(waves - (waves - load) * p["wave_fill"], 1.0)
+    waves = filled_waves(load, p["wave_fill"])
     shared = load * steps * step + waves * p["block_us"]
     longest_steps = np.maximum(context / KEY_TILE, 1.0) * seen + p["diagonal_steps"]
     if shape.block is not None:
@@ -57,7 +57,7 @@ def prefill_streams_us(
     moved = attention_kv_bytes(shape) + attention_query_bytes(shape)
     missed = np.maximum(moved - p["l2_residency"] * chip.l2_bytes, 0.0)
     dram = missed / (profile.memory.bandwidth_bytes_per_s / MEGA * p["dram_efficiency"])
-    l2 = moved / (p["l2_bytes_per_clock_per_sm"] * chip.tensor_clock_mhz * chip.sm_count)
+    l2 = moved / (p["l2_bytes_per_clock_per_sm"] * chip.clocks_per_s / MEGA)
     exposed = p["exposed_traffic"] * (dram**4 + l2**4) ** 0.25
     return compute, exposed
 

@@ -12,7 +12,8 @@ from infersim.cost.act_quant import act_quant_us
 from infersim.cost.assembling import assemble, exposed_launch_s
 from infersim.cost.floor import gemm_activation_bytes, gemm_flop, gemm_weight_bytes, weight_bytes_each
 from infersim.cost.gemm_limiter import limiter_codes
-from infersim.cost.gemm_tiles import CHUNK, F32, Machine, Operands, tile_times, waves_of
+from infersim.cost.gemm_tiles import CHUNK, tile_times
+from infersim.cost.machine import F32, Machine, Operands, waves_of
 from infersim.cost.parameters import KindParameters, kind_parameters
 from infersim.cost.regimes import GEMM_REGIMES, gemm_regime, regime_widths
 from infersim.cost.residual import residual_correction, trust_when_cold

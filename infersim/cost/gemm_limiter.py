@@ -10,13 +10,11 @@ import numpy.typing as npt
 from infersim.cost.assembling import CHAIN, COMPUTE, L2, MEMORY
 from infersim.cost.gemm_tiles import (
     CANDIDATES,
-    F32,
     K_STEP,
-    Machine,
-    Operands,
     TileTimes,
     step_us,
 )
+from infersim.cost.machine import F32, Machine, Operands
 
 NEAR_A_ROOF = 0.5
 

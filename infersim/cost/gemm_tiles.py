@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from infersim.cost.machine import F32, Machine, Operands, filled_waves, kept_in_l2, resident_share, waves_of
 from infersim.cost.parameters import TILES, tile_name
-
-F32: TypeAlias = npt.NDArray[np.float32]
 
 SPLITS = (1, 2, 4, 8, 16)
 K_STEP = 64.0
@@ -42,34 +40,6 @@ UNSPLIT_K = 10240
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Machine:
-    """What the tile model needs of a GPU: per-SM rates in FLOP/us, DRAM in bytes/us, L2 in bytes."""
-
-    sm_count: int
-    flop_per_us_per_sm: float
-    clock_mhz: float
-    dram_bytes_per_us: float
-    l2_bytes: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operands:
-    """Bytes per value of A, W and O, and how many weight copies a timing rotates over (None: cold).
-
-    `tile_weight_bytes` is what a weight takes on its way to the tensor cores: more than `weight_bytes` where
-    weights are widened after they have left memory. `weight_reread` is the share of the passes over weights
-    beyond L2 that come from DRAM again (see `cost.sparse_parameters`).
-    """
-
-    activation_bytes: float
-    weight_bytes: float
-    tile_weight_bytes: float
-    output_bytes: float
-    weight_copies: int | None = None
-    weight_reread: float = 0.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """One way to run a GEMM: an output tile, and the parts that K is split into."""
 
@@ -93,23 +63,6 @@ class TileTimes:
     total_us: F32
     dram_us: F32
     best: npt.NDArray[np.int8]
-
-
-def resident_share(p: Mapping[str, float], machine: Machine, operands: Operands, bytes_: F32) -> F32:
-    """Share of the weights that stays in L2 while a timing loop touches `bytes_` before it returns.
-
-    A cyclic loop over more than L2 holds finds nothing of it left: the step is sharp, and where it lies
-    (`l2_residency` of the nominal capacity) depends on how the L2 is partitioned.
-    """
-    if operands.weight_copies is None:
-        return np.zeros_like(bytes_)
-    return _kept_in_l2(p, machine, bytes_)
-
-
-def _kept_in_l2(p: Mapping[str, float], machine: Machine, bytes_: F32) -> F32:
-    log_load = np.log(bytes_ * np.float32(1 / (p["l2_residency"] * machine.l2_bytes)))
-    share: F32 = 1 / (1 + np.exp(np.minimum(log_load * np.float32(p["residency_sharpness"]), 80)))
-    return share
 
 
 def dram_us(p: Mapping[str, float], machine: Machine, operands: Operands, m: F32, n: F32, k: F32) -> F32:
@@ -141,17 +94,10 @@ def _read_again(
     along_n = rows * np.minimum(columns * np.float32(1 / machine.sm_count), np.float32(1))
     along_m = columns * np.minimum(rows * np.float32(1 / machine.sm_count), np.float32(1))
     again: F32 = np.minimum(
-        weight * np.maximum(along_n - 1, 0) * (1 - _kept_in_l2(p, machine, weight)),
-        activations * np.maximum(along_m - 1, 0) * (1 - _kept_in_l2(p, machine, activations)),
+        weight * np.maximum(along_n - 1, 0) * (1 - kept_in_l2(p, machine.l2_bytes, weight)),
+        activations * np.maximum(along_m - 1, 0) * (1 - kept_in_l2(p, machine.l2_bytes, activations)),
     )
     return again
-
-
-def waves_of(tile: tuple[int, int], machine: Machine, m: F32, n: F32) -> F32:
-    """Waves (a real number) that the output tiles of a GEMM make over the SMs."""
-    tiles = np.ceil(m * np.float32(1 / tile[0])) * np.ceil(n * np.float32(1 / tile[1]))
-    waves: F32 = tiles * np.float32(1 / machine.sm_count)
-    return waves
 
 
 def step_us(p: Mapping[str, float], machine: Machine, tile: tuple[int, int]) -> float:
@@ -208,13 +154,9 @@ def tile_times(
         single = waves_of(tile, machine, m, n)
         for split_index, split in enumerate(SPLITS):
             depth = depths[split_index]
-            # Waves of tiles; the last, partly filled one costs less than a full one by `fill`.
+            # Waves of tiles.
             np.multiply(single, np.float32(split), out=load)
-            np.ceil(load, out=waves)
-            np.subtract(waves, load, out=buffer)
-            np.multiply(buffer, fill, out=buffer)
-            np.subtract(waves, buffer, out=waves)
-            np.maximum(waves, np.float32(1), out=waves)
+            filled_waves(load, fill, out=waves, buffer=buffer)
             # Multiplying in waves, or the chain of dependent steps along K if that is longer.
             np.multiply(depth, step, out=work)
             np.add(work, epilogue, out=work)

@@ -8,7 +8,7 @@ from infersim.cost.assembling import L2, MEMORY, assemble, exposed_launch_s
 from infersim.cost.parameters import kind_parameters
 from infersim.domain.arrays import as_array
 from infersim.domain.costs import KernelCost
-from infersim.domain.profile import MEGA, HardwareProfile
+from infersim.domain.profile import HardwareProfile
 from infersim.domain.shapes import MemoryBound
 
 
@@ -22,7 +22,7 @@ def memory_bound_cost(shape: MemoryBound, profile: HardwareProfile, *, cuda_grap
     values, chip = found.values, profile.chip
     moved = as_array(shape.read_bytes) + shape.write_bytes
     on_chip = np.minimum(moved, shape.kernels * values["l2_residency"] * chip.l2_bytes)
-    l2_rate = values["l2_bytes_per_clock_per_sm"] * chip.tensor_clock_mhz * MEGA * chip.sm_count
+    l2_rate = values["l2_bytes_per_clock_per_sm"] * chip.clocks_per_s
     l2_s = on_chip / l2_rate
     dram_s = (moved - on_chip) / (profile.memory.bandwidth_bytes_per_s * values["dram_efficiency"])
     kernel_s = (l2_s + dram_s) / (values["gather_efficiency"] if shape.gathered else 1.0)

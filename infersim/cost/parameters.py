@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from infersim.domain.dtypes import DType
 from infersim.domain.fit import IntervalFit, KindFit
-from infersim.domain.profile import MEGA, Calibration, HardwareProfile
+from infersim.domain.profile import Calibration, HardwareProfile
 
 TILES: tuple[tuple[int, int], ...] = (
     (256, 128),
@@ -134,8 +134,9 @@ UNCALIBRATED: Mapping[str, IntervalFit] = {
 BORROWED_WIDENING = 1.5
 """A borrowed fit's intervals are widened by this factor: another board, clock and driver."""
 
-MIN_L2_OVER_DRAM = 2.0
-"""L2 bandwidth over DRAM bandwidth that no GPU of the profiles is known to fall below."""
+DEFAULT_L2_OVER_DRAM = 2.0
+"""Without a fit, L2 is taken for at least so many times as fast as memory: a stated guess. What
+fits of other GPUs extrapolate to has a limit of its own, `profile_files.transfer.LEAST_L2_OVER_DRAM`."""
 
 _STAND_INS: Mapping[DType, tuple[DType, ...]] = {
     DType.BF16: (DType.FP16,),
@@ -188,10 +189,9 @@ def kind_parameters(profile: HardwareProfile, kind: str, dtype: DType | None = N
 
 
 def _defaults(profile: HardwareProfile, kind: str) -> Mapping[str, float]:
-    """The defaults of a kind on this GPU: its L2 is at least MIN_L2_OVER_DRAM times as fast as its memory."""
+    """The defaults of a kind on this GPU, L2 at least DEFAULT_L2_OVER_DRAM times as fast as memory."""
     values = DEFAULTS[kind]
     if "l2_bytes_per_clock_per_sm" not in values:
         return values
-    clocks = profile.chip.tensor_clock_mhz * MEGA * profile.chip.sm_count
-    least = MIN_L2_OVER_DRAM * profile.memory.bandwidth_bytes_per_s / clocks
+    least = DEFAULT_L2_OVER_DRAM * profile.memory.bandwidth_bytes_per_s / profile.chip.clocks_per_s
     return {**values, "l2_bytes_per_clock_per_sm": max(values["l2_bytes_per_clock_per_sm"], least)}

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import product
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
+from infersim.cost.machine import F32, kept_in_l2
 from infersim.domain.fit import ResidualGrid
-
-F32: TypeAlias = npt.NDArray[np.float32]
 
 FADE = 2.0
 """Distance outside a grid, in the unit of its features (octaves), over which a correction fades to zero."""
@@ -23,10 +20,7 @@ def trust_when_cold(p: Mapping[str, float], l2_bytes: float, touched_bytes: F32)
     `touched_bytes` is what such a loop over the same shape touches before it returns. Up to twice the
     residency's capacity the residual tells of L2, and of where its edge lies, not of the kernel.
     """
-    beyond = touched_bytes * np.float32(0.5 / (p["l2_residency"] * l2_bytes))
-    sharpness = np.float32(p["residency_sharpness"])
-    trust: F32 = 1 - 1 / (1 + np.exp(np.minimum(np.log(beyond) * sharpness, 80)))
-    return trust
+    return 1 - kept_in_l2(p, 2 * l2_bytes, touched_bytes)
 
 
 def residual_correction(grids: tuple[ResidualGrid, ...], features: Mapping[str, F32]) -> F32:

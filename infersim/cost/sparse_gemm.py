@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from infersim.cost.floor import SLIDE_LENGTHENING
-from infersim.cost.gemm_tiles import Machine, Operands
+from infersim.cost.machine import Machine, Operands
 from infersim.cost.parameters import KindParameters
 from infersim.domain.arrays import Array
 from infersim.domain.dtypes import DType

@@ -54,6 +54,11 @@ class Chip:
     l2_bytes: float
     tdp_w: float | None = None
 
+    @property
+    def clocks_per_s(self) -> float:
+        """Clocks of all SMs in a second, at the tensor clock: makes rates per clock and SM the GPU's."""
+        return self.tensor_clock_mhz * MEGA * self.sm_count
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:

@@ -147,7 +147,7 @@ class DesignTables(Table):
     launch: list[Launches] = Field(default_factory=list)
 
     def parts(self) -> Iterator[tuple[str, DesignPart]]:
-        """Every part of this file with the key it stands under, such as `gemm_space.0`."""
+        """Every part of this file with the key it stands under, such as `gemm_space[0]`."""
         for table in ("gemm_space", "gemm_models", "attention", "memory", "launch"):
             for place, part in enumerate(getattr(self, table)):
-                yield f"{table}.{place}", part
+                yield f"{table}[{place}]", part

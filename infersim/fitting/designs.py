@@ -59,10 +59,10 @@ def read_design(name_or_path: str | Path) -> Design:
     included = []
     for place, name in enumerate(tables.include):
         if not (file.parent / name).is_file():
-            raise FileContentError(file, f"include.{place}", name, "a file in the same folder")
+            raise FileContentError(file, f"include[{place}]", name, "a file in the same folder")
         other = _tables(file.parent / name)
         if other.include:
-            raise FileContentError(file, f"include.{place}", name, "a design that includes no other")
+            raise FileContentError(file, f"include[{place}]", name, "a design that includes no other")
         included.append(Design(file=file.parent / name, tables=other))
     return Design(file=file, tables=tables, included=tuple(included))
 

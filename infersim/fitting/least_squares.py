@@ -50,14 +50,7 @@ def fit_parameters(
         return np.concatenate((log_latency(space.values(x)) - measured, space.pulls * (x - start)))
 
     def jacobian(x: Array) -> Array:
-        here = residuals(x)
-        columns = []
-        for index in range(len(x)):
-            step = -STEP if x[index] + STEP > high[index] else STEP
-            moved = x.copy()
-            moved[index] += step
-            columns.append((residuals(moved) - here) / step)
-        return np.stack(columns, axis=1)
+        return forward_differences(residuals, x, residuals(x), high)
 
     searches = [
         least_squares(
@@ -83,6 +76,17 @@ def fit_parameters(
         at_bound=tuple(p.name for p, there in zip(space.parameters, at_bound, strict=True) if there),
         freedom=_freedom(slopes[: len(measured)], slopes),
     )
+
+
+def forward_differences(function: Callable[[Array], Array], x: Array, here: Array, high: Array) -> Array:
+    """The Jacobian (values x coordinates) at `x`, where `function` is `here`; no step goes above `high`."""
+    columns = []
+    for index in range(len(x)):
+        step = -STEP if x[index] + STEP > high[index] else STEP
+        moved = x.copy()
+        moved[index] += step
+        columns.append((function(moved) - here) / step)
+    return np.stack(columns, axis=1)
 
 
 def _freedom(of_samples: Array, with_pulls: Array) -> float:

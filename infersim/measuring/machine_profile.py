@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 
-from infersim.domain.errors import InfersimError
 from infersim.measuring.ceilings import Ceilings
 
 GIGA, TERA, MIB = 1e9, 1e12, 2.0**20
@@ -80,14 +78,6 @@ bandwidth_gb_s = {ceilings.bandwidth_bytes_per_s / GIGA:.6g}
 "matrix.*" = {_text(measured)}
 "matrix.*.sparse_factor" = "no 2:4 instructions"
 """
-
-
-def write_profile(path: Path, text: str) -> None:
-    """Write a profile file; InfersimError where that cannot be done."""
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InfersimError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
 def _text(value: str) -> str:

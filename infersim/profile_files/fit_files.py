@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from infersim.domain.errors import FileContentError, InvalidValueError
 from infersim.domain.fit import Fit, GridAxis, IntervalFit, KindFit, ResidualGrid
+from infersim.files.writing import write_whole
 from infersim.profile_files.fit_tables import table_of_fit
 from infersim.profile_files.grid_coding import decode_grid
-from infersim.profile_files.whole_files import write_whole
 
 if TYPE_CHECKING:
     from infersim.profile_files.fit_schema import KindTable, ResidualTable
@@ -62,7 +62,7 @@ def _kind(kind: str, table: KindTable, file: str) -> KindFit:
         uncertainties=table.uncertainties,
         at_bound=tuple(table.at_bound),
         residuals=tuple(
-            _residual(f"kinds.{kind}.residuals.{i}", grid, file) for i, grid in enumerate(table.residuals)
+            _residual(f"kinds.{kind}.residuals[{i}]", grid, file) for i, grid in enumerate(table.residuals)
         ),
         interval=IntervalFit(**table.interval.model_dump()),
         ranges=table.ranges,

@@ -54,7 +54,7 @@ def _kind_table(key: str, kind: KindFit) -> dict[str, Any]:
         "held_out": kind.held_out,
     }
     table = {name: plain(f"{key}.{name}", value) for name, value in fields.items()}
-    grids = [_residual_table(f"{key}.residuals.{i}", grid) for i, grid in enumerate(kind.residuals)]
+    grids = [_residual_table(f"{key}.residuals[{i}]", grid) for i, grid in enumerate(kind.residuals)]
     return table | {"residuals": grids}
 
 
@@ -82,7 +82,7 @@ def plain(key: str, value: object) -> Any:
     if isinstance(value, Mapping):
         return {str(name): plain(f"{key}.{name}", value[name]) for name in sorted(value, key=str)}
     if isinstance(value, Sequence):
-        return [plain(f"{key}.{index}", item) for index, item in enumerate(value)]
+        return [plain(f"{key}[{index}]", item) for index, item in enumerate(value)]
     raise InvalidValueError(
         key, value, "a text, a number, true or false, nothing, or a list or table of these"
     )

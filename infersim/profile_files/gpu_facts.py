@@ -6,7 +6,7 @@ import math
 
 from infersim.domain.dtypes import DType
 from infersim.domain.pool import GpuFacts, Law
-from infersim.domain.profile import MEGA, TERA, HardwareProfile
+from infersim.domain.profile import TERA, HardwareProfile
 
 PICOJOULE_PER_FLOP = 1.26
 """Energy of a dense 16-bit multiply-add's half on an SM of 1024 FLOP per clock, the whole board counted.
@@ -45,13 +45,12 @@ def facts_of(profile: HardwareProfile) -> GpuFacts:
     flop = profile.matrix[dtype].flop_per_clock_per_sm
     tflop_per_s = profile.datasheet_flop_per_s(dtype) / TERA
     picojoule = PICOJOULE_PER_FLOP * (flop / 1024) ** -ENERGY_EXPONENT
-    clocks_per_s = chip.tensor_clock_mhz * MEGA * chip.sm_count
     return GpuFacts(
         vendor=profile.vendor,
         generation=profile.generation,
         clock_max_mhz=chip.clock_max_mhz,
         flop_per_clock_per_sm=flop,
-        memory_bytes_per_clock_per_sm=profile.memory.bandwidth_bytes_per_s / clocks_per_s,
+        memory_bytes_per_clock_per_sm=profile.memory.bandwidth_bytes_per_s / chip.clocks_per_s,
         power_ratio=0.0 if chip.tdp_w is None else picojoule * tflop_per_s / chip.tdp_w,
     )
 

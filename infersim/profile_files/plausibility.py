@@ -31,8 +31,6 @@ FLOP_OF_CAPABILITY: dict[str, tuple[int, ...]] = {
 """Dense 16-bit FLOP for each clock and SM, by NVIDIA's compute capability; half on consumer cards, whose
 accumulation in FP32 is slowed."""
 
-SPARSE_HINT = "; twice that looks like the sparse (2:4) rate"
-
 WHOLE_TOLERANCE = 0.02
 """How far from a whole number of GB a capacity in GiB may come to lie."""
 

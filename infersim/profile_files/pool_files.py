@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from infersim.domain.errors import FileContentError, InvalidValueError
 from infersim.domain.fit import IntervalFit
 from infersim.domain.pool import GpuFacts, Pool, PooledKind, PooledParameter, Spread
+from infersim.files.writing import write_whole
 from infersim.profile_files.fit_tables import plain
 from infersim.profile_files.locations import data_folder
-from infersim.profile_files.whole_files import write_whole
 
 if TYPE_CHECKING:
     from infersim.profile_files.pool_schema import ParameterTable, PooledKindTable

@@ -23,8 +23,10 @@ LEAST_WIDENING, MOST_WIDENING = 0.75, 3.0
 """Intervals are scaled by how far the datasheet is from the known ones, within these limits."""
 
 L2_RATE = "l2_bytes_per_clock_per_sm"
-MIN_L2_OVER_DRAM = 1.5
-"""A kernel gets from L2 at least this many times what memory delivers, on any GPU."""
+LEAST_L2_OVER_DRAM = 1.5
+"""A transferred rate of L2 is at least so many times that of memory. It is less than a default assumes, since
+fitted rates are what kernels reach, on some GPUs less than memory delivers; the pool's intervals were found
+with it."""
 
 
 def transferred_fit(profile: HardwareProfile, pool: Pool, *, without: Collection[str] = ()) -> Fit | None:
@@ -50,7 +52,7 @@ def transferred_kind(pooled: PooledKind, target: GpuFacts, known: Mapping[str, G
     found = {name: transfer(parameter, target, known) for name, parameter in pooled.parameters.items()}
     values = {name: each.value for name, each in found.items()}
     if L2_RATE in values:
-        values[L2_RATE] = max(values[L2_RATE], MIN_L2_OVER_DRAM * target.memory_bytes_per_clock_per_sm)
+        values[L2_RATE] = max(values[L2_RATE], LEAST_L2_OVER_DRAM * target.memory_bytes_per_clock_per_sm)
     return KindFit(
         kind=pooled.kind,
         parameters=values,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from infersim.domain.errors import FileContentError
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _EXPECTED = {
     "missing": "a value, but the key is missing",
     "float_type": "a number",
-    "int_type": "a whole number",
+    "int_type": "an integer",
     "finite_number": "a finite number",
     "string_type": "a text",
     "string_too_short": "a text that is not empty",
@@ -23,26 +23,39 @@ _EXPECTED = {
     "too_short": "at least one value",
     "dict_type": "a table",
     "model_type": "a table",
+    "dataclass_type": "a table",
 }
 """pydantic's kind of error -> what was expected, in words that fit after "expected"."""
+
+_LIMITS = {
+    "greater_than": ("above", "gt"),
+    "greater_than_equal": ("of at least", "ge"),
+    "less_than": ("below", "lt"),
+    "less_than_equal": ("of at most", "le"),
+}
 
 
 def content_error(file: object, error: ValidationError) -> FileContentError:
     """The first thing that `error` complains about, as an error that names the file."""
     details = error.errors(include_url=False)[0]
-    key = ".".join(str(part) for part in details["loc"] if part != "[key]")
+    key = dotted(part for part in details["loc"] if part != "[key]")
     value = None if details["type"] == "missing" else _brief(details["input"])
     return FileContentError(file, key or "the file", value, _expectation(details))
+
+
+def dotted(location: Iterable[int | str]) -> str:
+    """`("block_configs", 3, "ffn", "ffn_mult")` as `block_configs[3].ffn.ffn_mult`."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return text.removeprefix(".")
 
 
 def _expectation(details: ErrorDetails) -> str:
     kind, context = details["type"], details.get("ctx", {})
     if kind == "extra_forbidden":
         return "no such key here"
-    if kind == "greater_than":
-        return f"a number above {context['gt']:g}"
-    if kind == "greater_than_equal":
-        return f"a number of at least {context['ge']:g}"
+    if kind in _LIMITS:
+        words, limit = _LIMITS[kind]
+        return f"a number {words} {context[limit]:.12g}"
     if kind in ("enum", "literal_error"):
         several = " or " in context["expected"]
         return f"{'one of ' if several else ''}{context['expected']}"

@@ -41,13 +41,16 @@ TARGETS = {
     "ffn": frozenset({Part.FFN}),
 }
 
+ROUTER_WIDTH = 16
+"""The bottleneck of a router where none is given, also in plan files."""
+
 
 def dynamic_m(
     model: Transformer,
     sparsity: float,
     *,
     target: str = "both",
-    router_width: int = 16,
+    router_width: int = ROUTER_WIDTH,
     dense_kv: bool = True,
     execution: str = SkipExecution.BLOCKS.value,
 ) -> Pruned:

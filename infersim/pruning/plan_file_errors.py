@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from pydantic import ValidationError
@@ -21,18 +21,11 @@ def schema_error(
     """
     told = content_error(file, error)
     first = error.errors(include_url=False)[0]
-    key = _dotted(part for part in first["loc"] if part != "[key]")
     if first["type"] != "extra_forbidden":
-        return FileContentError(file, key, told.value, told.expected)
+        return told
     tables = [nested[part] for part in first["loc"][:-1] if isinstance(part, str) and part in nested]
     known = (tables or [root])[-1].model_fields
-    return FileContentError(file, key, told.value, f"one of the keys {', '.join(known)}")
-
-
-def _dotted(location: Iterable[int | str]) -> str:
-    """`("remove", "layers", 3)` as `remove.layers[3]`."""
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
-    return text.removeprefix(".")
+    return FileContentError(file, told.key, told.value, f"one of the keys {', '.join(known)}")
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
+from infersim.pruning.dynamic_m import ROUTER_WIDTH
 from infersim.pruning.plan import OptionValue
 
 MatrixName = Literal["q", "k", "v", "o", "gate", "up", "down"]
@@ -37,7 +38,7 @@ class SkipTable(Table):
 
     attention: Rate | None = None
     ffn: Rate | None = None
-    router_width: Annotated[int, Field(ge=0)] = 16
+    router_width: Annotated[int, Field(ge=0)] = ROUTER_WIDTH
     dense_kv: bool = True
     execution: Literal["blocks", "gather"] = "blocks"
 

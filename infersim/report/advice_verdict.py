@@ -18,14 +18,6 @@ WORTH_TELLING = 0.005
 """An aligned width that is faster by less than half a percent is in the table only."""
 
 
-def target_verdict(needed: pd.DataFrame) -> Verdict:
-    """Judge a frame of `sparsity_for`."""
-    return Verdict(
-        sentences=tuple(map(as_sentence, _targets(needed))),
-        notes=(*trust_notes(needed), *_memory_note(needed), _QUALITY),
-    )
-
-
 def advice_verdict(
     needed: pd.DataFrame | None, pays: pd.DataFrame | None, widths: pd.DataFrame | None
 ) -> Verdict:

@@ -45,9 +45,9 @@ def fitted_kinds_table(fit: Fit, kinds: Sequence[str]) -> Table:
         number_column("mean", "mape", rounding.fraction),
         number_column("median", "median_ape", rounding.fraction),
         number_column("90 %", "p90_ape", rounding.fraction),
-        number_column("interval\n±", "half_width", _from_log),
-        number_column("of\nspeedups", "pair", _from_log),
-        number_column("outside\nrange", "outside", _from_log),
+        number_column("interval\n±", "half_width", rounding.from_log),
+        number_column("of\nspeedups", "pair", rounding.from_log),
+        number_column("outside\nrange", "outside", rounding.from_log),
         number_column("fit s", "seconds", rounding.quantity),
     )
     return Table(
@@ -118,8 +118,3 @@ def _number(values: Mapping[str, Any], name: str) -> float:
 
 def _yes_or_nothing(value: bool) -> str:
     return "yes" if value else ""
-
-
-def _from_log(value: float) -> str:
-    """A difference of logs as a fraction."""
-    return rounding.fraction(math.expm1(value))

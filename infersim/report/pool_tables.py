@@ -97,11 +97,11 @@ def leanings_table(profile: HardwareProfile, pool: Pool) -> Table:
         columns=(
             text_column("kind", "kind"),
             text_column("leans on", "leans_on"),
-            number_column("interval\n±", "narrowest", rounding.fraction),
-            number_column("up to\n±", "widest", rounding.fraction),
-            number_column("speedups\n±", "pair", rounding.fraction),
+            number_column("interval\n±", "narrowest", rounding.from_log),
+            number_column("up to\n±", "widest", rounding.from_log),
+            number_column("speedups\n±", "pair", rounding.from_log),
         ),
-        caption="80 % half-widths in natural log, from predicting each pooled GPU from the others.",
+        caption="80 % half-widths, from predicting each pooled GPU from the others.",
     )
 
 

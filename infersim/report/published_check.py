@@ -101,7 +101,7 @@ def _table(title: str, frame: pd.DataFrame, last: str, more: tuple[Column, ...] 
         text_column("conditions", "conditions"),
         Column(heading="measured", keys=("measured", "quantity"), text=_figure),
         Column(heading="predicted\n(80 %)", keys=("predicted", "lower", "upper", "quantity"), text=_interval),
-        number_column("difference", "difference", _difference),
+        number_column("difference", "difference", rounding.difference),
         *more,
         text_column("verdict" if last == "verdict" else "what is missing", last),
     )
@@ -125,7 +125,3 @@ def _interval(value: float, low: float, high: float, quantity: str) -> str:
     if quantity == "ms":
         return f"{rounding.quantity_between(value, low, high)} ms"
     return rounding.speedup_between(value, low, high)
-
-
-def _difference(value: float) -> str:
-    return rounding.UNKNOWN if math.isnan(value) else f"{100 * value:+.0f} %"

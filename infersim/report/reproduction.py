@@ -55,7 +55,7 @@ def components_table(reproduction: Reproduction) -> Table:
             number_column("share", "predicted_share", rounding.share),
             Column(heading="paper ms", keys=("paper_ms", "paper_upper_limit"), text=_published),
             number_column("share", "paper_share", rounding.fraction),
-            number_column("difference", "difference", _difference),
+            number_column("difference", "difference", rounding.difference),
         ),
         labels=tuple(frame["phase"]),
         caption="A small elementwise kernel costs its launch and little else: in decode, set the sum of both "
@@ -82,7 +82,7 @@ def mean_speedups_table(reproduction: Reproduction) -> Table:
             ),
             number_column(f"at {SHORT_CONTEXT}\ntokens", "predicted_short", rounding.speedup),
             number_column("paper", "paper", rounding.speedup),
-            number_column("difference", "difference", _difference),
+            number_column("difference", "difference", rounding.difference),
         ),
         labels=tuple(frame["phase"]),
         caption=_reasons(frame),
@@ -137,7 +137,7 @@ def _dense_sentence(row: pd.Series) -> str:
     time = rounding.quantity_between(row["predicted_ms"], row["lower_ms"], row["upper_ms"])
     return (
         f"{_DENSE[row['phase']]} is predicted to take {time} ms, measured "
-        f"{_published(row['paper_ms'])} ms ({_difference(row['difference'])})"
+        f"{_published(row['paper_ms'])} ms ({rounding.difference(row['difference'])})"
     )
 
 
@@ -168,12 +168,6 @@ def _spread(mean: float, low: float, high: float) -> str:
 def _percent_spread(value: float, low: float, high: float) -> str:
     spread = "" if math.isnan(low) else f" ({rounding.share(low)}–{rounding.share(high)})"
     return rounding.share(value) + spread
-
-
-def _difference(fraction: float) -> str:
-    """`+4 %`, `-11 %`."""
-    # Adding 0.0 turns a rounded -0.0 into 0.0.
-    return rounding.UNKNOWN if math.isnan(fraction) else f"{round(100 * fraction) + 0.0:+.0f} %"
 
 
 def _listed(numbers: tuple[int, ...]) -> str:

@@ -6,6 +6,8 @@
 | factor of the chain | three decimals, since factors lie near 1 and multiply: `0.724` |
 | fraction | percent with at most one decimal: `50 %`, `49.8 %` |
 | share of a time, attainment | whole percent: `97 %` |
+| difference | whole percent with a sign: `+4 %` |
+| difference or half-width in natural log | what it adds, as a fraction |
 | time, rate | three significant digits, or all digits before the point: `0.052`, `12.7`, `1,997` |
 | FLOPs, bytes | three significant digits and a decimal prefix: `4.29 GB` |
 
@@ -61,6 +63,17 @@ def share(value: float) -> str:
         return UNKNOWN
     whole = round(100 * value)
     return "< 1 %" if value > 0 and whole == 0 else f"{whole} %"
+
+
+def from_log(value: float) -> str:
+    """`16.2 %`: a half-width or difference in natural log, 0.15, as the percent that it adds."""
+    return fraction(math.expm1(value))
+
+
+def difference(value: float) -> str:
+    """`+4 %`, `-11 %`: how far one number is from another."""
+    # Adding 0.0 turns a rounded -0.0 into 0.0.
+    return UNKNOWN if math.isnan(value) else f"{round(100 * value) + 0.0:+.0f} %"
 
 
 def quantity(value: float) -> str:

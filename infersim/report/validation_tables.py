@@ -52,9 +52,9 @@ def error_report_table(errors: pd.DataFrame) -> Table:
             number_column("mean", "mape", rounding.fraction),
             number_column("median", "median_ape", rounding.fraction),
             number_column("90 %", "p90_ape", rounding.fraction),
-            number_column("bias", "bias", _from_log),
+            number_column("bias", "bias", rounding.from_log),
             number_column("covered", "coverage", rounding.share),
-            number_column("interval\n±", "log_half_width", _from_log),
+            number_column("interval\n±", "log_half_width", rounding.from_log),
             number_column("roofline\nmean", "roofline_mape", rounding.fraction),
             number_column("roofline\nmedian", "roofline_median_ape", rounding.fraction),
         ),
@@ -75,7 +75,7 @@ def speedup_report_table(speedups: pd.DataFrame) -> Table:
             number_column("median", "median_ape", rounding.fraction),
             number_column("90 %", "p90_ape", rounding.fraction),
             number_column("covered", "coverage", rounding.share),
-            number_column("interval\n±", "log_half_width", _from_log),
+            number_column("interval\n±", "log_half_width", rounding.from_log),
             number_column("FLOPs ratio\nmean", "flops_mape", rounding.fraction),
             number_column("FLOPs ratio\nmedian", "flops_median_ape", rounding.fraction),
             number_column("roofline\nmedian", "roofline_median_ape", rounding.fraction),
@@ -103,8 +103,3 @@ def _shapes(kind: str, division: str, shape_class: str) -> str:
     if division == "range":
         return {"calibrated": "in the calibrated range", "outside": "outside of it"}[shape_class]
     return f"{shape_class} ({meaning})" if meaning else shape_class
-
-
-def _from_log(value: float) -> str:
-    """A difference of logs as a fraction."""
-    return rounding.fraction(math.expm1(value))

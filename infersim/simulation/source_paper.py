@@ -20,9 +20,9 @@ from infersim.simulation.published import load_published
 
 SOURCE = "arXiv:2606.09080"
 
-SOURCE_CODE = "github.com/Sophie10001b/pruning_wrapper@2288489"
-"""Public code that bears the paper's methods, settings and batch sizes, read as facts on what was run.
-Whether every number of the paper comes from just this version is not stated."""
+# github.com/Sophie10001b/pruning_wrapper@2288489 is public code that bears the paper's methods, settings and
+# batch sizes, read here as facts on what was run. Whether every number of the paper comes from just this
+# version is not stated.
 
 SHORT_CONTEXT = 1024
 """The only length in that code's example run, with batches 1, 8, 16 and 32."""

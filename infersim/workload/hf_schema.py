@@ -1,6 +1,6 @@
 """The keys of a Hugging Face `config.json` that shape a model, checked by pydantic, one class a model type.
 
-Errors are told as FileContentError: file, key, value, expectation. Building the model is `hf_config`'s work.
+Errors are FileContentError: file, key, value, expectation. Building the model is `hf_config`'s work.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from infersim.domain.errors import FileContentError
+from infersim.profile_files.validation import content_error
 
 # Several times what any published dense model has: a larger number is a slip, not a model.
 MAX_HIDDEN = 2**17
@@ -127,37 +127,4 @@ def checked_keys(schema: type[KeysT], config: Mapping[str, object], file: object
     try:
         return schema.model_validate(dict(config))
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        value = None if first["type"] == "missing" else first["input"]
-        raise FileContentError(
-            file,
-            _dotted(first["loc"]),
-            value,
-            _expectation(first["type"], first["msg"], first.get("ctx", {})),
-        ) from None
-
-
-def _dotted(location: tuple[int | str, ...]) -> str:
-    """`("block_configs", 3, "ffn", "ffn_mult")` as `block_configs[3].ffn.ffn_mult`."""
-    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in location)
-    return text.removeprefix(".")
-
-
-def _expectation(kind: str, message: str, context: Mapping[str, Any]) -> str:
-    """Pydantic's complaint as what was expected instead."""
-    expectations = {
-        "missing": "this key to be present",
-        "int_type": "an integer",
-        "float_type": "a number",
-        "finite_number": "a finite number",
-        "bool_type": "true or false",
-        "string_type": "a text",
-        "list_type": "a list",
-        "model_type": "an object of keys and values",
-        "greater_than": "more than {gt}",
-        "greater_than_equal": "at least {ge}",
-        "less_than_equal": "at most {le}",
-    }
-    if kind in expectations:
-        return expectations[kind].format(**context)
-    return message.removeprefix("Input should be ")
+        raise content_error(file, error) from None

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from infersim.domain.arrays import as_array
 from infersim.domain.errors import InvalidValueError
 from infersim.workload.scenario import Scenario
-from infersim.workload.transformer import Transformer
 
 MAX_BATCH = 2**20
 MAX_CONTEXT = 2**27
@@ -48,12 +45,3 @@ def check_whole(key: str, value: object, high: int) -> None:
     good = (numbers >= 1) & (numbers <= high) & (numbers == np.floor(numbers))
     if not good.all():
         raise InvalidValueError(key, array.ravel()[~good][0].item(), expected)
-
-
-def exceeds_max_position(transformer: Transformer, scenario: Scenario) -> npt.NDArray[np.bool_]:
-    """True where the context is longer than the positions that the model was made for.
-
-    Such a scenario can be timed (kernels do not care), but what the model would answer is another matter.
-    """
-    _, context = np.broadcast_arrays(as_array(scenario.batch), as_array(scenario.context))
-    return context > transformer.max_position

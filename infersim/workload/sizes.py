@@ -1,9 +1,9 @@
-"""Sublayers and whole transformers from their sizes."""
+"""Sublayers from their sizes."""
 
 from __future__ import annotations
 
 from infersim.domain.errors import InvalidValueError
-from infersim.workload.transformer import Attention, Block, FeedForward, Linear, Transformer
+from infersim.workload.transformer import Attention, FeedForward, Linear
 
 
 def grouped_query_attention(
@@ -43,51 +43,4 @@ def swiglu(*, hidden: int, width: int, bias: bool = False) -> FeedForward:
         gate=Linear(out_features=width, in_features=hidden, bias=bias),
         up=Linear(out_features=width, in_features=hidden, bias=bias),
         down=Linear(out_features=hidden, in_features=width, bias=bias),
-    )
-
-
-def transformer_from_sizes(
-    *,
-    hidden: int,
-    layers: int,
-    num_heads: int,
-    num_kv_heads: int,
-    width: int,
-    vocab: int,
-    head_dim: int | None = None,
-    qk_norm: bool = False,
-    window: int | None = None,
-    tied_embeddings: bool = False,
-    max_position: int = 131072,
-    name: str = "custom",
-) -> Transformer:
-    """A Llama-like transformer of `layers` equal blocks without biases.
-
-    `head_dim` None: hidden / num_heads. Raises InvalidValueError for sizes below 1 or heads that do not
-    divide.
-    """
-    sizes = {"hidden": hidden, "layers": layers, "num_heads": num_heads, "width": width, "vocab": vocab}
-    for key, value in sizes.items():
-        if value < 1:
-            raise InvalidValueError(key, value, "a positive integer")
-    if head_dim is None and hidden % num_heads:
-        raise InvalidValueError("hidden", hidden, f"a multiple of num_heads = {num_heads}, or a head_dim")
-    block = Block(
-        attention=grouped_query_attention(
-            hidden=hidden,
-            num_heads=num_heads,
-            num_kv_heads=num_kv_heads,
-            head_dim=head_dim or hidden // num_heads,
-            qk_norm=qk_norm,
-            window=window,
-        ),
-        ffn=swiglu(hidden=hidden, width=width),
-    )
-    return Transformer(
-        name=name,
-        hidden=hidden,
-        vocab=vocab,
-        tied_embeddings=tied_embeddings,
-        max_position=max_position,
-        blocks=(block,) * layers,
     )

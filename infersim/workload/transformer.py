@@ -86,9 +86,9 @@ class TokenSkip:
     """
 
     rate: float
-    router_width: int | None = None
+    router_width: int | None
     dense_kv: bool = True
-    execution: SkipExecution = SkipExecution.GATHER
+    execution: SkipExecution
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

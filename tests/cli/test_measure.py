@@ -127,7 +127,7 @@ def test_keys_that_a_plan_does_not_have_are_named(
         "measure", "kernels", "--device", "cpu", "--plan", plan, "--out", str(tmp_path / "a.jsonl")
     )
 
-    assert "few.toml: gemm_space.0.repeats = 3; expected no such key here" in message
+    assert "few.toml: gemm_space[0].repeats = 3; expected no such key here" in message
 
 
 def test_ceilings_are_not_measured_of_what_has_a_datasheet_or_to_a_wrong_place(

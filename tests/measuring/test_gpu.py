@@ -26,7 +26,7 @@ from infersim.measuring.random_data import RandomData  # noqa: E402
 from infersim.measuring.supervision import Measurer  # noqa: E402
 from infersim.pruning.composition import prune  # noqa: E402
 from infersim.workload.scenario import Execution  # noqa: E402
-from infersim.workload.sizes import transformer_from_sizes  # noqa: E402
+from tests.toy_models import transformer_from_sizes  # noqa: E402
 
 pytestmark = [
     pytest.mark.gpu,

@@ -14,10 +14,10 @@ from tests.profile_files.example_files import EXAMPLE, write_example
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("sm_count = 100", 'sm_count = "many"', "chip.sm_count = 'many'; expected a whole number"),
-        ("sm_count = 100", "sm_count = 99.5", "chip.sm_count = 99.5; expected a whole number"),
+        ("sm_count = 100", 'sm_count = "many"', "chip.sm_count = 'many'; expected an integer"),
+        ("sm_count = 100", "sm_count = 99.5", "chip.sm_count = 99.5; expected an integer"),
         ("sm_count = 100\n", "", "chip.sm_count = None; expected a value, but the key is missing"),
-        ("sm_count = 100", "sm_count = true", "chip.sm_count = True; expected a whole number"),
+        ("sm_count = 100", "sm_count = true", "chip.sm_count = True; expected an integer"),
         ("capacity_gb = 80", 'capacity_gb = "80"', "memory.capacity_gb = '80'; expected a number"),
         ("capacity_gb = 80", "capacity_gb = nan", "memory.capacity_gb = nan; expected a finite number"),
         ("capacity_gb = 80", "capacity_gb = inf", "memory.capacity_gb = inf; expected a finite number"),
@@ -25,7 +25,7 @@ from tests.profile_files.example_files import EXAMPLE, write_example
         ("tdp_w = 400", "tdp_w = 400\nfans = 2", "chip.fans = 2; expected no such key here"),
         ("bf16 = {", "bf61 = {", "matrix.bf61 = 'bf61'; expected one of 'fp32', 'tf32', 'bf16'"),
         ('title = "An example"', 'title = ""', "title = ''; expected a text that is not empty"),
-        ("unverified = [", "unverified = [1, ", "unverified.0 = 1; expected a text"),
+        ("unverified = [", "unverified = [1, ", "unverified[0] = 1; expected a text"),
         ('"chip.*" = "made up"\n', "", "chip.sm_count = 100; expected a source for it"),
         ('"chip.*"', '"chips.*"', "sources = 'chips.*'; expected a number's key"),
         ('["memory.capacity_gb"]', '["memory.size"]', "unverified = 'memory.size'; expected a number's key"),

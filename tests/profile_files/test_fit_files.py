@@ -117,8 +117,8 @@ def _with_transposed_grid(kind: KindFit) -> KindFit:
     ("spoil", "message"),
     [
         (_with_nan, "kinds.gemm.bf16.parameters.tau_us = nan; expected a finite number"),
-        (_with_infinite_grid, "kinds.gemm.bf16.residuals.0.values = 'not all finite'"),
-        (_with_transposed_grid, r"kinds.gemm.bf16.residuals.0.values = \(2, 4, 3\); expected the shape"),
+        (_with_infinite_grid, "kinds.gemm.bf16.residuals\\[0\\].values = 'not all finite'"),
+        (_with_transposed_grid, r"kinds.gemm.bf16.residuals\[0\].values = \(2, 4, 3\); expected the shape"),
     ],
 )
 def test_what_cannot_be_read_again_is_not_written(
@@ -176,19 +176,19 @@ GEMM = ("kinds", "gemm.bf16")
         (
             (*GEMM, "residuals", 0, "values"),
             "!!",
-            "kinds.gemm.bf16.residuals.0.values = '!!...'; expected one for each",
+            "kinds.gemm.bf16.residuals[0].values = '!!...'; expected one for each",
         ),
         (
             (*GEMM, "residuals", 0, "values"),
             "AAAA",
-            "kinds.gemm.bf16.residuals.0.values = 'AAAA...'; expected one for",
+            "kinds.gemm.bf16.residuals[0].values = 'AAAA...'; expected one for",
         ),
         (
             (*GEMM, "residuals", 0, "unit_exponent"),
             900,
-            "kinds.gemm.bf16.residuals.0.unit_exponent = 900; expected",
+            "kinds.gemm.bf16.residuals[0].unit_exponent = 900; expected",
         ),
-        ((*GEMM, "residuals", 0, "axes"), [], "kinds.gemm.bf16.residuals.0.axes = []; expected"),
+        ((*GEMM, "residuals", 0, "axes"), [], "kinds.gemm.bf16.residuals[0].axes = []; expected"),
     ],
 )
 def test_a_damaged_file_is_refused(
@@ -213,7 +213,7 @@ def test_an_axis_that_runs_backwards_is_refused(tmp_path: Path) -> None:
     whole["kinds"]["gemm.bf16"]["residuals"][0]["axes"][0]["low"] = 16.0
     path.write_text(json.dumps(whole), encoding="utf-8")
     with pytest.raises(
-        FileContentError, match=r"residuals.0.axes.axis0.low = 16.0; expected .*below high \(16\)"
+        FileContentError, match=r"residuals\[0\].axes.axis0.low = 16.0; expected .*below high \(16\)"
     ):
         read_fit(path)
 

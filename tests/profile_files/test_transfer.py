@@ -18,7 +18,7 @@ from infersim.profile_files.gpu_facts import facts_of, law_offset, sustained_slo
 from infersim.profile_files.kriging import transfer
 from infersim.profile_files.pool_files import read_pool, write_pool
 from infersim.profile_files.profiles import load_profile
-from infersim.profile_files.transfer import MIN_L2_OVER_DRAM, leanings, transferred_fit, widening
+from infersim.profile_files.transfer import LEAST_L2_OVER_DRAM, leanings, transferred_fit, widening
 
 SPREAD = Spread(shared=1.0, own=0.1, generation=0.1, rate=0.2, memory=0.1)
 H100 = GpuFacts(
@@ -112,7 +112,7 @@ def test_l2_is_faster_than_memory_however_fast_that_is() -> None:
     said = transferred_fit(profile, example_pool())
     assert said is not None
     rate = said.kinds["gemm.bf16"].parameters["l2_bytes_per_clock_per_sm"]
-    assert rate >= MIN_L2_OVER_DRAM * facts_of(profile).memory_bytes_per_clock_per_sm
+    assert rate >= LEAST_L2_OVER_DRAM * facts_of(profile).memory_bytes_per_clock_per_sm
 
 
 def test_a_gpu_does_not_lean_on_itself() -> None:

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from infersim.pruning.composition import prune
 from infersim.pruning.registry import families
 from infersim.workload.counts import block_linear_parameters, parameters
-from infersim.workload.sizes import transformer_from_sizes
 from infersim.workload.transformer import Transformer
+from tests.toy_models import transformer_from_sizes
 
 ALL = [family.name for family in families() if family.fixed_sparsity is None]
 STATIC = [name for name in ALL if name.startswith("static")]

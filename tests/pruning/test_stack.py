@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from infersim.domain.errors import InvalidValueError
 from infersim.pruning.composition import prune
 from infersim.pruning.stack import stack_of_model, stack_of_plan
-from infersim.workload.sizes import transformer_from_sizes
 from infersim.workload.transformer import Transformer
+from tests.toy_models import transformer_from_sizes
 
 
 def model(layers: int = 16) -> Transformer:

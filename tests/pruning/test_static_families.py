@@ -9,9 +9,9 @@ import pytest
 from infersim.domain.errors import InvalidValueError, UnsupportedError
 from infersim.domain.shapes import WeightForm
 from infersim.pruning.composition import prune
-from infersim.workload.sizes import transformer_from_sizes
 from infersim.workload.transformer import Block, Linear, ReplacedSublayer, Transformer
 from tests.pruning.looking import ffn_of, heads_of
+from tests.toy_models import transformer_from_sizes
 
 
 def distinct_layers(layers: int) -> Transformer:

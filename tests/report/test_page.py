@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from infersim.domain.errors import InvalidValueError
+from infersim.files.writing import write_whole
 from infersim.report.comparison_page import compare_page
 from infersim.report.comparison_report import ComparisonReport
 from infersim.report.html import FOLDED_ROWS, MAX_ROWS, csv_link, table_html
@@ -21,7 +22,6 @@ from infersim.report.page import render_page, write_page
 from infersim.report.prediction_page import gather_prediction, predict_page
 from infersim.report.table import Table, number_column
 from infersim.report.verdicts import compare_verdict
-from infersim.report.writing import write_whole
 from tests.report.handmade import comparison
 
 PLOTLY = "plotly.js (basic - minified) v"
@@ -207,7 +207,10 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
 
 
-@pytest.mark.parametrize("path", ["missing/report.html", "."])
-def test_a_path_that_cannot_be_written_is_told(path: str, tmp_path: Path) -> None:
-    with pytest.raises(InvalidValueError, match="a file that can be written"):
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [("missing/report.html", "a folder that exists"), (".", "a file that can be written")],
+)
+def test_a_path_that_cannot_be_written_is_told(path: str, expected: str, tmp_path: Path) -> None:
+    with pytest.raises(InvalidValueError, match=expected):
         write_whole(tmp_path / path, "page")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from math import nan
 
 import pytest
@@ -82,3 +83,12 @@ def test_unknown_numbers_are_a_dash() -> None:
     assert [write(nan) for write in one] == ["–"] * len(one)
     assert rounding.interval(nan, 1.0) == "–"
     assert rounding.prefixed(nan, "B") == "–"
+
+
+@pytest.mark.parametrize(("value", "text"), [(0.04, "+4 %"), (-0.11, "-11 %"), (-0.001, "+0 %")])
+def test_differences_have_a_sign_and_no_minus_zero(value: float, text: str) -> None:
+    assert rounding.difference(value) == text
+
+
+def test_a_log_width_is_what_it_adds() -> None:
+    assert rounding.from_log(math.log(1.15)) == "15 %"

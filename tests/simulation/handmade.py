@@ -19,8 +19,8 @@ from infersim.domain.dtypes import DType
 from infersim.domain.fit import Fit, IntervalFit, KindFit
 from infersim.domain.profile import Chip, HardwareProfile, Matrix, Memory
 from infersim.domain.shapes import Attention, Gemm, Phase, Shape, WeightForm
-from infersim.workload.sizes import transformer_from_sizes
 from infersim.workload.transformer import Transformer
+from tests.toy_models import transformer_from_sizes
 
 PEAK_FLOP_PER_S = 1e12
 BANDWIDTH = 1e11

@@ -14,8 +14,8 @@ from infersim.domain.shapes import Attention as AttentionShape
 from infersim.domain.shapes import Gemm, MemoryBound, Phase
 from infersim.workload.ops import model_ops
 from infersim.workload.scenario import Execution, Layout, Scenario
-from infersim.workload.sizes import transformer_from_sizes
 from infersim.workload.transformer import Attention, Block, FeedForward, Transformer
+from tests.toy_models import transformer_from_sizes
 
 MakeScenario = Callable[..., Scenario]
 

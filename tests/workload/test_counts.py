@@ -17,7 +17,8 @@ from infersim.workload.counts import (
 )
 from infersim.workload.presets import load_model
 from infersim.workload.scenario import Execution
-from infersim.workload.transformer import Linear, TokenSkip
+from infersim.workload.transformer import Linear
+from tests.toy_models import gathering_skip
 from tests.workload.examples import (
     HEAD_DIM,
     HEADS,
@@ -112,8 +113,8 @@ def test_what_pruning_adds_counts_too() -> None:
     model = with_block(
         small(),
         residual_maps=2,
-        attention=replace(heads, skip=TokenSkip(rate=0.5)),
-        ffn=replace(ffn, skip=TokenSkip(rate=0.5, router_width=8)),
+        attention=replace(heads, skip=gathering_skip(0.5)),
+        ffn=replace(ffn, skip=gathering_skip(0.5, router_width=8)),
     )
     added = LAYERS * (2 * HIDDEN**2 + 2 * HIDDEN + 8 * (HIDDEN + 2))
     assert parameters(model) == parameters(small()) + added

@@ -75,11 +75,11 @@ def test_window_of_a_block() -> None:
             r"\[0\]\.attention\.n_heads_in_group = 3; expected a divisor",
         ),
         (GROUPED | {"n_heads_in_group": None}, WIDE, r"\[0\]\.attention\.n_heads_in_group = None; expected"),
-        (GROUPED, WIDE | {"ffn_mult": -1}, r"\[0\]\.ffn\.ffn_mult = -1.*; expected more than 0"),
+        (GROUPED, WIDE | {"ffn_mult": -1}, r"\[0\]\.ffn\.ffn_mult = -1.*; expected a number above 0"),
         (GROUPED, WIDE | {"ffn_mult": None}, r"\[0\]\.ffn\.ffn_mult = None; expected a number"),
         (GROUPED, WIDE | {"ffn_mult": 1e-9}, r"\[0\]\.ffn\.ffn_mult = 1e-09; expected a number that gives"),
         (GROUPED, WIDE | {"no_op": 1}, r"\[0\]\.ffn\.no_op = 1; expected true or false"),
-        (GROUPED, 5, r"\[0\]\.ffn = 5; expected an object of keys and values"),
+        (GROUPED, 5, r"\[0\]\.ffn = 5; expected a table"),
     ],
 )
 def test_damage_names_the_block(attention: dict[str, Any], ffn: dict[str, Any], message: str) -> None:

@@ -12,7 +12,8 @@ from infersim.workload.counts import weight_bytes
 from infersim.workload.memory import fits, kv_cache_bytes, memory_use, peak_activation_bytes
 from infersim.workload.presets import load_model
 from infersim.workload.scenario import Layout
-from infersim.workload.transformer import BlockSparsity, Linear, ReplacedSublayer, TokenSkip
+from infersim.workload.transformer import BlockSparsity, Linear, ReplacedSublayer
+from tests.toy_models import gathering_skip
 from tests.workload.examples import (
     HEAD_DIM,
     HEADS,
@@ -58,9 +59,18 @@ def test_window_eviction_and_absent_tokens_shrink_the_cache() -> None:
     evicted = with_block(small(), attention=replace(heads, kv_kept=0.25))
     assert kv_cache_bytes(evicted, decode(1, 100)) == LAYERS * 25 * KV_BYTES
     assert kv_cache_bytes(evicted, prefill(1, 100)) == LAYERS * 100 * KV_BYTES
-    absent = with_block(small(), attention=replace(heads, skip=TokenSkip(rate=0.25, dense_kv=False)))
+    absent = with_block(
+        small(),
+        attention=replace(
+            heads,
+            skip=gathering_skip(0.25, dense_kv=False),
+        ),
+    )
     assert kv_cache_bytes(absent, prefill(1, 100)) == LAYERS * 75 * KV_BYTES
-    present = with_block(small(), attention=replace(heads, skip=TokenSkip(rate=0.25)))
+    present = with_block(
+        small(),
+        attention=replace(heads, skip=gathering_skip(0.25)),
+    )
     assert kv_cache_bytes(present, prefill(1, 100)) == LAYERS * 100 * KV_BYTES
 
 

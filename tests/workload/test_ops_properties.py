@@ -13,8 +13,8 @@ from infersim.domain.ops import Op
 from infersim.domain.shapes import Attention, Gemm, MemoryBound
 from infersim.workload.ops import model_ops
 from infersim.workload.scenario import Layout, Scenario
-from infersim.workload.sizes import transformer_from_sizes
 from infersim.workload.transformer import BlockSparsity, KvScore, SkipExecution, TokenSkip, Transformer
+from tests.toy_models import transformer_from_sizes
 from tests.workload.examples import MakeScenario, decode, gemm_flop, prefill, sublayers, with_block
 
 MAKERS = st.sampled_from([prefill, decode])

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from infersim.domain.errors import InvalidValueError
-from infersim.workload.scenario_checks import MAX_BATCH, MAX_CONTEXT, check_scenario, exceeds_max_position
-from tests.workload.examples import MakeScenario, decode, prefill, small
+from infersim.workload.scenario_checks import MAX_BATCH, MAX_CONTEXT, check_scenario
+from tests.workload.examples import MakeScenario, decode, prefill
 
 
 @pytest.mark.parametrize(
@@ -40,9 +40,3 @@ def test_the_first_bad_entry_of_an_array_is_shown() -> None:
 def test_arrays_must_broadcast() -> None:
     with pytest.raises(InvalidValueError, match=r"context = .*\(3,\).*broadcasts with batch's, \(2,\)"):
         check_scenario(decode(np.array([1, 2]), np.array([1, 2, 3])))
-
-
-def test_contexts_beyond_the_positions_are_flagged() -> None:
-    model = small()  # 131072 positions
-    flags = exceeds_max_position(model, decode(np.array([[1], [2]]), np.array([131072, 131073])))
-    assert flags.tolist() == [[False, True], [False, True]]

@@ -10,7 +10,13 @@ import pytest
 from infersim.domain.ops import Part
 from infersim.workload.memory import memory_use
 from infersim.workload.scenario import Layout
-from infersim.workload.transformer import BlockSparsity, MaskEstimate, MaskSharing, TokenSkip, Transformer
+from infersim.workload.transformer import (
+    BlockSparsity,
+    MaskEstimate,
+    MaskSharing,
+    Transformer,
+)
+from tests.toy_models import gathering_skip
 from tests.workload.examples import (
     HEAD_DIM,
     HEADS,
@@ -103,7 +109,10 @@ def test_kv_pruning_thins_out_a_window() -> None:
 
 def test_block_sparsity_and_token_skipping_multiply() -> None:
     heads, _ = sublayers(block_sparse(0.5))
-    model = with_block(small(), attention=replace(heads, skip=TokenSkip(rate=0.25)))
+    model = with_block(
+        small(),
+        attention=replace(heads, skip=gathering_skip(0.25)),
+    )
     assert attention(ops_by_name(model, prefill(2, 640))["attention"]).kept == pytest.approx(0.5 * 0.75)
     step = ops_by_name(model, decode(1, 640))
     assert attention(step["attention"]).kept == 0.5

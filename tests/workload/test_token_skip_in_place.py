@@ -33,7 +33,7 @@ QUERY, KEY = HEADS * HEAD_DIM, KV_HEADS * HEAD_DIM
 
 def skipping(rate: float, *, dense_kv: bool = True) -> Transformer:
     heads, ffn = sublayers(small())
-    skip = TokenSkip(rate=rate, dense_kv=dense_kv, execution=SkipExecution.BLOCKS)
+    skip = TokenSkip(rate=rate, router_width=None, dense_kv=dense_kv, execution=SkipExecution.BLOCKS)
     return with_block(small(), attention=replace(heads, skip=skip), ffn=replace(ffn, skip=skip))
 
 

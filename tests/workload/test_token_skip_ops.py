@@ -13,7 +13,8 @@ from infersim.domain.ops import Part
 from infersim.domain.shapes import Phase
 from infersim.workload.flow import Flow
 from infersim.workload.scenario import Layout
-from infersim.workload.transformer import TokenSkip, Transformer
+from infersim.workload.transformer import Transformer
+from tests.toy_models import gathering_skip
 from tests.workload.examples import (
     HEAD_DIM,
     HEADS,
@@ -40,7 +41,7 @@ def skipping(
     rate: float, *, dense_kv: bool = True, router_width: int | None = None, window: int | None = None
 ) -> Transformer:
     heads, ffn = sublayers(small())
-    skip = TokenSkip(rate=rate, router_width=router_width, dense_kv=dense_kv)
+    skip = gathering_skip(rate, router_width=router_width, dense_kv=dense_kv)
     return with_block(
         small(), attention=replace(heads, skip=skip, window=window), ffn=replace(ffn, skip=skip)
     )
@@ -49,7 +50,7 @@ def skipping(
 @given(rate=st.floats(0, 0.99), tokens=st.integers(1, 4096))
 @settings(deadline=None)
 def test_expected_tokens_are_the_kept_ones(rate: float, tokens: int) -> None:
-    kept = Flow(tokens=tokens).kept_by(TokenSkip(rate=rate))
+    kept = Flow(tokens=tokens).kept_by(gathering_skip(rate))
     assert kept.expected_tokens == pytest.approx(tokens * (1 - rate))
     assert 0 < float(kept.runs) <= 1
     assert 1 - 1e-12 <= float(kept.tokens) <= tokens * (1 + 1e-12)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from infersim.domain.arrays import Array
 from infersim.domain.pool import GpuFacts, PooledParameter
-from infersim.fitting.least_squares import SOFT_ERROR, STEP
+from infersim.fitting.least_squares import SOFT_ERROR, forward_differences
 from infersim.profile_files.gpu_facts import law_offset
 from infersim.profile_files.kriging import covariance, value_at
 
@@ -113,7 +114,9 @@ class _Search:
         count, size = len(self.gpus), len(self.names)
         curvature, slope = np.zeros((count * size, count * size)), np.zeros(count * size)
         for index, gpu in enumerate(self.gpus):
-            jacobian = self._jacobian(gpu, coordinates[index], self.high[index], errors[index])
+            jacobian = forward_differences(
+                partial(self.errors_of, gpu), coordinates[index], errors[index], self.high[index]
+            )
             weights = 1 / np.sqrt(1 + (errors[index] / SOFT_ERROR) ** 2) / NOISE**2
             own = slice(index * size, (index + 1) * size)
             weighted = jacobian * weights[:, np.newaxis]
@@ -124,12 +127,3 @@ class _Search:
             curvature[np.ix_(at, at)] += precision
             slope[at] -= precision @ (coordinates[:, position] - self.typical[position])
         return curvature, slope
-
-    def _jacobian(self, gpu: MeasuredGpu, x: Array, high: Array, errors: Array) -> Array:
-        columns = []
-        for position in range(len(x)):
-            step = -STEP if x[position] + STEP > high[position] else STEP
-            moved = x.copy()
-            moved[position] += step
-            columns.append((self.errors_of(gpu, moved) - errors) / step)
-        return np.stack(columns, axis=1)

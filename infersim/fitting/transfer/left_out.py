@@ -15,7 +15,7 @@ from infersim.domain.arrays import Array
 from infersim.domain.fit import IntervalFit
 from infersim.domain.pool import PooledKind, PooledParameter
 from infersim.domain.profile import HardwareProfile
-from infersim.fitting.intervals import OUTSIDE_WIDENING, conformal_quantile
+from infersim.fitting.intervals import OUTSIDE_WIDENING, conformal_quantile, related_pairs
 from infersim.fitting.kind_fit import Recipe, log_latency, log_measured, with_kind
 from infersim.fitting.metrics import error_summary
 from infersim.fitting.transfer.joint_fit import MeasuredGpu, fit_jointly
@@ -123,11 +123,9 @@ def _half_width(errors: Sequence[Array], missed: Sequence[float], scales: Sequen
 
 
 def _related_differences(recipe: Recipe, samples: pd.DataFrame, errors: Array) -> Array:
-    """Differences of errors of one GPU's kernels that are related as a pruned one is to the dense one."""
+    """Differences of errors of one GPU's kernels that `related_pairs` pairs, as for the GPU's own fit."""
     features = recipe.features(samples)
     at = np.stack([features[name] for name in recipe.pair_features], axis=1)
-    large = np.flatnonzero((at >= np.array(recipe.pair_least)).all(axis=1))
-    first, second = (large[index] for index in np.triu_indices(len(large), k=1))
-    near = np.flatnonzero((np.abs(at[first] - at[second]) <= np.array(recipe.pair_reach)).all(axis=1))
-    differences: Array = errors[first[near]] - errors[second[near]]
+    pairs = related_pairs(at, recipe.pair_reach, recipe.pair_least)
+    differences: Array = errors[pairs[:, 0]] - errors[pairs[:, 1]]
     return differences

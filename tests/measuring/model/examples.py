@@ -12,7 +12,6 @@ from infersim.measuring.model.executor import Kernels, ModelExecutor, build
 from infersim.pruning.composition import prune
 from infersim.pruning.plan import Plan
 from infersim.workload.scenario import Execution, Layout
-from infersim.workload.sizes import transformer_from_sizes
 from infersim.workload.transformer import (
     Attention,
     Block,
@@ -21,6 +20,7 @@ from infersim.workload.transformer import (
     ReplacedSublayer,
     Transformer,
 )
+from tests.toy_models import transformer_from_sizes
 
 HIDDEN, LAYERS, HEADS, KV_HEADS, WIDTH, VOCAB = 64, 3, 8, 2, 96, 50
 

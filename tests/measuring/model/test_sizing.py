@@ -16,7 +16,7 @@ from infersim.measuring.model.sizing import programme_bytes, sized, with_layers
 from infersim.measuring.timing import Budget
 from infersim.pruning.composition import prune
 from infersim.workload.scenario import Execution
-from infersim.workload.sizes import transformer_from_sizes
+from tests.toy_models import transformer_from_sizes
 
 from .examples import dense, executor_of
 

@@ -9,11 +9,13 @@ from tempfile import NamedTemporaryFile
 from infersim.domain.errors import InvalidValueError
 
 
-def write_whole(path: Path, content: str) -> None:
+def write_whole(path: Path, content: str, what: str = "file") -> None:
     """Write beside `path` and rename: who reads it meets the old file or the new one, never a part.
 
-    Raises InvalidValueError where there is no folder, or no leave, to write in.
+    Raises InvalidValueError, which calls the file `what`, where there is no folder, or no leave, to write in.
     """
+    if not path.parent.is_dir():
+        raise InvalidValueError(what, str(path), "a path in a folder that exists")
     try:
         with NamedTemporaryFile(
             "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
@@ -29,7 +31,7 @@ def write_whole(path: Path, content: str) -> None:
                 raise
     except OSError as error:
         expected = f"a file that can be written ({error.strerror})"
-        raise InvalidValueError("file", str(path), expected) from error
+        raise InvalidValueError(what, str(path), expected) from error
 
 
 def _umask() -> int:
