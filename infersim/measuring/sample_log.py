@@ -10,14 +10,15 @@ by a kill or a full disk, is removed before anything is appended. One process at
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
 from infersim.domain.errors import FileContentError, InfersimError, InvalidValueError
+from infersim.files.locking import locked
 from infersim.fitting.sample_files import check_version
 from infersim.fitting.sample_schema import FORMAT_VERSION
 
@@ -47,14 +48,14 @@ PLAN_ROW = "plan_row"
 class SampleLog:
     """An open log, locked for this process; `finished` are the rows of the plan that it holds."""
 
-    def __init__(self, path: Path, descriptor: int, finished: set[int]) -> None:
-        self._path, self._descriptor, self.finished = path, descriptor, finished
+    def __init__(self, path: Path, descriptor: int, finished: set[int], held: ExitStack) -> None:
+        self._path, self._descriptor, self.finished, self._held = path, descriptor, finished, held
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        os.close(self._descriptor)
+        self._held.close()
 
     def append(self, plan_row: int, sample: Mapping[str, Any]) -> None:
         """Add one line; it is on the disk when this returns. InfersimError where the disk takes no more."""
@@ -80,15 +81,16 @@ def open_log(path: Path, environment: Mapping[str, Any]) -> SampleLog:
     log, and InfersimError where it cannot be written or another process is writing it.
     """
     check_log_path(path)
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-    except OSError as error:
-        raise InfersimError(f"{path}: cannot be written: {error.strerror}") from error
-    try:
-        return SampleLog(path, descriptor, _continued(path, descriptor, environment))
-    except BaseException:
-        os.close(descriptor)
-        raise
+    with ExitStack() as undone:
+        busy = f"{path}: another measurement is writing it"
+        undone.enter_context(locked(path.with_name(f".{path.name}.lock"), busy))
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        except OSError as error:
+            raise InfersimError(f"{path}: cannot be written: {error.strerror}") from error
+        undone.callback(os.close, descriptor)
+        finished = _continued(path, descriptor, environment)
+        return SampleLog(path, descriptor, finished, undone.pop_all())
 
 
 def append_lines(path: Path, descriptor: int, records: list[Mapping[str, Any]]) -> None:
@@ -109,10 +111,6 @@ def append_lines(path: Path, descriptor: int, records: list[Mapping[str, Any]]) 
 
 def _continued(path: Path, descriptor: int, environment: Mapping[str, Any]) -> set[int]:
     """Rows that the log holds, after its tail was mended; a new one gets its first two lines."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise InfersimError(f"{path}: another measurement is writing it") from None
     content = path.read_bytes()
     if content and not _begins_a_log(content):
         raise FileContentError(path, "line 1", content[:40].decode("utf-8", "replace"), "a measurement log")

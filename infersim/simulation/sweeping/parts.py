@@ -10,7 +10,6 @@ folder goes when the table stands. One process at a time may write it.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
@@ -25,6 +24,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from infersim.domain.errors import FileContentError, InfersimError, InvalidValueError
+from infersim.files.locking import locked
 from infersim.simulation.sweeping.identity import Identity, refuse_other
 from infersim.simulation.sweeping.resolved import LeftOut
 from infersim.simulation.sweeping.table import parquet_writer
@@ -101,12 +101,7 @@ def open_parts(out: Path, identity: Identity, count: int) -> Iterator[Parts]:
     folder = parts_folder(out)
     with _told(out):
         folder.mkdir(exist_ok=True)
-        descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InfersimError(f"{folder}: another sweep is writing it") from None
+    with locked(folder / LOCK, f"{folder}: another sweep is writing it"):
         with _told(out):
             _check_identity(folder / IDENTITY_FILE, identity)
             for stray in folder.glob(f"*{UNFINISHED}"):
@@ -117,8 +112,6 @@ def open_parts(out: Path, identity: Identity, count: int) -> Iterator[Parts]:
         finally:
             if folder.is_dir() and len(parts.missing()) == count:
                 drop_parts(out)
-    finally:
-        os.close(descriptor)
 
 
 def check_out(out: Path) -> None:
@@ -160,8 +153,10 @@ def drop_parts(out: Path) -> None:
     identity = folder / IDENTITY_FILE
     if identity.is_file():
         for file in folder.iterdir():
-            if PART.fullmatch(file.name) or file.suffix == UNFINISHED or file.name == LOCK:
+            if PART.fullmatch(file.name) or file.suffix == UNFINISHED:
                 file.unlink()
+        with suppress(OSError):  # Windows keeps a lock that is held
+            (folder / LOCK).unlink(missing_ok=True)
         identity.unlink()  # the last one: a folder without it is nobody's
     with suppress(OSError):
         folder.rmdir()

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +14,7 @@ import pytest
 
 import infersim as sim
 from infersim.domain.errors import InfersimError, InvalidValueError
+from infersim.files.locking import locked
 from infersim.simulation.columns import with_joined_notes
 from infersim.simulation.sweeping import running
 from infersim.simulation.sweeping.grid import Grid
@@ -249,11 +248,11 @@ def test_a_file_that_no_sweep_made_is_left_alone(tmp_path: Path) -> None:
 def test_two_processes_do_not_write_one_table(whole: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.parquet"
     resumable(whole, out, keep=2)
-    descriptor = os.open(parts_folder(out) / ".lock", os.O_RDWR | os.O_CREAT)
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
-    with pytest.raises(InfersimError, match="another sweep is writing it"):
+    with (
+        locked(parts_folder(out) / ".lock", "busy"),
+        pytest.raises(InfersimError, match="another sweep is writing it"),
+    ):
         sim.sweep(PLAN, out, chunk_rows=CHUNK_ROWS)
-    os.close(descriptor)
     sim.sweep(PLAN, out, chunk_rows=CHUNK_ROWS)
 
 
