@@ -1,11 +1,11 @@
-"""Which 400 GEMMs to measure? Designs of one size compared by calibrations on the published tables.
+"""Which 400 GEMMs to measure? Measurement plans of one size compared by calibrations on the published tables.
 
     python bench/designs.py FOLDER
 
 FOLDER holds `gemm/<gpu>.parquet`. The pairs (n, k) that `accuracy.py` scores on are set aside first and never
-looked at; among the others 30 % are held out to judge the designs. A planned kernel is stood for by the
+looked at; among the others 30 % are held out to judge the plans. A planned kernel is stood for by the
 nearest row of the table in log2(m, n, k), each row at most once; misaligned kernels have none there, so
-every design here is without them, and as long as `gemm-400` without them.
+every plan here is without them, and as long as `gemm-400` without them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from infersim.domain.errors import InvalidValueError
 from infersim.domain.profile import HardwareProfile
 from infersim.fitting.calibration import calibrate
 from infersim.fitting.calibration_rows import held_out_rows, thinned
-from infersim.fitting.designs import PART, Design, planned_samples, read_design
+from infersim.fitting.designs import PART, MeasurementPlan, planned_samples, read_measurement_plan
 from infersim.fitting.error_table import ALL
 from infersim.fitting.samples import read_samples
 from infersim.fitting.validation import validate
@@ -50,7 +50,7 @@ MIXES: Mapping[str, Mapping[str, float]] = {
     "half models": {SPACE: 0.50, MODELS: 0.47, HEADS: 0.03},
     "half models, decode": {SPACE: 0.35, DECODE: 0.15, MODELS: 0.47, HEADS: 0.03},
 }
-"""Shares of the parts of `gemm-400` in the designs that are compared."""
+"""Shares of the parts of `gemm-400` in the measurement plans that are compared."""
 
 RANDOM = {"random rows": 0, "other random rows": INNER_SEED}
 """What is added to the seed of the draw; two draws differ by no more than chance."""
@@ -60,11 +60,11 @@ def main(
     folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="With gemm/<gpu>.parquet.")],
     gpus: Annotated[str, typer.Option(help="Names with commas between.")] = "l40s,h100-sxm,b200-sxm",
     seeds: Annotated[str, typer.Option(help="Seeds of the splits.")] = "0,1",
-    mixes: Annotated[str, typer.Option(help="Designs to compare.")] = ";".join((*RANDOM, *MIXES)),
+    mixes: Annotated[str, typer.Option(help="Measurement plans to compare.")] = ";".join((*RANDOM, *MIXES)),
 ) -> None:
-    """Compare designs by their error on the inner hold-out."""
-    design = read_design("gemm-400")
-    aligned = planned_samples(design)
+    """Compare measurement plans by their error on the inner hold-out."""
+    plan = read_measurement_plan("gemm-400")
+    aligned = planned_samples(plan)
     aligned = aligned[aligned[PART] != MISALIGNED]
     chosen = [name.strip() for name in mixes.split(";")]
     for name in set(chosen) - {*RANDOM, *MIXES}:
@@ -76,24 +76,24 @@ def main(
             inner = table[~held_out_rows(table, HELD_OUT, seed)].reset_index(drop=True)
             held = held_out_rows(inner, HELD_OUT, seed + INNER_SEED)
             for name in chosen:
-                rows = _rows(name, design, inner[~held], len(aligned), seed)
+                rows = _rows(name, plan, inner[~held], len(aligned), seed)
                 scores.append({"gpu": gpu, "mix": name, "seed": seed, **_errors(profile, rows, inner[held])})
     print_for_people(None, _scores_table(pd.DataFrame(scores)))
 
 
-def mixed(design: Design, shares: Mapping[str, float], rows: int) -> Design:
-    """`design` with `rows` rows in all, divided by `shares`; what rounding leaves goes to the largest."""
+def mixed(plan: MeasurementPlan, shares: Mapping[str, float], rows: int) -> MeasurementPlan:
+    """`plan` with `rows` rows in all, divided by `shares`; what rounding leaves goes to the largest."""
     counts = {name: round(share * rows) for name, share in shares.items()}
     counts[max(counts, key=counts.__getitem__)] += rows - sum(counts.values())
     changed = {
         table: [
             part.model_copy(update={"rows": counts[part.name]})
-            for part in getattr(design.tables, table)
+            for part in getattr(plan.tables, table)
             if part.name in counts
         ]
         for table in ("gemm_space", "gemm_models")
     }
-    return Design(file=design.file, tables=design.tables.model_copy(update=changed))
+    return MeasurementPlan(file=plan.file, tables=plan.tables.model_copy(update=changed))
 
 
 def nearest(planned: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
@@ -113,10 +113,10 @@ def _table(folder: Path, gpu: str) -> pd.DataFrame:
     return frame[frame["dtype"] == "bf16"].reset_index(drop=True)
 
 
-def _rows(name: str, design: Design, table: pd.DataFrame, count: int, seed: int) -> pd.DataFrame:
+def _rows(name: str, plan: MeasurementPlan, table: pd.DataFrame, count: int, seed: int) -> pd.DataFrame:
     if name in RANDOM:
         return thinned(table, count, seed + RANDOM[name])
-    return nearest(planned_samples(mixed(design, MIXES[name], count)), table)
+    return nearest(planned_samples(mixed(plan, MIXES[name], count)), table)
 
 
 def _errors(profile: HardwareProfile, rows: pd.DataFrame, held: pd.DataFrame) -> dict[str, object]:

@@ -33,16 +33,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--wall", action="store_true")
     parser.add_argument("--rounds", type=int, default=3)
-    asked = parser.parse_args()
-    cpu = ["--device", "cpu"] if asked.wall else ["--device", "cpu", "--threads", "1", "--clock", "cpu"]
+    arguments = parser.parse_args()
+    cpu = ["--device", "cpu"] if arguments.wall else ["--device", "cpu", "--threads", "1", "--clock", "cpu"]
     rounds = []
-    for number in range(1, asked.rounds + 1):
+    for number in range(1, arguments.rounds + 1):
         with tempfile.TemporaryDirectory() as folder:
             rows = one_round(Path(folder), cpu)
         print(f"round {number}: {figures(rows)}", flush=True)
         rounds.append(rows)
     rows = pd.concat(rounds)
-    print(f"{asked.rounds} rounds on {rows['gpu'].iloc[0]}: {figures(rows)} (goal {GOAL:.0%})")
+    print(f"{arguments.rounds} rounds on {rows['gpu'].iloc[0]}: {figures(rows)} (goal {GOAL:.0%})")
     by_plan = rows.assign(error=errors(rows)).groupby(["plan", "phase"])
     print(by_plan[["predicted", "measured", "error"]].median().round(3).to_string(), flush=True)
 

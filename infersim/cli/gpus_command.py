@@ -51,13 +51,13 @@ def _explain(name: str | None, *, as_json: bool, as_csv: bool) -> None:
     from infersim.cli.printing import print_summary, printed_for_machines
     from infersim.profile_files.pool_files import shipped_pool
     from infersim.profile_files.profiles import load_profile
-    from infersim.report.pool_tables import leanings_table
+    from infersim.report.pool_tables import reliance_table
 
     if name is None:
         raise InvalidValueError("--explain", "nothing", "the name of a GPU, or its .toml, with it")
     profile, pool = load_profile(name), shipped_pool()
     if pool is not None and printed_for_machines(
-        leanings_table(profile, pool).frame, as_json=as_json, as_csv=as_csv
+        reliance_table(profile, pool).frame, as_json=as_json, as_csv=as_csv
     ):
         return
     print_summary(profile)

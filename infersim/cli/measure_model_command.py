@@ -14,7 +14,7 @@ from infersim.cli.measure_options import ClockOption, DeviceOption, ThreadsOptio
 from infersim.domain.errors import InfersimError, InvalidValueError
 
 if TYPE_CHECKING:
-    from infersim.measuring.model.runs import Question
+    from infersim.measuring.model.runs import Pass
 
 MEASURABLE = (
     "static-m,static-k-2:4,static-k-lowrank,static-nk,static-nk-cross,"
@@ -86,7 +86,7 @@ def measure_model_command(
     # torch is loaded from here on, after what can be wrong without it.
     from infersim.measuring.model.executor import torch_dtype
     from infersim.measuring.model.result_file import ResultFile
-    from infersim.measuring.model.runs import Programme, measure_programme
+    from infersim.measuring.model.runs import MeasurementRun, measure_run
     from infersim.measuring.model.sizing import sized
     from infersim.report.measured_models import measured_models_table, measured_row_line
     from infersim.simulation.cases import BOTH, make_execution
@@ -103,22 +103,22 @@ def measure_model_command(
         opened.budget, budget_us=_positive_seconds(seconds) * 1e6, least_repeats=7, most_repeats=100
     )
     fitted = sized(
-        Programme(
+        MeasurementRun(
             model=pruning.model,
             plans=pruning.plans,
-            questions=_questions(phase or BOTH, batch, context),
+            passes=_passes(phase or BOTH, batch, context),
             execution=runs,
             budget=budget,
         ),
         layers,
         opened.free_bytes(),
     )
-    programme = fitted.programme
+    run = fitted.run
     if fitted.note:
         print_aside(fitted.note)
     name = opened.gpu if gpu is None else load_profile(gpu).name
-    results = ResultFile(out, {**programme.setting(opened), "gpu": name}, programme.plan_ids())
-    missing = sum(len(questions) for _, questions in programme.missing(results))
+    results = ResultFile(out, {**run.setting(opened), "gpu": name}, run.plan_ids())
+    missing = sum(len(passes) for _, passes in run.missing(results))
     if results.rows:
         print_aside(f"{out} has {len(results.rows)} rows; {missing} are missing.")
     done = 0
@@ -129,18 +129,18 @@ def measure_model_command(
         print_aside(f"{done} of {missing}: {measured_row_line(row)}")
 
     try:
-        measure_programme(programme, opened, results, tell)
+        measure_run(run, opened, results, tell)
     except KeyboardInterrupt:
         raise InfersimError(f"stopped; what was measured is in {out}, and the same command goes on") from None
     print_for_people(None, measured_models_table(results.rows))
     print_aside(f"Set beside predictions by: infersim compare --measured {out} --gpu PROFILE ...")
 
 
-def _questions(phase: str, batch: str, context: str | None) -> tuple[Question, ...]:
+def _passes(phase: str, batch: str, context: str | None) -> tuple[Pass, ...]:
     """Every phase with every batch and context."""
     from infersim.cli.lists import integers
     from infersim.domain.shapes import Phase
-    from infersim.measuring.model.runs import Question
+    from infersim.measuring.model.runs import Pass
     from infersim.simulation.cases import make_cases
     from infersim.workload.scenario import Execution
 
@@ -153,7 +153,7 @@ def _questions(phase: str, batch: str, context: str | None) -> tuple[Question, .
         execution=Execution(),
     )
     return tuple(
-        Question(phase=Phase(case.phase), batch=int(rows), context=int(tokens))
+        Pass(phase=Phase(case.phase), batch=int(rows), context=int(tokens))
         for case in cases
         for rows, tokens in zip(case.batch.flat, case.context.flat, strict=True)
     )

@@ -1,4 +1,4 @@
-"""What a planned kernel takes: bytes of its operands and FLOPs, against the limits of its design."""
+"""What a planned kernel takes: bytes of its operands and FLOPs, against the limits of its plan."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Points of a design: one scrambled Sobol sequence for each part, turned into dimensions of kernels.
+"""Points of a plan: one scrambled Sobol sequence for each part, turned into dimensions of kernels.
 
 A Sobol sequence fills a cube evenly whatever its length, so that a part can be cut off after any row. Every
 axis of a part, also its choices among head counts or matrices, is an axis of the cube. (I. M. Sobol', USSR
@@ -23,7 +23,7 @@ SPARE = 16
 
 
 class SobolPoints:
-    """Points of one part of a design, an axis at a time; the same for the same seed and name.
+    """Points of one part of a plan, an axis at a time; the same for the same seed and name.
 
     The name is part of the seed, so that parts are independent and one can be added without moving others.
     """

@@ -1,6 +1,6 @@
 """The layout of `calibration/plans/*.toml`: which kernels a measurement run times, and why those.
 
-A design of experiments has parts; each draws its rows from ranges and choices, spread evenly
+A measurement plan has parts; each draws its rows from ranges and choices, spread evenly
 (`design_points`). Imports pydantic: import it where needed.
 """
 
@@ -70,7 +70,7 @@ class Limits(Table):
     tflop: Positive
 
 
-class DesignPart(Table):
+class PlanPart(Table):
     """`rows` kernels of one sort, and the reason to measure them."""
 
     name: Text
@@ -78,7 +78,7 @@ class DesignPart(Table):
     rows: Annotated[int, Field(ge=1, le=MOST_ROWS)]
 
 
-class GemmSpace(DesignPart):
+class GemmSpace(PlanPart):
     """GEMMs spread evenly over log2 of m, n and k.
 
     `alignments` are pairs for n and k, each dealt an equal share of the rows: the largest power of two that
@@ -91,7 +91,7 @@ class GemmSpace(DesignPart):
     alignments: Annotated[list[Alignment], Len(1)]
 
 
-class GemmModels(DesignPart):
+class GemmModels(PlanPart):
     """GEMMs of real models: the weight matrices of `ops`, in both layouts, at m spread evenly over log2."""
 
     models: Annotated[list[Text], Len(1), AfterValidator(_distinct)]
@@ -99,7 +99,7 @@ class GemmModels(DesignPart):
     m: Span
 
 
-class AttentionSpace(DesignPart):
+class AttentionSpace(PlanPart):
     """Attention spread evenly over log2 of batch and context, and over the choices of heads.
 
     `group` is how many query heads share a KV head. Prefill reads `context_len` tokens, decode makes one.
@@ -114,21 +114,21 @@ class AttentionSpace(DesignPart):
     head_dim: Counts
 
 
-class MemoryOps(DesignPart):
+class MemoryOps(PlanPart):
     """Memory-bound kernels: each op reads and writes so many arrays of equal size, of `array_bytes`."""
 
     ops: Annotated[dict[Text, Annotated[list[Count], Len(2, 2)]], Len(1)]
     array_bytes: Span
 
 
-class Launches(DesignPart):
+class Launches(PlanPart):
     """Empty kernels issued one after the other without a graph, `kernels` of them in a row."""
 
     kernels: Span
 
 
-class DesignTables(Table):
-    """A design file: its parts, and the names of the files beside it that it includes.
+class MeasurementPlanTables(Table):
+    """A measurement plan file: its parts, and the names of the files beside it that it includes.
 
     `dtypes` are those of the GEMMs; attention runs in the 16-bit or 32-bit type that goes with them.
     """
@@ -146,7 +146,7 @@ class DesignTables(Table):
     memory: list[MemoryOps] = Field(default_factory=list)
     launch: list[Launches] = Field(default_factory=list)
 
-    def parts(self) -> Iterator[tuple[str, DesignPart]]:
+    def parts(self) -> Iterator[tuple[str, PlanPart]]:
         """Every part of this file with the key it stands under, such as `gemm_space[0]`."""
         for table in ("gemm_space", "gemm_models", "attention", "memory", "launch"):
             for place, part in enumerate(getattr(self, table)):

@@ -1,4 +1,4 @@
-"""Parts of a design as candidate rows: dimensions in the samples format, more of them than are asked for.
+"""Parts of a measurement plan as candidate rows: dimensions in the samples format, more than are asked for.
 
 Which of them stay is decided in `designs`: those within the limits that are not there yet.
 """
@@ -17,11 +17,11 @@ from infersim.fitting.design_points import SobolPoints, aligned, whole
 from infersim.fitting.design_schema import (
     ALIGNED,
     AttentionSpace,
-    DesignPart,
     GemmModels,
     GemmSpace,
     Launches,
     MemoryOps,
+    PlanPart,
 )
 from infersim.fitting.sample_schema import Kind
 from infersim.workload.ops import model_ops
@@ -35,7 +35,7 @@ ROW_BYTES = 8192
 """Arrays of memory-bound kernels have whole rows of 4096 16-bit values, so that a norm can run over them."""
 
 
-def candidates(part: DesignPart, dtype: str, seed: int) -> pd.DataFrame:
+def candidates(part: PlanPart, dtype: str, seed: int) -> pd.DataFrame:
     """Rows of `part` in `dtype` (of GEMMs and attention), in the order in which they are to be taken.
 
     Raises InvalidValueError where the part cannot have any, and UnknownNameError for an unknown model.

@@ -1,7 +1,7 @@
-"""Designs of experiments: a TOML file in, the kernels that a measurement run should time out.
+"""Measurement plans: a TOML file in, the kernels that a measurement run should time out.
 
-    design = read_design("standard")  # one that travels with infersim, or the path of one's own
-    planned_samples(design, dtypes=["bf16", "fp8"])
+    plan = read_measurement_plan("standard")  # one that travels with infersim, or the path of one's own
+    planned_samples(plan, dtypes=["bf16", "fp8"])
 
 The layout of the files is in `design_schema`. Nothing here measures.
 """
@@ -24,36 +24,36 @@ from infersim.profile_files.toml_files import read_toml
 from infersim.profile_files.validation import content_error
 
 if TYPE_CHECKING:
-    from infersim.fitting.design_schema import DesignPart, DesignTables
+    from infersim.fitting.design_schema import MeasurementPlanTables, PlanPart
 
 PART = "part"
 """The column, beside those of the samples format, that names the part a row belongs to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Design:
-    """A design file and those it includes, which keep their own limits, seeds and so their rows."""
+class MeasurementPlan:
+    """A measurement plan file and those it includes, which keep their own limits, seeds and so their rows."""
 
     file: Path
-    tables: DesignTables
-    included: tuple[Design, ...] = ()
+    tables: MeasurementPlanTables
+    included: tuple[MeasurementPlan, ...] = ()
 
 
-def list_designs() -> list[str]:
-    """Names of the designs that travel with infersim, in alphabetical order."""
+def list_measurement_plans() -> list[str]:
+    """Names of the measurement plans that travel with infersim, in alphabetical order."""
     return sorted(path.stem for path in _folder().glob("*.toml"))
 
 
-def read_design(name_or_path: str | Path) -> Design:
-    """Read a design by name, or by the path of a .toml file; `include` names files beside it.
+def read_measurement_plan(name_or_path: str | Path) -> MeasurementPlan:
+    """Read a measurement plan by name, or by the path of a .toml file; `include` names files beside it.
 
     Raises UnknownNameError, InvalidValueError where there is no such file, and FileContentError (file, key,
     value, expectation).
     """
     file = Path(name_or_path)
     if isinstance(name_or_path, str) and file.suffix != ".toml":
-        if name_or_path not in list_designs():
-            raise UnknownNameError("design", name_or_path, list_designs())
+        if name_or_path not in list_measurement_plans():
+            raise UnknownNameError("measurement plan", name_or_path, list_measurement_plans())
         file = _folder() / f"{name_or_path}.toml"
     tables = _tables(file)
     included = []
@@ -62,24 +62,24 @@ def read_design(name_or_path: str | Path) -> Design:
             raise FileContentError(file, f"include[{place}]", name, "a file in the same folder")
         other = _tables(file.parent / name)
         if other.include:
-            raise FileContentError(file, f"include[{place}]", name, "a design that includes no other")
-        included.append(Design(file=file.parent / name, tables=other))
-    return Design(file=file, tables=tables, included=tuple(included))
+            raise FileContentError(file, f"include[{place}]", name, "a plan that includes no other")
+        included.append(MeasurementPlan(file=file.parent / name, tables=other))
+    return MeasurementPlan(file=file, tables=tables, included=tuple(included))
 
 
-def planned_samples(design: Design, *, dtypes: Sequence[str] | None = None) -> pd.DataFrame:
+def planned_samples(plan: MeasurementPlan, *, dtypes: Sequence[str] | None = None) -> pd.DataFrame:
     """The kernels to time, in the samples format without GPU and latency, and the column `part`.
 
     `dtypes` replaces the GEMM data types of all files; each part of GEMMs has its number of rows in each of
     them, and attention in the types that go with them. No kernel is there twice, each is within the limits of
-    its file, and the same design always gives the same rows. Raises FileContentError for a part that cannot
+    its file, and the same plan always gives the same rows. Raises FileContentError for a part that cannot
     have so many rows.
     """
     chosen = None if dtypes is None else list(dict.fromkeys(precision_named(name).name for name in dtypes))
     if chosen == []:
         raise InvalidValueError("dtypes", dtypes, "at least one data type")
     planned = pd.DataFrame({PART: []})
-    for source in (*design.included, design):
+    for source in (*plan.included, plan):
         for key, part in source.tables.parts():
             for dtype in _dtypes(part, chosen or source.tables.dtypes):
                 rows = _rows_of_part(source, key, part, dtype, planned)
@@ -91,17 +91,17 @@ def _folder() -> Path:
     return data_folder("calibration") / "plans"
 
 
-def _tables(file: Path) -> DesignTables:
-    # pydantic takes longer to import than to use: only who reads a design pays.
+def _tables(file: Path) -> MeasurementPlanTables:
+    # pydantic takes longer to import than to use: only who reads a plan pays.
     from pydantic import ValidationError
 
-    from infersim.fitting.design_schema import DesignTables
+    from infersim.fitting.design_schema import MeasurementPlanTables
 
     if not file.is_file():
-        raise InvalidValueError("design", str(file), "a TOML file")
+        raise InvalidValueError("measurement plan", str(file), "a TOML file")
     content = read_toml(file)
     try:
-        tables = DesignTables.model_validate(content)
+        tables = MeasurementPlanTables.model_validate(content)
     except ValidationError as error:
         raise content_error(file, error) from None
     names = [part.name for _, part in tables.parts()]
@@ -113,7 +113,7 @@ def _tables(file: Path) -> DesignTables:
     return tables
 
 
-def _dtypes(part: DesignPart, gemm_dtypes: Sequence[str]) -> Iterator[str]:
+def _dtypes(part: PlanPart, gemm_dtypes: Sequence[str]) -> Iterator[str]:
     """The GEMM data types for which `part` has rows of its own."""
     from infersim.fitting.design_schema import AttentionSpace, GemmModels, GemmSpace
     from infersim.fitting.design_shapes import attention_dtype
@@ -127,24 +127,24 @@ def _dtypes(part: DesignPart, gemm_dtypes: Sequence[str]) -> Iterator[str]:
 
 
 def _rows_of_part(
-    design: Design, key: str, part: DesignPart, dtype: str, planned: pd.DataFrame
+    plan: MeasurementPlan, key: str, part: PlanPart, dtype: str, planned: pd.DataFrame
 ) -> pd.DataFrame:
     """As many rows as the part asks for: the first ones within the limits that `planned` does not hold."""
     from infersim.fitting.design_limits import within
     from infersim.fitting.design_shapes import candidates
 
     try:
-        drawn = candidates(part, dtype, design.tables.seed).drop_duplicates()
+        drawn = candidates(part, dtype, plan.tables.seed).drop_duplicates()
     except UnknownNameError as error:
         known = ", ".join(dict.fromkeys((*error.closest, *error.known)))
-        raise FileContentError(design.file, f"{key}.models", error.name, f"models, of {known}") from None
+        raise FileContentError(plan.file, f"{key}.models", error.name, f"models, of {known}") from None
     except InvalidValueError as error:
-        raise FileContentError(design.file, f"{key}.{error.key}", error.value, error.expected) from None
-    allowed = drawn[within(drawn, design.tables.limits)]
+        raise FileContentError(plan.file, f"{key}.{error.key}", error.value, error.expected) from None
+    allowed = drawn[within(drawn, plan.tables.limits)]
     rows = allowed[_unseen(allowed, planned)].head(part.rows).reset_index(drop=True)
     if len(rows) < part.rows:
         expected = f"at most {len(rows)}: of {len(drawn)} drawn, no more are new and within the limits"
-        raise FileContentError(design.file, f"{key}.rows", part.rows, expected)
+        raise FileContentError(plan.file, f"{key}.rows", part.rows, expected)
     return rows.assign(**{PART: part.name})
 
 

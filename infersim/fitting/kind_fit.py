@@ -73,7 +73,7 @@ def fit_kind(
     `prior` is what other GPUs say of the kind: with few samples parameters and intervals stay near it.
     """
     if prior is not None:
-        space = recipe.space.leaning_on(prior.parameters, prior.uncertainties)
+        space = recipe.space.held_to(prior.parameters, prior.uncertainties)
         recipe = replace(recipe, space=space)
     started = time.perf_counter()
     samples = _merged(canonical_order(samples))

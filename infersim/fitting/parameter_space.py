@@ -58,16 +58,14 @@ class ParameterSpace:
         """Weight of each coordinate's distance from the start."""
         return np.array([p.pull for p in self.parameters])
 
-    def leaning_on(
-        self, values: Mapping[str, float], deviations: Mapping[str, float | None]
-    ) -> ParameterSpace:
+    def held_to(self, values: Mapping[str, float], deviations: Mapping[str, float | None]) -> ParameterSpace:
         """The space with `values` as start, pulled back the harder the smaller their standard deviations.
 
         Both are in the parameters' own units; what has none keeps its start and pull.
         """
         return ParameterSpace(
             tuple(
-                _leaning(p, values[p.name], deviations.get(p.name)) if p.name in values else p
+                _held(p, values[p.name], deviations.get(p.name)) if p.name in values else p
                 for p in self.parameters
             )
         )
@@ -88,7 +86,7 @@ PRIOR_NOISE = 0.12
 """Log error of one sample against which a prior's standard deviation is weighed."""
 
 
-def _leaning(parameter: Parameter, value: float, deviation: float | None) -> Parameter:
+def _held(parameter: Parameter, value: float, deviation: float | None) -> Parameter:
     start = min(max(value, parameter.low), parameter.high)
     if not deviation:
         return replace(parameter, start=start)

@@ -70,7 +70,7 @@ class NvmlTelemetry:
 
     def read(self) -> Reading:
         nvml = self._nvml
-        reasons = self._asked(self._clock_reasons)
+        reasons = self._queried(self._clock_reasons)
         return Reading(
             sm_clock_mhz=self._number(nvml.nvmlDeviceGetClockInfo, nvml.NVML_CLOCK_SM),
             memory_clock_mhz=self._number(nvml.nvmlDeviceGetClockInfo, nvml.NVML_CLOCK_MEM),
@@ -82,7 +82,7 @@ class NvmlTelemetry:
 
     def environment(self) -> Mapping[str, Any]:
         nvml = self._nvml
-        driver = self._asked(nvml.nvmlSystemGetDriverVersion)
+        driver = self._queried(nvml.nvmlSystemGetDriverVersion)
         found = {
             "driver": driver.decode() if isinstance(driver, bytes) else driver,
             "power_cap_w": self._number(nvml.nvmlDeviceGetEnforcedPowerLimit, per=1e-3),
@@ -94,23 +94,23 @@ class NvmlTelemetry:
 
     def _busy_percent(self) -> float | None:
         """Of the last second, in which nothing is measured yet: what other programs take."""
-        found = self._asked(partial(self._nvml.nvmlDeviceGetUtilizationRates, self._handle))
+        found = self._queried(partial(self._nvml.nvmlDeviceGetUtilizationRates, self._handle))
         return None if found is None else float(found.gpu)
 
     def _clock_reasons(self) -> int:
         """NVML renamed the question; older drivers and bindings know the older name only."""
         for name in ("EventReasons", "ThrottleReasons"):
             ask = getattr(self._nvml, f"nvmlDeviceGetCurrentClocks{name}", None)
-            found = None if ask is None else self._asked(partial(ask, self._handle))
+            found = None if ask is None else self._queried(partial(ask, self._handle))
             if found is not None:
                 return int(found)
         raise self._nvml.NVMLError(self._nvml.NVML_ERROR_NOT_SUPPORTED)
 
     def _number(self, question: Callable[..., Any], *about: Any, per: float = 1.0) -> float | None:
-        found = self._asked(lambda: question(self._handle, *about))
+        found = self._queried(lambda: question(self._handle, *about))
         return None if found is None else float(found) * per
 
-    def _asked(self, question: Callable[[], T]) -> T | None:
+    def _queried(self, question: Callable[[], T]) -> T | None:
         try:
             return question()
         except self._nvml.NVMLError:

@@ -14,7 +14,7 @@ import pandas as pd
 from infersim.domain.errors import InfersimError, InvalidValueError
 from infersim.domain.shapes import WeightForm
 from infersim.fitting.design_shapes import attention_dtype
-from infersim.fitting.designs import planned_samples, read_design
+from infersim.fitting.designs import planned_samples, read_measurement_plan
 from infersim.fitting.sample_schema import Kind
 
 SPARSE_DTYPES = ("bf16", "fp16")
@@ -37,9 +37,9 @@ def rows_to_measure(
 
     Raises what reading the plan raises, and InfersimError where no GEMM has a 2:4 form.
     """
-    design = read_design(plan)
-    planned = planned_samples(design, dtypes=dtypes)
-    between_layers = attention_dtype((dtypes or design.tables.dtypes)[0])
+    chosen = read_measurement_plan(plan)
+    planned = planned_samples(chosen, dtypes=dtypes)
+    between_layers = attention_dtype((dtypes or chosen.tables.dtypes)[0])
     rows = [_said(row, between_layers) for row in planned.to_dict("records")]
     if with_2_4:
         sparse = [_in_2_4(row) for row in rows if _has_2_4_form(row)]

@@ -28,14 +28,14 @@ class Account:
     """What became of the rows: how many were there before, and the others by status (its first words)."""
 
     rows: int
-    found_in_log: int
+    already_in_log: int
     by_status: Mapping[str, int]
 
     def __str__(self) -> str:
         """One sentence part that counts every row."""
         parts = [f"{self.by_status.get(MEASURED, 0):,} of {self.rows:,} kernels measured"]
-        if self.found_in_log:
-            parts.append(f"{self.found_in_log:,} were in the log before")
+        if self.already_in_log:
+            parts.append(f"{self.already_in_log:,} were in the log before")
         parts += [f"{count:,} {status}" for status, count in self.by_status.items() if status != MEASURED]
         return "; ".join(parts)
 
@@ -73,4 +73,4 @@ def measure_plan(
             log.append(place, {"gpu": environment["gpu"], **row, **sample, "version": library})
             by_status[str(sample["status"]).partition(":")[0]] += 1
         on_row(len(log.finished))
-    return Account(rows=len(rows), found_in_log=found, by_status=by_status)
+    return Account(rows=len(rows), already_in_log=found, by_status=by_status)

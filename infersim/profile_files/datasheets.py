@@ -42,14 +42,14 @@ def _check(sheet: Datasheet, file: object) -> None:
     from infersim.profile_files.ranges import check_range
 
     numbers = sheet.numbers()
-    told = {key for key, value in numbers.items() if not check_range(file, key, value, sheet.kind)}
+    warned = {key for key, value in numbers.items() if not check_range(file, key, value, sheet.kind)}
     for key, reason in sheet.exceptions.items():
         if key not in numbers:
             raise FileContentError(file, f"exceptions.{key}", reason, "the key of a number in this file")
     for found in contradictions(sheet):
         if found.key not in sheet.exceptions:
             raise FileContentError(file, found.key, found.value, found.expected)
-    warn_of((found for found in implausibilities(sheet) if found.key not in told), sheet, file)
+    warn_of((found for found in implausibilities(sheet) if found.key not in warned), sheet, file)
 
 
 def warn_of(found: Iterable[Contradiction], sheet: Datasheet, file: object) -> None:

@@ -88,12 +88,12 @@ def implausibilities(sheet: Datasheet) -> Iterator[Contradiction]:
 
 def _against_known_ratios(sheet: Datasheet) -> Iterator[Contradiction]:
     """The first ratio of each number that lies outside its limits."""
-    told = set()
+    reported = set()
     for ratio, value, number in _values(sheet):
         low, high = ratio.limits
-        if low <= value <= high or ratio.key in told:
+        if low <= value <= high or ratio.key in reported:
             continue
-        told.add(ratio.key)
+        reported.add(ratio.key)
         hint = ""
         for name, factor in ratio.slips:
             if ratio.known[0] <= value * factor <= ratio.known[1]:

@@ -93,7 +93,7 @@ def _widened(interval: IntervalFit, factor: float) -> IntervalFit:
     )
 
 
-def leanings(profile: HardwareProfile, pool: Pool, kind: str) -> dict[str, float]:
+def reliance(profile: HardwareProfile, pool: Pool, kind: str) -> dict[str, float]:
     """Share of each pooled GPU, but the profile's own, in what is transferred of a kind: they sum to 1.
 
     Shares are of the absolute weights of the GPUs' parameters, over all parameters.

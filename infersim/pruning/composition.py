@@ -22,12 +22,12 @@ def prune(
     """
     chosen = family_named(family)
     chosen.check_options(options)
-    asked = check_sparsity(chosen.fixed_sparsity if sparsity is None else sparsity)
+    requested = check_sparsity(chosen.fixed_sparsity if sparsity is None else sparsity)
     plan = model if isinstance(model, Plan) else Plan(base=model, transformer=model)
-    pruned = chosen.function(plan.transformer, asked, **options)
+    pruned = chosen.function(plan.transformer, requested, **options)
     step = PlanStep(
         family=family,
-        sparsity=asked,
+        sparsity=requested,
         sparsity_realised=pruned.sparsity_realised,
         options=tuple(sorted(options.items())),
     )

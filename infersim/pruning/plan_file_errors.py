@@ -19,13 +19,13 @@ def schema_error(
 
     `root` is the table that the whole file is, `nested` are tables by the key they stand under.
     """
-    told = content_error(file, error)
+    first_error = content_error(file, error)
     first = error.errors(include_url=False)[0]
     if first["type"] != "extra_forbidden":
-        return told
+        return first_error
     tables = [nested[part] for part in first["loc"][:-1] if isinstance(part, str) and part in nested]
     known = (tables or [root])[-1].model_fields
-    return FileContentError(file, told.key, told.value, f"one of the keys {', '.join(known)}")
+    return FileContentError(file, first_error.key, first_error.value, f"one of the keys {', '.join(known)}")
 
 
 @contextmanager

@@ -36,15 +36,15 @@ def plans_finding(rows: pd.DataFrame) -> str:
 
 def curves_finding(curves: pd.DataFrame) -> str:
     """Which curve leads over how many of the sparsities that were tried."""
-    asked = curves[curves["sparsity"].notna()]
-    best = asked.loc[asked.groupby("sparsity")["predicted"].idxmax()]
+    requested = curves[curves["sparsity"].notna()]
+    best = requested.loc[requested.groupby("sparsity")["predicted"].idxmax()]
     leaders = Counter(best["curve"]).most_common()
     if not leaders:
         return ""
     if len(leaders) == 1:
         return as_sentence(f"{leaders[0][0]} leads at every sparsity")
-    told = [f"{name} at {times}" for name, times in leaders]
-    return f"Of {len(best)} sparsities, {enumeration(told).replace(' at ', ' leads at ', 1)}."
+    parts = [f"{name} at {times}" for name, times in leaders]
+    return f"Of {len(best)} sparsities, {enumeration(parts).replace(' at ', ' leads at ', 1)}."
 
 
 def promise_finding(curve: pd.DataFrame) -> str:
@@ -62,8 +62,8 @@ def losses_finding(rows: pd.DataFrame) -> str:
         return as_sentence(loss_finding(rows.iloc[0]))
     if not titles:
         return "Next to nothing is lost: plans come out as FLOPs promise."
-    told = [f"{title} ({times} of {len(rows)} plans)" for title, times in titles.most_common(2)]
-    return as_sentence(f"the largest loss is most often {enumeration(told)}")
+    parts = [f"{title} ({times} of {len(rows)} plans)" for title, times in titles.most_common(2)]
+    return as_sentence(f"the largest loss is most often {enumeration(parts)}")
 
 
 def loss_finding(row: pd.Series) -> str:

@@ -37,7 +37,7 @@ NAMES = {
 WORTH_TELLING = 0.02
 """A change of a speedup from one end to the other, as a fraction, below which it is not told."""
 
-MOST_TOLD = 3
+MOST_SHOWN = 3
 """How many changes of the order are told one by one."""
 
 
@@ -103,11 +103,11 @@ def _most_dependent(rows: pd.DataFrame, leader: str) -> list[str]:
     if abs(speedups[plan][-1] / speedups[plan][0] - 1) < WORTH_TELLING:
         return []
     values = (float(ends["value"].min()), float(ends["value"].max()))
-    told = [
+    said = [
         f"{rounding.speedup(speedup)} at {written(key, value)}"
         for speedup, value in zip(speedups[plan], values, strict=True)
     ]
-    return [f"{plan} hangs on it most: {' and '.join(told)}"]
+    return [f"{plan} hangs on it most: {' and '.join(said)}"]
 
 
 def _order_changes(rows: pd.DataFrame) -> list[str]:
@@ -115,12 +115,12 @@ def _order_changes(rows: pd.DataFrame) -> list[str]:
     found = overtakings(rows)
     if not found:
         return []
-    told = [
+    said = [
         f"{faster} overtakes {slower} between {written(key, low)} and {written(key, high)}"
-        for faster, slower, low, high in found[:MOST_TOLD]
+        for faster, slower, low, high in found[:MOST_SHOWN]
     ]
-    more = f", and {len(found) - MOST_TOLD} more" if len(found) > MOST_TOLD else ""
-    return [f"the order changes: {enumeration(told)}{more}"]
+    more = f", and {len(found) - MOST_SHOWN} more" if len(found) > MOST_SHOWN else ""
+    return [f"the order changes: {enumeration(said)}{more}"]
 
 
 def _stretch(key: str, low: float, high: float, *, first: bool, last: bool) -> str:
@@ -146,11 +146,11 @@ def _gain(rows: pd.DataFrame, where: str) -> str:
         if not row["own"]
     ]
     figures = rounding.speedup_between(own["predicted"], own["predicted_lower"], own["predicted_upper"])
-    told = (
+    said = (
         f"{own['plan']}{where} is predicted {figures} of a possible {rounding.speedup(own['bound'])} at the "
         f"datasheet's {written(key, own['value'])}"
     )
-    return "; ".join(filter(None, (told, enumeration(elsewhere))))
+    return "; ".join(filter(None, (said, enumeration(elsewhere))))
 
 
 def hardware_table(frame: pd.DataFrame) -> Table:

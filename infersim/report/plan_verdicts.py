@@ -51,12 +51,12 @@ def subject(row: pd.Series) -> str:
     sparsity, came_out = float(row["sparsity"]), float(row["sparsity_realised"])
     if math.isnan(sparsity):
         return f"{row['plan']} ({rounding.fraction(came_out)} of the block linears removed)"
-    asked = rounding.fraction(sparsity)
-    plain = row["plan"] == f"{row['family']} {asked}"
-    name = f"at {asked} {row['family']}" if plain else str(row["plan"])
+    requested = rounding.fraction(sparsity)
+    plain = row["plan"] == f"{row['family']} {requested}"
+    name = f"at {requested} {row['family']}" if plain else str(row["plan"])
     return (
         name
-        if abs(came_out - sparsity) < rounding.AS_ASKED
+        if abs(came_out - sparsity) < rounding.AS_REQUESTED
         else f"{name} ({rounding.fraction(came_out)} realised)"
     )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from infersim.domain.profile import Calibration, HardwareProfile
 from infersim.profile_files.gpu_facts import facts_of, sustained_slowdown
-from infersim.profile_files.transfer import leanings
+from infersim.profile_files.transfer import reliance
 from infersim.report import rounding
 from infersim.report.table import Column, Table, number_column, text_column
 from infersim.report.verdict import Verdict, as_sentence, enumeration
@@ -63,7 +63,7 @@ def explanation(profile: HardwareProfile, pool: Pool | None) -> Verdict:
         sentences.append(as_sentence(f"{profile.name}: {enumeration(own)} {where}{source}"))
     if other:
         shares = [
-            f"{gpu} ({rounding.share(share)})" for gpu, share in _mean_leanings(profile, pool, other).items()
+            f"{gpu} ({rounding.share(share)})" for gpu, share in _mean_reliance(profile, pool, other).items()
         ]
         sentences.append(
             as_sentence(
@@ -74,7 +74,7 @@ def explanation(profile: HardwareProfile, pool: Pool | None) -> Verdict:
     return Verdict(sentences=tuple(sentences), notes=("Kinds in neither list are predicted from defaults.",))
 
 
-def leanings_table(profile: HardwareProfile, pool: Pool) -> Table:
+def reliance_table(profile: HardwareProfile, pool: Pool) -> Table:
     """What each transferred kind leans on, and how wide its intervals are, in regimes and for speedups."""
     import pandas as pd
 
@@ -83,7 +83,7 @@ def leanings_table(profile: HardwareProfile, pool: Pool) -> Table:
         {
             "kind": kind.kind,
             "leans_on": ", ".join(
-                f"{gpu} {rounding.share(share)}" for gpu, share in leanings(profile, pool, kind.kind).items()
+                f"{gpu} {rounding.share(share)}" for gpu, share in reliance(profile, pool, kind.kind).items()
             ),
             "narrowest": min(kind.interval.by_regime.values()),
             "widest": max(kind.interval.by_regime.values()),
@@ -143,10 +143,10 @@ def _mean(errors: Mapping[str, float]) -> float:
     return sum(errors.values()) / len(errors)
 
 
-def _mean_leanings(profile: HardwareProfile, pool: Pool, kinds: list[str]) -> dict[str, float]:
+def _mean_reliance(profile: HardwareProfile, pool: Pool, kinds: list[str]) -> dict[str, float]:
     """Mean share of each GPU over kinds, the largest first."""
     totals: dict[str, float] = {}
     for kind in kinds:
-        for gpu, share in leanings(profile, pool, kind).items():
+        for gpu, share in reliance(profile, pool, kind).items():
             totals[gpu] = totals.get(gpu, 0.0) + share / len(kinds)
     return dict(sorted(totals.items(), key=lambda item: -item[1]))

@@ -92,11 +92,11 @@ def mean_speedups_table(reproduction: Reproduction) -> Table:
 def _reasons(speedups: pd.DataFrame) -> str:
     """Why means are off by more than EXPLAINED_FROM, each reason with the rows it is of."""
     far = speedups[speedups["reason"] != ""]
-    told = []
+    reasons = []
     for (phase, reason), rows in far.groupby(["phase", "reason"], sort=False):
         plans = ", ".join(map(_plan, rows["family"], rows["sparsity"]))
-        told.append(f"{plans} in {phase}: {reason}.")
-    return " ".join([f"Off by more than {EXPLAINED_FROM}:", *told]) if told else ""
+        reasons.append(f"{plans} in {phase}: {reason}.")
+    return " ".join([f"Off by more than {EXPLAINED_FROM}:", *reasons]) if reasons else ""
 
 
 def claims_table(reproduction: Reproduction) -> Table:

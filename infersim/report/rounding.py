@@ -20,7 +20,7 @@ import math
 
 UNKNOWN = "–"
 
-AS_ASKED = 0.005
+AS_REQUESTED = 0.005
 """A sparsity that came out nearer than this to the one asked for is not told apart from it."""
 
 _PREFIXES = ("", "k", "M", "G", "T", "P", "E")

@@ -150,10 +150,10 @@ def _of_sweep(found: SweepResult) -> Summary:
 def _of_profile(profile: HardwareProfile) -> Summary:
     """What its predictions lean on."""
     from infersim.profile_files.pool_files import shipped_pool
-    from infersim.report.pool_tables import explanation, facts_table, leanings_table
+    from infersim.report.pool_tables import explanation, facts_table, reliance_table
 
     pool = shipped_pool()
-    tables = () if pool is None else (leanings_table(profile, pool), facts_table(profile, pool))
+    tables = () if pool is None else (reliance_table(profile, pool), facts_table(profile, pool))
     return Summary(
         verdict=explanation(profile, pool), tables=tuple(table for table in tables if not table.frame.empty)
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from infersim.simulation.sweeping.summary import CASE
+from infersim.simulation.sweeping.summary import SWEEP_CASE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
 
 def varying_case_keys(summary: pd.DataFrame) -> tuple[str, ...]:
     """The columns that differ between cases; the phase and a request are one thing to a reader."""
-    return tuple(key for key in CASE if summary[key].nunique() > 1)
+    return tuple(key for key in SWEEP_CASE if summary[key].nunique() > 1)
 
 
 def case_label(row: pd.Series, keys: Collection[str]) -> str:
     """Those of a case's `keys` in short: `qwen3-8b, h100-sxm, decode, fp8, no CUDA graph`."""
-    return ", ".join(filter(None, (_word(key, row) for key in CASE if key in keys)))
+    return ", ".join(filter(None, (_word(key, row) for key in SWEEP_CASE if key in keys)))
 
 
 def shared_setting(summary: pd.DataFrame) -> str:
     """What all cases share: `llama-3.1-8b, bf16, KV cache bf16, execution fused, CUDA graph`."""
-    return case_label(summary.iloc[0], set(CASE) - set(varying_case_keys(summary)))
+    return case_label(summary.iloc[0], set(SWEEP_CASE) - set(varying_case_keys(summary)))
 
 
 def _word(key: str, row: pd.Series) -> str:

@@ -20,7 +20,7 @@ from infersim.report.sweep_tables import families_table, fastest_table, left_out
 from infersim.report.sweep_verdict import sweep_verdict
 from infersim.report.verdict import Verdict, enumeration
 from infersim.simulation.sweeping.result import SweepResult
-from infersim.simulation.sweeping.summary import CASE
+from infersim.simulation.sweeping.summary import SWEEP_CASE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,7 +46,7 @@ def sweep_page(result: SweepResult, summary: pd.DataFrame) -> Page:
     maps = _maps(result, cases)
     verdict = sweep_verdict(summary)
     keys = varying_case_keys(summary)
-    total = summary.groupby(list(CASE)).ngroups
+    total = summary.groupby(list(SWEEP_CASE)).ngroups
     few = (f"Figures show {len(cases)} of {total} cases.",) if len(cases) < total else ()
     return Page(
         title=f"Sweep of {_named(summary['model'], 'models')} on {_named(summary['gpu'], 'GPUs')}",
@@ -77,7 +77,7 @@ def _named(names: pd.Series, what: str) -> str:
 
 def _shown_cases(summary: pd.DataFrame) -> dict[tuple[object, ...], pd.DataFrame]:
     """Rows of the cases that are drawn; of many, so many as a page can bear, evenly taken."""
-    cases = {tuple(case): rows for case, rows in summary.groupby(list(CASE), sort=False)}
+    cases = {tuple(case): rows for case, rows in summary.groupby(list(SWEEP_CASE), sort=False)}
     places = np.linspace(0, len(cases) - 1, min(len(cases), MAX_SHOWN)).round().astype(int)
     return {case: rows for place, (case, rows) in enumerate(cases.items()) if place in places}
 
@@ -148,17 +148,17 @@ def _maps(
     """For each case and plan of middle sparsity its rows, where there are several batches and contexts."""
     import pandas as pd
 
-    wanted = pd.concat([_middle(rows) for rows in cases.values()])[[*CASE, "plan"]]
+    wanted = pd.concat([_middle(rows) for rows in cases.values()])[[*SWEEP_CASE, "plan"]]
     wanted = wanted[wanted["request"] == ""].astype(object)
     found = [
         chunk.astype(dict.fromkeys(chunk.select_dtypes("category").columns, object)).merge(wanted)
-        for chunk in result.chunks([*CASE, "plan", *_MAP_COLUMNS])
+        for chunk in result.chunks([*SWEEP_CASE, "plan", *_MAP_COLUMNS])
     ]
     rows = pd.concat(found, ignore_index=True)
     if rows["batch"].nunique() < 2 or rows["context"].nunique() < 2:
         return {}
     maps: dict[tuple[object, ...], dict[str, pd.DataFrame]] = {}
-    for (*case, plan), group in rows.groupby([*CASE, "plan"], sort=False):
+    for (*case, plan), group in rows.groupby([*SWEEP_CASE, "plan"], sort=False):
         maps.setdefault(tuple(case), {})[str(plan)] = group
     return maps
 

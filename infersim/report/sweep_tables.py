@@ -10,7 +10,7 @@ from infersim.report import rounding
 from infersim.report.sweep_cases import case_label, shared_setting, varying_case_keys
 from infersim.report.table import Column, Table, number_column, text_column
 from infersim.simulation.sweeping.resolved import LeftOut
-from infersim.simulation.sweeping.summary import CASE
+from infersim.simulation.sweeping.summary import SWEEP_CASE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,7 +58,7 @@ def fastest_table(summary: pd.DataFrame, most: int | None = MAX_CASES) -> Table:
 
     keys = varying_case_keys(summary)
     rows, labels = [], []
-    for _, case in summary.groupby(list(CASE), sort=False):
+    for _, case in summary.groupby(list(SWEEP_CASE), sort=False):
         first = case.iloc[0]
         labels.append(str(first["model"]) if "model" in keys else "")
         cells = {"case": case_label(first, set(keys) - {"model"}) or "all"}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from infersim.report import rounding
 from infersim.report.sweep_cases import varying_case_keys
 from infersim.report.verdict import Verdict, as_sentence, enumeration
-from infersim.simulation.sweeping.summary import CASE
+from infersim.simulation.sweeping.summary import SWEEP_CASE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,8 +37,8 @@ def sweep_verdict(summary: pd.DataFrame) -> Verdict:
 
 def _sentence(opening: str, rows: pd.DataFrame) -> str:
     """`At 50 % static-m is the fastest in 7 of 8 cases (1.84x to 1.99x on average) and ...`."""
-    cases = rows.groupby(list(CASE)).ngroups
-    won = rows[rows["fastest"]].drop_duplicates(list(CASE))
+    cases = rows.groupby(list(SWEEP_CASE)).ngroups
+    won = rows[rows["fastest"]].drop_duplicates(list(SWEEP_CASE))
     if won.empty:
         return f"{opening} nothing fits into memory"
     wins = sorted(won.groupby("pruning", sort=False)["predicted"], key=lambda win: -len(win[1]))
@@ -57,7 +57,7 @@ def _span(means: pd.Series) -> str:
 
 def _notes(summary: pd.DataFrame) -> Iterator[str]:
     fitting, all_rows = int(summary["fitting"].sum()), int(summary["scenarios"].sum())
-    cases = summary.groupby(list(CASE)).ngroups
+    cases = summary.groupby(list(SWEEP_CASE)).ngroups
     each = {"gpu": "GPU", "cuda_graph": "CUDA graph", "kv_dtype": "KV cache"}
     varied = [each.get(key, key) for key in varying_case_keys(summary)]
     of_what = f"; a case is one {' x '.join(varied)}" if varied else ""

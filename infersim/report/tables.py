@@ -43,13 +43,13 @@ def compare_table(frame: pd.DataFrame) -> Table:
     frame = by_scenario(frame)
     realised = number_column("realised", "sparsity_realised", rounding.fraction)
     fits = Column(heading="fits", keys=("fits_memory", "dense_fits_memory"), text=_fits, numeric=False)
-    as_asked = (frame["sparsity_realised"] - frame["sparsity"]).abs() < rounding.AS_ASKED
+    as_requested = (frame["sparsity_realised"] - frame["sparsity"]).abs() < rounding.AS_REQUESTED
     any_measured = bool(frame["measured"].notna().any())
     measured = Column(heading="measured", keys=("measured", "measured_scope"), text=_measured)
     all_fit = bool((frame["fits_memory"] & frame["dense_fits_memory"]).all())
     columns = (
         *_case_columns(frame),
-        *(() if as_asked.all() else (realised,)),
+        *(() if as_requested.all() else (realised,)),
         number_column("flops", "flops", rounding.speedup),
         number_column("bound", "bound", rounding.speedup),
         number_column("ceil-\ning", "ceiling", rounding.speedup),

@@ -79,12 +79,12 @@ def _each_warning_once() -> Iterator[None]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         yield
-    told = set()
+    warned = set()
     for warning in caught:
         said = warning.message
         about = said.key if isinstance(said, ImplausibleValueWarning) else str(said)
-        if about not in told:
-            told.add(about)
+        if about not in warned:
+            warned.add(about)
             warnings.warn(warning.message, stacklevel=3)
 
 

@@ -80,10 +80,10 @@ def reproduce_beyond_flops() -> Reproduction:
 def _plans() -> list[Plan]:
     """One plan for each family and sparsity of which the paper gives a speedup or an equivalent."""
     model = load_model(MODEL)
-    asked = {(row.family, row.sparsity) for row in load_mean_speedups()} | equivalents_claimed()
+    needed = {(row.family, row.sparsity) for row in load_mean_speedups()} | equivalents_claimed()
     return [
         prune(model, family, sparsity, **METHOD_OPTIONS.get(family, {}))
-        for family, sparsity in sorted(asked, key=str)
+        for family, sparsity in sorted(needed, key=str)
     ]
 
 

@@ -97,7 +97,7 @@ def test_a_log_of_another_plan_or_state_is_not_mixed(
     [
         (("--out", "log.csv"), "expected a measurement log, whose name ends in .jsonl"),
         (("--out", "missing/log.jsonl"), "expected a file in a folder that exists"),
-        (("--out", "log.jsonl", "--plan", "none"), "unknown design 'none'"),
+        (("--out", "log.jsonl", "--plan", "none"), "unknown measurement plan 'none'"),
         (("--out", "log.jsonl", "--l2", "warm"), "l2 = 'warm'; expected one of cold, hot"),
         (("--out", "log.jsonl", "--clock", "sun"), "clock = 'sun'; expected one of wall, cpu"),
         (("--out", "log.jsonl", "--passes", "0"), "passes = 0; expected at least 1"),

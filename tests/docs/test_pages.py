@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from infersim.fitting.design_schema import DesignTables
+from infersim.fitting.design_schema import MeasurementPlanTables
 from infersim.profile_files.fit_schema import FitTable, KindTable
 from infersim.profile_files.schema import ChipTable, Datasheet, MatrixRow, MemoryTable
 from infersim.pruning.plan_tables import BlockSparsityTable, LayerTable, PlanTables, RemoveTable, SkipTable
@@ -85,7 +85,9 @@ def _keys(models: Iterable[type[BaseModel]]) -> set[str]:
         ("formats-profiles.md", _keys([Datasheet, ChipTable, MemoryTable, MatrixRow, FitTable, KindTable])),
         (
             "formats-plans.md",
-            _keys([PlanTables, RemoveTable, LayerTable, SkipTable, BlockSparsityTable, DesignTables]),
+            _keys(
+                [PlanTables, RemoveTable, LayerTable, SkipTable, BlockSparsityTable, MeasurementPlanTables]
+            ),
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""The designs that travel with infersim: counts, ranges, regimes, matrices of models, misaligned widths."""
+"""The plans that travel with infersim: counts, ranges, regimes, matrices of models, misaligned widths."""
 
 from __future__ import annotations
 
@@ -12,7 +12,13 @@ from infersim.domain.dtypes import PRECISIONS, DType
 from infersim.domain.shapes import Gemm, Phase
 from infersim.fitting.design_schema import GemmModels
 from infersim.fitting.design_shapes import matrices
-from infersim.fitting.designs import PART, Design, list_designs, planned_samples, read_design
+from infersim.fitting.designs import (
+    PART,
+    MeasurementPlan,
+    list_measurement_plans,
+    planned_samples,
+    read_measurement_plan,
+)
 from infersim.fitting.sample_checks import check_rows
 from infersim.fitting.samples import read_samples
 from infersim.fitting.shape_classes import gemm_alignment, gemm_size, gemm_tokens
@@ -23,24 +29,22 @@ from infersim.workload.scenario import Execution, Layout, Scenario
 
 @cache
 def planned(name: str) -> pd.DataFrame:
-    return planned_samples(read_design(name))
+    return planned_samples(read_measurement_plan(name))
 
 
-def asked_for(design: Design) -> dict[str, int]:
+def asked_for(plan: MeasurementPlan) -> dict[str, int]:
     """Rows of each part by its name, those of included files too."""
-    return {
-        part.name: part.rows for source in (*design.included, design) for _, part in source.tables.parts()
-    }
+    return {part.name: part.rows for source in (*plan.included, plan) for _, part in source.tables.parts()}
 
 
-def test_the_designs_of_the_documentation_are_there() -> None:
-    assert list_designs() == ["attention-200", "check", "cpu", "gemm-400", "standard"]
+def test_the_plans_of_the_documentation_are_there() -> None:
+    assert list_measurement_plans() == ["attention-200", "check", "cpu", "gemm-400", "standard"]
 
 
-@pytest.mark.parametrize("name", list_designs())
+@pytest.mark.parametrize("name", list_measurement_plans())
 def test_every_part_has_its_rows_and_none_is_there_twice(name: str) -> None:
     rows = planned(name)
-    assert rows.groupby(PART).size().to_dict() == asked_for(read_design(name))
+    assert rows.groupby(PART).size().to_dict() == asked_for(read_measurement_plan(name))
     assert not rows.drop(columns=PART).duplicated().any()
 
 
@@ -50,9 +54,9 @@ def test_the_names_keep_their_word() -> None:
     assert phases.to_dict() == {"decode": 200, "prefill": 200}
 
 
-@pytest.mark.parametrize("name", list_designs())
+@pytest.mark.parametrize("name", list_measurement_plans())
 def test_a_second_reading_plans_the_same(name: str) -> None:
-    pd.testing.assert_frame_equal(planned_samples(read_design(name)), planned(name))
+    pd.testing.assert_frame_equal(planned_samples(read_measurement_plan(name)), planned(name))
 
 
 def test_included_files_plan_what_they_plan_alone() -> None:
@@ -63,7 +67,7 @@ def test_included_files_plan_what_they_plan_alone() -> None:
         pd.testing.assert_frame_equal(within[alone.columns], alone, check_dtype=False)
 
 
-@pytest.mark.parametrize("name", list_designs())
+@pytest.mark.parametrize("name", list_measurement_plans())
 def test_with_latencies_the_rows_are_samples(name: str) -> None:
     measured = planned(name).assign(gpu="h100-sxm", latency_us=10.0)
     assert not check_rows(measured).bad.any()
@@ -71,28 +75,28 @@ def test_with_latencies_the_rows_are_samples(name: str) -> None:
 
 
 def test_other_dtypes_have_the_same_number_of_rows_and_attention_stays_in_16_bit() -> None:
-    design = read_design("standard")
-    rows = planned_samples(design, dtypes=["fp16", "fp8", "w4a16"])
+    plan = read_measurement_plan("standard")
+    rows = planned_samples(plan, dtypes=["fp16", "fp8", "w4a16"])
     gemms = rows[rows["kind"] == "gemm"].groupby("dtype").size()
     assert gemms.to_dict() == {"fp16": 400, "fp8": 400, "w4a16": 400}
     attention = rows[rows["kind"] == "attention"].groupby("dtype").size()
     # fp8 and w4a16 layers run with bf16 attention.
     assert attention.to_dict() == {"bf16": 400, "fp16": 400}
     counted = rows[~rows["kind"].isin(["gemm", "attention"])].groupby(PART).size().to_dict()
-    assert counted == {name: asked_for(design)[str(name)] for name in counted}
+    assert counted == {name: asked_for(plan)[str(name)] for name in counted}
 
 
 @pytest.mark.parametrize("dtype", PRECISIONS)
 def test_no_kernel_takes_more_than_its_file_allows(dtype: str) -> None:
     precision = PRECISIONS[dtype]
-    design = read_design("gemm-400")
-    rows = planned_samples(design, dtypes=[dtype])
+    plan = read_measurement_plan("gemm-400")
+    rows = planned_samples(plan, dtypes=[dtype])
     m, n, k = (rows[name].to_numpy(dtype=np.float64) for name in ("m", "n", "k"))
     operand_bytes = (
         n * k * precision.weight_bytes + m * k * precision.activation_bytes + m * n * precision.output_bytes
     )
-    assert (operand_bytes <= design.tables.limits.operand_gib * 2**30).all()
-    assert (2 * m * n * k <= design.tables.limits.tflop * 1e12).all()
+    assert (operand_bytes <= plan.tables.limits.operand_gib * 2**30).all()
+    assert (2 * m * n * k <= plan.tables.limits.tflop * 1e12).all()
 
 
 def test_attention_stays_within_memory_and_time() -> None:
@@ -101,7 +105,7 @@ def test_attention_stays_within_memory_and_time() -> None:
         rows[name].to_numpy(dtype=np.float64)
         for name in ("batch", "query_len", "context_len", "num_heads", "num_kv_heads", "head_dim")
     )
-    limits = read_design("attention-200").tables.limits
+    limits = read_measurement_plan("attention-200").tables.limits
     # bf16: Q and O for each query, K and V for each token of the context.
     operand_bytes = 2 * 2 * batch * head_dim * (query * heads + context * kv_heads)
     assert (operand_bytes <= limits.operand_gib * 2**30).all()
@@ -154,7 +158,7 @@ def test_misaligned_widths_are_there_each_off_by_a_power_of_two() -> None:
     "dtype", [name for name, p in PRECISIONS.items() if p.math in (DType.FP8, DType.INT8)]
 )
 def test_8_bit_gemms_keep_rows_of_16_bytes(dtype: str) -> None:
-    rows = planned_samples(read_design("gemm-400"), dtypes=[dtype])
+    rows = planned_samples(read_measurement_plan("gemm-400"), dtypes=[dtype])
     assert len(rows) == 400
     assert (rows["n"] % 16 == 0).all()
     assert (rows["k"] % 16 == 0).all()
@@ -162,9 +166,9 @@ def test_8_bit_gemms_keep_rows_of_16_bytes(dtype: str) -> None:
 
 
 def test_matrices_of_models_are_those_that_models_run() -> None:
-    design = read_design("gemm-400")
+    plan = read_measurement_plan("gemm-400")
     rows = planned("gemm-400")
-    for part in design.tables.gemm_models:
+    for part in plan.tables.gemm_models:
         run = set()
         for model in part.models:
             for layout in Layout:

@@ -1,4 +1,4 @@
-"""Designs of one's own: whatever their ranges, exact counts, evenly spread; errors say where."""
+"""Measurement plans of one's own: whatever their ranges, exact counts, evenly spread; errors say where."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from infersim.domain.errors import FileContentError, InvalidValueError, UnknownNameError
 from infersim.fitting.design_points import SobolPoints, aligned, whole
-from infersim.fitting.design_schema import DesignTables
-from infersim.fitting.designs import PART, Design, planned_samples, read_design
+from infersim.fitting.design_schema import MeasurementPlanTables
+from infersim.fitting.designs import PART, MeasurementPlan, planned_samples, read_measurement_plan
 
 HEAD = """
 version = 1
@@ -40,7 +40,7 @@ def written(folder: Path, text: str, name: str = "own.toml") -> Path:
     return path
 
 
-def space(**changed: object) -> Design:
+def space(**changed: object) -> MeasurementPlan:
     part = {"name": "space", "reason": "a test", "rows": 20, "m": [1, 4096], "n": [64, 8192], "k": [64, 8192]}
     tables = {
         "version": 1,
@@ -50,7 +50,7 @@ def space(**changed: object) -> Design:
         "limits": {"operand_gib": 8.0, "tflop": 100.0},
         "gemm_space": [part | {"alignments": [[64, 64]]} | changed],
     }
-    return Design(file=Path("own.toml"), tables=DesignTables.model_validate(tables))
+    return MeasurementPlan(file=Path("own.toml"), tables=MeasurementPlanTables.model_validate(tables))
 
 
 @settings(deadline=None, max_examples=30)
@@ -121,24 +121,24 @@ def test_parts_do_not_move_each_other() -> None:
     tables = space().tables
     other = tables.gemm_space[0].model_copy(update={"name": "another", "rows": 7})
     both = tables.model_copy(update={"gemm_space": [*tables.gemm_space, other]})
-    frame = planned_samples(Design(file=Path("own.toml"), tables=both))
+    frame = planned_samples(MeasurementPlan(file=Path("own.toml"), tables=both))
     assert len(frame) == 27
     assert frame[frame[PART] == "space"].equals(alone)
 
 
 def test_another_seed_plans_others() -> None:
     tables = space().tables
-    other = Design(file=Path("own.toml"), tables=tables.model_copy(update={"seed": 1}))
+    other = MeasurementPlan(file=Path("own.toml"), tables=tables.model_copy(update={"seed": 1}))
     assert not planned_samples(other).equals(planned_samples(space()))
 
 
 def test_kernels_over_a_limit_are_replaced() -> None:
     wide = {"m": [1, 65536], "n": [64, 65536], "k": [64, 65536], "rows": 50}
-    design = space(**wide)
-    free = planned_samples(design)
-    limits = design.tables.limits.model_copy(update={"operand_gib": 0.05})
+    plan = space(**wide)
+    free = planned_samples(plan)
+    limits = plan.tables.limits.model_copy(update={"operand_gib": 0.05})
     tight = planned_samples(
-        Design(file=design.file, tables=design.tables.model_copy(update={"limits": limits}))
+        MeasurementPlan(file=plan.file, tables=plan.tables.model_copy(update={"limits": limits}))
     )
     assert len(tight) == len(free) == 50
     operand_bytes = 2 * (tight["m"] * tight["k"] + tight["n"] * tight["k"] + tight["m"] * tight["n"])
@@ -160,7 +160,7 @@ rows = 10
 ops = { copy = [1, 1], add = [2, 1] }
 array_bytes = [8192, 1048576]
 """
-    frame = planned_samples(read_design(written(tmp_path, HEAD + part)))
+    frame = planned_samples(read_measurement_plan(written(tmp_path, HEAD + part)))
     assert set(frame["op"]) == {"copy", "add"}
     reads = frame["op"].map({"copy": 1, "add": 2})
     assert (frame["read_bytes"] == reads * frame["write_bytes"]).all()
@@ -194,7 +194,7 @@ def test_mistakes_are_named_with_file_key_value_and_expectation(
     assert old in text
     path = written(tmp_path, text.replace(old, new))
     with pytest.raises(FileContentError) as caught:
-        planned_samples(read_design(path))
+        planned_samples(read_measurement_plan(path))
     assert caught.value.file == str(path)
     assert caught.value.key == key
     assert expected in caught.value.expected
@@ -206,45 +206,45 @@ def test_unknown_models_and_ops_are_named(tmp_path: Path) -> None:
     )
     path = written(tmp_path, HEAD + part.format("llama-9-8b", "qkv"))
     with pytest.raises(FileContentError, match=r"gemm_models\[0\]\.models = 'llama-9-8b'.*llama-3-8b"):
-        planned_samples(read_design(path))
+        planned_samples(read_measurement_plan(path))
     path = written(tmp_path, HEAD + part.format("llama-3-8b", "head"))
     with pytest.raises(FileContentError, match=r"gemm_models\[0\]\.ops\[0\] = 'head'; expected one of 'qkv'"):
-        read_design(path)
+        read_measurement_plan(path)
 
 
 def test_8_bit_needs_an_alignment_that_it_can_have(tmp_path: Path) -> None:
     path = written(tmp_path, HEAD + SPACE.replace("[[64, 64]]", "[[1, 64], [8, 8]]"))
-    assert len(planned_samples(read_design(path))) == 20
+    assert len(planned_samples(read_measurement_plan(path))) == 20
     with pytest.raises(FileContentError, match=r"gemm_space\[0\]\.alignments .*multiples of 16 .*fp8"):
-        planned_samples(read_design(path), dtypes=["fp8"])
+        planned_samples(read_measurement_plan(path), dtypes=["fp8"])
 
 
 def test_parts_of_one_name_and_empty_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(FileContentError, match="a name that no other part has"):
-        read_design(written(tmp_path, HEAD + SPACE + SPACE))
+        read_measurement_plan(written(tmp_path, HEAD + SPACE + SPACE))
     with pytest.raises(FileContentError, match="something to measure"):
-        read_design(written(tmp_path, HEAD))
+        read_measurement_plan(written(tmp_path, HEAD))
     with pytest.raises(FileContentError, match="valid TOML"):
-        read_design(written(tmp_path, "version ="))
+        read_measurement_plan(written(tmp_path, "version ="))
 
 
 def test_includes_are_files_beside_it_that_include_no_other(tmp_path: Path) -> None:
     written(tmp_path, HEAD + SPACE, "space.toml")
     outer = written(tmp_path, HEAD + 'include = ["space.toml"]', "outer.toml")
-    assert len(planned_samples(read_design(outer))) == 20
+    assert len(planned_samples(read_measurement_plan(outer))) == 20
     twice = written(tmp_path, HEAD + 'include = ["outer.toml"]', "twice.toml")
     with pytest.raises(FileContentError, match=r"include\[0\] = 'outer.toml'; .*includes no other"):
-        read_design(twice)
+        read_measurement_plan(twice)
     missing = written(tmp_path, HEAD + 'include = ["none.toml"]', "missing.toml")
     with pytest.raises(FileContentError, match=r"include\[0\] = 'none.toml'"):
-        read_design(missing)
+        read_measurement_plan(missing)
 
 
-def test_unknown_designs_and_dtypes_are_named(tmp_path: Path) -> None:
+def test_unknown_plans_and_dtypes_are_named(tmp_path: Path) -> None:
     with pytest.raises(UnknownNameError, match="did you mean gemm-400"):
-        read_design("gemm-40")
+        read_measurement_plan("gemm-40")
     with pytest.raises(InvalidValueError, match="a TOML file"):
-        read_design(tmp_path / "none.toml")
+        read_measurement_plan(tmp_path / "none.toml")
     with pytest.raises(UnknownNameError, match="known: bf16"):
         planned_samples(space(), dtypes=["bf17"])
     with pytest.raises(InvalidValueError, match="at least one data type"):

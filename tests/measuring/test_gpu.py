@@ -18,7 +18,7 @@ from infersim.measuring.environment import environment, telemetry_of  # noqa: E4
 from infersim.measuring.kernels.bench import Bench  # noqa: E402
 from infersim.measuring.kernels.rotation import CacheState  # noqa: E402
 from infersim.measuring.model.result_file import ResultFile  # noqa: E402
-from infersim.measuring.model.runs import Programme, Question, measure_programme  # noqa: E402
+from infersim.measuring.model.runs import MeasurementRun, Pass, measure_run  # noqa: E402
 from infersim.measuring.one_kernel import measure_kernel  # noqa: E402
 from infersim.measuring.plan_rows import rows_to_measure  # noqa: E402
 from infersim.measuring.plan_run import measure_plan  # noqa: E402
@@ -157,15 +157,15 @@ def test_every_family_is_measured_in_both_phases(tmp_path: Path, context: int) -
         prune(model, "kv-pruning", 0.5),
     ]
     device = open_device("cuda:0")
-    programme = Programme(
+    run = MeasurementRun(
         model=model,
         plans=tuple(plans),
-        questions=tuple(Question(phase=phase, batch=2, context=context) for phase in Phase),
+        passes=tuple(Pass(phase=phase, batch=2, context=context) for phase in Phase),
         execution=Execution(),
         budget=replace(device.budget, budget_us=2e5),
     )
-    results = ResultFile(tmp_path / "rows.csv", programme.setting(device), programme.plan_ids())
-    measure_programme(programme, device, results, lambda _: None)
+    results = ResultFile(tmp_path / "rows.csv", run.setting(device), run.plan_ids())
+    measure_run(run, device, results, lambda _: None)
 
     strange = [row for row in results.rows if row["status"] != "ok" and "predicted only" not in row["status"]]
     assert strange == []

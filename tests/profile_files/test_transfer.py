@@ -18,7 +18,7 @@ from infersim.profile_files.gpu_facts import facts_of, law_offset, sustained_slo
 from infersim.profile_files.kriging import transfer
 from infersim.profile_files.pool_files import read_pool, write_pool
 from infersim.profile_files.profiles import load_profile
-from infersim.profile_files.transfer import LEAST_L2_OVER_DRAM, leanings, transferred_fit, widening
+from infersim.profile_files.transfer import LEAST_L2_OVER_DRAM, reliance, transferred_fit, widening
 
 SPREAD = Spread(shared=1.0, own=0.1, generation=0.1, rate=0.2, memory=0.1)
 H100 = GpuFacts(
@@ -117,7 +117,7 @@ def test_l2_is_faster_than_memory_however_fast_that_is() -> None:
 
 def test_a_gpu_does_not_lean_on_itself() -> None:
     profile = load_profile("l40s")
-    assert leanings(profile, example_pool(), "gemm.bf16") == {"h100-sxm": 1.0}
+    assert reliance(profile, example_pool(), "gemm.bf16") == {"h100-sxm": 1.0}
     # Of two, one is left: too few to say how GPUs differ.
     assert transferred_fit(profile, example_pool(), without=("l40s",)) is None
 

@@ -16,7 +16,7 @@ from infersim.report.sweep_page import sweep_page
 from infersim.report.sweep_tables import OWN, families_table, fastest_table, left_out_table
 from infersim.report.sweep_verdict import sweep_verdict
 from infersim.simulation.sweeping.result import SweepResult
-from infersim.simulation.sweeping.summary import CASE, sweep_summary
+from infersim.simulation.sweeping.summary import SWEEP_CASE, sweep_summary
 
 PLAN: dict[str, object] = {
     "model": ["llama-3.2-1b", "llama-3.1-8b"],
@@ -44,7 +44,7 @@ def test_the_summary_is_the_tables_means(swept: SweepResult, summary: pd.DataFra
     frame = swept.frame()
     fits = frame["fits_memory"] & frame["dense_fits_memory"]
     frame["log"] = np.log(frame["predicted"].where(fits))
-    means = np.exp(frame.groupby([*CASE, "plan"], sort=False, observed=True)["log"].mean())
+    means = np.exp(frame.groupby([*SWEEP_CASE, "plan"], sort=False, observed=True)["log"].mean())
     assert len(summary) == len(means) == 2 * 3 * 5
     np.testing.assert_allclose(summary["predicted"], means)
     assert summary["scenarios"].sum() == len(frame)

@@ -49,7 +49,7 @@ class LeftOutErrors:
         return error_summary(np.exp(-self.errors), np.ones(len(self.errors))).mape
 
 
-def with_found(
+def with_fitted_values(
     prior: Mapping[str, PooledParameter], gpus: Sequence[MeasuredGpu], names: Sequence[str]
 ) -> dict[str, PooledParameter]:
     """The parameters as a joint fit of these GPUs finds them."""
@@ -69,7 +69,7 @@ def left_out_errors(pooled: PooledKind, gpus: Sequence[PooledGpu]) -> list[LeftO
 
 def _without(pooled: PooledKind, left: PooledGpu, others: Sequence[PooledGpu]) -> LeftOutErrors:
     names = [gpu.profile.name for gpu in others]
-    parameters = with_found(pooled.parameters, [gpu.measured for gpu in others], names)
+    parameters = with_fitted_values(pooled.parameters, [gpu.measured for gpu in others], names)
     known = {gpu.profile.name: gpu.measured.facts for gpu in others}
     target = left.measured.facts
     said = transferred_kind(replace(pooled, parameters=parameters), target, known)

@@ -19,7 +19,12 @@ from infersim.fitting.parameter_space import ParameterSpace
 from infersim.fitting.recipes import recipes
 from infersim.fitting.sample_shapes import kernel_shapes
 from infersim.fitting.transfer.joint_fit import MeasuredGpu
-from infersim.fitting.transfer.left_out import PooledGpu, left_out_errors, left_out_interval, with_found
+from infersim.fitting.transfer.left_out import (
+    PooledGpu,
+    left_out_errors,
+    left_out_interval,
+    with_fitted_values,
+)
 from infersim.fitting.transfer.spreads import prior_of
 from infersim.fitting.transfer.surrogate import poolable, surrogate_samples
 from infersim.profile_files.gpu_facts import facts_of
@@ -64,7 +69,9 @@ def _pool_kind(kind: str, profiles: Sequence[HardwareProfile]) -> PooledKind:
     fits = [profile.fit.kinds[kind] for profile in profiles if profile.fit]
     pooled = PooledKind(
         kind=kind,
-        parameters=with_found(prior, [gpu.measured for gpu in gpus], [gpu.profile.name for gpu in gpus]),
+        parameters=with_fitted_values(
+            prior, [gpu.measured for gpu in gpus], [gpu.profile.name for gpu in gpus]
+        ),
         interval=IntervalFit(by_regime={}, pair=0.0, outside=0.0),
         deviation=1.0,
         ranges={

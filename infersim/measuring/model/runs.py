@@ -34,7 +34,7 @@ MS, GIB = 1e-3, 2.0**30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class Pass:
     """One pass to measure."""
 
     phase: Phase
@@ -46,12 +46,12 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Programme:
+class MeasurementRun:
     """What is to be measured: plans of one dense model, each in all scenarios, in one execution."""
 
     model: Transformer
     plans: tuple[Plan, ...]
-    questions: tuple[Question, ...]
+    passes: tuple[Pass, ...]
     execution: Execution
     budget: Budget
 
@@ -74,13 +74,12 @@ class Programme:
         """Fingerprints of the pruned models by the plans' titles."""
         return {plan.title: fingerprint(plan.transformer) for plan in self.plans}
 
-    def missing(self, results: ResultFile) -> list[tuple[Plan, list[Question]]]:
+    def missing(self, results: ResultFile) -> list[tuple[Plan, list[Pass]]]:
         """Plans with the scenarios that there is no row of."""
-        asked = [
-            (plan, [each for each in self.questions if not results.has(_key(plan, each))])
-            for plan in self.plans
+        left = [
+            (plan, [each for each in self.passes if not results.has(_key(plan, each))]) for plan in self.plans
         ]
-        return [(plan, questions) for plan, questions in asked if questions]
+        return [(plan, passes) for plan, passes in left if passes]
 
 
 def fingerprint(transformer: Transformer) -> str:
@@ -88,8 +87,8 @@ def fingerprint(transformer: Transformer) -> str:
     return hashlib.sha256(repr(transformer).encode()).hexdigest()[:12]
 
 
-def measure_programme(
-    programme: Programme, device: Device, results: ResultFile, tell: Callable[[Row], None]
+def measure_run(
+    run: MeasurementRun, device: Device, results: ResultFile, tell: Callable[[Row], None]
 ) -> None:
     """Measure what `results` lacks; `tell` hears of each row once it is in the file.
 
@@ -97,14 +96,14 @@ def measure_programme(
     a row that says so. Raises UnsupportedError for TF32 on a CPU, InfersimError where the dense model cannot
     be built or a kernel took the device with it, and what `results.append` raises.
     """
-    missing = programme.missing(results)
+    missing = run.missing(results)
     if not missing:
         return
-    set_float32(programme.execution.precision.math.value, device.torch_device)
+    set_float32(run.execution.precision.math.value, device.torch_device)
     with device:
-        dense = _dense(programme, device)
-        for plan, questions in missing:
-            for row in _plan_rows(plan, questions, dense, programme, device):
+        dense = _dense(run, device)
+        for plan, passes in missing:
+            for row in _plan_rows(plan, passes, dense, run, device):
                 results.append(row)
                 tell(row)
 
@@ -126,39 +125,39 @@ class _Subject:
         )
 
 
-def _dense(programme: Programme, device: Device) -> _Subject:
+def _dense(run: MeasurementRun, device: Device) -> _Subject:
     """The dense model; InfersimError where it cannot be built: without it there is nothing to measure."""
     try:
-        return _Subject.build(programme.model, programme.execution, device)
+        return _Subject.build(run.model, run.execution, device)
     except UnsupportedError:
         raise
     except Exception as error:
         trouble = _trouble(error, device)
-    raise InfersimError(f"{programme.model.name}, dense, cannot be built: {trouble}; fewer --layers may help")
+    raise InfersimError(f"{run.model.name}, dense, cannot be built: {trouble}; fewer --layers may help")
 
 
 def _plan_rows(
-    plan: Plan, questions: Sequence[Question], dense: _Subject, programme: Programme, device: Device
+    plan: Plan, passes: Sequence[Pass], dense: _Subject, run: MeasurementRun, device: Device
 ) -> Iterator[Row]:
-    """One row for each question, whatever happens to the plan."""
+    """One row for each pass, whatever happens to the plan."""
     pruned = None
     try:
-        pruned = _Subject.build(plan.transformer, programme.execution, device)
+        pruned = _Subject.build(plan.transformer, run.execution, device)
         trouble = ""
     except Exception as error:
         trouble = _trouble(error, device)
-    for question in questions:
+    for one_pass in passes:
         values: Row = {"status": trouble}
         if pruned is not None:
             try:
-                check_measurable(plan.transformer, question.phase)
-                values = _measured(dense, pruned, question, programme, device)
+                check_measurable(plan.transformer, one_pass.phase)
+                values = _measured(dense, pruned, one_pass, run, device)
             except Exception as error:
                 values = {"status": _trouble(error, device)}
-        yield {**_description(plan), **_key(plan, question), **values}
+        yield {**_description(plan), **_key(plan, one_pass), **values}
         if str(values["status"]).startswith(CRASHED):
             raise InfersimError(
-                f"{plan.title}, {question}: {values['status']}. Nothing more can be measured in this "
+                f"{plan.title}, {one_pass}: {values['status']}. Nothing more can be measured in this "
                 "process; the row says so, and the same command goes on after it"
             )
         _give_back(device)
@@ -184,12 +183,12 @@ def _trouble(error: Exception, device: Device) -> str:
     return f"failed: {type(error).__name__}: {text}"
 
 
-def _key(plan: Plan, question: Question) -> Row:
+def _key(plan: Plan, one_pass: Pass) -> Row:
     return {
         "plan": plan.title,
-        "phase": question.phase.value,
-        "batch": question.batch,
-        "context": question.context,
+        "phase": one_pass.phase.value,
+        "batch": one_pass.batch,
+        "context": one_pass.context,
     }
 
 
@@ -203,20 +202,18 @@ def _description(plan: Plan) -> Row:
     }
 
 
-def _measured(
-    dense: _Subject, pruned: _Subject, question: Question, programme: Programme, device: Device
-) -> Row:
+def _measured(dense: _Subject, pruned: _Subject, one_pass: Pass, run: MeasurementRun, device: Device) -> Row:
     scenes = [
-        subject.executor.scene(question.phase, batch=question.batch, context=question.context)
+        subject.executor.scene(one_pass.phase, batch=one_pass.batch, context=one_pass.context)
         for subject in (dense, pruned)
     ]
     first, second = (
         partial(subject.executor.run, scene) for subject, scene in zip((dense, pruned), scenes, strict=True)
     )
     added = added_bytes(device, first), added_bytes(device, second)
-    timing = _timed(first, second, programme, device)
+    timing = _timed(first, second, run, device)
     device.release()
-    once = partial(break_down, device, at=programme.budget.quantile, budget_us=programme.budget.budget_us / 2)
+    once = partial(break_down, device, at=run.budget.quantile, budget_us=run.budget.budget_us / 2)
     return {
         "status": OK,
         **_timing_columns(timing),
@@ -227,11 +224,11 @@ def _measured(
     }
 
 
-def _timed(first: Call, second: Call, programme: Programme, device: Device) -> Alternation:
+def _timed(first: Call, second: Call, run: MeasurementRun, device: Device) -> Alternation:
     """The two passes in turn. Their graphs, with all memory that their passes use, end when this returns."""
-    if programme.execution.cuda_graph:
+    if run.execution.cuda_graph:
         first, second = device.capture(first), device.capture(second)
-    return alternate(device.stopwatch, first, second, programme.budget)
+    return alternate(device.stopwatch, first, second, run.budget)
 
 
 def _timing_columns(timing: Alternation) -> dict[str, Any]:
@@ -260,5 +257,5 @@ def _breakdown_columns(side: str, latency_us: float, ops: Sequence[OpTime]) -> d
     """Milliseconds of each part, what of the latency is in none of them, and each op."""
     parts = {f"{side}_ms_{part}": time * MS for part, time in by_part(ops).items()}
     rest = latency_us * MS - sum(parts.values())
-    told = "; ".join(f"{op.name} {op.time_us * MS:.4g}" for op in ops)
-    return {**parts, f"{side}_ms_rest": rest, f"{side}_ops_ms": told}
+    listed = "; ".join(f"{op.name} {op.time_us * MS:.4g}" for op in ops)
+    return {**parts, f"{side}_ms_rest": rest, f"{side}_ops_ms": listed}

@@ -53,7 +53,7 @@ class Parts:
 
     def put(self, index: int, content: bytes) -> None:
         """Keep the rows of a chunk; they are on the disk when this returns."""
-        with _told(self.out):
+        with _reported(self.out):
             _write_durably(self.folder / f"{index:06}-{_digest(content)}{SUFFIX}", content)
 
     def finish(self, identity: Identity, left_out: Sequence[LeftOut]) -> None:
@@ -62,7 +62,7 @@ class Parts:
         unfinished = self.folder / f"whole{UNFINISHED}"
         there = self._there()
         schema = _read(there[0]).schema.with_metadata({METADATA: json.dumps(said).encode()})
-        with _told(self.out):
+        with _reported(self.out):
             with parquet_writer(unfinished, schema) as writer:
                 for index in range(self.count):
                     table = _read(there[index])
@@ -99,10 +99,10 @@ def open_parts(out: Path, identity: Identity, count: int) -> Iterator[Parts]:
     another process is writing.
     """
     folder = parts_folder(out)
-    with _told(out):
+    with _reported(out):
         folder.mkdir(exist_ok=True)
     with locked(folder / LOCK, f"{folder}: another sweep is writing it"):
-        with _told(out):
+        with _reported(out):
             _check_identity(folder / IDENTITY_FILE, identity)
             for stray in folder.glob(f"*{UNFINISHED}"):
                 stray.unlink()
@@ -196,7 +196,7 @@ def _to_disk(path: Path) -> None:
 
 
 @contextmanager
-def _told(out: Path) -> Iterator[None]:
+def _reported(out: Path) -> Iterator[None]:
     """What the system refuses inside, in words."""
     try:
         yield

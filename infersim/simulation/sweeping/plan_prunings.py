@@ -111,9 +111,9 @@ def _impossible(family: Family, sparsities: Sequence[float]) -> SkippedPlans | N
     """What a family of one sparsity cannot have."""
     if not sparsities:
         return None
-    asked = ", ".join(f"{sparsity:g}" for sparsity in sparsities)
+    listed = ", ".join(f"{sparsity:g}" for sparsity in sparsities)
     return SkippedPlans(
-        what=f"{family.name} at {asked}",
+        what=f"{family.name} at {listed}",
         reason=f"its sparsity is {family.fixed_sparsity}",
         plans=len(sparsities),
     )

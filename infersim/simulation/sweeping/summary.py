@@ -15,7 +15,7 @@ from infersim.simulation.sweeping.result import SweepResult
 if TYPE_CHECKING:
     import pandas as pd
 
-CASE = ("model", "gpu", "phase", "request", "dtype", "kv_dtype", "execution", "cuda_graph")
+SWEEP_CASE = ("model", "gpu", "phase", "request", "dtype", "kv_dtype", "execution", "cuda_graph")
 """Columns that tell cases apart."""
 
 _PLAN = ("plan", "pruning", "family", "sparsity")
@@ -25,14 +25,14 @@ _VALUES = ("sparsity_realised", "predicted", "bound", "fits_memory", "dense_fits
 def sweep_summary(result: SweepResult) -> pd.DataFrame:
     """One row for each case and plan, in the order of the table.
 
-    Columns: CASE, `plan pruning family sparsity` (`pruning`: the plan without its sparsity),
+    Columns: SWEEP_CASE, `plan pruning family sparsity` (`pruning`: the plan without its sparsity),
     `sparsity_realised scenarios fitting`, `predicted` and `bound` (geometric means),
     `low high` (the least and the greatest predicted speedup) and `fastest`: whether no other plan of this
     case and sparsity has a greater mean. Means are NaN where nothing fits.
     """
     import pandas as pd
 
-    keys = [*CASE, *_PLAN]
+    keys = [*SWEEP_CASE, *_PLAN]
     parts = [_sums(chunk, keys) for chunk in result.chunks([*keys, *_VALUES])]
     merged = pd.concat(parts, ignore_index=True).groupby(keys, sort=False, dropna=False)
     summed = merged.agg(
@@ -47,7 +47,7 @@ def sweep_summary(result: SweepResult) -> pd.DataFrame:
     counted = summed["fitting"].where(summed["fitting"] > 0)
     summed["predicted"] = np.exp(summed.pop("log_predicted") / counted)
     summed["bound"] = np.exp(summed.pop("log_bound") / counted)
-    alike = summed.groupby([*CASE, "sparsity"], sort=False, dropna=False)
+    alike = summed.groupby([*SWEEP_CASE, "sparsity"], sort=False, dropna=False)
     best = alike["predicted"].transform("max")
     summed["fastest"] = summed["predicted"] == best
     return summed

@@ -1,4 +1,4 @@
-"""A programme of plans: what one of them breaks is its own row, unless it takes the device with it."""
+"""A run of plans: what one of them breaks is its own row, unless it takes the device with it."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from infersim.measuring.device import DeviceLostError, open_device  # noqa: E402
 from infersim.measuring.model import runs  # noqa: E402
 from infersim.measuring.model.executor import build  # noqa: E402
 from infersim.measuring.model.result_file import ResultFile  # noqa: E402
-from infersim.measuring.model.runs import Programme, Question, measure_programme  # noqa: E402
+from infersim.measuring.model.runs import MeasurementRun, Pass, measure_run  # noqa: E402
 from infersim.measuring.timing import Budget  # noqa: E402
 from infersim.pruning.composition import prune  # noqa: E402
 from infersim.workload.scenario import Execution  # noqa: E402
 from tests.measuring.model.examples import dense  # noqa: E402
 
-PROGRAMME = Programme(
+RUN = MeasurementRun(
     model=dense(),
     plans=tuple(prune(dense(), "static-nk", share, align=8) for share in (0.25, 0.5)),
-    questions=tuple(Question(phase=phase, batch=1, context=8) for phase in Phase),
+    passes=tuple(Pass(phase=phase, batch=1, context=8) for phase in Phase),
     execution=Execution(precision=precision_named("fp32"), cuda_graph=False),
     budget=Budget(budget_us=1.0, least_repeats=3),
 )
-FIRST = PROGRAMME.plans[0].transformer
+FIRST = RUN.plans[0].transformer
 
 
-def measure(path: Path, programme: Programme = PROGRAMME) -> list[str]:
+def measure(path: Path, run: MeasurementRun = RUN) -> list[str]:
     """Statuses in the file afterwards."""
     device = open_device("cpu", 1)
-    results = ResultFile(path, programme.setting(device), programme.plan_ids())
+    results = ResultFile(path, run.setting(device), run.plan_ids())
     try:
-        measure_programme(programme, device, results, lambda _: None)
+        measure_run(run, device, results, lambda _: None)
     finally:
         statuses = [str(row["status"]) for row in results.rows]
     return statuses
@@ -71,7 +71,7 @@ def test_a_plan_that_fails_leaves_the_others_to_be_measured(
 ) -> None:
     monkeypatch.setattr(runs, "build", failing_for(FIRST, error))
 
-    found = measure(tmp_path / "rows.csv", replace(PROGRAMME, questions=PROGRAMME.questions[:1]))
+    found = measure(tmp_path / "rows.csv", replace(RUN, passes=RUN.passes[:1]))
 
     assert [each.startswith(status) for each in found] == [True, False]
     assert found[1] == "ok"
@@ -93,14 +93,14 @@ def test_a_lost_device_ends_the_run_with_a_row_and_the_next_goes_on_after_it(
 def test_without_a_dense_model_there_is_nothing_to_measure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runs, "build", failing_for(PROGRAMME.model, torch.OutOfMemoryError("20 GiB")))
+    monkeypatch.setattr(runs, "build", failing_for(RUN.model, torch.OutOfMemoryError("20 GiB")))
 
     with pytest.raises(InfersimError, match="dense, cannot be built: out of memory; fewer --layers may help"):
         measure(tmp_path / "rows.csv")
 
 
 def test_tf32_is_asked_for_on_a_gpu_only(tmp_path: Path) -> None:
-    tf32 = replace(PROGRAMME, execution=Execution(precision=precision_named("tf32"), cuda_graph=False))
+    tf32 = replace(RUN, execution=Execution(precision=precision_named("tf32"), cuda_graph=False))
 
     with pytest.raises(UnsupportedError, match="tf32 needs a GPU"):
         measure(tmp_path / "rows.csv", tf32)

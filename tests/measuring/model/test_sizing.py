@@ -11,8 +11,8 @@ from infersim.domain.shapes import Phase
 from infersim.measuring.device import open_device
 from infersim.measuring.model.breakdown import break_down, by_part
 from infersim.measuring.model.probe import Probe
-from infersim.measuring.model.runs import Programme, Question
-from infersim.measuring.model.sizing import programme_bytes, sized, with_layers
+from infersim.measuring.model.runs import MeasurementRun, Pass
+from infersim.measuring.model.sizing import run_bytes, sized, with_layers
 from infersim.measuring.timing import Budget
 from infersim.pruning.composition import prune
 from infersim.workload.scenario import Execution
@@ -23,43 +23,43 @@ from .examples import dense, executor_of
 MODEL = transformer_from_sizes(hidden=256, layers=8, num_heads=4, num_kv_heads=2, width=512, vocab=100)
 
 
-def programme() -> Programme:
-    return Programme(
+def run() -> MeasurementRun:
+    return MeasurementRun(
         model=MODEL,
         plans=(prune(MODEL, "static-m", 0.5), prune(MODEL, "static-nk", 0.5)),
-        questions=(Question(phase=Phase.PREFILL, batch=2, context=64),),
+        passes=(Pass(phase=Phase.PREFILL, batch=2, context=64),),
         execution=Execution(precision=precision_named("fp32"), cuda_graph=False),
         budget=Budget(),
     )
 
 
 def test_the_whole_model_is_measured_where_it_fits() -> None:
-    found = sized(programme(), None, 1e12)
-    assert found.programme == programme()
+    found = sized(run(), None, 1e12)
+    assert found.run == run()
     assert found.note == ""
 
 
 def test_as_many_layers_as_fit_are_measured_and_said() -> None:
     """Room for exactly five layers, a tenth kept back."""
-    free = programme_bytes(with_layers(programme(), 5)) / 0.9 + 1
-    found = sized(programme(), None, free)
-    assert len(found.programme.model.blocks) == 5
+    free = run_bytes(with_layers(run(), 5)) / 0.9 + 1
+    found = sized(run(), None, free)
+    assert len(found.run.model.blocks) == 5
     assert "measured is a stack of 5 of 8 layers (to compare: --layers 5)" in found.note
-    assert [len(plan.base.blocks) for plan in found.programme.plans] == [5, 5]
+    assert [len(plan.base.blocks) for plan in found.run.plans] == [5, 5]
 
 
 def test_too_many_layers_are_refused_with_what_fits() -> None:
-    free = programme_bytes(with_layers(programme(), 3)) / 0.9 + 1
+    free = run_bytes(with_layers(run(), 3)) / 0.9 + 1
     with pytest.raises(InfersimError, match=r"needs .* GiB and .* GiB are free: --layers 3 fits"):
-        sized(programme(), 4, free)
-    assert len(sized(programme(), 3, free).programme.model.blocks) == 3
+        sized(run(), 4, free)
+    assert len(sized(run(), 3, free).run.model.blocks) == 3
 
 
 def test_no_room_at_all_is_an_error() -> None:
     with pytest.raises(InfersimError, match="one layer of it"):
-        sized(programme(), None, 1.0)
+        sized(run(), None, 1.0)
     with pytest.raises(InvalidValueError, match="1 to 8"):
-        sized(programme(), 9, 1e12)
+        sized(run(), 9, 1e12)
 
 
 def test_breakdown_gives_each_op_the_time_up_to_its_end() -> None:
