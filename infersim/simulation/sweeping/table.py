@@ -25,26 +25,14 @@ _TYPES = {"i": pa.int64(), "b": pa.bool_(), "f": pa.float64()}
 
 def grid_frame(grid: Grid) -> pd.DataFrame:
     """What `compare` says of `grid`, with SETTING_COLUMNS; raises what `compare` raises."""
-    setting = grid.setting
-    frame = compare(
-        grid.model,
-        grid.plans,
-        grid.gpus,
-        phase=grid.phase or "both",
-        batch=grid.batches,
-        context=grid.contexts if grid.request is None else None,
-        request=grid.request,
-        dtype=setting.dtype,
-        execution=setting.execution,
-        cuda_graph=setting.cuda_graph,
-        kv_dtype=setting.kv_dtype,
-    )
+    asked = grid.scenarios
+    frame = compare(grid.model, grid.plans, grid.gpus, scenarios=asked)
     said = {
-        "request": "" if grid.request is None else grid.request.name,
-        "dtype": setting.dtype,
-        "kv_dtype": setting.as_execution().cache_dtype.value,
-        "execution": setting.execution,
-        "cuda_graph": setting.cuda_graph,
+        "request": "" if asked.request is None else asked.request.name,
+        "dtype": asked.execution.precision.name,
+        "kv_dtype": asked.execution.cache_dtype.value,
+        "execution": asked.execution.layout.value,
+        "cuda_graph": asked.execution.cuda_graph,
     }
     place = list(frame.columns).index("context") + 1
     for offset, name in enumerate(SETTING_COLUMNS):
