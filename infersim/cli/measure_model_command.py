@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from infersim.cli import options
-from infersim.cli.lists import ALL
+from infersim.cli.lists import ALL, integers
 from infersim.cli.measure_options import ClockOption, DeviceOption, ThreadsOption
 from infersim.domain.errors import InfersimError, InvalidValueError
 
 if TYPE_CHECKING:
     from infersim.measuring.model.runs import Pass
+    from infersim.simulation.speedups.scenarios import Scenarios
 
 MEASURABLE = (
     "static-m,static-k-2:4,static-k-lowrank,static-nk,static-nk-cross,"
@@ -89,16 +90,19 @@ def measure_model_command(
     from infersim.measuring.model.runs import MeasurementRun, measure_run
     from infersim.measuring.model.sizing import sized
     from infersim.report.measured_models import measured_models_table, measured_row_line
-    from infersim.simulation.cases import BOTH, make_execution
+    from infersim.simulation.cases import BOTH
+    from infersim.simulation.speedups.scenarios import Scenarios
 
     on_cpu = opened.torch_device.type == "cpu"
-    runs = make_execution(
+    scenarios = Scenarios.of(
+        phase=phase or BOTH,
+        batch=integers("batch", batch),
+        context=None if context is None else integers("context", context),
         dtype=dtype or ("fp32" if on_cpu else "bf16"),
         execution=execution,
         cuda_graph=cuda_graph and not on_cpu,
-        kv_dtype=None,
     )
-    torch_dtype(runs)
+    torch_dtype(scenarios.execution)
     budget = dataclasses.replace(
         opened.budget, budget_us=_positive_seconds(seconds) * 1e6, least_repeats=7, most_repeats=100
     )
@@ -106,8 +110,8 @@ def measure_model_command(
         MeasurementRun(
             model=pruning.model,
             plans=pruning.plans,
-            passes=_passes(phase or BOTH, batch, context),
-            execution=runs,
+            passes=_passes(scenarios),
+            execution=scenarios.execution,
             budget=budget,
         ),
         layers,
@@ -136,26 +140,15 @@ def measure_model_command(
     print_aside(f"Set beside predictions by: infersim compare --measured {out} --gpu PROFILE ...")
 
 
-def _passes(phase: str, batch: str, context: str | None) -> tuple[Pass, ...]:
+def _passes(scenarios: Scenarios) -> tuple[Pass, ...]:
     """Every phase with every batch and context."""
-    from infersim.cli.lists import integers
     from infersim.domain.shapes import Phase
     from infersim.measuring.model.runs import Pass
-    from infersim.simulation.cases import make_cases
-    from infersim.workload.scenario import Execution
 
-    contexts = None if context is None else integers("context", context)
-    cases = make_cases(
-        phase=phase,
-        batch=integers("batch", batch),
-        context=contexts,
-        request=None,
-        execution=Execution(),
-    )
     return tuple(
-        Pass(phase=Phase(case.phase), batch=int(rows), context=int(tokens))
-        for case in cases
-        for rows, tokens in zip(case.batch.flat, case.context.flat, strict=True)
+        Pass(phase=Phase(case.phase), batch=batch, context=context)
+        for case in scenarios.cases()
+        for batch, context in case.scenarios
     )
 
 

@@ -11,6 +11,7 @@ from infersim.pruning.composition import prune
 from infersim.simulation.comparison import compare
 from infersim.simulation.measured_account import measured_account
 from infersim.simulation.published import load_measured
+from infersim.simulation.speedups.scenarios import make_execution
 from infersim.workload.presets import load_model
 
 HEADER = (
@@ -58,7 +59,7 @@ def compared(path: Path, **execution: object) -> tuple[list[float], list[str]]:
         measured=table,
         **asked,  # type: ignore[arg-type]  # the mapping is mixed
     )
-    account = measured_account(table, frame, **asked)  # type: ignore[arg-type]
+    account = measured_account(table, frame, make_execution(**asked))  # type: ignore[arg-type]
     return frame["measured"].tolist(), account
 
 

@@ -58,7 +58,11 @@ def test_every_combination_is_computed_or_left_out() -> None:
 def test_bf16_on_a_gpu_without_it_is_left_out() -> None:
     resolved = resolve_sweep({**SMALL, "gpu": ["v100-sxm", "l4"], "dtype": ["bf16", "fp16"]})
     assert [each.what for each in resolved.left_out] == ["bf16 on v100-sxm"]
-    ran = Counter((grid.setting.dtype, profile.name) for grid in resolved.grids for profile in grid.gpus)
+    ran = Counter(
+        (grid.scenarios.execution.precision.name, profile.name)
+        for grid in resolved.grids
+        for profile in grid.gpus
+    )
     assert ran.keys() == {("bf16", "l4"), ("fp16", "l4"), ("fp16", "v100-sxm")}
 
 
@@ -113,7 +117,8 @@ def test_files_are_looked_for_beside_the_plan(tmp_path: Path) -> None:
 
 def test_a_sweep_of_requests_alone_has_no_contexts() -> None:
     (grid,) = resolve_sweep({**without("context"), "request": "generation"}).grids
-    assert (grid.rows, grid.contexts, grid.phase) == (1, (), None)
+    assert (grid.rows, grid.scenarios.context) == (1, ())
+    assert [case.phase for case in grid.scenarios.cases()] == ["request"]
 
 
 def test_the_documented_plan_is_one() -> None:
