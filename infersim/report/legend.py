@@ -133,5 +133,11 @@ _SHAPES = {
     "cross": "M9.5 2h3v2.5h2.5v3h-2.5v2.5h-3v-2.5h-2.5v-3h2.5z",
     "star": "M11 1l1.5 3.5l3.5 .3l-2.7 2.4l.9 3.8l-3.2 -2l-3.2 2l.9 -3.8l-2.7 -2.4l3.5 -.3z",
     "hexagon": "M8.5 2h5l2.5 4l-2.5 4h-5l-2.5 -4z",
+    "x": "M8 1.5l3 3l3 -3l1.5 1.5l-3 3l3 3l-1.5 1.5l-3 -3l-3 3l-1.5 -1.5l3 -3l-3 -3z",
+    "pentagon": "M11 1l5 3.8l-2 5.7h-6l-2 -5.7z",
+    "triangle-left": "M6 6l8 -5v10z",
+    "triangle-right": "M16 6l-8 -5v10z",
+    "bowtie": "M6 2l5 4l5 -4v8l-5 -4l-5 4z",
+    "hourglass": "M7 1h8l-4 5l4 5h-8l4 -5z",
 }
-"""Markers of `figures.palette.SERIES` as paths in a box of 22 x 12."""
+"""Markers of `figures.palette.MARKERS`, and lines, as paths in a box of 22 x 12."""

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from infersim.pruning.composition import prune
 from infersim.pruning.plan import Plan
+from infersim.pruning.static_nk import STATIC_NK
+from infersim.pruning.static_nk_cross import STATIC_NK_CROSS
 from infersim.simulation.comparison import compare
 from infersim.simulation.resolving import Dimension, Gpu, Model, as_transformer
 from infersim.workload.requests import Request
@@ -94,8 +96,8 @@ def _dimensions(base: Transformer, sparsity: float) -> Iterator[tuple[str, int, 
     widths = {block.ffn.width for block in base.blocks if isinstance(block.ffn, FeedForward)}
     if len(widths) == 1:
         (width,) = widths
-        yield "FFN width", width, *_tried(base, "static-nk", width, sparsity, target="ffn")
-    yield "hidden size", base.hidden, *_tried(base, "static-nk-cross", base.hidden, sparsity)
+        yield "FFN width", width, *_tried(base, STATIC_NK.name, width, sparsity, target="ffn")
+    yield "hidden size", base.hidden, *_tried(base, STATIC_NK_CROSS.name, base.hidden, sparsity)
 
 
 def _tried(
