@@ -67,7 +67,7 @@ def measure_model_command(
 
     check_outputs([out], [*plan, *pruned_config, model, gpu])
     if families == ALL or (families is None and not plan and not pruned_config):
-        families = _measurable()
+        families = measurable_families()
     pruning = chosen_pruning(
         model=model,
         families=families,
@@ -133,7 +133,7 @@ def measure_model_command(
     print_aside(f"Set beside predictions by: infersim compare --measured {out} --gpu PROFILE ...")
 
 
-def _measurable() -> str:
+def measurable_families() -> str:
     """All families that are measured, with the options under which they are; the others are told."""
     from infersim.cli.printing import print_aside
     from infersim.pruning.registry import families

@@ -103,7 +103,7 @@ def _marker(trace: Any) -> str:
     colour = _shown(trace.marker.color)
     symbol = str(trace.marker.symbol or "circle")
     fill = "none" if symbol.endswith("-open") else colour
-    shape = _SHAPES.get(symbol.removesuffix("-open"), _SHAPES["circle"])
+    shape = SHAPES.get(symbol.removesuffix("-open"), SHAPES["circle"])
     return f'<path d="{shape}" fill="{fill}" stroke="{colour}"/>'
 
 
@@ -122,7 +122,7 @@ def _opaque(colour: str) -> str:
 
 _COLOUR = re.compile(r"var\(--colour-[0-9A-F]+\)")
 
-_SHAPES = {
+SHAPES = {
     "line-ns": "M11 1v10",
     "line-ew": "M7 6h8",
     "circle": "M7 6a4 4 0 1 0 8 0a4 4 0 1 0 -8 0z",

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -59,10 +58,14 @@ def _kind(shape: Shape) -> tuple[object, ...]:
     return type(shape), *(getattr(shape, name) for name in _kind_fields(type(shape)))
 
 
-@cache
-def _kind_fields(kind: type[Any]) -> tuple[str, ...]:
-    """The fields that are no dimensions."""
-    return tuple(field.name for field in fields(kind) if field.name not in kind.DIMENSIONS)
+_KIND_FIELDS: dict[type[Shape], tuple[str, ...]] = {}
+
+
+def _kind_fields(kind: type[Shape]) -> tuple[str, ...]:
+    """The fields that are no dimensions; kept, as each op of each model is asked."""
+    if kind not in _KIND_FIELDS:
+        _KIND_FIELDS[kind] = tuple(each.name for each in fields(kind) if each.name not in kind.DIMENSIONS)
+    return _KIND_FIELDS[kind]
 
 
 def _dimensions(shape: Shape) -> list[Array]:
