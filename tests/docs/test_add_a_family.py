@@ -64,7 +64,8 @@ def test_it_prunes_and_is_compared(toy: Family) -> None:
     assert toy.options == {"every": 1}
 
 
-def test_a_plan_file_and_a_checkpoint_are_told_to_be_its_work(toy: Family, folder: Path) -> None:
+@pytest.mark.usefixtures("toy")
+def test_a_plan_file_and_a_checkpoint_are_told_to_be_its_work(folder: Path) -> None:
     plan = plan_from_file(folder / "local.toml")
     assert [(step.family, step.sparsity) for step in plan.steps] == [(NAME, 0.95)]
     local = [block.added for block in plan.transformer.blocks]
@@ -75,7 +76,8 @@ def test_a_plan_file_and_a_checkpoint_are_told_to_be_its_work(toy: Family, folde
     assert found.sparsity_realised == pytest.approx(plan.sparsity_realised)
 
 
-def test_detail_by_layer_still_names_the_families_it_is_of(toy: Family, folder: Path) -> None:
+@pytest.mark.usefixtures("toy")
+def test_detail_by_layer_still_names_the_families_it_is_of(folder: Path) -> None:
     file = folder / "detail.toml"
     file.write_text('model = "llama-3.2-1b"\n[layer.0-3]\nffn_width = 4096\n', encoding="utf-8")
     assert plan_from_file(file).family == "static-nk"
@@ -95,7 +97,8 @@ def test_compare_draws_it(toy: Family, folder: Path, capsys: pytest.CaptureFixtu
     assert _drawn((folder / "compare.html").read_text(encoding="utf-8"), toy)
 
 
-def test_a_plan_file_is_compared(toy: Family, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.usefixtures("toy", "folder")
+def test_a_plan_file_is_compared(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = _run("compare --plan", capsys)
     assert code == 0, err
     assert "local" in out
@@ -112,7 +115,8 @@ def test_its_losses_stand_on_the_axis_that_it_states(
     assert _drawn(page, toy)
 
 
-def test_a_sweep_has_its_rows(toy: Family, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.usefixtures("toy")
+def test_a_sweep_has_its_rows(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = _run("sweep", capsys)
     assert code == 0, err
     rows = pd.read_parquet(folder / "rows.parquet")
@@ -120,9 +124,8 @@ def test_a_sweep_has_its_rows(toy: Family, folder: Path, capsys: pytest.CaptureF
     assert NAME in (folder / "sweep.html").read_text(encoding="utf-8")
 
 
-def test_advice_says_how_much_of_it_is_needed(
-    toy: Family, folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.mark.usefixtures("toy", "folder")
+def test_advice_says_how_much_of_it_is_needed(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = _run("advise", capsys)
     assert code == 0, err
     assert NAME in out

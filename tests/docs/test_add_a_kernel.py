@@ -46,6 +46,7 @@ def toy(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 @pytest.fixture
 def model(toy: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Transformer:
     """A model each of whose blocks runs the kernel once, beside what it runs anyhow."""
+    assert toy.STATE_UPDATE in kernels._KINDS
     work = as_module(block(PAGE, "infersim/pruning/linear_summary.py"), monkeypatch).LinearSummary
     dense = load_model("llama-3.2-1b")
     blocks = tuple(replace(block, added=(work(num_heads=32, head_dim=64),)) for block in dense.blocks)

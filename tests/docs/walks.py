@@ -54,10 +54,10 @@ def executed(found: Block) -> dict[str, Any]:
 
 def entered(page: str, title: str, name: str) -> list[Any]:
     """What a page adds to the tuple `name` of the module `title`, in place of the Ellipsis."""
-    before, *added = executed(block(page, title))[name]
+    before, *added = tuple(executed(block(page, title))[name])
     assert before is ...
     assert added
-    return added
+    return list(added)
 
 
 def write_files(page: str, folder: Path) -> None:
