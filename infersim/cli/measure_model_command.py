@@ -17,12 +17,6 @@ if TYPE_CHECKING:
     from infersim.measuring.model.runs import Pass
     from infersim.simulation.speedups.scenarios import Scenarios
 
-MEASURABLE = (
-    "static-m,static-k-2:4,static-k-lowrank,static-nk,static-nk-cross,"
-    "dynamic-m/execution=gather,dynamic-nk,kv-pruning"
-)
-"""All families, with the options under which PyTorch has their kernels."""
-
 OutOption = Annotated[
     Path, typer.Option("--out", "-o", help="Where each speedup goes as it is measured: .csv or .parquet.")
 ]
@@ -69,11 +63,12 @@ def measure_model_command(
     from infersim.cli.plans import chosen_pruning
     from infersim.cli.printing import print_aside, print_for_people
     from infersim.measuring.device import open_device
+    from infersim.measuring.model.measurable import check_families_measurable
     from infersim.profile_files import load_profile
 
     check_outputs([out], [*plan, *pruned_config, model, gpu])
     if families == ALL or (families is None and not plan and not pruned_config):
-        families = MEASURABLE
+        families = measurable_families()
     pruning = chosen_pruning(
         model=model,
         families=families,
@@ -83,6 +78,8 @@ def measure_model_command(
     )
     for reason in pruning.left_out:
         print_aside(f"Left out: {reason}")
+    for chosen in pruning.plans:
+        check_families_measurable(chosen)
     opened = open_device(device, threads, clock)
     # torch is loaded from here on, after what can be wrong without it.
     from infersim.measuring.model.executor import torch_dtype
@@ -138,6 +135,21 @@ def measure_model_command(
         raise InfersimError(f"stopped; what was measured is in {out}, and the same command goes on") from None
     print_for_people(None, measured_models_table(results.rows))
     print_aside(f"Set beside predictions by: infersim compare --measured {out} --gpu PROFILE ...")
+
+
+def measurable_families() -> str:
+    """All families that are measured, with the options under which they are; the others are told."""
+    from infersim.cli.printing import print_aside
+    from infersim.pruning.registry import families
+
+    entries = []
+    for family in families():
+        if family.not_measured:
+            print_aside(f"Left out: {family.name}: {family.not_measured}")
+        else:
+            options = (f"{name}={value}" for name, value in family.measured_with.items())
+            entries.append("/".join((family.name, *options)))
+    return ",".join(entries)
 
 
 def _passes(scenarios: Scenarios) -> tuple[Pass, ...]:

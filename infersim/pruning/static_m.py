@@ -20,8 +20,10 @@ from dataclasses import replace
 from infersim.domain.errors import InvalidValueError, UnsupportedError
 from infersim.domain.ops import Part
 from infersim.pruning.checks import check_choice
-from infersim.pruning.pruned import ATTENTION_SUBLAYER, Pruned
+from infersim.pruning.linears import ATTENTION_SUBLAYER
+from infersim.pruning.pruned import Family, Pruned
 from infersim.pruning.rounding import round_half_up
+from infersim.pruning.sublayer_pairs import Comparison, Finding, parts_of, values_of
 from infersim.workload.transformer import Block, Transformer
 
 TARGETS = {
@@ -85,3 +87,24 @@ def _has(block: Block, target: str) -> bool:
     if target == "layer":
         return not is_empty(block)
     return (block.attention if target == "attention" else block.ffn) is not None
+
+
+def _recognised(found: Comparison) -> Finding | None:
+    """Sublayers that are gone, counted by their stored values."""
+    gone = [pair for pair in found.pairs if not pair.survives]
+    if not gone:
+        return None
+    total = sum(values_of(pair.dense.linears) for pair in found.pairs)
+    lost = sum(values_of(pair.dense.linears) - values_of(pair.pruned_linears) for pair in gone)
+    return Finding(realised=lost / total, parts=parts_of(gone))
+
+
+STATIC_M = Family(
+    name="static-m",
+    summary="whole layers, attention or FFN sublayers removed",
+    function=static_m,
+    recognised=_recognised,
+    colour="blue",
+    marker="circle",
+    same_kernels=True,
+)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Unpack
 
 from infersim.pruning.composition import prune
 from infersim.pruning.plan import Plan
+from infersim.pruning.static_nk import STATIC_NK
+from infersim.pruning.static_nk_cross import STATIC_NK_CROSS
 from infersim.simulation.columns import MS
 from infersim.simulation.frame_kinds import FrameKind, marks
 from infersim.simulation.frontier_timing import CaseTimings, case_timings
@@ -97,8 +99,8 @@ def _dimensions(base: Transformer, sparsity: float) -> Iterator[_Dimension]:
     widths = {block.ffn.width for block in base.blocks if isinstance(block.ffn, FeedForward)}
     if len(widths) == 1:
         (width,) = widths
-        yield _dimension("FFN width", base, "static-nk", width, sparsity, target="ffn")
-    yield _dimension("hidden size", base, "static-nk-cross", base.hidden, sparsity)
+        yield _dimension("FFN width", base, STATIC_NK.name, width, sparsity, target="ffn")
+    yield _dimension("hidden size", base, STATIC_NK_CROSS.name, base.hidden, sparsity)
 
 
 def _dimension(

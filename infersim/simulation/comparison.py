@@ -52,7 +52,6 @@ class Comparison:
     timings: tuple[CaseTimings, ...]
 
 
-@marks(FrameKind.COMPARE)
 def compare(
     model: Model,
     plans: Plan | Sequence[Plan],
@@ -111,6 +110,7 @@ def measured_index(measured: Measured | None) -> MeasuredIndex:
     return MeasuredIndex.of(table)
 
 
+@marks(FrameKind.COMPARE)
 def comparison_frame(timings: Iterable[CaseTimings], index: MeasuredIndex) -> pd.DataFrame:
     """The frame of `compare`: timings in their order, plans in that of each, scenarios inside."""
     return to_frame([columns for each in timings for columns in _case_columns(each, index)])

@@ -68,6 +68,7 @@ def _small_values(transformer: Transformer) -> int:
 
 def _small_block_values(block: Block, hidden: int) -> int:
     values = block.residual_maps * hidden**2
+    values += sum(stored_values(linear) for work in block.added for linear in work.linears)
     values += sum(linear.out_features for linear in block.linears if linear.bias)
     for sublayer in (block.attention, block.ffn):
         values += hidden if sublayer is not None else 0

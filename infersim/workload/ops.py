@@ -38,7 +38,7 @@ def model_ops(transformer: Transformer, scenario: Scenario) -> tuple[Op, ...]:
 
 
 def block_ops(block: Block, hidden: int, scenario: Scenario) -> Iterator[Op]:
-    """Ops of one block; a removed sublayer has none, not even its norm and residual add."""
+    """Ops of one block, added work last; a removed sublayer has none, not even its norm and residual add."""
     if isinstance(block.attention, ReplacedSublayer):
         yield from replaced_ops("attn", "attention_linear", Part.QKVO, block.attention, hidden, scenario)
     elif block.attention is not None:
@@ -49,6 +49,8 @@ def block_ops(block: Block, hidden: int, scenario: Scenario) -> Iterator[Op]:
     elif block.ffn is not None:
         yield from ffn_ops(block.ffn, hidden, scenario)
     yield from _residual_map("ffn", block.residual_maps >= 2, hidden, scenario)
+    for work in block.added:
+        yield from work.ops(hidden, scenario)
 
 
 def lm_head(transformer: Transformer, scenario: Scenario) -> Op:

@@ -10,9 +10,12 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Protocol
 
 from infersim.domain.errors import InvalidValueError
+from infersim.domain.ops import Op
 from infersim.domain.shapes import Phase, WeightForm
+from infersim.workload.scenario import Scenario
 
 
 class SkipExecution(StrEnum):
@@ -186,17 +189,36 @@ class ReplacedSublayer:
         return (self.linear,)
 
 
+class AddedWork(Protocol):
+    """Work of a family's own in a block, where no field above describes it: a frozen record with these.
+
+    Blocks are compared, so records that do the same work are equal.
+    """
+
+    @property
+    def name(self) -> str:
+        """What it is called in messages."""
+
+    @property
+    def linears(self) -> tuple[Linear, ...]:
+        """The weight matrices that it brings, kept in 16 bit; they count as parameters and in memory."""
+
+    def ops(self, hidden: int, scenario: Scenario) -> Iterator[Op]:
+        """Its kernels, of part EXTRA, with names that the block has not."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
     """One layer: an attention and a feed-forward sublayer, either of which may be gone (None).
 
     `residual_maps` is how many hidden x hidden matrices the residual stream passes through in this block
-    (SliceGPT-like cross-layer width needs up to two).
+    (SliceGPT-like cross-layer width needs up to two). `added` is other work that pruning brings.
     """
 
     attention: Attention | ReplacedSublayer | None
     ffn: FeedForward | ReplacedSublayer | None
     residual_maps: int = 0
+    added: tuple[AddedWork, ...] = ()
 
     def __post_init__(self) -> None:
         """Raise InvalidValueError for more residual maps than sublayers."""

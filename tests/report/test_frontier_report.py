@@ -168,7 +168,10 @@ def test_the_page_has_a_figure_for_each_frontier_of_each_workload(found: Frontie
     page = frontier_page(found, 5.0)
     assert [view.label for view in page.views] == ["classification", "reasoning"]
     for view in page.views:
-        assert {chart.name: len(chart.panels) for chart in view.charts} == {"weights": 2, "attention": 1}
+        assert {chart.name: len(chart.panels) for chart in view.charts} == {
+            "weights": 2,
+            "sparse-attention": 1,
+        }
     html = render_page(page)
     assert "<b>one</b>" not in html
     assert "memory-bound" in html

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from infersim.domain.errors import UnsupportedError
 from infersim.domain.shapes import Phase, WeightForm
+from infersim.pruning.plan import Plan
+from infersim.pruning.registry import family_named
 from infersim.workload.transformer import (
     Attention,
     FeedForward,
@@ -19,9 +21,19 @@ from infersim.workload.transformer import (
 )
 
 
+def check_families_measurable(plan: Plan) -> None:
+    """Raise UnsupportedError where a family of the plan states that it is not measured, with its reason."""
+    for step in plan.steps:
+        family = family_named(step.family)
+        if family.not_measured:
+            raise UnsupportedError(f"{plan.title} cannot be measured: {family.not_measured}")
+
+
 def check_measurable(transformer: Transformer, phase: Phase) -> None:
     """Raise UnsupportedError for the first thing in the model that no kernel of PyTorch does in `phase`."""
     for block, _ in transformer.grouped_blocks():
+        if block.added:
+            raise UnsupportedError(f"predicted only: {block.added[0].name}, which a family adds")
         reasons = [reason for linear in block.linears for reason in _of_linear(linear)]
         if isinstance(block.attention, Attention):
             reasons += _of_attention(block.attention, phase)
