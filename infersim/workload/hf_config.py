@@ -24,6 +24,7 @@ from infersim.workload.hf_schema import (
 )
 from infersim.workload.hf_shapes import checked_head_dim, checked_kv_heads, layer_windows
 from infersim.workload.hf_support import supported_type
+from infersim.workload.norms import QkNorm
 from infersim.workload.sizes import grouped_query_attention, swiglu
 from infersim.workload.transformer import Attention, Block, Transformer
 
@@ -133,7 +134,7 @@ def _attention(
         head_dim=checked_head_dim(keys, file),
         qkv_bias=qkv_bias,
         o_bias=o_bias,
-        qk_norm=qk_norm,
+        qk_norm=QkNorm() if qk_norm else None,
     )
 
 

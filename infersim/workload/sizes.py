@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from infersim.domain.errors import InvalidValueError
+from infersim.workload.norms import QkNorm
 from infersim.workload.transformer import Attention, Block, FeedForward, Linear, Transformer
 
 
@@ -14,7 +15,7 @@ def grouped_query_attention(
     head_dim: int,
     qkv_bias: bool = False,
     o_bias: bool = False,
-    qk_norm: bool = False,
+    qk_norm: QkNorm | None = None,
     window: int | None = None,
 ) -> Attention:
     """Attention whose `num_heads` queries share `num_kv_heads` keys and values.
@@ -78,7 +79,7 @@ def transformer_from_sizes(
             num_heads=num_heads,
             num_kv_heads=num_kv_heads,
             head_dim=head_dim or hidden // num_heads,
-            qk_norm=qk_norm,
+            qk_norm=QkNorm() if qk_norm else None,
             window=window,
         ),
         ffn=swiglu(hidden=hidden, width=width),
