@@ -107,6 +107,8 @@ def advise_command(
     runs = make_execution(dtype=dtype, execution=execution, cuda_graph=cuda_graph, kv_dtype=kv_dtype)
     setting = setting_text(runs, ())
     write_asked(lambda: advice_page(needed, pays, widths, setting), html=html, figures=figures)
+    for note in pruning.notes:
+        print_aside(note)
     for reason in pruning.left_out:
         print_aside(f"Left out: {reason}")
     rows = next(frame for frame in (needed, pays, widths) if frame is not None)

@@ -63,7 +63,7 @@ class Keys:
         """What the file says, or what the class takes; FileContentError where two spellings differ."""
         found = [spelling for spelling in self._spelt(name) if spelling in self.config]
         values = [self.config[spelling] for spelling in found]
-        if any(value != values[0] for value in values):
+        if any(value != values[0] for value in values[1:]):
             self.fail(found[1], values[1], f"the same as {found[0]} = {values[0]!r}")
         return values[0] if values else self._defaults[name]
 

@@ -84,7 +84,7 @@ ENTRIES = (
     Architecture(
         model_type="gpt_bigcode",
         classes=("GPTBigCode",),
-        defaults=GPT2.defaults | {"hidden_act": "gelu_pytorch_tanh", "multi_query": True},
+        defaults={**GPT2.defaults, "hidden_act": "gelu_pytorch_tanh", "multi_query": True},
         spellings=GPT_SPELLINGS,
         only=GPT2.only,
         gate=False,

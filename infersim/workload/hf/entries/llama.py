@@ -60,7 +60,7 @@ QWEN2 = Architecture(
 QWEN3 = Architecture(
     model_type="qwen3",
     classes=("Qwen3",),
-    defaults=QWEN2.defaults | {"head_dim": 128, "attention_bias": False},
+    defaults={**QWEN2.defaults, "head_dim": 128, "attention_bias": False},
     qkv_bias="attention_bias",
     o_bias="attention_bias",
     qk_norm=QkNorm(),
@@ -100,11 +100,10 @@ ENTRIES = (
         MISTRAL,
         model_type="ministral3",
         classes=("Ministral3",),
-        defaults=MISTRAL.defaults | {
+        defaults={**MISTRAL.defaults,
             "vocab_size": 131072, "num_hidden_layers": 34, "head_dim": 128,
             "max_position_embeddings": 262144, "sliding_window": None,
         },
-        nullable=frozenset({"head_dim"}),
     ),
     QWEN2,
     QWEN3,
@@ -126,7 +125,7 @@ ENTRIES = (
         LLAMA,
         model_type="exaone",
         classes=("Exaone", "Llama"),
-        defaults=LLAMA.defaults | {
+        defaults={**LLAMA.defaults,
             "vocab_size": 102400, "intermediate_size": 14336, "num_key_value_heads": 8,
             "max_position_embeddings": 4096,
         },
@@ -164,7 +163,7 @@ ENTRIES = (
     Architecture(
         model_type="granite",
         classes=("Granite",),
-        defaults=LLAMA.defaults | {
+        defaults={**LLAMA.defaults,
             "embedding_multiplier": 1.0, "residual_multiplier": 1.0, "logits_scaling": 1.0,
         },
         qkv_bias="attention_bias",
@@ -179,7 +178,7 @@ ENTRIES = (
         LLAMA,
         model_type="arcee",
         classes=("Arcee",),
-        defaults=LLAMA.defaults | {
+        defaults={**LLAMA.defaults,
             "hidden_size": 2560, "intermediate_size": 18432, "hidden_act": "relu2",
             "max_position_embeddings": 4096,
         },
@@ -236,7 +235,6 @@ ENTRIES = (
             vocab=128256, hidden=6144, width=21504, layers=64, heads=48, kv_heads=8, head_dim=128,
             positions=131072, mlp_bias=False, sliding_window=8192, layer_types=None,
         ),
-        nullable=frozenset({"head_dim"}),
         ffn_bias="mlp_bias",
         windows=patterns.first_of_four_full,
     ),

@@ -29,7 +29,7 @@ GEMMA2 = replace(
     GEMMA,
     model_type="gemma2",
     classes=("Gemma2",),
-    defaults=GEMMA.defaults | {
+    defaults={**GEMMA.defaults,
         "hidden_size": 2304, "intermediate_size": 9216, "num_hidden_layers": 26, "num_attention_heads": 8,
         "num_key_value_heads": 4, "sliding_window": 4096, "layer_types": None,
         "final_logit_softcapping": 30.0,
@@ -45,11 +45,11 @@ GEMMA3 = replace(
     GEMMA2,
     model_type="gemma3_text",
     classes=("Gemma3",),
-    defaults=GEMMA2.defaults | {
+    defaults={**GEMMA2.defaults,
         "vocab_size": 262208, "max_position_embeddings": 131072, "final_logit_softcapping": None,
-        "sliding_window_pattern": None,
+        "sliding_window_pattern": None, "use_bidirectional_attention": False,
     },
-    spellings=GEMMA2.spellings | {
+    spellings={**GEMMA2.spellings,
         "sliding_window_pattern": ("sliding_window_pattern", "_sliding_window_pattern"),
     },
     qk_norm=QkNorm(),
@@ -91,7 +91,7 @@ ENTRIES = (
         OLMO2,
         model_type="olmo3",
         classes=("Olmo3",),
-        defaults=OLMO2.defaults | {"sliding_window": 4096, "layer_types": None},
+        defaults={**OLMO2.defaults, "sliding_window": 4096, "layer_types": None},
         windows=patterns.every_nth_full(None, 4),
     ),
     GLM,
