@@ -79,6 +79,8 @@ def advise_command(
     widths = free_widths(pruning.model, gpus, sparsity, scenarios=scenarios)
     setting = setting_text(scenarios.execution)
     write_asked(lambda: advice_page(needed, pays, widths, setting), html=html, figures=figures)
+    for note in pruning.notes:
+        print_aside(note)
     for reason in pruning.left_out:
         print_aside(f"Left out: {reason}")
     rows = next(frame for frame in (needed, pays, widths) if frame is not None)

@@ -117,6 +117,8 @@ def compare_command(
         )
         write_asked(partial(compare_page, report), html=html, figures=figures)
         frame = report.comparison
+    for note in pruning.notes:
+        print_aside(note)
     for reason in pruning.left_out:
         print_aside(f"Left out: {reason}")
     if table is not None:

@@ -55,6 +55,8 @@ def predict_command(
         raise InfersimError(
             f"a page shows one model or plan, not {len(subjects)}; `compare` sets plans side by side"
         )
+    for note in pruning.notes:
+        print_aside(note)
     for reason in pruning.left_out:
         print_aside(f"Left out: {reason}")
     if not printed_for_machines(frame, as_json=as_json, as_csv=as_csv):

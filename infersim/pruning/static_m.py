@@ -66,14 +66,16 @@ def without_sublayers(model: Transformer, *, attention: Collection[int], ffn: Co
 
 
 def without(block: Block, *, attention: bool, ffn: bool) -> Block:
-    """The block without the named sublayers; a residual map merges into its neighbour with its sublayer."""
+    """The block without the named sublayers; a residual map merges into its neighbour with its sublayer.
+
+    A norm that both sublayers of a parallel block read stays with the one that stays.
+    """
     if not (attention or ffn):
         return block
-    left = replace(
-        block,
-        attention=None if attention else block.attention,
-        ffn=None if ffn else block.ffn,
-    )
+    kept_ffn = None if ffn else block.ffn
+    if attention and kept_ffn is not None and block.shares_norm and block.attention is not None:
+        kept_ffn = replace(kept_ffn, norm=block.attention.norm)
+    left = replace(block, attention=None if attention else block.attention, ffn=kept_ffn, parallel=False)
     sublayers = (left.attention is not None) + (left.ffn is not None)
     return replace(left, residual_maps=min(left.residual_maps, sublayers))
 

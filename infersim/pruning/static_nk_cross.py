@@ -44,7 +44,8 @@ def static_nk_cross(
 
 
 def _sliced(block: Block, hidden: int, residual_maps: int) -> Block:
-    sublayers = (block.attention is not None) + (block.ffn is not None)
+    # Both results of a parallel block are added at once: it has one residual connection.
+    sublayers = 1 if block.parallel else (block.attention is not None) + (block.ffn is not None)
     return replace(
         block,
         attention=_sliced_attention(block.attention, hidden),

@@ -12,7 +12,7 @@ import pytest
 from infersim.domain.errors import FileContentError, InvalidValueError, UnknownNameError
 from infersim.workload.presets import list_models, load_model, model_aliases
 from tests.workload.examples import sublayers
-from tests.workload.test_hf_config import LLAMA
+from tests.workload.hf.test_reading import LLAMA
 
 EXPECTED = {
     "llama-2-7b", "llama-2-13b", "llama-2-70b", "llama-3.1-8b", "llama-3.1-70b", "llama-3.2-1b",

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infersim.domain.errors import FileContentError, InfersimError, InvalidValueError, UnsupportedError
-from infersim.workload.hf_config import transformer_from_config, transformer_from_file
+from infersim.workload.hf.reading import transformer_from_config, transformer_from_file
 from infersim.workload.transformer import Attention, Linear
 from tests.workload.examples import sublayers
 
