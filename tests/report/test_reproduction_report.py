@@ -85,8 +85,8 @@ def test_the_verdict_on_a_reproduction_reads_like_this() -> None:
     verdict = reproduction_verdict(example())
     first = plain(verdict.sentences[0])
     assert first == (
-        "The paper's 3 mean speedups are predicted within 0.10 on average, half of them within 0.00; farthest "
-        "off is static-nk 50 % in decode, 1.50x where the paper has 1.80x."
+        "The paper's 3 mean speedups are predicted within 0.10 on average, half of them within 0.00; "
+        "farthest off is static-nk 50 % in decode, 1.50x where the paper has 1.80x."
     )
     check_order(verdict.sentences[1], "100 (80.0–130) ms", "measured 125 ms", "-20 %")
 
