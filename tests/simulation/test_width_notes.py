@@ -8,6 +8,7 @@ from infersim.pruning.composition import prune
 from infersim.simulation.comparison import compare
 from infersim.simulation.prediction import predict
 from infersim.workload.presets import load_model
+from tests.report.handmade import check_order, check_says
 
 MODEL = load_model("llama-3.1-8b")
 
@@ -23,22 +24,21 @@ def test_usual_widths_need_no_note() -> None:
     assert notes(32) == ""
 
 
-def test_unusual_widths_are_named() -> None:
+def test_a_note_on_unusual_widths_reads_like_this() -> None:
     # 0.7 x 14336 is 10035.2, to the nearest multiple of 8: 10032.
     assert notes(8) == "no sample has widths off the multiple of 32: 10032"
 
 
 def test_rows_off_their_boundaries_are_told_as_guessed() -> None:
-    assert notes(1).startswith(
-        "no sample has widths off the multiple of 32: 10035; rows off 16-byte boundaries"
-    )
+    widths, boundaries = notes(1).split("; ")
+    check_says(widths, "32", "10035")
+    check_says(boundaries, "16-byte")
 
 
 def test_ranks_count_and_predictions_tell_them_too() -> None:
     plan = prune(MODEL, "static-k-lowrank", 0.25)
     note = predict(plan, "h100-sxm", phase="decode", context=200_000)["notes"].iloc[0]
-    assert note.startswith("context beyond the model's 131072 positions; no sample has widths")
-    assert "2384" in note
+    check_order(note, "131072 positions", "2384")
 
 
 @pytest.mark.parametrize("family", ["static-m", "dynamic-m", "dynamic-nk", "kv-pruning"])
