@@ -44,19 +44,19 @@ def test_as_many_layers_as_fit_are_measured_and_said() -> None:
     free = programme_bytes(with_layers(programme(), 5)) / 0.9 + 1
     found = sized(programme(), None, free)
     assert len(found.programme.model.blocks) == 5
-    assert "measured is a stack of 5 of 8 layers (to compare: --layers 5)" in found.note
+    assert "5 of 8 layers" in found.note
     assert [len(plan.base.blocks) for plan in found.programme.plans] == [5, 5]
 
 
 def test_too_many_layers_are_refused_with_what_fits() -> None:
     free = programme_bytes(with_layers(programme(), 3)) / 0.9 + 1
-    with pytest.raises(InfersimError, match=r"needs .* GiB and .* GiB are free: --layers 3 fits"):
+    with pytest.raises(InfersimError, match=r"GiB.*GiB.*--layers 3\b"):
         sized(programme(), 4, free)
     assert len(sized(programme(), 3, free).programme.model.blocks) == 3
 
 
 def test_no_room_at_all_is_an_error() -> None:
-    with pytest.raises(InfersimError, match="one layer of it"):
+    with pytest.raises(InfersimError, match="one layer"):
         sized(programme(), None, 1.0)
     with pytest.raises(InvalidValueError, match="1 to 8"):
         sized(programme(), 9, 1e12)
