@@ -8,6 +8,7 @@ from infersim.pruning.composition import prune
 from infersim.simulation.comparison import compare
 from infersim.simulation.prediction import predict
 from infersim.workload.presets import load_model
+from tests.report.handmade import check_order, check_says
 
 MODEL = load_model("llama-3.1-8b")
 
@@ -24,7 +25,7 @@ def test_usual_widths_need_no_note() -> None:
     assert notes(32) == ()
 
 
-def test_unusual_widths_are_named() -> None:
+def test_a_note_on_unusual_widths_reads_like_this() -> None:
     # 0.7 x 14336 is 10035.2, to the nearest multiple of 8: 10032.
     assert notes(8) == ("no sample has widths off the multiple of 32: 10032",)
 

@@ -54,7 +54,7 @@ def test_what_sets_families_apart() -> None:
 
 
 def test_unknown_names_list_what_is_known() -> None:
-    with pytest.raises(UnknownNameError, match=r"unknown model 'llama-3\.1-8': did you mean llama-3\.1-8b"):
+    with pytest.raises(UnknownNameError, match=r"unknown model 'llama-3\.1-8': .*llama-3\.1-8b"):
         load_model("llama-3.1-8")
     with pytest.raises(UnknownNameError, match=r"known: .*qwen3-32b"):
         load_model("someone/some-model")

@@ -91,7 +91,7 @@ def test_flex_attention_agrees_with_blocks_row_by_row(tokens: int) -> None:
 
 
 def test_cpu_has_no_kernel_for_two_of_four() -> None:
-    with pytest.raises(UnsupportedError, match="2:4 matrices need an NVIDIA GPU"):
+    with pytest.raises(UnsupportedError, match=r"2:4.*GPU"):
         build(MODELS["2:4"](), Execution(precision=precision_named("fp32")), CPU)
 
 
@@ -112,7 +112,7 @@ def test_tiles_of_flex_attention_divide_its_blocks(block: int) -> None:
 
 
 def test_blocks_without_a_tile_are_refused() -> None:
-    with pytest.raises(UnsupportedError, match="blocks of 24: PyTorch needs multiples of 16"):
+    with pytest.raises(UnsupportedError, match=r"blocks of 24.*multiples of 16"):
         flex_options(24, shared_memory_bytes=228e3)
 
 
@@ -163,7 +163,7 @@ def test_sparse_kernel_agrees_with_zeros() -> None:
     [
         ("dynamic-m", 0.5, {}, Phase.PREFILL, "execution=gather"),
         ("dynamic-nk", 0.5, {"estimate": "scores"}, Phase.PREFILL, "inside the attention kernel"),
-        ("dynamic-nk", 0.5, {"masks": "head"}, Phase.DECODE, "mask for each query head"),
+        ("dynamic-nk", 0.5, {"masks": "head"}, Phase.DECODE, "query head"),
         ("kv-pruning", 0.5, {"score": "accumulated"}, Phase.DECODE, "which cached tokens stay"),
     ],
 )
