@@ -41,8 +41,8 @@ def misaligned(shape: Gemm) -> npt.NDArray[np.bool_]:
     """Where rows of an operand or of the result do not start on 16-byte boundaries."""
     k_bytes = aligned_bytes(as_array(shape.k), shape.precision.activation_bytes)
     n_bytes = aligned_bytes(as_array(shape.n), shape.precision.output_bytes)
-    found: npt.NDArray[np.bool_] = (k_bytes < VECTOR_BYTES) | (n_bytes < VECTOR_BYTES)
-    return found
+    off: npt.NDArray[np.bool_] = (k_bytes < VECTOR_BYTES) | (n_bytes < VECTOR_BYTES)
+    return off
 
 
 def with_alignment(shape: Gemm, aligned: KernelCost, profile: HardwareProfile) -> KernelCost:

@@ -44,7 +44,7 @@ def half_width_with_host(profile: HardwareProfile, cost: KernelCost, *, cuda_gra
 
 def assemble(
     profile: HardwareProfile,
-    found: KindParameters,
+    parameters: KindParameters,
     *,
     error_group: str,
     flop: Array,
@@ -63,7 +63,7 @@ def assemble(
     kernel_s = np.maximum(kernel_s, floor_s)
     shape = kernel_s.shape
     limiter = np.where(launch_s > kernel_s, LAUNCH, limiter).astype(np.int8)
-    pair = found.interval.pair * found.widening
+    pair = parameters.interval.pair * parameters.widening
     return KernelCost(
         flop=np.broadcast_to(flop, shape),
         peak_flop_per_s=peak_flop_per_s,
@@ -72,7 +72,7 @@ def assemble(
         kernel_bytes=np.broadcast_to(kernel_bytes, shape),
         kernel_s=kernel_s,
         launch_s=np.broadcast_to(launch_s, shape),
-        log_half_width=np.broadcast_to(as_array(log_half_width) * found.widening, shape),
+        log_half_width=np.broadcast_to(as_array(log_half_width) * parameters.widening, shape),
         pair_log_half_width=np.broadcast_to(as_array(pair), shape),
         limiter=limiter,
         in_range=np.broadcast_to(in_range, shape),

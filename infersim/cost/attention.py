@@ -53,32 +53,32 @@ def _attended(shape: Attention) -> Array:
 
 def attention_cost(shape: Attention, profile: HardwareProfile, *, cuda_graph: bool) -> KernelCost:
     """Cost of one attention kernel; raises UnsupportedError if the GPU has no such tensor rate."""
-    found = kind_parameters(profile, f"attention.{shape.phase.value}")
+    parameters = kind_parameters(profile, f"attention.{shape.phase.value}")
     peak = profile.bound_flop_per_s(shape.dtype)
     flop, kv_bytes = attention_flop(shape), attention_kv_bytes(shape)
-    launch_us = found.values["launch_us"]
+    launch_us = parameters.values["launch_us"]
     if shape.phase is Phase.PREFILL:
-        compute_us, exposed_us = prefill_streams_us(found.values, shape, profile)
+        compute_us, exposed_us = prefill_streams_us(parameters.values, shape, profile)
         total_us = compute_us + exposed_us + launch_us
         limiter = np.where(exposed_us > compute_us, MEMORY, COMPUTE)
     else:
-        busy_us, dram_us = decode_streams_us(found.values, shape, profile)
+        busy_us, dram_us = decode_streams_us(parameters.values, shape, profile)
         total_us = busy_us + launch_us
         limiter = np.where(dram_us > 0.7 * busy_us, MEMORY, CHAIN)
     total_us = np.broadcast_to(total_us, np.broadcast_shapes(total_us.shape, kv_bytes.shape))
-    if found.fit is not None and found.fit.residuals:
-        correction = residual_correction(found.fit.residuals, attention_features(shape))
-        if _streams_cache(shape) and found.fit.weight_copies is not None:
+    if parameters.fit is not None and parameters.fit.residuals:
+        correction = residual_correction(parameters.fit.residuals, attention_features(shape))
+        if _streams_cache(shape) and parameters.fit.weight_copies is not None:
             cache = np.broadcast_to(kv_bytes, total_us.shape).ravel().astype(np.float32)
-            touched = cache * np.float32(found.fit.weight_copies)
-            trust = trust_when_cold(found.values, profile.chip.l2_bytes, touched)
+            touched = cache * np.float32(parameters.fit.weight_copies)
+            trust = trust_when_cold(parameters.values, profile.chip.l2_bytes, touched)
             correction = np.where(correction < 0, correction * trust, correction)
         total_us = total_us * np.exp(correction.astype(np.float64).reshape(total_us.shape))
     kernel_s = np.maximum(total_us - launch_us, 0.0) / MEGA
-    half_width, in_range = _interval(found, shape, kernel_s)
+    half_width, in_range = _interval(parameters, shape, kernel_s)
     return assemble(
         profile,
-        found,
+        parameters,
         error_group="attention",
         flop=flop,
         peak_flop_per_s=peak,
@@ -98,14 +98,16 @@ def _streams_cache(shape: Attention) -> bool:
     return shape.phase is Phase.DECODE and shape.kv_copies is None
 
 
-def _interval(found: KindParameters, shape: Attention, like: Array) -> tuple[Array, npt.NDArray[np.bool_]]:
+def _interval(
+    parameters: KindParameters, shape: Attention, like: Array
+) -> tuple[Array, npt.NDArray[np.bool_]]:
     """Half-width of each shape's 80 % interval, and whether the shape lies in the calibrated range."""
-    outside = found.interval.outside
-    if found.fit is None:
+    outside = parameters.interval.outside
+    if parameters.fit is None:
         return np.full(like.shape, outside), np.zeros(like.shape, dtype=np.bool_)
-    widths = regime_widths(found.interval.by_regime, ATTENTION_REGIMES, outside)
+    widths = regime_widths(parameters.interval.by_regime, ATTENTION_REGIMES, outside)
     in_range = np.ones(like.shape, dtype=np.bool_)
-    for name, (low, high) in found.fit.ranges.items():
+    for name, (low, high) in parameters.fit.ranges.items():
         dimension = _attended(shape) if name == "context_len" else as_array(getattr(shape, name))
         in_range = in_range & (dimension >= low) & (dimension <= high)
     width = widths[attention_regime(shape.batch, _attended(shape))]

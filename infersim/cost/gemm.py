@@ -99,7 +99,7 @@ def gemm_cost(shape: Gemm, profile: HardwareProfile, *, cuda_graph: bool) -> Ker
     rate = profile.matrix_rate(math)
     peak = profile.bound_flop_per_s(math)
     dense = kind_parameters(profile, "gemm", math)
-    found = dense
+    parameters = dense
     m, n, k = np.broadcast_arrays(*(as_array(d) for d in (shape.m, shape.n, shape.k)))
     dense_flop = gemm_flop(m, n, k)
     weight_bytes = gemm_weight_bytes(shape)
@@ -108,30 +108,30 @@ def gemm_cost(shape: Gemm, profile: HardwareProfile, *, cuda_graph: bool) -> Ker
     if shape.precision.dequantises:
         machine = replace(machine, flop_per_us_per_sm=machine.flop_per_us_per_sm * DEQUANTISING_SPEED)
     if shape.weights is not WeightForm.DENSE:
-        found = sparse_parameters(profile, math)
-        machine = sparse_machine(profile, math, machine, found)
-        operands = sparse_operands(operands, found)
+        parameters = sparse_parameters(profile, math)
+        machine = sparse_machine(profile, math, machine, parameters)
+        operands = sparse_operands(operands, parameters)
         # Weight-only kernels are the dense ones with fewer bytes (Sparse-Marlin, arXiv 2408.11743).
         if not shape.precision.dequantises:
-            values = sparse_values(values, found)
+            values = sparse_values(values, parameters)
         sparse_factor, done = rate.sparse_factor / lengthened, 0.5 * lengthened
     flat = tuple(side.ravel().astype(np.float32) for side in (m, n, k))
     if lengthened != 1:
         flat = (*flat[:2], flat[2] * np.float32(lengthened))
-    kinds = (dense,) if found is dense else (dense, found)
+    kinds = (dense,) if parameters is dense else (dense, parameters)
     fits = tuple(kind.fit for kind in kinds if kind.fit is not None and kind.fit.residuals)
     total_us, limiter = _timed(values, machine, operands, shape, fits, *flat)
     launch_us = np.float32(values["launch_us"])
     kernel_s = np.maximum(total_us - launch_us, 0).astype(np.float64).reshape(m.shape) / MEGA
-    measured_so = found.exact and not shape.precision.dequantises
-    half_width, in_range = _interval(found, m, n, k, measured_so=measured_so)
-    if found is not dense and found.fit is None:
+    measured_so = parameters.exact and not shape.precision.dequantises
+    half_width, in_range = _interval(parameters, m, n, k, measured_so=measured_so)
+    if parameters is not dense and parameters.fit is None:
         dense_width, _ = _interval(dense, m, n, k, measured_so=dense.exact)
-        relation = regime_widths(found.interval.by_regime, GEMM_REGIMES, found.interval.outside)
-        half_width = relation_width(dense_width * dense.widening, found, relation[gemm_regime(m, n, k)])
+        relation = regime_widths(parameters.interval.by_regime, GEMM_REGIMES, parameters.interval.outside)
+        half_width = relation_width(dense_width * dense.widening, parameters, relation[gemm_regime(m, n, k)])
     return assemble(
         profile,
-        found,
+        parameters,
         error_group="gemm",
         flop=dense_flop * done,
         peak_flop_per_s=peak,
@@ -192,19 +192,19 @@ def _correction(
 
 
 def _interval(
-    found: KindParameters, m: Array, n: Array, k: Array, *, measured_so: bool
+    parameters: KindParameters, m: Array, n: Array, k: Array, *, measured_so: bool
 ) -> tuple[Array, npt.NDArray[np.bool_]]:
     """Half-width of each shape's 80 % interval, and whether the shape lies in the calibrated range.
 
     What stands on the fit of another number format (`measured_so` False) lies outside.
     """
-    outside = found.interval.outside
-    if found.fit is None or not measured_so:
+    outside = parameters.interval.outside
+    if parameters.fit is None or not measured_so:
         return np.full(m.shape, outside), np.zeros(m.shape, dtype=np.bool_)
-    widths = regime_widths(found.interval.by_regime, GEMM_REGIMES, outside)
+    widths = regime_widths(parameters.interval.by_regime, GEMM_REGIMES, outside)
     in_range = np.ones(m.shape, dtype=np.bool_)
     dimensions = {"m": m, "n": n, "k": k}
-    for name, (low, high) in found.fit.ranges.items():
+    for name, (low, high) in parameters.fit.ranges.items():
         in_range &= (dimensions[name] >= low) & (dimensions[name] <= high)
     width = widths[gemm_regime(m, n, k)]
     return np.where(in_range, width, np.maximum(width, outside)), in_range

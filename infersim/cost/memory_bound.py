@@ -19,8 +19,8 @@ def memory_bound_cost(shape: MemoryBound, profile: HardwareProfile, *, cuda_grap
     Bytes of one kernel that fit in the usable part of L2 move at L2's rate, the rest at DRAM's
     (`dram_efficiency` of the datasheet's); gathered rows reach `gather_efficiency` of both.
     """
-    found = kind_parameters(profile, "memory")
-    values, chip = found.values, profile.chip
+    parameters = kind_parameters(profile, "memory")
+    values, chip = parameters.values, profile.chip
     moved = _moved_bytes(shape)
     on_chip = np.minimum(moved, shape.kernels * values["l2_residency"] * chip.l2_bytes)
     l2_rate = values["l2_bytes_per_clock_per_sm"] * chip.clocks_per_s
@@ -29,7 +29,7 @@ def memory_bound_cost(shape: MemoryBound, profile: HardwareProfile, *, cuda_grap
     kernel_s = (l2_s + dram_s) / (values["gather_efficiency"] if shape.gathered else 1.0)
     return assemble(
         profile,
-        found,
+        parameters,
         error_group="memory",
         flop=np.zeros_like(moved),
         peak_flop_per_s=np.inf,
@@ -41,8 +41,8 @@ def memory_bound_cost(shape: MemoryBound, profile: HardwareProfile, *, cuda_grap
             profile, kernel_s, values["launch_us"], shape.kernels, cuda_graph=cuda_graph
         ),
         limiter=np.where(dram_s > l2_s, MEMORY, L2).astype(np.int8),
-        log_half_width=found.interval.by_regime.get("all", found.interval.outside),
-        in_range=np.asarray(found.fit is not None),
+        log_half_width=parameters.interval.by_regime.get("all", parameters.interval.outside),
+        in_range=np.asarray(parameters.fit is not None),
     )
 
 

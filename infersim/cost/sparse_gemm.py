@@ -35,29 +35,29 @@ def operand_share(profile: HardwareProfile, dtype: DType) -> float:
 
 
 def sparse_machine(
-    profile: HardwareProfile, dtype: DType, machine: Machine, found: KindParameters
+    profile: HardwareProfile, dtype: DType, machine: Machine, parameters: KindParameters
 ) -> Machine:
     """The GPU with the tensor rate that its 2:4 kernels reach.
 
     A step takes the 4-norm of multiplying, 1 / nominal of the dense step's time, and of fetching operands.
     """
     multiplying = 1 / profile.matrix_rate(dtype).sparse_factor
-    fetching = found.values["sparse_operand_time"] * operand_share(profile, dtype)
+    fetching = parameters.values["sparse_operand_time"] * operand_share(profile, dtype)
     step = (multiplying**4 + fetching**4) ** 0.25
     return replace(machine, flop_per_us_per_sm=machine.flop_per_us_per_sm / step)
 
 
-def sparse_values(values: Mapping[str, float], found: KindParameters) -> Mapping[str, float]:
+def sparse_values(values: Mapping[str, float], parameters: KindParameters) -> Mapping[str, float]:
     """Dense GEMM parameters with the sparse kernel's extra start-up and no vector kernel at m = 1."""
-    launch_us = values["launch_us"] + found.values["sparse_launch_us"]
+    launch_us = values["launch_us"] + parameters.values["sparse_launch_us"]
     return {**values, "launch_us": launch_us, "gemv_launch_us": float("inf")}
 
 
-def sparse_operands(operands: Operands, found: KindParameters) -> Operands:
+def sparse_operands(operands: Operands, parameters: KindParameters) -> Operands:
     """Operands whose weights the kernel reads again in every pass that L2 does not serve."""
-    return replace(operands, weight_reread=found.values["weight_reread"])
+    return replace(operands, weight_reread=parameters.values["weight_reread"])
 
 
-def relation_width(dense_log_half_width: Array, found: KindParameters, relation: Array) -> Array:
+def relation_width(dense_log_half_width: Array, parameters: KindParameters, relation: Array) -> Array:
     """Half-widths of a 2:4 latency that stands on the dense model and a relation from other GPUs."""
-    return np.hypot(dense_log_half_width, found.widening * relation)
+    return np.hypot(dense_log_half_width, parameters.widening * relation)

@@ -134,9 +134,9 @@ def kernel_generation(profile: HardwareProfile) -> str:
 
 def sparse_parameters(profile: HardwareProfile, dtype: DType) -> KindParameters:
     """The parameters of 2:4 GEMMs: the GPU's own fit, else its part's, else its generation's."""
-    found = kind_parameters(profile, KIND, dtype)
-    if found.fit is not None:
-        return found
+    parameters = kind_parameters(profile, KIND, dtype)
+    if parameters.fit is not None:
+        return parameters
     width = min(max(dtype.bytes, 1.0), 2.0)
     interval = RELATION_INTERVALS[width]
     values = sparse_relation(profile, dtype).values

@@ -71,6 +71,6 @@ def aligned(values: Array, span: Sequence[int], alignment: npt.ArrayLike, any_mu
     lowest = -((step * offset - first) // (step * stride))
     highest = (last - step * offset) // (step * stride)
     nearest = np.rint((values / step - offset) / stride).astype(np.int64)
-    found = step * (stride * np.clip(nearest, lowest, highest) + offset)
-    numbers: Counts = np.where(lowest <= highest, found, 0)
+    multiples = step * (stride * np.clip(nearest, lowest, highest) + offset)
+    numbers: Counts = np.where(lowest <= highest, multiples, 0)
     return numbers

@@ -62,17 +62,17 @@ def attention_dtype(dtype: str) -> str:
 
 def matrices(part: GemmModels) -> list[tuple[int, int]]:
     """(n, k) of the weight matrices of `part`, each once, in rising order."""
-    found = set()
+    shapes = set()
     for model in part.models:
         for layout in Layout:
             # One token: n and k do not depend on how many there are.
             scenario = Scenario(phase=Phase.DECODE, batch=1, context=1, execution=Execution(layout=layout))
-            found |= {
+            shapes |= {
                 (int(op.shape.n), int(op.shape.k))
                 for op in model_ops(load_model(model), scenario)
                 if isinstance(op.shape, Gemm) and op.name in part.ops
             }
-    return sorted(found)
+    return sorted(shapes)
 
 
 def _gemm_space(part: GemmSpace, dtype: str, seed: int) -> pd.DataFrame:

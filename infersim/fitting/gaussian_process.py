@@ -139,7 +139,7 @@ def _most_likely(
         evidence = 0.5 * values @ weights + float(np.log(np.diag(factor[0])).sum())
         return float(evidence + 0.5 * (pull * pull).sum()), np.array(gradient) + 0.5 * pull
 
-    found = minimize(
+    optimum = minimize(
         negative_evidence,
         start,
         jac=True,
@@ -147,5 +147,5 @@ def _most_likely(
         bounds=[(-7.0, 0.0)] * len(components) + [(-5.0, -0.5)],
         options={"maxiter": 25},
     )
-    sizes = np.exp(found.x)
+    sizes = np.exp(optimum.x)
     return sizes[:-1], float(sizes[-1])

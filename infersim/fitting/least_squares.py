@@ -65,8 +65,8 @@ def fit_parameters(
         )
         for inside in space.starts
     ]
-    found = min(searches, key=lambda search: search.cost)
-    x: Array = found.x
+    best = min(searches, key=lambda search: search.cost)
+    x: Array = best.x
     span = high - low
     at_bound = (x - low < AT_BOUND * span) | (high - x < AT_BOUND * span)
     slopes = jacobian(x)

@@ -56,10 +56,12 @@ def _of_shape(shape: Shape, profile: HardwareProfile) -> pd.DataFrame:
 
 def _of_launches(rows: pd.DataFrame, profile: HardwareProfile) -> pd.DataFrame:
     """Empty kernels that the host issues one after the other, without a CUDA graph."""
-    found = kind_parameters(profile, "launch")
+    parameters = kind_parameters(profile, "launch")
     kernels = rows["kernels"].fillna(1.0) if "kernels" in rows.columns else 1.0
-    predicted_us = found.values["host_us"] * np.broadcast_to(kernels, len(rows)).astype(np.float64)
-    spread = np.exp(found.widening * found.interval.by_regime.get("all", found.interval.outside))
+    predicted_us = parameters.values["host_us"] * np.broadcast_to(kernels, len(rows)).astype(np.float64)
+    spread = np.exp(
+        parameters.widening * parameters.interval.by_regime.get("all", parameters.interval.outside)
+    )
     return pd.DataFrame(
         {
             "predicted_us": predicted_us,
@@ -69,9 +71,9 @@ def _of_launches(rows: pd.DataFrame, profile: HardwareProfile) -> pd.DataFrame:
             "roofline_us": np.nan,
             "flop": np.nan,
             "kernel_bytes": np.nan,
-            "pair_log_half_width": found.widening * found.interval.pair,
+            "pair_log_half_width": parameters.widening * parameters.interval.pair,
             "limiter": Limiter.LAUNCH.value,
-            "in_range": found.fit is not None,
+            "in_range": parameters.fit is not None,
         }
     )
 

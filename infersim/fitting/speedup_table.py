@@ -47,15 +47,15 @@ def speedup_table(predictions: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
 
 
 def _errors(pairs: pd.DataFrame, rows: pd.DataFrame) -> dict[str, float]:
-    found = speedup_errors(pairs, _column(rows, "predicted_us"), _column(rows, "pair_log_half_width"))
+    errors = speedup_errors(pairs, _column(rows, "predicted_us"), _column(rows, "pair_log_half_width"))
     roofline = speedup_errors(pairs, _column(rows, "roofline_us")).predicted
-    coverage = found.coverage
+    coverage = errors.coverage
     return {
-        **asdict(found.predicted),
+        **asdict(errors.predicted),
         "coverage": np.nan if coverage is None else coverage.coverage,
         "log_half_width": np.nan if coverage is None else coverage.mean_log_half_width,
-        "flops_mape": found.flops.mape,
-        "flops_median_ape": found.flops.median_ape,
+        "flops_mape": errors.flops.mape,
+        "flops_median_ape": errors.flops.median_ape,
         "roofline_mape": roofline.mape,
         "roofline_median_ape": roofline.median_ape,
     }

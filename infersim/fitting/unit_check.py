@@ -87,12 +87,12 @@ def _check(
 ) -> FloorCheck:
     ratio = float(np.median(latency_us / np.maximum(floor_us, SHORTEST_KERNEL_US)))
     below = float(np.mean(latency_us < TOLERANCE * floor_us))
-    found = next(text for end, text in LOOKS_LIKE if ratio < end)
-    if found != "microseconds":
+    unit = next(text for end, text in LOOKS_LIKE if ratio < end)
+    if unit != "microseconds":
         median = np.median(latency_us)
         raise WrongUnitError(
             f"{kind} samples: latency_us = {median:.4g} in the median, {ratio:.2g} times the floor on "
-            f"{profile.name}; expected microseconds, and these look like {found}"
+            f"{profile.name}; expected microseconds, and these look like {unit}"
         )
     if below > BELOW_FLOOR_SHARE:
         raise InfersimError(

@@ -57,8 +57,8 @@ def validate(
     read = read_samples(samples, gpu=profile.name)
     frame, left_out = of_kinds(read.frame, kinds or ())
     check_against_floor(frame, profile)
-    found = predict_samples(frame, profile)
-    predictions = frame.assign(**{str(name): column for name, column in found.items()})
+    predicted = predict_samples(frame, profile)
+    predictions = frame.assign(**{str(name): column for name, column in predicted.items()})
     return Validation(
         gpu=profile.name,
         calibration=profile.calibration,

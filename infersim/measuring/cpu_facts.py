@@ -17,8 +17,8 @@ UNKNOWN_CACHE_BYTES = 2.0**25
 
 def cpu_title(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
     """The processor's own name, such as `AMD EPYC 7763 64-Core Processor`."""
-    found = re.search(r"^model name\s*:\s*(.+)$", _text(cpuinfo) or "", re.MULTILINE)
-    return found[1].strip() if found else platform.processor() or platform.machine() or "cpu"
+    match = re.search(r"^model name\s*:\s*(.+)$", _text(cpuinfo) or "", re.MULTILINE)
+    return match[1].strip() if match else platform.processor() or platform.machine() or "cpu"
 
 
 def largest_cache_bytes(cpu: Path = CPU_FOLDER) -> float:
@@ -52,10 +52,10 @@ def total_bytes(meminfo: Path = Path("/proc/meminfo")) -> float:
 
 
 def _meminfo(meminfo: Path, key: str) -> float:
-    found = re.search(rf"^{key}:\s*(\d+) kB$", _text(meminfo) or "", re.MULTILINE)
-    if found is None:
+    match = re.search(rf"^{key}:\s*(\d+) kB$", _text(meminfo) or "", re.MULTILINE)
+    if match is None:
         raise InfersimError(f"{meminfo} does not say {key}: measuring a CPU is known to work on Linux only")
-    return int(found[1]) * 1024.0
+    return int(match[1]) * 1024.0
 
 
 def _text(path: Path) -> str | None:
@@ -67,5 +67,5 @@ def _text(path: Path) -> str | None:
 
 def _bytes(size: str | None) -> float:
     """`32768K` -> bytes; 0 for what is no size."""
-    found = re.fullmatch(r"(\d+)([KMG]?)", (size or "").strip())
-    return float(int(found[1]) * _UNITS[found[2]]) if found else 0.0
+    match = re.fullmatch(r"(\d+)([KMG]?)", (size or "").strip())
+    return float(int(match[1]) * _UNITS[match[2]]) if match else 0.0

@@ -78,8 +78,8 @@ def open_device(name: str, threads: int | None = None, clock: str = Clock.WALL) 
     Raises InfersimError where PyTorch or CUDA is missing, and InvalidValueError for another name, a GPU that
     is not there, or threads that cannot be.
     """
-    found = re.fullmatch(r"cpu|cuda(?::(\d+))?", name)
-    if found is None:
+    match = re.fullmatch(r"cpu|cuda(?::(\d+))?", name)
+    if match is None:
         raise InvalidValueError("device", name, "cpu, cuda, or cuda:0 and so on")
     check_torch()
     if clock not in tuple(Clock):
@@ -94,7 +94,7 @@ def open_device(name: str, threads: int | None = None, clock: str = Clock.WALL) 
         raise InvalidValueError("clock", clock, "wall for a GPU, whose events are its clock")
     from infersim.measuring.cuda_device import open_cuda
 
-    return open_cuda(int(found[1] or 0))
+    return open_cuda(int(match[1] or 0))
 
 
 def is_lost(device: Device) -> bool:

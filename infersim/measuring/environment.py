@@ -23,7 +23,7 @@ def telemetry_of(device: Device) -> Telemetry:
 
 def environment(device: Device, telemetry: Telemetry) -> dict[str, Any]:
     """Everything that is known of the machine; unknown things are left out."""
-    found = {
+    facts = {
         "gpu": device.gpu,
         "device": device.title,
         "threads": device.threads,
@@ -37,7 +37,7 @@ def environment(device: Device, telemetry: Telemetry) -> dict[str, Any]:
         "system": platform.platform(),
         **telemetry.environment(),
     }
-    return {name: value for name, value in found.items() if value is not None}
+    return {name: value for name, value in facts.items() if value is not None}
 
 
 def _capability(device: torch.device) -> str | None:

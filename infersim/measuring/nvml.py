@@ -83,32 +83,32 @@ class NvmlTelemetry:
     def environment(self) -> Mapping[str, Any]:
         nvml = self._nvml
         driver = self._queried(nvml.nvmlSystemGetDriverVersion)
-        found = {
+        facts = {
             "driver": driver.decode() if isinstance(driver, bytes) else driver,
             "power_cap_w": self._number(nvml.nvmlDeviceGetEnforcedPowerLimit, per=1e-3),
             "sm_clock_max_mhz": self._number(nvml.nvmlDeviceGetMaxClockInfo, nvml.NVML_CLOCK_SM),
             "gpu_busy_percent": self._busy_percent(),
             "memory_clock_max_mhz": self._number(nvml.nvmlDeviceGetMaxClockInfo, nvml.NVML_CLOCK_MEM),
         }
-        return {name: value for name, value in found.items() if value is not None}
+        return {name: value for name, value in facts.items() if value is not None}
 
     def _busy_percent(self) -> float | None:
         """Of the last second, in which nothing is measured yet: what other programs take."""
-        found = self._queried(partial(self._nvml.nvmlDeviceGetUtilizationRates, self._handle))
-        return None if found is None else float(found.gpu)
+        value = self._queried(partial(self._nvml.nvmlDeviceGetUtilizationRates, self._handle))
+        return None if value is None else float(value.gpu)
 
     def _clock_reasons(self) -> int:
         """NVML renamed the question; older drivers and bindings know the older name only."""
         for name in ("EventReasons", "ThrottleReasons"):
             ask = getattr(self._nvml, f"nvmlDeviceGetCurrentClocks{name}", None)
-            found = None if ask is None else self._queried(partial(ask, self._handle))
-            if found is not None:
-                return int(found)
+            value = None if ask is None else self._queried(partial(ask, self._handle))
+            if value is not None:
+                return int(value)
         raise self._nvml.NVMLError(self._nvml.NVML_ERROR_NOT_SUPPORTED)
 
     def _number(self, question: Callable[..., Any], *about: Any, per: float = 1.0) -> float | None:
-        found = self._queried(lambda: question(self._handle, *about))
-        return None if found is None else float(found) * per
+        value = self._queried(lambda: question(self._handle, *about))
+        return None if value is None else float(value) * per
 
     def _queried(self, question: Callable[[], T]) -> T | None:
         try:

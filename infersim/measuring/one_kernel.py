@@ -33,14 +33,14 @@ def measure_kernel(row: Row, bench: Bench, telemetry: Telemetry) -> dict[str, An
     A row that does not fit or that there is no kernel for has a status and no latency. Raises DeviceLostError
     where the device cannot go on.
     """
-    found = _tried(row, bench, telemetry)
-    if found["status"] == OUT_OF_MEMORY and bench.data.holds_buffers:
+    measured = _tried(row, bench, telemetry)
+    if measured["status"] == OUT_OF_MEMORY and bench.data.holds_buffers:
         # What earlier rows left may have been in the way.
         _clear(bench)
-        found = _tried(row, bench, telemetry)
-    if found["status"] != MEASURED:
+        measured = _tried(row, bench, telemetry)
+    if measured["status"] != MEASURED:
         _clear(bench)
-    return found
+    return measured
 
 
 def check_memory(row: Row, bench: Bench) -> None:
@@ -82,7 +82,7 @@ def _measured(row: Row, bench: Bench, telemetry: Telemetry) -> dict[str, Any]:
         reading = telemetry.read()
         if not reading.throttled or tries == MOST_TRIES or not bench.cooling.pause():
             break
-    found = {
+    measured = {
         **_timed(timing),
         **reading.columns(),
         "rotating_buffers": prepared.rotating_buffers,
@@ -91,7 +91,7 @@ def _measured(row: Row, bench: Bench, telemetry: Telemetry) -> dict[str, Any]:
         "implementation": prepared.implementation,
         "tries": tries,
     }
-    return {name: value for name, value in found.items() if value is not None}
+    return {name: value for name, value in measured.items() if value is not None}
 
 
 def _timed(timing: Timing) -> dict[str, Any]:

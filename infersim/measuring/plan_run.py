@@ -63,7 +63,7 @@ def measure_plan(
     by_status: Counter[str] = Counter()
     crashes = Crashes()
     with open_log(path, environment) as log:
-        found = len(log.finished)
+        before = len(log.finished)
         for place, row in enumerate(rows):
             if place in log.finished:
                 continue
@@ -73,4 +73,4 @@ def measure_plan(
             log.append(place, {"gpu": environment["gpu"], **row, **sample, "version": library})
             by_status[str(sample["status"]).partition(":")[0]] += 1
         on_row(len(log.finished))
-    return Account(rows=len(rows), already_in_log=found, by_status=by_status)
+    return Account(rows=len(rows), already_in_log=before, by_status=by_status)

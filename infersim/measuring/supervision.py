@@ -84,8 +84,8 @@ class WorkerProcess:
             raise InfersimError(said["error"])
         if "lost" in said:
             raise WorkerDiedError(said["lost"])
-        found: dict[str, Any] = said[answer]
-        return found
+        reply: dict[str, Any] = said[answer]
+        return reply
 
     def stop(self) -> None:
         """End the process, whatever it is doing."""

@@ -73,12 +73,12 @@ def _against_clocks(sheet: Datasheet) -> Iterator[Contradiction]:
     ratios = [row.datasheet_tflops / rate_tflops(row, sheet.chip) for row in rows]
     alike = len(ratios) > 1 and max(ratios) <= min(ratios) * (1 + RATE_TOLERANCE)
     for dtype, row in sheet.matrix.items():
-        for found in _against_clock(dtype, row, sheet.chip):
+        for contradiction in _against_clock(dtype, row, sheet.chip):
             hint = ""
             if alike and abs(ratios[0] - 1) > RATE_TOLERANCE:
                 sms = sheet.chip.sm_count * sum(ratios) / len(ratios)
                 hint = f"; all data types are off alike: {sms:.0f} SMs, or another clock, would explain it"
-            yield replace(found, expected=found.expected + hint)
+            yield replace(contradiction, expected=contradiction.expected + hint)
 
 
 def _against_clock(dtype: DType, row: MatrixRow, chip: ChipTable) -> Iterator[Contradiction]:

@@ -22,12 +22,12 @@ def sources_by_key(
     What a pattern says of many numbers does not hold for those that are listed as unverified: these have a
     source only where one is given for the very key. FileContentError for a pattern that matches nothing.
     """
-    found: dict[str, str] = {}
+    sources_of: dict[str, str] = {}
     for pattern in sorted(sources, key=len):
         for key in _matches(file, "sources", pattern, keys):
             if key not in unverified or key == pattern:
-                found[key] = sources[pattern]
-    return {key: found[key] for key in keys if key in found}
+                sources_of[key] = sources[pattern]
+    return {key: sources_of[key] for key in keys if key in sources_of}
 
 
 def require_evidence(file: object, numbers: Mapping[str, float], accounted_for: Collection[str]) -> None:

@@ -50,7 +50,7 @@ def read_fit(path: str | Path) -> Fit:
         table = FitTable.model_validate_json(path.read_bytes())
     except ValidationError as error:
         raise content_error(path.name, error) from None
-    kinds = {kind: _kind(kind, found, path.name) for kind, found in table.kinds.items()}
+    kinds = {kind: _kind(kind, kind_table, path.name) for kind, kind_table in table.kinds.items()}
     return Fit(gpu=table.gpu, kinds=kinds, provenance=table.provenance)
 
 

@@ -70,9 +70,9 @@ class Importer:
             raise InfersimError(f"{path}: there is no such file or folder")
         below = sorted(entry for entry in path.rglob("*") if entry.is_file())
         for group in self.patterns:
-            found = [entry for entry in below if any(entry.match(pattern) for pattern in group)]
-            if found:
-                return found
+            matching = [entry for entry in below if any(entry.match(pattern) for pattern in group)]
+            if matching:
+                return matching
         names = ", ".join(pattern for group in self.patterns for pattern in group)
         raise InfersimError(f"{path}: holds no file of {self.title}; expected {names}")
 

@@ -53,10 +53,10 @@ def with_fitted_values(
     prior: Mapping[str, PooledParameter], gpus: Sequence[MeasuredGpu], names: Sequence[str]
 ) -> dict[str, PooledParameter]:
     """The parameters as a joint fit of these GPUs finds them."""
-    found = fit_jointly(gpus, prior)
+    fitted = fit_jointly(gpus, prior)
     return {
         parameter: replace(
-            known, found={name: values[parameter] for name, values in zip(names, found, strict=True)}
+            known, found={name: values[parameter] for name, values in zip(names, fitted, strict=True)}
         )
         for parameter, known in prior.items()
     }

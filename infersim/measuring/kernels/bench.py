@@ -45,11 +45,11 @@ class Bench:
         """Raise UnsupportedError on a GPU that is older than what `what` needs; a CPU passes."""
         if not self.is_cuda:
             return
-        found = torch.cuda.get_device_capability(self.device.torch_device)
-        if found < (major, minor):
+        capability = torch.cuda.get_device_capability(self.device.torch_device)
+        if capability < (major, minor):
             raise UnsupportedError(
                 f"{what} need compute capability {major}.{minor}, and {self.device.title} has "
-                f"{found[0]}.{found[1]}"
+                f"{capability[0]}.{capability[1]}"
             )
 
     def rotation(self, copy_bytes: float, *, most_copies: int | None = None) -> Rotation:

@@ -94,11 +94,11 @@ def _quantiles(kinds: Sequence[Hashable]) -> list[float]:
     places: defaultdict[Hashable, list[int]] = defaultdict(list)
     for index, kind in enumerate(kinds):
         places[kind].append(index)
-    found = [0.5] * len(kinds)
+    quantiles = [0.5] * len(kinds)
     for indices in places.values():
         for place, index in enumerate(indices):
-            found[index] = (place + 0.5) / len(indices)
-    return found
+            quantiles[index] = (place + 0.5) / len(indices)
+    return quantiles
 
 
 def _prefill_rows(rate: float, batch: int, tokens: int, random: np.random.Generator) -> tuple[int, ...]:

@@ -78,7 +78,7 @@ def _peak_was_reset() -> bool:
 
 def _status_bytes(key: str) -> float | None:
     try:
-        found = re.search(rf"^{key}:\s*(\d+) kB$", STATUS.read_text(encoding="ascii"), re.MULTILINE)
+        match = re.search(rf"^{key}:\s*(\d+) kB$", STATUS.read_text(encoding="ascii"), re.MULTILINE)
     except OSError:
         return None
-    return None if found is None else int(found[1]) * 1024.0
+    return None if match is None else int(match[1]) * 1024.0

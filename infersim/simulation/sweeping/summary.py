@@ -47,6 +47,7 @@ def sweep_summary(result: SweepResult) -> pd.DataFrame:
     counted = summed["fitting"].where(summed["fitting"] > 0)
     summed["predicted"] = np.exp(summed.pop("log_predicted") / counted)
     summed["bound"] = np.exp(summed.pop("log_bound") / counted)
+    summed["pruning"] = summed.pop("pruning")  # after the numbers, as --json has had it
     alike = summed.groupby([*SWEEP_CASE, "sparsity"], sort=False, dropna=False)
     best = alike["predicted"].transform("max")
     summed["fastest"] = summed["predicted"] == best
