@@ -52,9 +52,14 @@ def library_parts(model: Any) -> dict[str, int]:
 def spelt(model_type: str, **sizes: Any) -> dict[str, Any]:
     """A config with our names of keys spelt as the model type's class spells them."""
     spellings = ARCHITECTURES[model_type].spellings
-    return {"model_type": model_type, **{spellings.get(key, (key,))[0]: value for key, value in sizes.items()}}
+    return {
+        "model_type": model_type,
+        **{spellings.get(key, (key,))[0]: value for key, value in sizes.items()},
+    }
 
 
 def _part(name: str) -> str:
     lowered = name.lower()
-    return next((part for part, words in _PARTS.items() if any(map(lowered.__contains__, words))), "embedding")
+    return next(
+        (part for part, words in _PARTS.items() if any(map(lowered.__contains__, words))), "embedding"
+    )

@@ -72,7 +72,19 @@ PUBLISHED: list[tuple[str, str, dict[str, Any]]] = [
     (
         "falcon",
         "Falcon-RW-1B",
-        sizes(2048, None, 24, 32, None, 50304, 2048, multi_query=False, parallel_attn=False, alibi=True, bias=True),
+        sizes(
+            2048,
+            None,
+            24,
+            32,
+            None,
+            50304,
+            2048,
+            multi_query=False,
+            parallel_attn=False,
+            alibi=True,
+            bias=True,
+        ),
     ),
     ("bloom", "BLOOM-7B1", sizes(4096, None, 30, 32, None, 250880, 2048)),
     ("mpt", "MPT-7B", sizes(4096, None, 32, 32, None, 50432, 2048)),
@@ -111,7 +123,19 @@ PUBLISHED: list[tuple[str, str, dict[str, Any]]] = [
 
 MODEL_TYPES = sorted({model_type for model_type, *_ in PUBLISHED})
 
-_UNGROUPED = {"opt", "gpt2", "gpt_bigcode", "gpt_neo", "gpt_neox", "gptj", "codegen", "falcon", "bloom", "mpt", "persimmon"}
+_UNGROUPED = {
+    "opt",
+    "gpt2",
+    "gpt_bigcode",
+    "gpt_neo",
+    "gpt_neox",
+    "gptj",
+    "codegen",
+    "falcon",
+    "bloom",
+    "mpt",
+    "persimmon",
+}
 _FOUR_TIMES_HIDDEN = {"bloom", "mpt"}
 _ODD: dict[str, dict[str, Any]] = {
     "gpt_neo": {"attention_types": [[["global", "local"], 1]], "window_size": 16},

@@ -55,7 +55,12 @@ def test_baichuan_is_a_llama_without_grouped_heads() -> None:
              "intermediate_size": 11008, "num_hidden_layers": 32, "num_attention_heads": 32,
              "vocab_size": 125696, "max_position_embeddings": 4096, "model_max_length": 4096,
              "z_loss_weight": 0}  # fmt: skip
-    large = small | {"hidden_size": 5120, "intermediate_size": 13696, "num_hidden_layers": 40, "num_attention_heads": 40}
+    large = small | {
+        "hidden_size": 5120,
+        "intermediate_size": 13696,
+        "num_hidden_layers": 40,
+        "num_attention_heads": 40,
+    }
     del large["max_position_embeddings"]
     rotary, alibi = transformer_from_config(small), transformer_from_config(large)
     block = 4 * 4096**2 + 3 * 4096 * 11008 + 2 * 4096

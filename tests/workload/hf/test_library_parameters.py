@@ -89,6 +89,8 @@ def test_options(model_type: str, options: dict[str, Any]) -> None:
 def test_heads(task: str, name: str, labels: dict[str, Any]) -> None:
     config = spelt("llama", **small("llama")) | labels
     model = library_model(config, task)
-    head = sum(each.numel() for key, each in model.named_parameters() if "score" in key or "qa_outputs" in key)
+    head = sum(
+        each.numel() for key, each in model.named_parameters() if "score" in key or "qa_outputs" in key
+    )
     assert ours(config | {"architectures": [name]})["head"] == head
     assert sum(ours(config | {"architectures": [name]}).values()) == sum(library_parts(model).values())

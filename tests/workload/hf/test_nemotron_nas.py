@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from infersim.domain.errors import FileContentError, UnsupportedError
-from infersim.workload.hf.reading import transformer_from_config
 from infersim.workload.hf.nemotron_nas import intermediate_size
+from infersim.workload.hf.reading import transformer_from_config
 from infersim.workload.transformer import Attention, FeedForward, Linear, ReplacedSublayer
 
 NO_ATTENTION: dict[str, Any] = {"no_op": True, "n_heads_in_group": None, "replace_with_linear": False}
