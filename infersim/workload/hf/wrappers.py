@@ -54,8 +54,20 @@ def text_config(config: Mapping[str, object], wrapper: Wrapper, file: object) ->
     return {key: value for key, value in text.items() if key not in ("architectures", "auto_map")}
 
 
-def left_out(config: Mapping[str, object]) -> str:
-    """What is said of the towers."""
+def notes(config: Mapping[str, object], wrapper: Wrapper) -> tuple[str, ...]:
+    """What people must know: the towers that are left out, and a head that the file does not speak of."""
+    inside = config.get("text_config")
+    places = (config, inside if isinstance(inside, Mapping) else {})
+    if any("tie_word_embeddings" in place for place in places):
+        return (_left_out(config),)
+    tied = "is" if wrapper.tied else "is not"
+    return (
+        _left_out(config),
+        f"the LM head {tied} the embedding's table: left to the model's class by the file",
+    )
+
+
+def _left_out(config: Mapping[str, object]) -> str:
     towers = [key for key, value in config.items() if key.endswith("_config") and isinstance(value, Mapping)]
     names = ", ".join(key for key in towers if key not in ("text_config", "quantization_config"))
     return f"only the text model counts; left out: {names}" if names else "only the text model counts"

@@ -87,7 +87,8 @@ def test_keys_that_nobody_knows_and_that_may_change_shapes(key: str, value: obje
 
 
 HARMLESS: dict[str, Any] = {
-    "_name_or_path": "x", "bos_token_id": 1, "eos_token_id": [2, 3], "pad_token_id": 0, "initializer_range": 0.02,
+    "_name_or_path": "x", "bos_token_id": 1, "eos_token_id": [2, 3], "pad_token_id": 0,
+    "initializer_range": 0.02,
     "rms_norm_eps": 1e-5, "rope_theta": 5e5, "rope_scaling": {"factor": 8.0, "rope_type": "llama3"},
     "rope_parameters": {"rope_theta": 1e4}, "pretraining_tp": 1, "use_cache": True, "torch_dtype": "bfloat16",
     "transformers_version": "4.43.0", "attention_dropout": 0.1, "temperature": 0.6, "top_p": 0.9,

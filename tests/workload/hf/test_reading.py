@@ -112,7 +112,7 @@ DAMAGE = [
     (LLAMA, "architectures", "LlamaForCausalLM", "architectures = 'LlamaForCausalLM'; expected a list of"),
     (LLAMA, "auto_map", ["x"], r"auto_map = \['x'\]; expected an object of keys and values"),
     (LLAMA | {"architectures": ["LlamaForTokenClassification"]}, "num_labels", 0, "num_labels = 0; expected"),
-    (QWEN2 | {"use_sliding_window": True, "sliding_window": 8}, "max_window_layers", -1, "max_window_l"),
+    (QWEN2 | {"use_sliding_window": True}, "max_window_layers", -1, "max_window_layers = -1; expected at"),
     (QWEN2, "layer_types", ["full_attention"], r"layer_types = .*; expected one entry for each of 4 layers"),
     (QWEN2 | {"sliding_window": None}, "layer_types", ["sliding_attention"] * 4,
      "sliding_window = None; expected an integer, as layer"),

@@ -57,6 +57,9 @@ def test_the_wrapper_s_head_counts_where_it_speaks_of_it() -> None:
         wrapper | {"text_config": text | {"tie_word_embeddings": False}}
     ).tied_embeddings
     assert parameters_by_part(transformer_from_config(wrapper))["head"] == 0
+    told = "the LM head is the embedding's table: left to the model's class by the file"
+    assert told in transformer_from_config(wrapper).notes
+    assert told not in transformer_from_config(wrapper | {"tie_word_embeddings": True}).notes
 
 
 def test_any_known_text_model_inside() -> None:
