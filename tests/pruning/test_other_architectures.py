@@ -16,7 +16,7 @@ from infersim.workload.transformer import Attention, FeedForward, Transformer
 from tests.workload.examples import prefill
 
 SIZES = {"num_hidden_layers": 8, "vocab_size": 4000}
-MODELS = {
+MODELS: dict[str, dict[str, object]] = {
     "nemotron": {
         "hidden_size": 1024,
         "intermediate_size": 4096,

@@ -13,13 +13,15 @@ class Wrapper:
     """A model type around a text model.
 
     `classes`: as of an Architecture. `text_type`: the text model's type where `text_config` has none.
-    `tied`: what the wrapper's class takes for `tie_word_embeddings`; its head is the one that counts.
+    `tied`: what the wrapper's class takes for `tie_word_embeddings`; its head is the one that counts. `flat`:
+    older files have the text model's keys among the wrapper's own.
     """
 
     model_type: str
     classes: tuple[str, ...]
     text_type: str
     tied: bool
+    flat: bool = False
 
 
 WRAPPERS: Mapping[str, Wrapper] = {
@@ -31,6 +33,17 @@ WRAPPERS: Mapping[str, Wrapper] = {
         Wrapper(model_type="llava", classes=("Llava",), text_type="llama", tied=False),
         Wrapper(model_type="llava_next", classes=("LlavaNext",), text_type="llama", tied=False),
         Wrapper(model_type="llava_onevision", classes=("LlavaOnevision",), text_type="qwen2", tied=False),
+        Wrapper(
+            model_type="qwen2_vl", classes=("Qwen2VL",), text_type="qwen2_vl_text", tied=False, flat=True
+        ),
+        Wrapper(
+            model_type="qwen2_5_vl",
+            classes=("Qwen2_5_VL",),
+            text_type="qwen2_5_vl_text",
+            tied=False,
+            flat=True,
+        ),
+        Wrapper(model_type="qwen3_vl", classes=("Qwen3VL",), text_type="qwen3_vl_text", tied=False),
         Wrapper(model_type="idefics3", classes=("Idefics3",), text_type="llama", tied=False),
         Wrapper(model_type="smolvlm", classes=("SmolVLM",), text_type="llama", tied=False),
         Wrapper(model_type="internvl", classes=("InternVL",), text_type="qwen2", tied=True),
@@ -44,6 +57,9 @@ WRAPPERS: Mapping[str, Wrapper] = {
 def text_config(config: Mapping[str, object], wrapper: Wrapper, file: object) -> dict[str, object]:
     """The text model's config, with its type and, where the wrapper says so, its tied embeddings."""
     inside = config.get("text_config")
+    if inside is None and wrapper.flat:
+        towers = (f"{tower}_config" for tower in ("vision", "audio"))
+        inside = {key: value for key, value in config.items() if key not in ("model_type", *towers)}
     if not isinstance(inside, Mapping):
         raise FileContentError(file, "text_config", inside, "an object of keys and values: the text model")
     text = dict(inside)

@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infersim.domain.errors import FileContentError, InfersimError, InvalidValueError, UnsupportedError
+from infersim.workload.counts import parameters
+from infersim.workload.hf.entries import ARCHITECTURES
 from infersim.workload.hf.reading import transformer_from_config, transformer_from_file
 from infersim.workload.transformer import Attention, Linear
 from tests.workload.examples import sublayers
@@ -226,8 +228,9 @@ JSON_VALUES = st.recursive(
 )
 
 
-@given(key=st.sampled_from([*LLAMA, "head_dim", "layer_types", "sliding_window"]), value=JSON_VALUES,
-       config=st.sampled_from([LLAMA, MISTRAL, QWEN2, QWEN3]))  # fmt: skip
+@given(key=st.sampled_from([*LLAMA, "head_dim", "layer_types", "sliding_window", "auto_map", "id2label",
+                            "text_config", "architectures", "rope_parameters", "quantization_config"]),
+       value=JSON_VALUES, config=st.sampled_from([LLAMA, MISTRAL, QWEN2, QWEN3]))  # fmt: skip
 @settings(deadline=None)
 def test_any_value_builds_a_model_or_an_error_of_ours(
     key: str, value: object, config: dict[str, object]
@@ -241,3 +244,18 @@ def test_any_value_builds_a_model_or_an_error_of_ours(
 
 def model_layers(config: dict[str, object], key: str, value: object) -> object:
     return (config | {key: value})["num_hidden_layers"]
+
+
+@given(model_type=st.sampled_from(sorted(ARCHITECTURES)), data=st.data())
+@settings(deadline=None, max_examples=300)
+def test_any_value_of_any_key_of_any_type(model_type: str, data: st.DataObject) -> None:
+    entry = ARCHITECTURES[model_type]
+    name = data.draw(st.sampled_from(sorted(entry.defaults)))
+    key = data.draw(st.sampled_from(entry.spellings.get(name, (name,))))
+    small = {"model_type": model_type, entry.spellings.get("num_hidden_layers", ("num_hidden_layers",))[0]: 2}
+    try:
+        model = transformer_from_config(small | {key: data.draw(JSON_VALUES)})
+    except InfersimError:
+        return
+    assert model.blocks
+    assert parameters(model) > 0
