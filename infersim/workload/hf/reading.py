@@ -18,7 +18,7 @@ from infersim.workload.hf.harmless_keys import check_keys
 from infersim.workload.hf.heads import LM, head_of, plain_lm_head
 from infersim.workload.hf.refusals import checked_type
 from infersim.workload.hf.stated_formats import FORMAT_KEYS, refuse_stated_formats
-from infersim.workload.hf.wrappers import WRAPPERS, left_out, text_config
+from infersim.workload.hf.wrappers import WRAPPERS, notes, text_config
 from infersim.workload.transformer import Attention, Transformer
 
 CONFIG_NAME = "config.json"
@@ -71,7 +71,7 @@ def transformer_from_config(
     refuse_stated_formats(text, f"{file}: text_config")
     kind = head_kind(config, wrapper.classes, file)
     model = _read(text, entry, kind, name=name, file=file, prefix="text_config.")
-    return replace(model, notes=(left_out(config), *model.notes))
+    return replace(model, notes=(*notes(config, wrapper), *model.notes))
 
 
 def _read(

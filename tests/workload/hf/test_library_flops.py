@@ -36,10 +36,12 @@ def ours(config: dict[str, Any]) -> float:
     for op in model_ops(transformer_from_config(config), prefill(BATCH, TOKENS)):
         if isinstance(op.shape, Gemm):
             rows = BATCH * TOKENS if op.name == "lm_head" else op.shape.m
-            total += 2.0 * float(np.asarray(rows)) * op.shape.n * op.shape.k * float(np.asarray(op.count))
+            work = 2.0 * np.asarray(rows) * op.shape.n * op.shape.k
         elif isinstance(op.shape, Attention):
-            pairs = BATCH * op.shape.num_heads * TOKENS**2
-            total += 4.0 * pairs * op.shape.head_dim * float(np.asarray(op.count))
+            work = 4.0 * BATCH * TOKENS**2 * np.asarray(op.shape.num_heads * op.shape.head_dim)
+        else:
+            continue
+        total += float(work * op.count)
     return total
 
 

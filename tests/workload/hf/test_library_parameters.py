@@ -24,7 +24,8 @@ def ours(config: dict[str, Any]) -> dict[str, int]:
 
 
 def test_every_model_type_is_compared() -> None:
-    assert set(ARCHITECTURES) - ABSENT_FROM_THE_LIBRARY == set(MODEL_TYPES)
+    inside_wrappers = {name for name in ARCHITECTURES if name.endswith("_vl_text")}  # see test_wrappers
+    assert set(ARCHITECTURES) - ABSENT_FROM_THE_LIBRARY - inside_wrappers == set(MODEL_TYPES)
     assert not any(map(known, ABSENT_FROM_THE_LIBRARY))
     assert len(MODEL_TYPES) >= 30
 

@@ -139,7 +139,7 @@ ENTRIES = (
         embedding_norm=True,
         rotary=lambda _: 0.0,
         harmless=frozenset({"apply_residual_connection_post_layernorm"}),
-        remark="ALiBi; a norm behind the embedding",
+        remark="a norm behind the embedding",
     ),
     Architecture(
         model_type="mpt",
@@ -160,7 +160,6 @@ ENTRIES = (
         rotary=lambda _: 0.0,
         head_kernels=logit_kernels("logit_scale", 1),
         harmless=frozenset({"no_bias", "learned_pos_emb", "init_config", "tokenizer_name", "emb_init_std"}),
-        remark="ALiBi",
     ),
     Architecture(
         model_type="starcoder2",

@@ -107,6 +107,32 @@ ENTRIES = (
     ),
     QWEN2,
     QWEN3,
+    *(
+        replace(
+            QWEN2,
+            model_type=model_type,
+            defaults={
+                **QWEN2.defaults,
+                "vocab_size": 152064, "hidden_size": 8192, "intermediate_size": 29568,
+                "num_hidden_layers": 80, "num_attention_heads": 64, "num_key_value_heads": 8,
+                "max_window_layers": 80,
+            },
+            remark="inside a wrapper",
+        )
+        for model_type in ("qwen2_vl_text", "qwen2_5_vl_text")
+    ),
+    Architecture(
+        model_type="qwen3_vl_text",
+        classes=("Qwen3VLText",),
+        defaults=defaults(
+            vocab=151936, hidden=4096, width=22016, layers=32, heads=32, kv_heads=32, head_dim=128,
+            positions=128000, attention_bias=False,
+        ),
+        qkv_bias="attention_bias",
+        o_bias="attention_bias",
+        qk_norm=QkNorm(),
+        remark="inside a wrapper",
+    ),
     INTERNLM2,
     Architecture(
         model_type="internlm3",
