@@ -19,6 +19,12 @@ import pandas as pd
 import typer
 
 from accuracy_goals import Outcome, at_most, outcomes_table
+from bench.sparse_relation import (
+    MeasuredPairs,
+    fit_relation,
+    predicted_speedups,
+    with_relation,
+)
 from infersim.cli.lists import names
 from infersim.cli.printing import print_for_people
 from infersim.cost.kernels import kernel_cost
@@ -31,12 +37,6 @@ from infersim.domain.shapes import Gemm, WeightForm
 from infersim.fitting.calibration import calibrate
 from infersim.fitting.metrics import error_summary
 from infersim.fitting.sample_predictions import roofline_s
-from infersim.fitting.sparse_relation import (
-    MeasuredPairs,
-    fit_relation,
-    predicted_speedups,
-    with_relation,
-)
 from infersim.profile_files.profiles import load_profile
 from infersim.report import rounding
 from infersim.report.table import Column, Table, number_column, text_column

@@ -14,8 +14,7 @@ from pathlib import Path
 import pytest
 
 from infersim.profile_files.locations import data_folder
-
-from .conftest import Infersim
+from tests.cli.conftest import Infersim
 
 CPU = ("--device", "cpu", "--threads", "1", "--clock", "cpu")
 FAMILIES = "static-m,static-nk,static-k-lowrank,dynamic-m/execution=gather"

@@ -42,7 +42,7 @@ class QuickCpu(CpuDevice):
         return replace(CPU_BUDGET, repeat_us=100, warm_up_us=100, budget_us=2000)
 
 
-def bench(cache: CacheState = CacheState.COLD) -> Bench:
+def bench_with(cache: CacheState = CacheState.COLD) -> Bench:
     device = QuickCpu(1, Clock.WALL)
     return Bench(device=device, data=RandomData(device), cache=cache)
 
@@ -66,7 +66,7 @@ COPY: Mapping[str, Any] = {
 
 
 def test_a_gemm_rotates_over_weights_that_outgrow_the_cache() -> None:
-    prepared = prepare(GEMM, bench())
+    prepared = prepare(GEMM, bench_with())
 
     # 64 x 32 x 4 bytes = 8 KiB a copy; 2 x 64 KiB of cache need 16 of them.
     assert prepared.rotating_buffers == len(prepared.calls) == 16
@@ -77,7 +77,7 @@ def test_a_gemm_rotates_over_weights_that_outgrow_the_cache() -> None:
 
 
 def test_hot_weights_are_the_same_in_every_call() -> None:
-    prepared = prepare(GEMM, bench(CacheState.HOT))
+    prepared = prepare(GEMM, bench_with(CacheState.HOT))
 
     assert (len(prepared.calls), prepared.weight_copies) == (1, 1)
 
@@ -94,7 +94,7 @@ def test_copies_are_bounded_and_then_the_sample_says_how_many() -> None:
 def test_attention_agrees_with_its_definition() -> None:
     torch.manual_seed(0)
     for row, causal in ((DECODE, False), (PREFILL, True)):
-        prepared = prepare(row, bench())
+        prepared = prepare(row, bench_with())
         result = prepared.calls[0]()
         attend: Any = prepared.calls[0]
         query, key, value = (*attend.func.args, *attend.args) if hasattr(attend.func, "args") else attend.args
@@ -112,15 +112,15 @@ def test_memory_ops_read_and_write_what_they_say(name: str) -> None:
     row = {**COPY, "op": name, "read_bytes": op.reads * 16384, "write_bytes": op.writes * 16384}
     if op.needs_fusing:
         with pytest.raises(UnsupportedError, match="as one kernel"):
-            prepare(row, bench())
+            prepare(row, bench_with())
         return
-    result = prepare(row, bench()).calls[0]()
+    result = prepare(row, bench_with()).calls[0]()
     assert isinstance(result, torch.Tensor)
     assert result.nbytes == 16384
 
 
 def test_a_launch_row_is_one_call_that_no_graph_replays() -> None:
-    prepared = prepare({"kind": "launch", "kernels": 5}, bench())
+    prepared = prepare({"kind": "launch", "kernels": 5}, bench_with())
 
     assert len(prepared.calls) == 1
     assert not prepared.captured
@@ -142,7 +142,7 @@ def test_a_launch_row_is_one_call_that_no_graph_replays() -> None:
     ],
 )
 def test_what_cannot_run_has_a_status_and_no_latency(row: Mapping[str, Any], status: str) -> None:
-    found = measure_kernel(row, bench(), NoTelemetry())
+    found = measure_kernel(row, bench_with(), NoTelemetry())
 
     assert found.keys() == {"status"}
     assert str(found["status"]).startswith(status)
@@ -168,7 +168,7 @@ def failing(error: Exception) -> Callable[..., Prepared]:
 def test_errors_become_statuses(error: Exception, status: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(one_kernel, "prepare", failing(error))
 
-    found = measure_kernel(GEMM, bench(), NoTelemetry())
+    found = measure_kernel(GEMM, bench_with(), NoTelemetry())
 
     assert str(found["status"]).startswith(status)
     assert "\n" not in str(found["status"])
@@ -180,14 +180,14 @@ def test_a_lost_device_is_no_status_of_a_row(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(one_kernel, "is_lost", lambda _: True)
 
     with pytest.raises(DeviceLostError, match="illegal memory access"):
-        measure_kernel(GEMM, bench(), NoTelemetry())
+        measure_kernel(GEMM, bench_with(), NoTelemetry())
 
 
 def test_an_error_of_a_library_loses_no_device_that_still_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     refused = RuntimeError("CUDA error: architecture mismatch when calling `cusparseLtInit(&handle)`")
     monkeypatch.setattr(one_kernel, "prepare", failing(refused))
 
-    found = measure_kernel(GEMM, bench(), NoTelemetry())
+    found = measure_kernel(GEMM, bench_with(), NoTelemetry())
 
     assert str(found["status"]).startswith("failed: CUDA error: architecture mismatch")
 
@@ -195,7 +195,7 @@ def test_an_error_of_a_library_loses_no_device_that_still_answers(monkeypatch: p
 def test_a_row_that_does_not_fit_beside_earlier_buffers_is_tried_without_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    on = bench()
+    on = bench_with()
     measure_kernel(GEMM, on, NoTelemetry())
     assert on.data.holds_buffers
 
@@ -211,7 +211,7 @@ def test_a_row_that_does_not_fit_beside_earlier_buffers_is_tried_without_them(
 
 @pytest.mark.parametrize("size", [1, 255, 256, 1000])
 def test_copies_begin_where_tensors_of_their_own_would(size: int) -> None:
-    copies = bench().data.copies(3, size, dtype=torch.bfloat16)
+    copies = bench_with().data.copies(3, size, dtype=torch.bfloat16)
 
     assert [copy.storage_offset() % 256 for copy in copies] == [0, 0, 0]
     assert copies[1].storage_offset() >= size
@@ -244,7 +244,7 @@ def test_a_device_that_stays_hot_costs_a_run_no_more_than_allowed(
 ) -> None:
     slept: list[float] = []
     monkeypatch.setattr("infersim.measuring.cooling.time", SimpleNamespace(sleep=slept.append))
-    on = replace(bench(), cooling=cooling.Cooling(left_s=5.0))
+    on = replace(bench_with(), cooling=cooling.Cooling(left_s=5.0))
 
     found = [measure_kernel(GEMM, on, Overheated(99)) for _ in range(3)]
 
@@ -273,7 +273,7 @@ def test_a_throttled_sample_is_repeated_and_then_marked(
 ) -> None:
     monkeypatch.setattr(cooling, "PAUSE_S", 0.0)
 
-    found = measure_kernel(GEMM, bench(), Overheated(hot))
+    found = measure_kernel(GEMM, bench_with(), Overheated(hot))
 
     assert (found["tries"], found["throttled"]) == (tries, throttled)
     assert found["status"] == "ok"
@@ -282,7 +282,7 @@ def test_a_throttled_sample_is_repeated_and_then_marked(
 
 
 def test_a_cpu_sample_holds_no_telemetry() -> None:
-    found = measure_kernel(GEMM, bench(), NoTelemetry())
+    found = measure_kernel(GEMM, bench_with(), NoTelemetry())
 
     assert {"sm_clock_mhz", "power_w", "throttled"}.isdisjoint(found)
     assert found["raw_us"]
@@ -292,7 +292,7 @@ def test_a_cpu_sample_holds_no_telemetry() -> None:
 
 def test_unknown_ops_are_named_with_the_known_ones() -> None:
     with pytest.raises(UnknownNameError, match="attn_residual"):
-        prepare({**COPY, "op": "sort"}, bench())
+        prepare({**COPY, "op": "sort"}, bench_with())
 
 
 def test_every_kind_of_the_samples_format_has_a_kernel() -> None:

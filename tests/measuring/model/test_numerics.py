@@ -12,9 +12,8 @@ from infersim.domain.shapes import Phase
 from infersim.measuring.model.executor import ModelExecutor
 from infersim.measuring.model.scene import Scene
 from infersim.workload.scenario import Layout
-
-from .examples import MODELS, executor_of
-from .reference import reference_logits
+from tests.measuring.model.examples import MODELS, executor_of
+from tests.measuring.model.reference import reference_logits
 
 TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-4}
 """Of values near 1: some thousand roundings of each type."""

@@ -14,8 +14,7 @@ from infersim.measuring.model import matrices
 from infersim.workload.ops import model_ops
 from infersim.workload.scenario import Execution, Layout, Scenario
 from infersim.workload.transformer import Transformer
-
-from .examples import MODELS, executor_of
+from tests.measuring.model.examples import MODELS, executor_of
 
 BATCH, CONTEXT = 4, 16
 """Of which each half or quarter that the examples skip is a whole number."""

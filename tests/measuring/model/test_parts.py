@@ -25,8 +25,7 @@ from infersim.workload.hf.reading import transformer_from_config
 from infersim.workload.norms import QkNorm
 from infersim.workload.scenario import Execution
 from infersim.workload.transformer import Transformer
-
-from .examples import MODELS, changed, dense
+from tests.measuring.model.examples import MODELS, changed, dense
 
 CPU = torch.device("cpu")
 

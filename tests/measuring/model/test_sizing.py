@@ -16,9 +16,8 @@ from infersim.measuring.model.sizing import run_bytes, sized, with_layers
 from infersim.measuring.timing import Budget
 from infersim.pruning.composition import prune
 from infersim.workload.scenario import Execution
+from tests.measuring.model.examples import dense, executor_of
 from tests.toy_models import transformer_from_sizes
-
-from .examples import dense, executor_of
 
 MODEL = transformer_from_sizes(hidden=256, layers=8, num_heads=4, num_kv_heads=2, width=512, vocab=100)
 
