@@ -18,8 +18,8 @@ import pandas as pd
 import typer
 
 from accuracy_goals import goals_table
-from infersim.cli.lists import integers, names
 from infersim.cli.printing import print_for_people
+from infersim.cli.questions import integers, names
 from infersim.domain.errors import UnknownNameError
 from infersim.domain.profile import Calibration
 from infersim.fitting.calibration import calibrate

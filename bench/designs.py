@@ -21,8 +21,8 @@ import pandas as pd
 import typer
 
 from accuracy import FILES, HELD_OUT, WEIGHT_COPIES
-from infersim.cli.lists import integers, names
 from infersim.cli.printing import print_for_people
+from infersim.cli.questions import integers, names
 from infersim.domain.errors import InvalidValueError
 from infersim.domain.profile import HardwareProfile
 from infersim.fitting.calibration import calibrate

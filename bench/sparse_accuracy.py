@@ -25,8 +25,8 @@ from bench.sparse_relation import (
     predicted_speedups,
     with_relation,
 )
-from infersim.cli.lists import names
 from infersim.cli.printing import print_for_people
+from infersim.cli.questions import names
 from infersim.cost.kernels import kernel_cost
 from infersim.cost.regimes import GEMM_REGIMES, gemm_regime
 from infersim.cost.sparse_parameters import BULK, GRAPHICS, MMA, kernel_generation

@@ -17,8 +17,8 @@ import pandas as pd
 import typer
 
 from accuracy import FILES, HELD_OUT, MEASURED, measured_samples, percent
-from infersim.cli.lists import integers, names
 from infersim.cli.printing import print_for_people
+from infersim.cli.questions import integers, names
 from infersim.domain.pool import Pool
 from infersim.domain.profile import Calibration, HardwareProfile
 from infersim.fitting.calibration import calibrate

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from infersim.cli import options
-from infersim.cli.lists import ALL
 from infersim.cli.option_groups import PassFlags, RequestFlags, RunFlags, grouped
+from infersim.cli.questions import ALL
 
 DEFAULT_CONTEXT = "4096"
 """Tokens, where neither a context nor a request is asked about."""
@@ -47,10 +47,14 @@ def advise_command(
 
     With a target --json and --csv print what it needs, else where families pay.
     """
-    from infersim.cli.outputs import check_outputs
-    from infersim.cli.pages import write_asked
     from infersim.cli.plans import chosen_pruning
-    from infersim.cli.printing import print_aside, print_for_people, printed_for_machines
+    from infersim.cli.printing import (
+        check_outputs,
+        print_aside,
+        print_for_people,
+        printed_for_machines,
+        write_asked,
+    )
     from infersim.cli.questions import chosen_gpus, chosen_scenarios
     from infersim.cli.targets import chosen_families
     from infersim.report.advice_page import advice_page

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from infersim.cli import options, sample_options
+from infersim.cli import measurements, options
 from infersim.domain.errors import InfersimError, InvalidValueError
 
 if TYPE_CHECKING:
@@ -42,16 +42,16 @@ PoolOption = Annotated[
 
 def calibrate_command(
     datasheet: DatasheetArgument = None,
-    samples: sample_options.OptionalSamplesArgument = None,
-    default: sample_options.DefaultOption = [],  # noqa: B006 - typer makes a list of its own for each call
-    kind: sample_options.KindOption = None,
+    samples: measurements.OptionalSamplesArgument = None,
+    default: measurements.DefaultOption = [],  # noqa: B006 - typer makes a list of its own for each call
+    kind: measurements.KindOption = None,
     rows: RowsOption = None,
-    seed: sample_options.SeedOption = 0,
+    seed: measurements.SeedOption = 0,
     hold_out: HoldOutOption = None,
-    fit: sample_options.FitOption = None,
+    fit: measurements.FitOption = None,
     out: OutOption = None,
     beside_datasheet: BesideOption = False,
-    skip_bad: sample_options.SkipBadOption = False,
+    skip_bad: measurements.SkipBadOption = False,
     pool: PoolOption = False,
     html: options.HtmlOption = None,
     figures: options.FiguresOption = None,
@@ -75,9 +75,7 @@ def calibrate_command(
     import time
 
     from infersim.cli.measurements import chosen_kinds, profile_and_samples
-    from infersim.cli.outputs import check_outputs
-    from infersim.cli.pages import write_asked
-    from infersim.cli.printing import print_aside, print_for_people, print_summary
+    from infersim.cli.printing import check_outputs, print_aside, print_for_people, print_summary, write_asked
     from infersim.cli.progress import working
     from infersim.fitting.calibration import calibrate
     from infersim.fitting.calibration_rows import divide

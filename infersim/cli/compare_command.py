@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from infersim.cli import options
-from infersim.cli.lists import ALL
 from infersim.cli.option_groups import PassFlags, RequestFlags, RunFlags, grouped
+from infersim.cli.questions import ALL
 from infersim.domain.errors import InvalidValueError
 
 MeasuredOption = Annotated[
@@ -64,10 +64,14 @@ def compare_command(
     from functools import partial
 
     from infersim.cli.hardware_sweep import compare_along_number
-    from infersim.cli.outputs import check_outputs
-    from infersim.cli.pages import write_asked
     from infersim.cli.plans import chosen_pruning
-    from infersim.cli.printing import print_aside, print_summary, printed_for_machines
+    from infersim.cli.printing import (
+        check_outputs,
+        print_aside,
+        print_summary,
+        printed_for_machines,
+        write_asked,
+    )
     from infersim.cli.questions import chosen_gpus, chosen_scenarios
     from infersim.cli.targets import plans_for_target
     from infersim.report.comparison_page import compare_page

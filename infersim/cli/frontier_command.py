@@ -74,11 +74,14 @@ def frontier_command(
     Losses after different recovery never share a frontier; sparse attention stands apart, task by task.
     --json and --csv print every point.
     """
-    from infersim.cli.lists import names
-    from infersim.cli.outputs import check_outputs
-    from infersim.cli.pages import write_asked
-    from infersim.cli.printing import print_aside, print_for_people, printed_for_machines
-    from infersim.cli.questions import NO_REQUEST, chosen_gpus, chosen_scenarios
+    from infersim.cli.printing import (
+        check_outputs,
+        print_aside,
+        print_for_people,
+        printed_for_machines,
+        write_asked,
+    )
+    from infersim.cli.questions import NO_REQUEST, chosen_gpus, chosen_scenarios, names
     from infersim.report.frontier_page import frontier_page
     from infersim.report.summary import summary
     from infersim.simulation.frontier import frontier

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from infersim.cli.lists import integers
 from infersim.cli.options import CsvOption, DtypeOption, GpuOption, JsonOption, SetOption
+from infersim.cli.questions import integers
 
 TokensArgument = Annotated[str, typer.Argument(metavar="M", help="Tokens in flight: 16 or 1,16,256")]
 OutputsArgument = Annotated[str, typer.Argument(metavar="N", help="Output features.")]

@@ -33,8 +33,7 @@ def compare_along_number(
     """Print the comparison along the number that `text` names, and write its page or figures."""
     from functools import partial
 
-    from infersim.cli.pages import write_asked
-    from infersim.cli.printing import print_aside, print_for_people, printed_for_machines
+    from infersim.cli.printing import print_aside, print_for_people, printed_for_machines, write_asked
     from infersim.report.hardware_page import hardware_page
     from infersim.report.hardware_tables import hardware_table, hardware_verdict
     from infersim.report.setting import setting_text

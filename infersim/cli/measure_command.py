@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from infersim.cli.measure_options import ClockOption, DeviceOption, ThreadsOption
+from infersim.cli.options import ClockOption, DeviceOption, ThreadsOption
 from infersim.domain.errors import InfersimError, InvalidValueError
 
 if TYPE_CHECKING:
@@ -69,9 +69,9 @@ def measure_kernels_command(
 
     What does not fit, is not supported or crashes is in the log with the reason.
     """
-    from infersim.cli.lists import names
     from infersim.cli.printing import print_aside
     from infersim.cli.progress import progress_bar
+    from infersim.cli.questions import names
     from infersim.measuring.kernels_setup import busy_warning, check_setup
     from infersim.measuring.plan_rows import rows_to_measure
     from infersim.measuring.plan_run import measure_plan
@@ -111,9 +111,9 @@ def measure_machine_command(
     name: Annotated[str | None, typer.Option("--name", help="Name of the profile.")] = None,
 ) -> None:
     """Measure what this CPU can do at most, and write it as a profile: no datasheet says it."""
-    from infersim.cli.lists import names
     from infersim.cli.printing import print_aside
     from infersim.cli.progress import working
+    from infersim.cli.questions import names
     from infersim.files.writing import write_whole
     from infersim.measuring.device import open_device
     from infersim.profile_files import load_profile

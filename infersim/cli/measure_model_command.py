@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from infersim.cli import options
-from infersim.cli.lists import ALL, integers
-from infersim.cli.measure_options import ClockOption, DeviceOption, ThreadsOption
+from infersim.cli.options import ClockOption, DeviceOption, ThreadsOption
+from infersim.cli.questions import ALL, integers
 from infersim.domain.errors import InfersimError, InvalidValueError
 
 if TYPE_CHECKING:
@@ -59,9 +59,8 @@ def measure_model_command(
     """
     import dataclasses
 
-    from infersim.cli.outputs import check_outputs
     from infersim.cli.plans import chosen_pruning
-    from infersim.cli.printing import print_aside, print_for_people
+    from infersim.cli.printing import check_outputs, print_aside, print_for_people
     from infersim.measuring.device import open_device
     from infersim.measuring.model.measurable import check_families_measurable
     from infersim.profile_files import load_profile

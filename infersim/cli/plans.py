@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infersim.cli.lists import ALL, family_options, fractions, names
+from infersim.cli.questions import ALL, family_options, fractions, names
 from infersim.domain.errors import InfersimError, InvalidValueError
 
 if TYPE_CHECKING:

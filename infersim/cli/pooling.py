@@ -12,8 +12,7 @@ def pool_command(gpus: Sequence[str], out: Path | None, beside_datasheets: bool)
     """Pool the fits of `gpus` (names or .toml), or of all that come with one, and write the pool."""
     import time
 
-    from infersim.cli.outputs import check_outputs
-    from infersim.cli.printing import print_aside, print_for_people
+    from infersim.cli.printing import check_outputs, print_aside, print_for_people
     from infersim.cli.progress import working
     from infersim.domain.profile import Calibration
     from infersim.fitting.transfer.pooling import pool_fits

@@ -30,10 +30,14 @@ def predict_command(
 
     import pandas as pd
 
-    from infersim.cli.outputs import check_outputs
-    from infersim.cli.pages import write_asked
     from infersim.cli.plans import chosen_pruning
-    from infersim.cli.printing import print_aside, print_summary, printed_for_machines
+    from infersim.cli.printing import (
+        check_outputs,
+        print_aside,
+        print_summary,
+        printed_for_machines,
+        write_asked,
+    )
     from infersim.cli.questions import chosen_gpus, chosen_scenarios
     from infersim.report.prediction_page import gather_prediction, predict_page
     from infersim.simulation.prediction import predict

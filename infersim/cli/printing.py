@@ -1,4 +1,8 @@
-"""Standard output: verdicts and tables for people, rows in full for machines."""
+"""What a command puts out: verdicts and tables for people, rows in full for machines, and pages beside them.
+
+Tables wider than the terminal stand in blocks below each other, so that no number is cut. A command never writes
+over what it reads, nor twice to one place.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +11,82 @@ import json
 import math
 import shutil
 import sys
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from itertools import takewhile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infersim.domain.errors import InfersimError
+from infersim.domain.errors import InfersimError, InvalidValueError
+from infersim.report.table import Column, Table
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from infersim.report.page import Page
     from infersim.report.summary import Summarised
     from infersim.report.table import Table
     from infersim.report.verdict import Verdict
+
+
+def check_outputs(outputs: Iterable[Path | None], inputs: Iterable[Path | str | None]) -> None:
+    """Raise InvalidValueError before anything is computed if an output would cost the user a file."""
+    taken = {Path(given).resolve(): "a file that the command reads" for given in inputs if given is not None}
+    for output in outputs:
+        if output is None:
+            continue
+        place = output.resolve()
+        if place in taken:
+            raise InvalidValueError("output file", str(output), f"another file: this one is {taken[place]}")
+        if output.exists() and not output.is_file() and not output.is_dir():
+            raise InvalidValueError("output file", str(output), "a regular file, no device or pipe")
+        taken[place] = "written already"
+
+
+def write_asked(page: Callable[[], Page], *, html: Path | None, figures: Path | None) -> None:
+    """Write what is asked for; `page` is made only then."""
+    if html is None and figures is None:
+        return
+    from infersim.cli.printing import print_aside
+    from infersim.report.figure_files import write_figures
+    from infersim.report.page import write_page
+
+    made = page()
+    if html is not None:
+        write_page(html, made)
+        print_aside(f"Wrote {html}")
+    if figures is not None:
+        print_aside(f"Wrote {len(write_figures(figures, made))} files to {figures}")
+
+
+GAP = 2
+"""Blanks that a column takes beside its cells."""
+
+
+def in_blocks(table: Table, width: int) -> Iterator[Table]:
+    """`table` itself if it fits in `width`, else tables of as many columns as fit, at least one.
+
+    Each is led by the columns of words that the table begins with; the last has the caption.
+    """
+    rows = table.rows()
+    widths = [_width(column, [row[place] for row in rows]) for place, column in enumerate(table.columns)]
+    leading = len(list(takewhile(lambda column: not column.numeric, table.columns)))
+    title, start, used = table.title, leading, sum(widths[:leading])
+    for place in range(leading, len(widths)):
+        if used + widths[place] > width and place > start:
+            yield replace(table, columns=_block(table, leading, start, place), title=title, caption="")
+            title, start, used = f"{table.title} (continued)", place, sum(widths[:leading])
+        used += widths[place]
+    yield replace(table, columns=_block(table, leading, start, len(widths)), title=title)
+
+
+def _block(table: Table, leading: int, start: int, stop: int) -> tuple[Column, ...]:
+    return table.columns[:leading] + table.columns[start:stop]
+
+
+def _width(column: Column, cells: list[str]) -> int:
+    """Of the longest line of heading or cells, with the gap."""
+    return max(map(len, (*column.heading.split("\n"), *cells))) + GAP
 
 
 def printed_for_machines(frame: pd.DataFrame, *, as_json: bool, as_csv: bool) -> bool:
@@ -38,7 +107,7 @@ def print_for_people(verdict: Verdict | None, *tables: Table) -> None:
     # rich is imported with the first table: JSON and CSV need not wait for it.
     from rich.console import Console
 
-    from infersim.cli.table_blocks import in_blocks
+    from infersim.cli.printing import in_blocks
     from infersim.report.terminal import ENDLESS, print_table, print_verdict
 
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else ENDLESS

@@ -59,8 +59,7 @@ def _print_published(*, as_json: bool, as_csv: bool, html: Path | None, figures:
 
 
 def _print_beyond_flops(*, as_json: bool, as_csv: bool, html: Path | None, figures: Path | None) -> None:
-    from infersim.cli.pages import write_asked
-    from infersim.cli.printing import print_for_people, printed_for_machines
+    from infersim.cli.printing import print_for_people, printed_for_machines, write_asked
     from infersim.report.reproduction import (
         claims_table,
         components_table,

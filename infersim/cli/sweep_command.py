@@ -56,8 +56,7 @@ def sweep_command(
 
     --json and --csv print the mean of every case and plan; the rows themselves are in --out.
     """
-    from infersim.cli.outputs import check_outputs
-    from infersim.cli.printing import print_aside, print_for_people, printed_for_machines
+    from infersim.cli.printing import check_outputs, print_aside, print_for_people, printed_for_machines
     from infersim.cli.progress import progress_bar, working
     from infersim.simulation.sweeping.grid import CHUNK_ROWS
     from infersim.simulation.sweeping.parts import check_out
@@ -91,7 +90,7 @@ def sweep_command(
 
     from functools import partial
 
-    from infersim.cli.pages import write_asked
+    from infersim.cli.printing import write_asked
     from infersim.report.sweep_page import sweep_page
     from infersim.report.sweep_tables import families_table, fastest_table
     from infersim.report.sweep_verdict import sweep_verdict

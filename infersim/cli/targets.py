@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from infersim.cli.lists import ALL, names
 from infersim.cli.plans import Pruning
+from infersim.cli.questions import ALL, names
 from infersim.domain.errors import InfersimError, InvalidValueError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from infersim.cli import options, sample_options
+from infersim.cli import measurements, options
 
 ProfileArgument = Annotated[
     str, typer.Argument(metavar="PROFILE", help="GPU by name (infersim gpus), or its .toml.")
@@ -20,11 +20,11 @@ PredictionsOption = Annotated[
 
 def validate_command(
     profile: ProfileArgument,
-    samples: sample_options.SamplesArgument,
-    default: sample_options.DefaultOption = [],  # noqa: B006 - typer makes a list of its own for each call
-    kind: sample_options.KindOption = None,
-    fit: sample_options.FitOption = None,
-    skip_bad: sample_options.SkipBadOption = False,
+    samples: measurements.SamplesArgument,
+    default: measurements.DefaultOption = [],  # noqa: B006 - typer makes a list of its own for each call
+    kind: measurements.KindOption = None,
+    fit: measurements.FitOption = None,
+    skip_bad: measurements.SkipBadOption = False,
     predictions: PredictionsOption = None,
     as_json: options.JsonOption = False,
     as_csv: options.CsvOption = False,
@@ -33,9 +33,13 @@ def validate_command(
 ) -> None:
     """Compare predictions with measurements: error by kind and shape, speedup error, interval coverage."""
     from infersim.cli.measurements import chosen_kinds, profile_and_samples
-    from infersim.cli.outputs import check_outputs
-    from infersim.cli.pages import write_asked
-    from infersim.cli.printing import print_aside, print_summary, printed_for_machines
+    from infersim.cli.printing import (
+        check_outputs,
+        print_aside,
+        print_summary,
+        printed_for_machines,
+        write_asked,
+    )
     from infersim.fitting.sample_writing import write_samples
     from infersim.fitting.validation import validate
     from infersim.report.validation_page import validation_page
