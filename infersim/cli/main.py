@@ -12,20 +12,19 @@ from typing import TextIO
 
 import typer
 
-from infersim.cli.advise_command import advise_command
-from infersim.cli.calibrate_command import calibrate_command
-from infersim.cli.compare_command import compare_command
-from infersim.cli.frontier_command import frontier_command
-from infersim.cli.gemm_command import gemm_command
-from infersim.cli.gpus_command import gpus_command
-from infersim.cli.import_command import import_command
-from infersim.cli.measure_command import measure_app
-from infersim.cli.measure_model_command import measure_model_command
-from infersim.cli.models_command import models_command
-from infersim.cli.predict_command import predict_command
-from infersim.cli.reproduce_command import reproduce_command
-from infersim.cli.sweep_command import sweep_command
-from infersim.cli.validate_command import validate_command
+from infersim.cli.commands.advise import advise_command
+from infersim.cli.commands.calibrate import calibrate_command
+from infersim.cli.commands.compare import compare_command
+from infersim.cli.commands.frontier import frontier_command
+from infersim.cli.commands.gemm import gemm_command
+from infersim.cli.commands.gpus import gpus_command, models_command
+from infersim.cli.commands.importing import import_command
+from infersim.cli.commands.measure import measure_app
+from infersim.cli.commands.measure_model import measure_model_command
+from infersim.cli.commands.predict import predict_command
+from infersim.cli.commands.reproduce import reproduce_command
+from infersim.cli.commands.sweep import sweep_command
+from infersim.cli.commands.validate import validate_command
 from infersim.domain.errors import InfersimError
 
 USER_ERROR = 2

@@ -144,7 +144,7 @@ def test_measuring_refuses_with_its_reason(
 def test_measuring_all_families_leaves_it_out_with_its_reason(
     toy: Family, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from infersim.cli.measure_model_command import measurable_families
+    from infersim.cli.commands.measure_model import measurable_families
 
     assert NAME not in measurable_families()
     assert "dynamic-m/execution=gather" in measurable_families().split(",")

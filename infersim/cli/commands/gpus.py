@@ -1,4 +1,4 @@
-"""`infersim gpus`: the GPUs that are known, and the numbers of one with their sources."""
+"""`infersim gpus` and `infersim models`: what is known by name, and the numbers of one GPU with their sources."""
 
 from __future__ import annotations
 
@@ -13,6 +13,18 @@ from infersim.domain.errors import InvalidValueError
 if TYPE_CHECKING:
     from infersim.domain.profile import HardwareProfile
     from infersim.report.table import Table
+
+
+def models_command(as_json: JsonOption = False, as_csv: CsvOption = False) -> None:
+    """List the models that are known by name; --model takes a Hugging Face config.json too."""
+    from infersim.cli.printing import print_for_people, printed_for_machines
+    from infersim.report.inventories import models_table
+    from infersim.workload.presets import list_models, load_model
+
+    table = models_table([load_model(name) for name in list_models()])
+    if not printed_for_machines(table.frame, as_json=as_json, as_csv=as_csv):
+        print_for_people(None, table)
+
 
 NameArgument = Annotated[
     str | None, typer.Argument(metavar="[NAME]", help="One GPU: all its numbers, each with its source.")
