@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from infersim.cost.kernels import kernel_cost
-from infersim.cost.sparse_parameters import KIND
+from infersim.cost.sparse_gemm import KIND
 from infersim.domain.arrays import Array
 from infersim.domain.dtypes import precision_named
 from infersim.domain.profile import HardwareProfile

@@ -8,8 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from infersim.cost.assembling import CHAIN, COMPUTE, MEMORY, assemble, exposed_launch_s
-from infersim.cost.attention_decode import decode_streams_us
-from infersim.cost.attention_prefill import prefill_streams_us
+from infersim.cost.attention_kernels import decode_streams_us, prefill_streams_us
 from infersim.cost.floor import attention_flop, attention_kv_bytes, attention_query_bytes
 from infersim.cost.generated import as_generated
 from infersim.cost.kind import KernelKind

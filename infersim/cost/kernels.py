@@ -1,15 +1,20 @@
-"""The one entrance: the cost of any kernel shape on any GPU."""
+"""The one entrance: the cost of any kernel shape on any GPU.
+
+A kernel that would take hours is refused: it is a slip of a dimension.
+"""
 
 from __future__ import annotations
 
 from typing import Any
+
+import numpy as np
 
 from infersim.cost.attention import ATTENTION
 from infersim.cost.gemm import GEMM
 from infersim.cost.kind import KernelKind
 from infersim.cost.memory_bound import MEMORY_BOUND
 from infersim.domain.costs import KernelCost
-from infersim.domain.errors import UnknownNameError
+from infersim.domain.errors import InvalidValueError, UnknownNameError
 from infersim.domain.profile import HardwareProfile
 from infersim.domain.shapes import Shape
 
@@ -31,3 +36,16 @@ def kernel_cost(shape: Shape, profile: HardwareProfile, *, cuda_graph: bool = Tr
     Raises UnsupportedError where the GPU lacks the shape's data type.
     """
     return kernel_kind(shape).cost(shape, profile, cuda_graph=cuda_graph)
+
+
+def checked_cost(shape: Shape, profile: HardwareProfile, *, cuda_graph: bool = True) -> KernelCost:
+    """`kernel_cost`, but InvalidValueError where a kernel would run for more than about an hour.
+
+    The tile model counts microseconds in 32 bit and takes their fourth power, which ends at 4e9 us.
+    """
+    try:
+        with np.errstate(over="raise", invalid="raise"):
+            return kernel_cost(shape, profile, cuda_graph=cuda_graph)
+    except FloatingPointError:
+        expected = f"dimensions whose product {profile.name} works through within an hour"
+        raise InvalidValueError("kernel", type(shape).__name__.lower(), expected) from None

@@ -6,13 +6,13 @@ import numpy as np
 import numpy.typing as npt
 
 from infersim.cost.floor import kernel_floor_s
+from infersim.cost.kernels import checked_cost
 from infersim.domain.arrays import Array
 from infersim.domain.costs import LIMITERS, Latency
 from infersim.domain.dtypes import DType, precision_named
 from infersim.domain.errors import InvalidValueError, UnknownNameError
 from infersim.domain.profile import HardwareProfile
 from infersim.domain.shapes import Attention, Gemm, Phase, Shape, WeightForm
-from infersim.simulation.checked_cost import checked_cost
 from infersim.simulation.resolving import Dimension, Gpu, as_profile, checked_dimension
 from infersim.workload.scenario_checks import MAX_BATCH, MAX_CONTEXT, check_whole
 

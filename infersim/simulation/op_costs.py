@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from infersim.cost.assembling import half_width_with_host
+from infersim.cost.kernels import checked_cost
 from infersim.domain.arrays import Array
 from infersim.domain.profile import HardwareProfile
-from infersim.simulation.checked_cost import checked_cost
 from infersim.simulation.program import Programs
 
 Scalar = TypeVar("Scalar", bound=np.generic)

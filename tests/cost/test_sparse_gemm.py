@@ -14,13 +14,15 @@ from infersim.cost.gemm import machine_of, operands_of
 from infersim.cost.gemm_tiles import dram_us
 from infersim.cost.kernels import kernel_cost
 from infersim.cost.parameters import GEMM_DEFAULTS
-from infersim.cost.sparse_gemm import operand_share, sparse_machine, sparse_operands
-from infersim.cost.sparse_parameters import (
+from infersim.cost.sparse_gemm import (
     BULK,
     BY_GENERATION,
     GRAPHICS,
     MMA,
     kernel_generation,
+    operand_share,
+    sparse_machine,
+    sparse_operands,
     sparse_parameters,
     sparse_relation,
 )

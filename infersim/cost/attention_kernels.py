@@ -1,0 +1,166 @@
+"""The time of attention kernels.
+
+Prefill is causal flash attention: tiles of queries, each passing over the keys before it; random block masks
+load SMs unevenly. Decode is one query a sequence, with the KV cache split over blocks of threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from infersim.cost.floor import attention_kv_bytes, attention_query_bytes, causal_pairs
+from infersim.cost.machine import filled_waves, kept_in_l2
+from infersim.domain.arrays import Array, Numeric, as_array
+from infersim.domain.profile import MEGA, HardwareProfile
+from infersim.domain.shapes import Attention
+
+
+def longest_over_mean(kept: Numeric, blocks: Numeric, chains: Numeric) -> Array:
+    """Expected longest march over the mean, of `chains` marches that keep each of `blocks` blocks by chance.
+
+    The number of kept blocks is binomial: mean b p, deviation sqrt(b p (1 - p)); the greatest of n normal
+    values lies about sqrt(2 ln n) deviations above the mean. No march is longer than all of its blocks.
+    """
+    kept, blocks = as_array(kept), np.maximum(blocks, 1.0)
+    deviation = np.sqrt((1 - kept) / (blocks * kept))
+    above = np.sqrt(2 * np.log(np.maximum(chains, 1.0))) * deviation
+    longest: Array = np.minimum(1 + above, 1 / kept)
+    return longest
+
+
+KEY_TILE = 128
+"""Keys that a block of threads takes at a time (FlashAttention-2 and -3)."""
+
+OVERLAP = 2.0
+"""Norm that joins multiplications and exponentials: 1 is one after the other, infinity all at once."""
+
+
+def prefill_streams_us(
+    p: Mapping[str, float], shape: Attention, profile: HardwareProfile
+) -> tuple[Array, Array]:
+    """Microseconds of multiplying and of moving bytes, without launch.
+
+    A step multiplies one tile of queries with one of keys, twice, and takes the exponential of each score:
+    that rate grows with neither tensor cores nor head width, so that narrow heads save less than their share
+    of the multiplications. A block of threads takes as many steps as there are keys up to its tile's, plus
+    `diagonal_steps` for the masked one; it saves part of the step where the sequence has fewer rows than the
+    tile (`short_exponent`). Masks of block-sparse attention make the longest walk longer than its share.
+    """
+    chip = profile.chip
+    query, context = as_array(shape.query_len), as_array(shape.context_len)
+    heads = as_array(shape.batch) * shape.num_heads
+    packed = _packed_heads(p, shape)
+    rows, tile = query * packed, p["query_tile"]
+    step = _step_us(p, as_array(shape.head_dim), shape, profile)
+    step = step * np.minimum(rows / tile, 1.0) ** p["short_exponent"]
+
+    tiles = np.maximum(rows / tile, 1.0)
+    blocks = heads / packed * tiles
+    # Keys up to the middle of the mean tile.
+    keys = context - query + (query + np.minimum(tile / packed, query)) / 2
+    seen = causal_pairs(query, context, shape.window) / causal_pairs(query, context, None) * shape.kept
+    steps = np.maximum(keys / KEY_TILE, 1.0) * seen + p["diagonal_steps"]
+    load = blocks / chip.sm_count
+    waves = filled_waves(load, p["wave_fill"])
+    shared = load * steps * step + waves * p["block_us"]
+    longest_steps = np.maximum(context / KEY_TILE, 1.0) * seen + p["diagonal_steps"]
+    if shape.block is not None:
+        longest_steps = longest_steps * longest_over_mean(shape.kept, context / shape.block, blocks)
+    longest = longest_steps * step + p["block_us"]
+    compute = (shared**4 + longest**4) ** 0.25
+
+    moved = attention_kv_bytes(shape) + attention_query_bytes(shape)
+    missed = np.maximum(moved - p["l2_residency"] * chip.l2_bytes, 0.0)
+    dram = missed / (profile.memory.bandwidth_bytes_per_s / MEGA * p["dram_efficiency"])
+    l2 = moved / (p["l2_bytes_per_clock_per_sm"] * chip.clocks_per_s / MEGA)
+    exposed = p["exposed_traffic"] * (dram**4 + l2**4) ** 0.25
+    return compute, exposed
+
+
+def _packed_heads(p: Mapping[str, float], shape: Attention) -> Array:
+    """Query heads of a group that share a tile as its rows: all for one query a sequence, on any kernel."""
+    group = as_array(shape.num_heads) / shape.num_kv_heads
+    packed: Array = np.where(as_array(shape.query_len) == 1, group, group ** p["group_packing"])
+    return packed
+
+
+def _step_us(p: Mapping[str, float], head_dim: Array, shape: Attention, profile: HardwareProfile) -> Array:
+    """Microseconds of one full tile of queries and one of keys on an SM."""
+    chip, scores = profile.chip, p["query_tile"] * KEY_TILE
+    flop_per_us = profile.datasheet_flop_per_s(shape.dtype) / MEGA / chip.sm_count
+    multiply = 4.0 * scores * head_dim / (flop_per_us * p["efficiency"])
+    softmax = scores / (p["softmax_per_clock_per_sm"] * chip.tensor_clock_mhz)
+    step: Array = (multiply**OVERLAP + softmax**OVERLAP) ** (1 / OVERLAP)
+    return step
+
+
+SPLITS = (1, 2, 4, 8, 16, 32, 64)
+"""Parts that a sequence's KV cache may be split into."""
+
+STEP_KEYS = 128
+"""Keys between two synchronisations of a block of threads."""
+
+
+def decode_streams_us(
+    p: Mapping[str, float], shape: Attention, profile: HardwareProfile
+) -> tuple[Array, Array]:
+    """Microseconds without launch, expected over splits, and those of DRAM alone.
+
+    Each KV head of each sequence is a chain of steps; splitting it shortens the chain, fills the SMs and
+    costs a reduction. The query heads of a group share what is read (`group_reread` of them do not). Masks of
+    block-sparse attention make some chains longer than others.
+
+    FlashAttention 2 takes the query heads of a group for queries of one head. Only then does it split the
+    cache: heads without a group stay at one part, by a share `unsplit_alone` of the log of time. And it
+    copies queries and results into that order, `regroup_us`, unless they lie in it already.
+    """
+    chip = profile.chip
+    context = as_array(shape.context_len) * shape.kept
+    if shape.window is not None:
+        context = np.minimum(context, shape.window)
+    heads = as_array(shape.batch) * shape.num_kv_heads
+    group = as_array(shape.num_heads) / shape.num_kv_heads
+    moved = attention_kv_bytes(shape) + attention_query_bytes(shape)
+    dram = moved / (profile.memory.bandwidth_bytes_per_s / MEGA * p["dram_efficiency"])
+    dram = dram * (1 - _resident_share(p, shape, moved, chip.l2_bytes))
+    l2_rate = p["l2_bytes_per_clock_per_sm"] * chip.clocks_per_s / MEGA
+    l2 = moved * group ** p["group_reread"] / l2_rate
+    step = p["chain_us"] * (as_array(shape.head_dim) / 128.0) ** p["head_dim_exponent"]
+    step = step * (1 + p["group_cost"] * group)
+
+    times, weights, unsplit = np.zeros_like(dram), np.zeros_like(dram), np.zeros_like(dram)
+    for split in SPLITS:
+        load = heads * split / chip.sm_count
+        waves = filled_waves(load, p["wave_fill"])
+        steps = np.maximum(context / (STEP_KEYS * split) * _longest(shape, heads, split), 1.0)
+        busy = waves * (steps * step + p["block_us"])
+        from_dram = dram / np.minimum(load * p["co_resident"], 1.0)
+        from_l2 = l2 / np.minimum(load, 1.0)
+        slowest = (busy**4 + from_dram**4 + from_l2**4) ** 0.25
+        reduction = p["split_us"] * split ** p["split_exponent"] if split > 1 else 0.0
+        total = slowest + reduction + p["launch_us"]
+        unsplit = total if split == 1 else unsplit
+        weight = total**-8.0
+        times, weights = times + weight * total, weights + weight
+    chosen = times / weights
+    alone = np.where(group > 1, 0.0, p["unsplit_alone"])
+    scattered = (group > 1) & (as_array(shape.batch) > 1) & (as_array(shape.num_kv_heads) > 1)
+    regrouping = np.where(scattered, p["regroup_us"], 0.0)
+    return chosen * (unsplit / chosen) ** alone + regrouping - p["launch_us"], dram
+
+
+def _longest(shape: Attention, heads: Array, split: int) -> Numeric:
+    """The longest chain over the mean one."""
+    if shape.block is None:
+        return 1.0
+    blocks = as_array(shape.context_len) / (shape.block * split)
+    return longest_over_mean(shape.kept, blocks, heads * split)
+
+
+def _resident_share(p: Mapping[str, float], shape: Attention, moved: Array, l2_bytes: float) -> Array:
+    """Share of the KV cache that a timing loop over `kv_copies` caches finds in L2; none when cold."""
+    if shape.kv_copies is None:
+        return np.zeros_like(moved)
+    return kept_in_l2(p, l2_bytes, as_array(shape.kv_copies * moved))
