@@ -27,9 +27,9 @@ from bench.sparse_relation import (
 )
 from infersim.cli.printing import print_for_people
 from infersim.cli.questions import names
+from infersim.cost.gemm.sparse import BULK, GRAPHICS, MMA, kernel_generation
 from infersim.cost.kernels import kernel_cost
 from infersim.cost.regimes import GEMM_REGIMES, gemm_regime
-from infersim.cost.sparse_gemm import BULK, GRAPHICS, MMA, kernel_generation
 from infersim.domain.arrays import Array
 from infersim.domain.dtypes import precision_named
 from infersim.domain.profile import Calibration, HardwareProfile

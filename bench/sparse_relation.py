@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from infersim.cost.gemm.sparse import KIND
 from infersim.cost.kernels import kernel_cost
-from infersim.cost.sparse_gemm import KIND
 from infersim.domain.arrays import Array
 from infersim.domain.dtypes import precision_named
 from infersim.domain.profile import HardwareProfile

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import infersim
-from infersim.cost import sparse_gemm
+from infersim.cost.gemm import sparse
 from infersim.fitting.importers import aiconfigurator
 from infersim.profile_files import list_profiles
 from infersim.pruning.registry import families
@@ -22,7 +22,7 @@ OF_PAPERS = {
 }
 """What sources measured is data of theirs."""
 
-OF_FITS = {Path(str(module.__file__)) for module in (sparse_gemm, aiconfigurator)}
+OF_FITS = {Path(str(module.__file__)) for module in (sparse, aiconfigurator)}
 """What a relation was fitted on, and what GPUs are called by another project."""
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from infersim.cost.attention import ATTENTION
-from infersim.cost.gemm import GEMM
+from infersim.cost.attention.attention import ATTENTION
+from infersim.cost.gemm.gemm import GEMM
 from infersim.cost.kind import KernelKind
 from infersim.cost.memory_bound import MEMORY_BOUND
 from infersim.domain.costs import KernelCost

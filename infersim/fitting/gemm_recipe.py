@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from infersim.cost.gemm import LAST_ROWS, LAST_WAVE_TILES
+from infersim.cost.gemm.gemm import LAST_ROWS, LAST_WAVE_TILES
 from infersim.domain.arrays import Array
 from infersim.domain.dtypes import Precision
 from infersim.domain.profile import HardwareProfile

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from infersim.cost.attention import attention_features
-from infersim.cost.gemm import gemm_features, machine_of
+from infersim.cost.attention.attention import attention_features
+from infersim.cost.gemm.gemm import gemm_features, machine_of
+from infersim.cost.gemm.sparse import LENGTHENING
 from infersim.cost.regimes import ATTENTION_REGIMES, GEMM_REGIMES, attention_regime, gemm_regime
-from infersim.cost.sparse_gemm import LENGTHENING
 from infersim.domain.arrays import Array
 from infersim.domain.dtypes import DType, precision_named
 from infersim.domain.errors import UnsupportedError

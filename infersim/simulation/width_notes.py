@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from infersim.cost.alignment import VECTOR_BYTES, misaligned
+from infersim.cost.gemm.alignment import VECTOR_BYTES, misaligned
 from infersim.domain.ops import Part
 from infersim.domain.shapes import Gemm
 from infersim.simulation.program import Program

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infersim.cost.alignment import FALLBACK_TENSOR_SPEED, LOAD_SPEED, aligned_bytes, misaligned
-from infersim.cost.gemm import gemm_cost
+from infersim.cost.gemm.alignment import FALLBACK_TENSOR_SPEED, LOAD_SPEED, aligned_bytes, misaligned
+from infersim.cost.gemm.gemm import gemm_cost
 from infersim.cost.kernels import kernel_cost
 from infersim.domain.dtypes import precision_named
 from infersim.domain.profile import HardwareProfile

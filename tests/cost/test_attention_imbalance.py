@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infersim.cost.attention_kernels import longest_over_mean
+from infersim.cost.attention.kernels import longest_over_mean
 from infersim.cost.kernels import kernel_cost
 from infersim.domain.dtypes import DType
 from infersim.domain.shapes import Attention, Phase

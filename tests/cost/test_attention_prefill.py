@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from infersim.cost.attention_kernels import prefill_streams_us
+from infersim.cost.attention.kernels import prefill_streams_us
 from infersim.cost.parameters import DEFAULTS
 from infersim.domain.dtypes import DType
 from infersim.domain.shapes import Attention, Phase

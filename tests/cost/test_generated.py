@@ -7,7 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from infersim.cost.generated import LOG_HALF_WIDTH, MULTIPLYING_SPEED, STREAMING_SPEED, generated_speed
+from infersim.cost.attention.generated import (
+    LOG_HALF_WIDTH,
+    MULTIPLYING_SPEED,
+    STREAMING_SPEED,
+    generated_speed,
+)
 from infersim.cost.kernels import kernel_cost
 from infersim.domain.dtypes import DType, precision_named
 from infersim.domain.shapes import Attention, Gemm, Phase

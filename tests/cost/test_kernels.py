@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infersim.cost.floor import kernel_floor_s
-from infersim.cost.gemm_tiles import CHUNK
+from infersim.cost.gemm.tiles import CHUNK
 from infersim.cost.kernels import kernel_cost
 from infersim.domain.arrays import Numeric
 from infersim.domain.costs import LIMITERS, KernelCost, Limiter

@@ -10,11 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infersim.cost.floor import gemm_weight_bytes
-from infersim.cost.gemm import machine_of, operands_of
-from infersim.cost.gemm_tiles import dram_us
-from infersim.cost.kernels import kernel_cost
-from infersim.cost.parameters import GEMM_DEFAULTS
-from infersim.cost.sparse_gemm import (
+from infersim.cost.gemm.gemm import machine_of, operands_of
+from infersim.cost.gemm.sparse import (
     BULK,
     BY_GENERATION,
     GRAPHICS,
@@ -26,6 +23,9 @@ from infersim.cost.sparse_gemm import (
     sparse_parameters,
     sparse_relation,
 )
+from infersim.cost.gemm.tiles import dram_us
+from infersim.cost.kernels import kernel_cost
+from infersim.cost.parameters import GEMM_DEFAULTS
 from infersim.domain.dtypes import DType, precision_named
 from infersim.domain.profile import Calibration, HardwareProfile
 from infersim.domain.shapes import Gemm, WeightForm

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from infersim.cost.attention_kernels import longest_over_mean
+from infersim.cost.attention.kernels import longest_over_mean
+from infersim.cost.gemm.sparse import operand_share, sparse_relation
 from infersim.cost.kernels import kernel_cost
-from infersim.cost.sparse_gemm import operand_share, sparse_relation
 from infersim.domain.costs import KernelCost
 from infersim.domain.dtypes import DType, precision_named
 from infersim.domain.profile import HardwareProfile

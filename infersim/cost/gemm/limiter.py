@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from infersim.cost.assembling import CHAIN, COMPUTE, L2, MEMORY
-from infersim.cost.gemm_tiles import (
+from infersim.cost.gemm.tiles import (
     CANDIDATES,
     K_STEP,
     TileTimes,

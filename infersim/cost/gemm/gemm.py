@@ -8,19 +8,12 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from infersim.cost.alignment import with_alignment
 from infersim.cost.assembling import assemble, exposed_launch_s
+from infersim.cost.attention.generated import as_generated
 from infersim.cost.floor import gemm_activation_bytes, gemm_flop, gemm_weight_bytes, weight_bytes_each
-from infersim.cost.gemm_limiter import limiter_codes
-from infersim.cost.gemm_tiles import CHUNK, tile_times
-from infersim.cost.generated import as_generated
-from infersim.cost.kind import KernelKind
-from infersim.cost.machine import F32, Machine, Operands, waves_of
-from infersim.cost.memory_bound import act_quant_us
-from infersim.cost.parameters import KindParameters, kind_parameters
-from infersim.cost.regimes import GEMM_REGIMES, gemm_regime, regime_widths
-from infersim.cost.residual import residual_correction, trust_when_cold
-from infersim.cost.sparse_gemm import (
+from infersim.cost.gemm.alignment import with_alignment
+from infersim.cost.gemm.limiter import limiter_codes
+from infersim.cost.gemm.sparse import (
     LENGTHENING,
     relation_width,
     sparse_machine,
@@ -28,6 +21,13 @@ from infersim.cost.sparse_gemm import (
     sparse_parameters,
     sparse_values,
 )
+from infersim.cost.gemm.tiles import CHUNK, tile_times
+from infersim.cost.kind import KernelKind
+from infersim.cost.machine import F32, Machine, Operands, waves_of
+from infersim.cost.memory_bound import act_quant_us
+from infersim.cost.parameters import KindParameters, kind_parameters
+from infersim.cost.regimes import GEMM_REGIMES, gemm_regime, regime_widths
+from infersim.cost.residual import residual_correction, trust_when_cold
 from infersim.domain.arrays import Array, as_array
 from infersim.domain.costs import KernelCost
 from infersim.domain.dtypes import DType

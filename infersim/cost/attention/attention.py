@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from infersim.cost.assembling import CHAIN, COMPUTE, MEMORY, assemble, exposed_launch_s
-from infersim.cost.attention_kernels import decode_streams_us, prefill_streams_us
+from infersim.cost.attention.generated import as_generated
+from infersim.cost.attention.kernels import decode_streams_us, prefill_streams_us
 from infersim.cost.floor import attention_flop, attention_kv_bytes, attention_query_bytes
-from infersim.cost.generated import as_generated
 from infersim.cost.kind import KernelKind
 from infersim.cost.machine import F32
 from infersim.cost.parameters import KindParameters, kind_parameters

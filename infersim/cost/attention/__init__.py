@@ -1,0 +1,1 @@
+"""The cost of attention: prefill, decode, and generated block-sparse kernels."""
