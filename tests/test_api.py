@@ -12,7 +12,7 @@ import pytest
 
 import infersim as sim
 from infersim.domain.profile import HardwareProfile
-from infersim.profile_files.locations import data_folder
+from infersim.files.locations import data_folder
 
 NAMES = {
     "InfersimError",

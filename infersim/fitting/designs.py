@@ -18,10 +18,10 @@ import pandas as pd
 
 from infersim.domain.dtypes import precision_named
 from infersim.domain.errors import FileContentError, InvalidValueError, UnknownNameError
+from infersim.files.errors import content_error
+from infersim.files.locations import data_folder
+from infersim.files.reading import read_toml
 from infersim.fitting.sample_schema import COLUMN_NAMES, in_order
-from infersim.profile_files.locations import data_folder
-from infersim.profile_files.toml_files import read_toml
-from infersim.profile_files.validation import content_error
 
 if TYPE_CHECKING:
     from infersim.fitting.design_schema import MeasurementPlanTables, PlanPart

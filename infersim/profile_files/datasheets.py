@@ -25,8 +25,8 @@ def parse_datasheet(table: Mapping[str, Any], file: object) -> Datasheet:
     # pydantic is imported with the first file, so that importing infersim stays fast.
     from pydantic import ValidationError
 
+    from infersim.files.errors import content_error
     from infersim.profile_files.schema import Datasheet
-    from infersim.profile_files.validation import content_error
 
     try:
         sheet = Datasheet.model_validate(table)

@@ -40,8 +40,8 @@ def read_fit(path: str | Path) -> Fit:
     # pydantic is imported with the first file, so that importing infersim stays fast.
     from pydantic import ValidationError
 
+    from infersim.files.errors import content_error
     from infersim.profile_files.fit_schema import FitTable
-    from infersim.profile_files.validation import content_error
 
     path = Path(path)
     if not path.is_file():

@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 
 from infersim.domain.errors import UnknownNameError
-from infersim.profile_files.locations import data_folder
+from infersim.files.locations import data_folder
 
 
 def shipped_files() -> dict[str, Path]:

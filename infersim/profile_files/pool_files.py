@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from infersim.domain.errors import FileContentError, InvalidValueError
 from infersim.domain.fit import IntervalFit
 from infersim.domain.pool import GpuFacts, Pool, PooledKind, PooledParameter, Spread
+from infersim.files.locations import data_folder
 from infersim.files.writing import write_whole
 from infersim.profile_files.fit_tables import plain
-from infersim.profile_files.locations import data_folder
 
 if TYPE_CHECKING:
     from infersim.profile_files.pool_schema import ParameterTable, PooledKindTable
@@ -61,8 +61,8 @@ def read_pool(path: str | Path) -> Pool:
     # pydantic is imported with the first file, so that importing infersim stays fast.
     from pydantic import ValidationError
 
+    from infersim.files.errors import content_error
     from infersim.profile_files.pool_schema import PoolTable
-    from infersim.profile_files.validation import content_error
 
     path = Path(path)
     if not path.is_file():

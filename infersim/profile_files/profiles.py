@@ -8,13 +8,13 @@ from pathlib import Path
 from infersim.domain.errors import FileContentError, InvalidValueError
 from infersim.domain.fit import Fit
 from infersim.domain.profile import Calibration, HardwareProfile
+from infersim.files.locations import data_folder
+from infersim.files.reading import read_toml
 from infersim.profile_files.datasheets import parse_datasheet, profile_of, warn_of
 from infersim.profile_files.fit_files import fit_path, read_fit
-from infersim.profile_files.locations import data_folder
 from infersim.profile_files.names import shipped_file, shipped_files
 from infersim.profile_files.pool_files import shipped_pool
 from infersim.profile_files.relatives import differences
-from infersim.profile_files.toml_files import read_toml
 from infersim.profile_files.transfer import transferred_fit
 
 

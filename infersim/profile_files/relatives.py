@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from infersim.files.reading import read_toml
 from infersim.profile_files.consistency import BANDWIDTH_TOLERANCE, GIB_PER_GB, Contradiction
 from infersim.profile_files.datasheets import parse_datasheet
 from infersim.profile_files.names import plain_name, shipped_files
-from infersim.profile_files.toml_files import read_toml
 
 if TYPE_CHECKING:
     from infersim.profile_files.schema import Datasheet

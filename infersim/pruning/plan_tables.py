@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+from pydantic import ConfigDict, Field, PositiveInt
 
+from infersim.files.tables import Table
 from infersim.pruning.dynamic_m import ROUTER_WIDTH
 from infersim.pruning.plan import OptionValue
 
@@ -17,12 +18,6 @@ MatrixName = Literal["q", "k", "v", "o", "gate", "up", "down"]
 LayerNumber = Annotated[int, Field(ge=0)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
 Kept = Annotated[float, Field(gt=0, le=1)]
-
-
-class Table(BaseModel):
-    """What all tables share."""
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class RemoveTable(Table):

@@ -14,7 +14,7 @@ from typing import Annotated, TypeAlias
 
 from annotated_types import Ge, Gt, Lt
 
-from infersim.profile_files.locations import data_folder
+from infersim.files.locations import data_folder
 from infersim.pruning.plan import OptionValue
 from infersim.pruning.registry import quality_axis
 from infersim.simulation.measured import Fraction, Positive, Text, Timed

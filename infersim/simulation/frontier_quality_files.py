@@ -12,11 +12,11 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from infersim.domain.errors import FileContentError, InfersimError
-from infersim.profile_files.validation import content_error
+from infersim.files.errors import content_error
+from infersim.files.reading import Cells, rows_of
 from infersim.pruning.registry import families, family_named
 from infersim.simulation.frontier_quality import QualityPoint, QualityTable, relative_loss_percent
 from infersim.simulation.measured_files import canonical_gpu, canonical_model
-from infersim.simulation.row_files import Cells, rows_of
 
 _ROUNDING_PERCENT = 0.1
 """How far a stated loss may lie from what dense and pruned amount to: all three are usually rounded."""

@@ -13,11 +13,11 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from infersim.domain.errors import FileContentError, UnknownNameError
+from infersim.files.errors import content_error
+from infersim.files.reading import Cells, rows_of
 from infersim.profile_files.names import shipped_file
-from infersim.profile_files.validation import content_error
 from infersim.pruning.registry import families
 from infersim.simulation.measured import OTHER, MeasuredSpeedup, MeasuredTable, Scope, Timed, Unit
-from infersim.simulation.row_files import Cells, rows_of
 from infersim.workload.presets import list_models, model_aliases
 
 _ROUNDING = 0.01

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from infersim.profile_files.locations import data_folder
+from infersim.files.locations import data_folder
 from infersim.simulation.measured import MeasuredSpeedup, MeasuredTable, Scope, match_measured
 
 __all__ = ["MeasuredSpeedup", "MeasuredTable", "Scope", "load_measured", "load_published", "match_measured"]

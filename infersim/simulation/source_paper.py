@@ -13,7 +13,7 @@ from enum import StrEnum
 from functools import cache
 
 from infersim.domain.shapes import Phase
-from infersim.profile_files.locations import data_folder
+from infersim.files.locations import data_folder
 from infersim.pruning.plan import OptionValue
 from infersim.simulation.measured import MeasuredSpeedup, Scope
 from infersim.simulation.published import load_published

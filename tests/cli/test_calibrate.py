@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from infersim.domain.profile import Calibration
+from infersim.files.locations import data_folder
 from infersim.fitting.sample_writing import write_samples
 from infersim.profile_files.fit_files import read_fit
-from infersim.profile_files.locations import data_folder
 from infersim.profile_files.profiles import load_profile
 from tests.cli.conftest import Infersim
 from tests.fitting.synthetic_samples import (

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from infersim.profile_files.locations import data_folder
+from infersim.files.locations import data_folder
 from tests.cli.conftest import Infersim
 
 CPU = ("--device", "cpu", "--threads", "1", "--clock", "cpu")

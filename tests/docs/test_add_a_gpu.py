@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from infersim.domain.profile import Calibration
+from infersim.files.locations import data_folder
 from infersim.profile_files import names
-from infersim.profile_files.locations import data_folder
 from infersim.profile_files.profiles import list_profiles, load_profile
 from tests.cli.conftest import Infersim, answered, infersim
 from tests.docs.excerpts import excerpt

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from infersim.domain.errors import FileContentError
+from infersim.files.reading import read_toml
 from infersim.profile_files import ImplausibleValueWarning, list_profiles, load_profile, with_overrides
 from infersim.profile_files.datasheets import parse_datasheet
 from infersim.profile_files.names import shipped_files
 from infersim.profile_files.plausibility import RATIOS, _values, implausibilities
-from infersim.profile_files.toml_files import read_toml
 from tests.profile_files.example_files import write_example
 
 HOPPER = ('"9.9"', '"9.0"')

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from infersim.domain.errors import InfersimError
-from infersim.profile_files import locations
-from infersim.profile_files.locations import data_folder
+from infersim.files import locations
+from infersim.files.locations import data_folder
 
 
 @pytest.fixture

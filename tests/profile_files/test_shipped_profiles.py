@@ -7,11 +7,11 @@ import re
 import pytest
 
 from infersim.domain.dtypes import DType
+from infersim.files.reading import read_toml
 from infersim.profile_files import fit_path, list_profiles, load_profile
 from infersim.profile_files.consistency import contradictions
 from infersim.profile_files.datasheets import parse_datasheet
 from infersim.profile_files.names import shipped_files
-from infersim.profile_files.toml_files import read_toml
 
 CANONICAL = (
     "a100-sxm-80gb",

@@ -9,7 +9,7 @@ import pytest
 
 import infersim as sim
 from infersim.domain.errors import FileContentError, InvalidValueError
-from infersim.profile_files.locations import data_folder
+from infersim.files.locations import data_folder
 from infersim.simulation.frontier_quality import load_own_quality, load_quality
 from infersim.workload.counts import block_linear_parameters, parameters
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from infersim.domain.errors import FileContentError, InvalidValueError
-from infersim.profile_files.locations import data_folder
+from infersim.files.locations import data_folder
 from infersim.profile_files.names import shipped_files
 from infersim.pruning.registry import families
 from infersim.simulation.measured import OTHER, MeasuredSpeedup, MeasuredTable, Scope, Timed, Unit

@@ -18,7 +18,7 @@ from importlib.metadata import version
 from typing import Any, ParamSpec, TypeVar
 
 from infersim.domain.errors import InfersimError, InvalidValueError
-from infersim.simulation.sweeping.fingerprint import code_fingerprint
+from infersim.files.fingerprint import code_fingerprint
 
 P = ParamSpec("P")
 T = TypeVar("T")

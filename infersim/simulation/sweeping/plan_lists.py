@@ -15,11 +15,11 @@ from typing import TypeVar
 from infersim.domain.errors import FileContentError, InvalidValueError
 from infersim.domain.profile import HardwareProfile
 from infersim.domain.shapes import Phase
+from infersim.files.errors import located
+from infersim.files.fingerprint import fingerprint
 from infersim.profile_files.overrides import with_overrides
-from infersim.pruning.plan_file_errors import located
 from infersim.simulation.cases import BOTH
 from infersim.simulation.speedups.scenarios import RunOptions, make_execution
-from infersim.simulation.sweeping.fingerprint import fingerprint
 from infersim.simulation.sweeping.plan_tables import AUTO, RequestTable, SweepTables
 from infersim.workload.presets import load_model
 from infersim.workload.requests import Request, request_named

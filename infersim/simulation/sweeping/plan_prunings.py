@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from itertools import product
 
 from infersim.domain.errors import FileContentError, InfersimError, UnsupportedError
+from infersim.files.errors import located
 from infersim.pruning.plan import Plan
 from infersim.pruning.plan_file import plan_from_file
-from infersim.pruning.plan_file_errors import located
 from infersim.pruning.pruned import Family
 from infersim.pruning.registry import families, family_named
 from infersim.simulation.family_plans import FamilyChoice, family_plans

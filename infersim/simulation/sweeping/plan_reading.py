@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from infersim.domain.errors import UnknownNameError
-from infersim.profile_files.locations import data_folder
-from infersim.pruning.table_files import checked_tables, tables_from_file
+from infersim.files.locations import data_folder
+from infersim.files.reading import checked_tables, tables_from_file
 from infersim.simulation.sweeping.plan_lists import Source
 from infersim.simulation.sweeping.plan_tables import NESTED, SweepTables
 

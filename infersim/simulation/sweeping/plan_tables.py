@@ -10,8 +10,9 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import BeforeValidator, ConfigDict, Field
 
+from infersim.files.tables import Table
 from infersim.pruning.plan import OptionValue
-from infersim.pruning.plan_tables import Rate, Table
+from infersim.pruning.plan_tables import Rate
 from infersim.workload.scenario_checks import MAX_BATCH, MAX_CONTEXT
 
 Value = TypeVar("Value")

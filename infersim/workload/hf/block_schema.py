@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from infersim.profile_files.validation import content_error
+from infersim.files.errors import content_error
 from infersim.workload.hf.config_keys import MAX_HEADS, MAX_POSITION
 
 MAX_FFN_MULT = 64

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from infersim.domain.errors import InfersimError
+from infersim.files.locations import data_folder
+from infersim.files.reading import checked_tables
 from infersim.profile_files import ImplausibleValueWarning
-from infersim.profile_files.locations import data_folder
-from infersim.pruning.table_files import checked_tables
 from infersim.simulation.sweeping.plan_reading import shipped_sweeps
 from infersim.simulation.sweeping.plan_tables import NESTED, SweepTables
 from infersim.simulation.sweeping.resolved import resolve_sweep

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from infersim.domain.errors import FileContentError
+from pydantic import ValidationError
+
+from infersim.domain.errors import FileContentError, InvalidValueError, UnknownNameError, UnsupportedError
+from infersim.files.tables import Table
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
+
 
 _EXPECTED = {
     "missing": "a value, but the key is missing",
@@ -71,3 +76,33 @@ def _brief(value: object) -> object:
     if isinstance(value, str) and len(value) > 60:
         return value[:57] + "..."
     return value
+
+
+def schema_error(
+    file: object, error: ValidationError, root: type[Table], nested: Mapping[str, type[Table]]
+) -> FileContentError:
+    """The first complaint of pydantic; for an unknown key, those there are.
+
+    `root` is the table that the whole file is, `nested` are tables by the key they stand under.
+    """
+    first_error = content_error(file, error)
+    first = error.errors(include_url=False)[0]
+    if first["type"] != "extra_forbidden":
+        return first_error
+    tables = [nested[part] for part in first["loc"][:-1] if isinstance(part, str) and part in nested]
+    known = (tables or [root])[-1].model_fields
+    return FileContentError(file, first_error.key, first_error.value, f"one of the keys {', '.join(known)}")
+
+
+@contextmanager
+def located(file: object, table: str) -> Iterator[None]:
+    """Add file and table to what pruning refuses inside."""
+    try:
+        yield
+    except InvalidValueError as error:
+        raise FileContentError(file, f"{table}.{error.key}", error.value, error.expected) from None
+    except UnknownNameError as error:
+        known = ", ".join(dict.fromkeys((*error.closest, *error.known)))
+        raise FileContentError(file, table, error.name, f"a known {error.kind}: {known}") from None
+    except UnsupportedError as error:
+        raise UnsupportedError(f"{file}: {table}: {error}") from None

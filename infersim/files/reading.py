@@ -1,13 +1,22 @@
-"""Rows of tables that people write: CSV or Parquet, each with its place in the file and no empty cells."""
+"""Reading files that people write: TOML tables, and rows of CSV or Parquet with their place in the file.
+
+What tables must say is checked by who reads them; errors name file, key, value and expectation.
+"""
 
 from __future__ import annotations
 
 import csv
 import math
+import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
 
 from infersim.domain.errors import FileContentError, InvalidValueError
+from infersim.files.errors import schema_error
+from infersim.files.tables import Table
 
 Cells = Mapping[str, object]
 """The cells of one row that hold something, by column."""
@@ -59,3 +68,37 @@ def _parquet_rows(path: Path) -> Iterator[tuple[str, Cells]]:
 def _empty(cell: object) -> bool:
     missing_number = isinstance(cell, float) and math.isnan(cell)
     return cell is None or missing_number or (isinstance(cell, str) and not cell.strip())
+
+
+def read_toml(path: Path, name: object = None) -> dict[str, Any]:
+    """The tables of `path`; FileContentError, which calls it `name`, where it is no text or no TOML."""
+    named = path if name is None else name
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise FileContentError(named, f"byte {error.start}", "no text", "UTF-8") from None
+    except ValueError as error:  # TOML's own, and Python's word for integers of thousands of digits
+        raise FileContentError(named, "the file", "damaged", f"valid TOML: {error}") from None
+
+
+TableT = TypeVar("TableT", bound=Table)
+
+
+def tables_from_file(file: Path, key: str, root: type[TableT], nested: Mapping[str, type[Table]]) -> TableT:
+    """The whole `file` as `root`; `key` is what the user calls it, `nested` as in `schema_error`.
+
+    Raises InvalidValueError where there is no such file, FileContentError for what it must not hold.
+    """
+    if not file.is_file():
+        raise InvalidValueError(key, str(file), "a TOML file")
+    return checked_tables(read_toml(file), file, root, nested)
+
+
+def checked_tables(
+    content: Mapping[str, object], file: object, root: type[TableT], nested: Mapping[str, type[Table]]
+) -> TableT:
+    """`content`, which errors call `file`, as `root`; raises FileContentError."""
+    try:
+        return root.model_validate(content)
+    except ValidationError as error:
+        raise schema_error(file, error, root, nested) from None
