@@ -1,4 +1,4 @@
-"""Calibration: samples in, a profile with a fit out."""
+"""Calibration: samples in, a profile with a fit out; what a launch costs the host is part of it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from infersim.domain.errors import InvalidValueError
-from infersim.domain.fit import Fit, KindFit
+from infersim.domain.fit import Fit, IntervalFit, KindFit
 from infersim.domain.profile import Calibration, HardwareProfile
+from infersim.fitting.intervals import conformal_quantile
 from infersim.fitting.kind_fit import fit_kind
-from infersim.fitting.launch_fit import fit_launch
 from infersim.fitting.recipes import recipes
 from infersim.fitting.sample_identity import identity
 from infersim.fitting.sample_schema import Kind
@@ -22,6 +23,30 @@ from infersim.fitting.samples import read_samples
 from infersim.fitting.unit_check import check_against_floor
 from infersim.profile_files import load_profile
 from infersim.profile_files.profiles import completed, datasheet_alone
+
+
+def fit_launch(samples: pd.DataFrame) -> KindFit:
+    """`host_us` from empty kernels issued one after the other without a CUDA graph.
+
+    `latency_us` covers `kernels` of them (one where not said).
+    """
+    kernels = samples["kernels"].fillna(1.0) if "kernels" in samples.columns else 1.0
+    each_us = (samples["latency_us"] / kernels).to_numpy(dtype=np.float64)
+    median = float(np.median(each_us))
+    errors = np.log(each_us / median)
+    width = conformal_quantile(errors)
+    return KindFit(
+        kind="launch",
+        parameters={"host_us": median},
+        uncertainties={
+            "host_us": float(np.std(each_us) / np.sqrt(len(each_us))) if len(each_us) > 1 else None
+        },
+        at_bound=(),
+        residuals=(),
+        interval=IntervalFit(by_regime={"all": width}, pair=width, outside=width),
+        ranges={},
+        rows=len(samples),
+    )
 
 
 def calibrate(
