@@ -35,7 +35,7 @@ from infersim.domain.dtypes import precision_named
 from infersim.domain.profile import Calibration, HardwareProfile
 from infersim.domain.shapes import Gemm, WeightForm
 from infersim.fitting.calibration import calibrate
-from infersim.fitting.metrics import error_summary
+from infersim.fitting.fits.intervals import error_summary
 from infersim.fitting.sample_predictions import roofline_s
 from infersim.profile_files.profiles import load_profile
 from infersim.report import rounding

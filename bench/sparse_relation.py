@@ -18,9 +18,9 @@ from infersim.domain.arrays import Array
 from infersim.domain.dtypes import precision_named
 from infersim.domain.profile import HardwareProfile
 from infersim.domain.shapes import Gemm, WeightForm
-from infersim.fitting.kind_fit import with_kind
-from infersim.fitting.least_squares import PhysicalFit, fit_parameters
-from infersim.fitting.parameter_space import SPARSE_SPACE
+from infersim.fitting.fits.kind_fit import with_kind
+from infersim.fitting.fits.least_squares import PhysicalFit, fit_parameters
+from infersim.fitting.fits.parameter_space import SPARSE_SPACE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

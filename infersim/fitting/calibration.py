@@ -14,9 +14,9 @@ import pandas as pd
 from infersim.domain.errors import InvalidValueError
 from infersim.domain.fit import Fit, IntervalFit, KindFit
 from infersim.domain.profile import Calibration, HardwareProfile
-from infersim.fitting.intervals import conformal_quantile
-from infersim.fitting.kind_fit import fit_kind
-from infersim.fitting.recipes import recipes
+from infersim.fitting.fits.intervals import conformal_quantile
+from infersim.fitting.fits.kind_fit import fit_kind
+from infersim.fitting.fits.recipes import recipes
 from infersim.fitting.sample_identity import identity
 from infersim.fitting.sample_schema import Kind
 from infersim.fitting.samples import read_samples

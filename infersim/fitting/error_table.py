@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from infersim.domain.arrays import Array
-from infersim.fitting.metrics import coverage_summary, error_summary
+from infersim.fitting.fits.intervals import coverage_summary, error_summary
 from infersim.fitting.sample_schema import Kind
 from infersim.fitting.shape_classes import Texts, shape_classes
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from infersim.domain.arrays import Array
-from infersim.fitting.metrics import CoverageSummary, ErrorSummary, coverage_summary, error_summary
+from infersim.fitting.fits.intervals import CoverageSummary, ErrorSummary, coverage_summary, error_summary
 from infersim.fitting.sample_schema import Kind
 
 Axis = Literal["m", "n", "k"]

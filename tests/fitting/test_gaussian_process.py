@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from infersim.fitting.gaussian_process import Component, condition, scaled
-from infersim.fitting.smooth_residual import Smooth, fit_smooth
+from infersim.fitting.fits.gaussian_process import Component, condition, scaled
+from infersim.fitting.fits.smooth_residual import Smooth, fit_smooth
 
 LINE = Component(length_scales=(4.0,), amplitude=0.1)
 

@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from infersim.fitting.intervals import MAX_PAIRS, at_least, conformal_quantile, fit_intervals, related_pairs
+from infersim.fitting.fits.intervals import (
+    MAX_PAIRS,
+    at_least,
+    conformal_quantile,
+    fit_intervals,
+    related_pairs,
+)
 
 NO_PAIRS = np.zeros((0, 2), dtype=np.intp)
 NO_DIFFERENCES = np.zeros(0)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from infersim.domain.arrays import Array
-from infersim.fitting.least_squares import fit_parameters
-from infersim.fitting.parameter_space import Parameter, ParameterSpace
+from infersim.fitting.fits.least_squares import fit_parameters
+from infersim.fitting.fits.parameter_space import Parameter, ParameterSpace
 
 SPACE = ParameterSpace(
     (

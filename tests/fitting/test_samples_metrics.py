@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infersim.fitting.metrics import coverage_summary, error_summary
+from infersim.fitting.fits.intervals import coverage_summary, error_summary
 
 
 def test_errors_of_a_table_worked_out_by_hand() -> None:

@@ -13,8 +13,8 @@ from infersim.domain.errors import InvalidValueError
 from infersim.domain.fit import Fit, IntervalFit, KindFit
 from infersim.domain.pool import Pool
 from infersim.domain.profile import Calibration, HardwareProfile
-from infersim.fitting.kind_fit import log_latency, with_kind
-from infersim.fitting.recipes import recipes
+from infersim.fitting.fits.kind_fit import log_latency, with_kind
+from infersim.fitting.fits.recipes import recipes
 from infersim.fitting.transfer.joint_fit import MeasuredGpu
 from infersim.fitting.transfer.left_out import LeftOutErrors, PooledGpu, left_out_interval
 from infersim.fitting.transfer.pooling import known_range, pool_fits

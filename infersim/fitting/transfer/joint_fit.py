@@ -14,7 +14,7 @@ import numpy as np
 
 from infersim.domain.arrays import Array
 from infersim.domain.pool import GpuFacts, PooledParameter
-from infersim.fitting.least_squares import SOFT_ERROR, forward_differences
+from infersim.fitting.fits.least_squares import SOFT_ERROR, forward_differences
 from infersim.profile_files.gpu_facts import law_offset
 from infersim.profile_files.kriging import covariance, value_at
 

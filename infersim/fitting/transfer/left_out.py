@@ -15,9 +15,8 @@ from infersim.domain.arrays import Array
 from infersim.domain.fit import IntervalFit
 from infersim.domain.pool import PooledKind, PooledParameter
 from infersim.domain.profile import HardwareProfile
-from infersim.fitting.intervals import OUTSIDE_WIDENING, conformal_quantile, related_pairs
-from infersim.fitting.kind_fit import Recipe, log_latency, log_measured, with_kind
-from infersim.fitting.metrics import error_summary
+from infersim.fitting.fits.intervals import OUTSIDE_WIDENING, conformal_quantile, error_summary, related_pairs
+from infersim.fitting.fits.kind_fit import Recipe, log_latency, log_measured, with_kind
 from infersim.fitting.transfer.joint_fit import MeasuredGpu, fit_jointly
 from infersim.profile_files.kriging import transfer
 from infersim.profile_files.transfer import mean_deviation, transferred_kind

@@ -14,9 +14,9 @@ from infersim.domain.errors import InvalidValueError
 from infersim.domain.fit import IntervalFit
 from infersim.domain.pool import Pool, PooledKind, PooledParameter
 from infersim.domain.profile import Calibration, HardwareProfile
-from infersim.fitting.kind_fit import log_latency_of, log_measured, with_kind
-from infersim.fitting.parameter_space import ParameterSpace
-from infersim.fitting.recipes import recipes
+from infersim.fitting.fits.kind_fit import log_latency_of, log_measured, with_kind
+from infersim.fitting.fits.parameter_space import ParameterSpace
+from infersim.fitting.fits.recipes import recipes
 from infersim.fitting.sample_shapes import kernel_shapes
 from infersim.fitting.transfer.joint_fit import MeasuredGpu
 from infersim.fitting.transfer.left_out import (

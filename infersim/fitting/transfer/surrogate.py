@@ -13,7 +13,7 @@ import pandas as pd
 from infersim.domain.arrays import Array
 from infersim.domain.fit import KindFit
 from infersim.domain.profile import HardwareProfile
-from infersim.fitting.kind_fit import log_latency
+from infersim.fitting.fits.kind_fit import log_latency
 from infersim.fitting.sample_schema import Kind
 
 ROWS = 400

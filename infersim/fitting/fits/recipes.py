@@ -18,10 +18,8 @@ from infersim.domain.dtypes import DType, precision_named
 from infersim.domain.errors import UnsupportedError
 from infersim.domain.profile import HardwareProfile
 from infersim.domain.shapes import Attention, Phase
-from infersim.fitting.attention_recipe import attention_smooths
-from infersim.fitting.gemm_recipe import gemm_smooths
-from infersim.fitting.kind_fit import Recipe
-from infersim.fitting.parameter_space import (
+from infersim.fitting.fits.kind_fit import Recipe
+from infersim.fitting.fits.parameter_space import (
     DECODE_SPACE,
     GEMM_SPACE,
     MEMORY_SPACE,
@@ -29,6 +27,7 @@ from infersim.fitting.parameter_space import (
     SPARSE_SPACE,
     W8A8_SPACE,
 )
+from infersim.fitting.fits.residual_features import attention_smooths, gemm_smooths
 from infersim.fitting.sample_schema import Kind
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from infersim.domain.arrays import Array
-from infersim.fitting.parameter_space import ParameterSpace
+from infersim.fitting.fits.parameter_space import ParameterSpace
 
 SOFT_ERROR = 0.1
 """Log error from which a sample pulls linearly instead of quadratically: outliers do not lead."""

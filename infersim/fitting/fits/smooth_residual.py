@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from infersim.domain.arrays import Array
 from infersim.domain.fit import GridAxis, ResidualGrid
-from infersim.fitting.gaussian_process import Component, Posterior, condition, scaled
+from infersim.fitting.fits.gaussian_process import Component, Posterior, condition, scaled
 
 LARGEST_RESIDUAL = 0.6
 """Log residuals are clipped here: beyond, a sample tells of itself, not of its neighbours."""

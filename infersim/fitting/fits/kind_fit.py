@@ -16,14 +16,12 @@ from infersim.domain.arrays import Array
 from infersim.domain.fit import Fit, IntervalFit, KindFit
 from infersim.domain.profile import MEGA, Calibration, HardwareProfile
 from infersim.domain.shapes import Shape
-from infersim.fitting.intervals import at_least, fit_intervals, related_pairs
-from infersim.fitting.least_squares import PhysicalFit, fit_parameters
-from infersim.fitting.metrics import error_summary
-from infersim.fitting.parameter_space import ParameterSpace
-from infersim.fitting.prior_intervals import blended
+from infersim.fitting.fits.intervals import at_least, blended, error_summary, fit_intervals, related_pairs
+from infersim.fitting.fits.least_squares import PhysicalFit, fit_parameters
+from infersim.fitting.fits.parameter_space import ParameterSpace
+from infersim.fitting.fits.smooth_residual import MAX_ROWS, Smooth, SmoothFit, fit_smooth
 from infersim.fitting.sample_schema import WHAT_WAS_RUN
 from infersim.fitting.sample_shapes import kernel_shapes
-from infersim.fitting.smooth_residual import MAX_ROWS, Smooth, SmoothFit, fit_smooth
 from infersim.fitting.splits import canonical_order
 
 PositionedShape: TypeAlias = tuple[npt.NDArray[np.intp], Shape]

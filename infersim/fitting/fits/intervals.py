@@ -1,14 +1,95 @@
-"""80 % intervals from left-out errors: a quantile in each regime, and one for ratios of related kernels."""
+"""80 % intervals from left-out errors: a quantile in each regime, and one for ratios of related kernels.
+
+Also how good predictions are (errors of latencies, coverage of intervals), and how the intervals of a fit that
+starts from other GPUs become its own as samples come in.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from infersim.domain.arrays import Array
 from infersim.domain.fit import IntervalFit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorSummary:
+    """Errors of predicted against measured values, as fractions (0.05 is 5 %).
+
+    `mape`, `median_ape` and `p90_ape` are the mean, median and 90th percentile of |predicted / measured - 1|;
+    `bias` is the mean of log(predicted / measured), positive where predictions are too slow.
+    """
+
+    rows: int
+    mape: float
+    median_ape: float
+    p90_ape: float
+    bias: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoverageSummary:
+    """Intervals against what was measured: share of rows inside, and mean half-width in natural log."""
+
+    rows: int
+    coverage: float
+    mean_log_half_width: float
+
+
+def error_summary(predicted: Array, measured: Array) -> ErrorSummary:
+    """Summarise errors; not-a-number throughout where there are no rows."""
+    if not len(measured):
+        return ErrorSummary(rows=0, mape=np.nan, median_ape=np.nan, p90_ape=np.nan, bias=np.nan)
+    errors = np.abs(predicted / measured - 1.0)
+    return ErrorSummary(
+        rows=len(measured),
+        mape=float(errors.mean()),
+        median_ape=float(np.median(errors)),
+        p90_ape=float(np.quantile(errors, 0.9)),
+        bias=float(np.log(predicted / measured).mean()),
+    )
+
+
+def coverage_summary(measured: Array, lower: Array, upper: Array) -> CoverageSummary:
+    """Share of `measured` within [lower, upper], bounds included, and how wide the intervals are."""
+    if not len(measured):
+        return CoverageSummary(rows=0, coverage=np.nan, mean_log_half_width=np.nan)
+    inside = (lower <= measured) & (measured <= upper)
+    return CoverageSummary(
+        rows=len(measured),
+        coverage=float(inside.mean()),
+        mean_log_half_width=float(np.log(upper / lower).mean() / 2.0),
+    )
+
+
+PRIOR_ROWS = 20.0
+"""The widths of a prior count like those of so many own samples."""
+
+
+def blended(own: IntervalFit, prior: IntervalFit, rows: int) -> IntervalFit:
+    """Half-widths between those of the prior and of `rows` own samples, which count the more they are.
+
+    In quadrature, as variances of the same errors; regimes that only one of the two knows keep its width.
+    """
+    weight = rows / (rows + PRIOR_ROWS)
+
+    def between(mine: float, theirs: float) -> float:
+        return float(np.sqrt(weight * mine**2 + (1 - weight) * theirs**2))
+
+    names = {**prior.by_regime, **own.by_regime}
+    return IntervalFit(
+        by_regime={
+            name: between(own.by_regime.get(name, width), prior.by_regime.get(name, width))
+            for name, width in names.items()
+        },
+        pair=between(own.pair, prior.pair),
+        outside=between(own.outside, prior.outside),
+    )
+
 
 COVERAGE = 0.8
 REGIME_WEIGHT = 25.0
