@@ -14,12 +14,12 @@ import pandas as pd
 
 from infersim.domain.errors import FileContentError
 from infersim.domain.shapes import Phase
-from infersim.fitting.importers.gpu_names import known_gpu
 from infersim.fitting.importers.source import (
     US_PER_MS,
     Converted,
     Importer,
     SourceFile,
+    known_gpu,
     leave_out,
     unknown_words,
 )

@@ -13,10 +13,15 @@ import pandas as pd
 from infersim.domain.errors import InfersimError, UnknownNameError
 from infersim.fitting.importers.aiconfigurator import AICONFIGURATOR
 from infersim.fitting.importers.alibaba_infersim import ALIBABA_INFERSIM
-from infersim.fitting.importers.gpu_names import canonical_gpus
 from infersim.fitting.importers.neusight import NEUSIGHT
 from infersim.fitting.importers.slidesparse import SLIDESPARSE
-from infersim.fitting.importers.source import Converted, Importer, SourceFile, read_source_file
+from infersim.fitting.importers.source import (
+    Converted,
+    Importer,
+    SourceFile,
+    canonical_gpus,
+    read_source_file,
+)
 from infersim.fitting.importers.vidur import VIDUR
 from infersim.fitting.sample_account import SampleRead
 from infersim.fitting.sample_files import Table
