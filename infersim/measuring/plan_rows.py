@@ -13,8 +13,8 @@ import pandas as pd
 
 from infersim.domain.errors import InfersimError, InvalidValueError
 from infersim.domain.shapes import WeightForm
-from infersim.fitting.design_shapes import attention_dtype
-from infersim.fitting.designs import planned_samples, read_measurement_plan
+from infersim.fitting.plans.reading import planned_samples, read_measurement_plan
+from infersim.fitting.plans.shapes import attention_dtype
 from infersim.fitting.sample_schema import Kind
 
 SPARSE_DTYPES = ("bf16", "fp16")

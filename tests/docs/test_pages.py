@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from infersim.fitting.design_schema import MeasurementPlanTables
+from infersim.fitting.plans.schema import MeasurementPlanTables
 from infersim.profile_files.fit_schema import FitTable, KindTable
 from infersim.profile_files.schema import ChipTable, Datasheet, MatrixRow, MemoryTable
 from infersim.pruning.plan_tables import BlockSparsityTable, LayerTable, PlanTables, RemoveTable, SkipTable

@@ -10,15 +10,15 @@ import pytest
 
 from infersim.domain.dtypes import PRECISIONS, DType
 from infersim.domain.shapes import Gemm, Phase
-from infersim.fitting.design_schema import GemmModels
-from infersim.fitting.design_shapes import matrices
-from infersim.fitting.designs import (
+from infersim.fitting.plans.reading import (
     PART,
     MeasurementPlan,
     list_measurement_plans,
     planned_samples,
     read_measurement_plan,
 )
+from infersim.fitting.plans.schema import GemmModels
+from infersim.fitting.plans.shapes import matrices
 from infersim.fitting.sample_checks import check_rows
 from infersim.fitting.samples import read_samples
 from infersim.fitting.shape_classes import gemm_alignment, gemm_size, gemm_tokens

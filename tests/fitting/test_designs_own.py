@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infersim.domain.errors import FileContentError, InvalidValueError, UnknownNameError
-from infersim.fitting.design_points import SobolPoints, aligned, whole
-from infersim.fitting.design_schema import MeasurementPlanTables
-from infersim.fitting.designs import PART, MeasurementPlan, planned_samples, read_measurement_plan
+from infersim.fitting.plans.reading import PART, MeasurementPlan, planned_samples, read_measurement_plan
+from infersim.fitting.plans.schema import MeasurementPlanTables
+from infersim.fitting.plans.shapes import SobolPoints, aligned, whole
 
 HEAD = """
 version = 1

@@ -1,9 +1,10 @@
 """Measurement plans: a TOML file in, the kernels that a measurement run should time out.
 
-    plan = read_measurement_plan("standard")  # one that travels with infersim, or the path of one's own
+    plan = read_plan("standard")  # one that travels with infersim, or the path of one's own
     planned_samples(plan, dtypes=["bf16", "fp8"])
 
-The layout of the files is in `design_schema`. Nothing here measures.
+The layout of the files is in `schema`. What a kernel takes, bytes of its operands and FLOPs, is held against the
+limits of its plan. Nothing here measures.
 """
 
 from __future__ import annotations
@@ -14,17 +15,36 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from infersim.cost.kernels import kernel_kind
 from infersim.domain.dtypes import precision_named
 from infersim.domain.errors import FileContentError, InvalidValueError, UnknownNameError
 from infersim.files.errors import content_error
 from infersim.files.locations import data_folder
 from infersim.files.reading import read_toml
+from infersim.fitting.plans.schema import Limits
 from infersim.fitting.sample_schema import COLUMN_NAMES, in_order
+from infersim.fitting.sample_shapes import kernel_shapes
 
 if TYPE_CHECKING:
-    from infersim.fitting.design_schema import MeasurementPlanTables, PlanPart
+    from infersim.fitting.plans.schema import MeasurementPlanTables, PlanPart
+
+
+GIB = 2**30
+
+
+def within(rows: pd.DataFrame, limits: Limits) -> npt.NDArray[np.bool_]:
+    """Mask of the kernels that take no more than `limits` allow; launches take nothing."""
+    inside = np.ones(len(rows), dtype=np.bool_)
+    for places, shape in kernel_shapes(rows):
+        kind = kernel_kind(shape)
+        inside[places] = (kind.operand_bytes(shape) <= limits.operand_gib * GIB) & (
+            kind.flop(shape) <= limits.tflop * 1e12
+        )
+    return inside
+
 
 PART = "part"
 """The column, beside those of the samples format, that names the part a row belongs to."""
@@ -95,7 +115,7 @@ def _tables(file: Path) -> MeasurementPlanTables:
     # pydantic takes longer to import than to use: only who reads a plan pays.
     from pydantic import ValidationError
 
-    from infersim.fitting.design_schema import MeasurementPlanTables
+    from infersim.fitting.plans.schema import MeasurementPlanTables
 
     if not file.is_file():
         raise InvalidValueError("measurement plan", str(file), "a TOML file")
@@ -115,8 +135,8 @@ def _tables(file: Path) -> MeasurementPlanTables:
 
 def _dtypes(part: PlanPart, gemm_dtypes: Sequence[str]) -> Iterator[str]:
     """The GEMM data types for which `part` has rows of its own."""
-    from infersim.fitting.design_schema import AttentionSpace, GemmModels, GemmSpace
-    from infersim.fitting.design_shapes import attention_dtype
+    from infersim.fitting.plans.schema import AttentionSpace, GemmModels, GemmSpace
+    from infersim.fitting.plans.shapes import attention_dtype
 
     if isinstance(part, GemmSpace | GemmModels):
         yield from gemm_dtypes
@@ -130,8 +150,8 @@ def _rows_of_part(
     plan: MeasurementPlan, key: str, part: PlanPart, dtype: str, planned: pd.DataFrame
 ) -> pd.DataFrame:
     """As many rows as the part asks for: the first ones within the limits that `planned` does not hold."""
-    from infersim.fitting.design_limits import within
-    from infersim.fitting.design_shapes import candidates
+    from infersim.fitting.plans.reading import within
+    from infersim.fitting.plans.shapes import candidates
 
     try:
         drawn = candidates(part, dtype, plan.tables.seed).drop_duplicates()
