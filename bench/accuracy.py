@@ -25,7 +25,7 @@ from infersim.domain.profile import Calibration
 from infersim.fitting.calibration import calibrate
 from infersim.fitting.calibration_rows import held_out_rows, thinned
 from infersim.fitting.error_table import ALL
-from infersim.fitting.samples import read_samples
+from infersim.fitting.samples.reading import read_samples
 from infersim.fitting.validation import Validation, validate
 from infersim.profile_files.profiles import load_profile
 from infersim.report import rounding

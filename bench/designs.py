@@ -29,7 +29,7 @@ from infersim.fitting.calibration import calibrate
 from infersim.fitting.calibration_rows import held_out_rows, thinned
 from infersim.fitting.error_table import ALL
 from infersim.fitting.plans.reading import PART, MeasurementPlan, planned_samples, read_measurement_plan
-from infersim.fitting.samples import read_samples
+from infersim.fitting.samples.reading import read_samples
 from infersim.fitting.validation import validate
 from infersim.profile_files.profiles import load_profile
 from infersim.report import rounding

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from infersim.fitting.calibration import calibrate
     from infersim.fitting.calibration_rows import held_out_rows
     from infersim.fitting.importers.importing import import_source
-    from infersim.fitting.samples import read_samples
+    from infersim.fitting.samples.reading import read_samples
     from infersim.fitting.validation import validate
     from infersim.profile_files.fit_files import write_fit
     from infersim.profile_files.overrides import with_overrides
@@ -105,7 +105,7 @@ _HOMES = {
     "predict": "infersim.simulation.prediction",
     "predicted_measured": "infersim.report.figures.predicted_measured",
     "prune": "infersim.pruning.composition",
-    "read_samples": "infersim.fitting.samples",
+    "read_samples": "infersim.fitting.samples.reading",
     "residual_by_shape": "infersim.report.figures.residual_by_shape",
     "roofline": "infersim.report.figures.roofline",
     "sparsity_for": "infersim.simulation.advice_target",

@@ -12,7 +12,7 @@ from infersim.cli.questions import names
 
 if TYPE_CHECKING:
     from infersim.domain.profile import HardwareProfile
-    from infersim.fitting.sample_account import SampleRead
+    from infersim.fitting.samples.account import SampleRead
 
 
 SamplesArgument: TypeAlias = Annotated[
@@ -56,7 +56,7 @@ def profile_and_samples(
     Raises what reading them raises.
     """
     from infersim.fitting.calibration_rows import read_sample_files
-    from infersim.fitting.samples import parse_defaults
+    from infersim.fitting.samples.reading import parse_defaults
     from infersim.profile_files.profiles import load_profile, with_fit
 
     profile = load_profile(gpu)

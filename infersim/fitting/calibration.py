@@ -17,10 +17,10 @@ from infersim.domain.profile import Calibration, HardwareProfile
 from infersim.fitting.fits.intervals import conformal_quantile
 from infersim.fitting.fits.kind_fit import fit_kind
 from infersim.fitting.fits.recipes import recipes
-from infersim.fitting.sample_identity import identity
-from infersim.fitting.sample_schema import Kind
-from infersim.fitting.samples import read_samples
-from infersim.fitting.unit_check import check_against_floor
+from infersim.fitting.samples.identity import identity
+from infersim.fitting.samples.reading import read_samples
+from infersim.fitting.samples.schema import Kind
+from infersim.fitting.samples.unit_check import check_against_floor
 from infersim.profile_files import load_profile
 from infersim.profile_files.profiles import completed, datasheet_alone
 

@@ -13,11 +13,10 @@ import pandas as pd
 
 from infersim.domain.errors import InvalidValueError
 from infersim.fitting.error_table import cost_kinds
-from infersim.fitting.kind_selection import of_kinds
-from infersim.fitting.sample_account import SampleRead
-from infersim.fitting.sample_schema import GEMMS, Kind, in_order
-from infersim.fitting.samples import read_samples
-from infersim.fitting.splits import (
+from infersim.fitting.samples.account import SampleRead
+from infersim.fitting.samples.reading import of_kinds, read_samples
+from infersim.fitting.samples.schema import GEMMS, Kind, in_order
+from infersim.fitting.samples.splits import (
     ATTENTION_GROUPS,
     GEMM_GROUPS,
     canonical_order,

@@ -10,8 +10,8 @@ import pandas as pd
 
 from infersim.domain.arrays import Array
 from infersim.fitting.fits.intervals import coverage_summary, error_summary
-from infersim.fitting.sample_schema import Kind
-from infersim.fitting.shape_classes import Texts, shape_classes
+from infersim.fitting.samples.schema import Kind
+from infersim.fitting.samples.shapes import Texts, shape_classes
 
 ALL = "all"
 """Division and class of the rows that sum a kind up."""

@@ -14,7 +14,7 @@ import pandas as pd
 
 from infersim.domain.arrays import Array
 from infersim.fitting.fits.intervals import CoverageSummary, ErrorSummary, coverage_summary, error_summary
-from infersim.fitting.sample_schema import Kind
+from infersim.fitting.samples.schema import Kind
 
 Axis = Literal["m", "n", "k"]
 

@@ -12,8 +12,8 @@ from infersim.domain.arrays import Array
 from infersim.domain.costs import LIMITERS, KernelCost, Limiter
 from infersim.domain.profile import MEGA, TERA, HardwareProfile
 from infersim.domain.shapes import Shape
-from infersim.fitting.sample_schema import Kind
-from infersim.fitting.sample_shapes import kernel_shapes
+from infersim.fitting.samples.schema import Kind
+from infersim.fitting.samples.shapes import kernel_shapes
 
 _LIMITER_NAMES = np.array([limiter.value for limiter in LIMITERS], dtype=object)
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from infersim.domain.arrays import Array
 from infersim.fitting.pruned_pairs import Axis, pruned_pairs, speedup_errors
-from infersim.fitting.sample_schema import Kind
+from infersim.fitting.samples.schema import Kind
 
 AXES: tuple[Axis, ...] = ("n", "k", "m")
 

@@ -10,12 +10,11 @@ import pandas as pd
 
 from infersim.domain.profile import Calibration
 from infersim.fitting.error_table import error_table
-from infersim.fitting.kind_selection import of_kinds
-from infersim.fitting.overlap import Overlap, overlap_with_fit
 from infersim.fitting.sample_predictions import predict_samples
-from infersim.fitting.samples import read_samples
+from infersim.fitting.samples.identity import Overlap, overlap_with_fit
+from infersim.fitting.samples.reading import of_kinds, read_samples
+from infersim.fitting.samples.unit_check import check_against_floor
 from infersim.fitting.speedup_table import speedup_table
-from infersim.fitting.unit_check import check_against_floor
 from infersim.simulation.resolving import Gpu, as_profile
 
 

@@ -9,8 +9,8 @@ import torch
 
 from infersim.cost.kernels import kernel_kind
 from infersim.domain.errors import InfersimError
-from infersim.fitting.sample_schema import MEASURED
-from infersim.fitting.sample_shapes import kernel_shapes
+from infersim.fitting.samples.schema import MEASURED
+from infersim.fitting.samples.shapes import kernel_shapes
 from infersim.measuring.device import DeviceLostError, is_lost
 from infersim.measuring.kernels.bench import Bench, Row
 from infersim.measuring.kernels.preparing import prepare

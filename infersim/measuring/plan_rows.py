@@ -15,7 +15,7 @@ from infersim.domain.errors import InfersimError, InvalidValueError
 from infersim.domain.shapes import WeightForm
 from infersim.fitting.plans.reading import planned_samples, read_measurement_plan
 from infersim.fitting.plans.shapes import attention_dtype
-from infersim.fitting.sample_schema import Kind
+from infersim.fitting.samples.schema import Kind
 
 SPARSE_DTYPES = ("bf16", "fp16")
 SPARSE_ALIGNMENT = 64

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from infersim.fitting.sample_schema import MEASURED
+from infersim.fitting.samples.schema import MEASURED
 from infersim.measuring.crashes import Crashes
 from infersim.measuring.plan_rows import digest
 from infersim.measuring.sample_log import open_log

@@ -19,8 +19,8 @@ from typing import Any, Self
 
 from infersim.domain.errors import FileContentError, InfersimError, InvalidValueError
 from infersim.files.locking import locked
-from infersim.fitting.sample_files import check_version
-from infersim.fitting.sample_schema import FORMAT_VERSION
+from infersim.fitting.samples.files import check_version
+from infersim.fitting.samples.schema import FORMAT_VERSION
 
 IDENTITY: tuple[str, ...] = (
     "plan",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from infersim.domain.dtypes import DType, precision_named
 from infersim.domain.profile import HardwareProfile
 from infersim.fitting.error_table import ALL, cost_kinds
-from infersim.fitting.sample_schema import Kind
+from infersim.fitting.samples.schema import Kind
 from infersim.fitting.validation import Validation
 from infersim.report.chart import Chart, Panel
 from infersim.report.figures.predicted_measured import predicted_measured

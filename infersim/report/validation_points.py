@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from infersim.fitting.sample_schema import Kind, dimension_columns
-from infersim.fitting.shape_classes import shape_classes
-from infersim.fitting.splits import canonical_order
+from infersim.fitting.samples.schema import Kind, dimension_columns
+from infersim.fitting.samples.shapes import shape_classes
+from infersim.fitting.samples.splits import canonical_order
 from infersim.report import rounding
 
 if TYPE_CHECKING:

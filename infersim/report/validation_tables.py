@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from infersim.cost.regimes import DECODE_MAX_M, LARGE_MIN_NK, PREFILL_MIN_M
 from infersim.fitting.error_table import ALL
-from infersim.fitting.shape_classes import LARGE_MEMORY_BYTES, LONG_CONTEXT, TILE, VECTOR
+from infersim.fitting.samples.shapes import LARGE_MEMORY_BYTES, LONG_CONTEXT, TILE, VECTOR
 from infersim.report import rounding
 from infersim.report.table import Column, Table, number_column
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from infersim.fitting.error_table import ALL
-from infersim.fitting.overlap import Overlap
+from infersim.fitting.samples.identity import Overlap
 from infersim.fitting.validation import Validation
 from infersim.report import rounding
 from infersim.report.notes import kernel_notes

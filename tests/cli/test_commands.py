@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from infersim.fitting.samples import read_samples
+from infersim.fitting.samples.reading import read_samples
 from infersim.profile_files.profiles import list_profiles, load_profile
 from infersim.simulation.kernel_latency import gemm_latency
 from infersim.workload.presets import list_models

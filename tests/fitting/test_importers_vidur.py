@@ -8,7 +8,7 @@ import pytest
 
 from infersim.domain.errors import InfersimError
 from infersim.fitting.importers.importing import import_source
-from infersim.fitting.sample_account import BadSamplesError
+from infersim.fitting.samples.account import BadSamplesError
 
 OPS = (
     "input_layernorm",

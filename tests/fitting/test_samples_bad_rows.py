@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from infersim.fitting.sample_account import BadSamplesError
-from infersim.fitting.sample_schema import Rule
-from infersim.fitting.samples import read_samples
+from infersim.fitting.samples.account import BadSamplesError
+from infersim.fitting.samples.reading import read_samples
+from infersim.fitting.samples.schema import Rule
 from tests.fitting.example_samples import ATTENTION, GEMM, MEMORY, SPARSE, table
 from tests.report.handmade import check_order, check_says
 

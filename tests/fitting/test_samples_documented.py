@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 from infersim.fitting.importers.importing import importers
-from infersim.fitting.sample_schema import COLUMN_NAMES, FORMAT_VERSION, Kind
-from infersim.fitting.samples import read_samples
+from infersim.fitting.samples.reading import read_samples
+from infersim.fitting.samples.schema import COLUMN_NAMES, FORMAT_VERSION, Kind
 
 TEXT = (Path(__file__).parents[2] / "docs" / "formats.md").read_text(encoding="utf-8")
 

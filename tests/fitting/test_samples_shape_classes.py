@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from infersim.fitting.shape_classes import (
+from infersim.fitting.samples.shapes import (
     attention_context,
     attention_grouping,
     gemm_alignment,

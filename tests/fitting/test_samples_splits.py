@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infersim.domain.errors import InvalidValueError
-from infersim.fitting.splits import ATTENTION_GROUPS, GEMM_GROUPS, hold_out_groups, sample_rows
+from infersim.fitting.samples.splits import ATTENTION_GROUPS, GEMM_GROUPS, hold_out_groups, sample_rows
 from tests.fitting.example_samples import ATTENTION, GEMM, table
 
 

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from infersim.domain.errors import InfersimError
-from infersim.fitting.sample_shapes import kernel_shapes
-from infersim.fitting.samples import read_samples
-from infersim.fitting.unit_check import WrongUnitError, check_against_floor, floors_us
+from infersim.fitting.samples.reading import read_samples
+from infersim.fitting.samples.shapes import kernel_shapes
+from infersim.fitting.samples.unit_check import WrongUnitError, check_against_floor, floors_us
 from infersim.profile_files.profiles import load_profile
 from tests.fitting.example_samples import ATTENTION, GEMM, LAUNCH, MEMORY, SPARSE, every_kind, table
 

@@ -12,8 +12,8 @@ from infersim.cli.main import run
 from infersim.files.locations import data_folder
 from infersim.fitting.calibration import calibrate
 from infersim.fitting.calibration_rows import divide
-from infersim.fitting.samples import read_samples
-from infersim.fitting.unit_check import floors_us
+from infersim.fitting.samples.reading import read_samples
+from infersim.fitting.samples.unit_check import floors_us
 from infersim.fitting.validation import validate_held_out
 from infersim.profile_files import load_profile
 

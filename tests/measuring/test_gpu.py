@@ -12,7 +12,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from infersim.domain.shapes import Phase  # noqa: E402
-from infersim.fitting.samples import read_samples  # noqa: E402
+from infersim.fitting.samples.reading import read_samples  # noqa: E402
 from infersim.measuring.device import open_device  # noqa: E402
 from infersim.measuring.environment import environment, telemetry_of  # noqa: E402
 from infersim.measuring.kernels.bench import Bench  # noqa: E402

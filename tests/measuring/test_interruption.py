@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from infersim.fitting.samples import read_samples
+from infersim.fitting.samples.reading import read_samples
 from tests.measuring.interrupted_run import main as undisturbed_run
 
 ROWS = 400

@@ -296,7 +296,7 @@ def test_unknown_ops_are_named_with_the_known_ones() -> None:
 
 
 def test_every_kind_of_the_samples_format_has_a_kernel() -> None:
-    from infersim.fitting.sample_schema import Kind
+    from infersim.fitting.samples.schema import Kind
 
     assert set(preparing.KINDS) == set(Kind)
 

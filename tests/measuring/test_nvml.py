@@ -8,7 +8,7 @@ from importlib import metadata
 import pytest
 
 from infersim.domain.errors import InfersimError
-from infersim.fitting.sample_schema import COLUMN_NAMES
+from infersim.fitting.samples.schema import COLUMN_NAMES
 from infersim.measuring.nvml import NvmlTelemetry, open_nvml, reason_names
 from infersim.measuring.telemetry import NoTelemetry, Reading
 from tests.measuring.fake_nvml import FakeNvml

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from infersim.domain.errors import InfersimError
-from infersim.fitting.samples import read_samples
+from infersim.fitting.samples.reading import read_samples
 from infersim.measuring import crashes, supervision
 from infersim.measuring.plan_run import measure_plan
 from infersim.measuring.supervision import Measurer

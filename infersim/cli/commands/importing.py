@@ -31,7 +31,7 @@ def import_command(
     """Turn published kernel measurements into samples to calibrate with."""
     from infersim.cli.printing import print_for_people
     from infersim.fitting.importers.importing import import_source
-    from infersim.fitting.sample_writing import write_samples
+    from infersim.fitting.samples.files import write_samples
     from infersim.report import rounding
     from infersim.report.table import Column, Table, text_column
 

@@ -40,7 +40,7 @@ def validate_command(
         printed_for_machines,
         write_asked,
     )
-    from infersim.fitting.sample_writing import write_samples
+    from infersim.fitting.samples.files import write_samples
     from infersim.fitting.validation import validate
     from infersim.report.validation_page import validation_page
     from infersim.report.validation_tables import validation_frame

@@ -20,9 +20,9 @@ from infersim.fitting.fits.intervals import at_least, blended, error_summary, fi
 from infersim.fitting.fits.least_squares import PhysicalFit, fit_parameters
 from infersim.fitting.fits.parameter_space import ParameterSpace
 from infersim.fitting.fits.smooth_residual import MAX_ROWS, Smooth, SmoothFit, fit_smooth
-from infersim.fitting.sample_schema import WHAT_WAS_RUN
-from infersim.fitting.sample_shapes import kernel_shapes
-from infersim.fitting.splits import canonical_order
+from infersim.fitting.samples.schema import WHAT_WAS_RUN
+from infersim.fitting.samples.shapes import kernel_shapes
+from infersim.fitting.samples.splits import canonical_order
 
 PositionedShape: TypeAlias = tuple[npt.NDArray[np.intp], Shape]
 """Row positions, and the one shape record that holds them."""

@@ -28,7 +28,7 @@ from infersim.fitting.fits.parameter_space import (
     W8A8_SPACE,
 )
 from infersim.fitting.fits.residual_features import attention_smooths, gemm_smooths
-from infersim.fitting.sample_schema import Kind
+from infersim.fitting.samples.schema import Kind
 
 
 def recipes(profile: HardwareProfile, samples: pd.DataFrame) -> Iterator[tuple[Recipe, pd.DataFrame]]:

@@ -23,7 +23,7 @@ from infersim.fitting.importers.source import (
     leave_out,
     unknown_words,
 )
-from infersim.fitting.sample_schema import Kind
+from infersim.fitting.samples.schema import Kind
 
 GEMM_DTYPES = {
     "bfloat16": "bf16",

@@ -11,7 +11,7 @@ import re
 import pandas as pd
 
 from infersim.fitting.importers.source import Converted, Importer, SourceFile, leave_out, unknown_words
-from infersim.fitting.sample_schema import Kind
+from infersim.fitting.samples.schema import Kind
 
 GEMM = ("m", "n", "k", "latency_us")
 DECODE = ("dtype", "kv_dtype", "batch_size", "kv_len", "latency_us")

@@ -23,10 +23,10 @@ from infersim.fitting.importers.source import (
     read_source_file,
 )
 from infersim.fitting.importers.vidur import VIDUR
-from infersim.fitting.sample_account import SampleRead
-from infersim.fitting.sample_files import Table
-from infersim.fitting.sample_schema import in_order
-from infersim.fitting.samples import check_samples
+from infersim.fitting.samples.account import SampleRead
+from infersim.fitting.samples.files import Table
+from infersim.fitting.samples.reading import check_samples
+from infersim.fitting.samples.schema import in_order
 
 _IMPORTERS = (AICONFIGURATOR, VIDUR, NEUSIGHT, SLIDESPARSE, ALIBABA_INFERSIM)
 

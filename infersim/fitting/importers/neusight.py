@@ -10,7 +10,7 @@ from __future__ import annotations
 import pandas as pd
 
 from infersim.fitting.importers.source import US_PER_MS, Converted, Importer, SourceFile, leave_out
-from infersim.fitting.sample_schema import Kind
+from infersim.fitting.samples.schema import Kind
 
 COMMON = ("OPName", "Latency", "Device", "B")
 FP32_BYTES = 4

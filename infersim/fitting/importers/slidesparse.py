@@ -14,7 +14,7 @@ from collections import Counter
 import pandas as pd
 
 from infersim.fitting.importers.source import Converted, Importer, SourceFile, leave_out
-from infersim.fitting.sample_schema import Kind
+from infersim.fitting.samples.schema import Kind
 
 SEARCH = ("M", "N", "K", "lat_us_1")
 SIDE_BY_SIDE = ("M", "N", "K", "cuBLAS")

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from infersim.domain.errors import FileContentError, InfersimError, UnknownNameError
-from infersim.fitting.sample_columns import Mask
+from infersim.fitting.samples.schema import Mask
 from infersim.profile_files.names import shipped_file
 
 

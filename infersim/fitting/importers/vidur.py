@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from infersim.fitting.importers.source import US_PER_MS, Converted, Importer, SourceFile, leave_out
-from infersim.fitting.sample_schema import Kind
+from infersim.fitting.samples.schema import Kind
 
 MODEL = ("n_embd", "num_tensor_parallel_workers")
 MLP = (*MODEL, "n_head", "n_kv_head", "n_expanded_embd", "use_gated_mlp", "num_tokens")

@@ -25,8 +25,8 @@ from infersim.files.errors import content_error
 from infersim.files.locations import data_folder
 from infersim.files.reading import read_toml
 from infersim.fitting.plans.schema import Limits
-from infersim.fitting.sample_schema import COLUMN_NAMES, in_order
-from infersim.fitting.sample_shapes import kernel_shapes
+from infersim.fitting.samples.schema import COLUMN_NAMES, in_order
+from infersim.fitting.samples.shapes import kernel_shapes
 
 if TYPE_CHECKING:
     from infersim.fitting.plans.schema import MeasurementPlanTables, PlanPart

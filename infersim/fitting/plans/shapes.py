@@ -30,7 +30,7 @@ from infersim.fitting.plans.schema import (
     MemoryOps,
     PlanPart,
 )
-from infersim.fitting.sample_schema import Kind
+from infersim.fitting.samples.schema import Kind
 from infersim.workload.ops import model_ops
 from infersim.workload.presets import load_model
 from infersim.workload.scenario import Execution, Layout, Scenario

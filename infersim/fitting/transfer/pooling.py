@@ -17,7 +17,7 @@ from infersim.domain.profile import Calibration, HardwareProfile
 from infersim.fitting.fits.kind_fit import log_latency_of, log_measured, with_kind
 from infersim.fitting.fits.parameter_space import ParameterSpace
 from infersim.fitting.fits.recipes import recipes
-from infersim.fitting.sample_shapes import kernel_shapes
+from infersim.fitting.samples.shapes import kernel_shapes
 from infersim.fitting.transfer.joint_fit import MeasuredGpu
 from infersim.fitting.transfer.left_out import (
     PooledGpu,

@@ -14,7 +14,7 @@ from infersim.domain.arrays import Array
 from infersim.domain.fit import KindFit
 from infersim.domain.profile import HardwareProfile
 from infersim.fitting.fits.kind_fit import log_latency
-from infersim.fitting.sample_schema import Kind
+from infersim.fitting.samples.schema import Kind
 
 ROWS = 400
 """Kernels of each kind and GPU: as many as a calibration needs."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from infersim.fitting.sample_schema import Kind
+from infersim.fitting.samples.schema import Kind
 from infersim.measuring.kernels.attention import prepare_attention
 from infersim.measuring.kernels.bench import Bench, Row
 from infersim.measuring.kernels.gemm import prepare_gemm

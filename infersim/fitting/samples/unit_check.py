@@ -16,7 +16,7 @@ from infersim.cost.floor import kernel_floor_s
 from infersim.cost.kernels import kernel_cost
 from infersim.domain.errors import InfersimError
 from infersim.domain.profile import HardwareProfile
-from infersim.fitting.sample_shapes import kernel_shapes
+from infersim.fitting.samples.shapes import kernel_shapes
 
 SHORTEST_KERNEL_US = 1.0
 """Order of the shortest time that a kernel takes on any GPU; floors of tiny shapes lie far below it."""

@@ -1,11 +1,11 @@
 """Samples: raw measurements as one checked table, whatever file they come from.
 
-`read_samples` is the way in for calibration, validation and importers; the format is in `sample_schema`.
+`read_samples` is the way in for calibration, validation and importers; the format is in `schema`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,38 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from infersim.domain.errors import InfersimError, InvalidValueError
-from infersim.fitting.sample_account import BadRow, BadSamplesError, SampleRead
-from infersim.fitting.sample_checks import Checked, check_columns, check_names, check_rows
-from infersim.fitting.sample_columns import is_empty, read_cells
-from infersim.fitting.sample_files import Table, Unreadable, read_table
-from infersim.fitting.sample_schema import COLUMN_NAMES, COLUMNS, MEASURED, Rule, in_order
+from infersim.domain.errors import InfersimError, InvalidValueError, UnknownNameError
+from infersim.fitting.samples.account import BadRow, BadSamplesError, SampleRead
+from infersim.fitting.samples.checks import Checked, check_columns, check_names, check_rows
+from infersim.fitting.samples.files import Table, Unreadable, read_table
+from infersim.fitting.samples.schema import (
+    COLUMN_NAMES,
+    COLUMNS,
+    MEASURED,
+    Kind,
+    Rule,
+    in_order,
+    is_empty,
+    read_cells,
+)
+
+
+def of_kinds(frame: pd.DataFrame, kinds: Sequence[str]) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Rows of `kinds` (all, where none is named), and counts of the others by reason.
+
+    Raises UnknownNameError for a kind that is none, and InvalidValueError where no row is left.
+    """
+    known = [kind.value for kind in Kind]
+    for kind in kinds:
+        if kind not in known:
+            raise UnknownNameError("kind of samples", kind, known)
+    wanted = frame["kind"].isin(kinds or known)
+    if not wanted.any():
+        there = ", ".join(sorted(frame["kind"].unique())) or "no rows"
+        raise InvalidValueError("samples", there, f"rows of {', '.join(kinds or known)}")
+    others = frame.loc[~wanted, "kind"].value_counts(sort=False)
+    return frame[wanted].reset_index(drop=True), {f"kind {kind}": int(n) for kind, n in others.items()}
+
 
 Lines = npt.NDArray[np.int64]
 

@@ -1,13 +1,13 @@
-"""Samples files as tables: Parquet, CSV and JSON lines, read with the place of every row.
+"""Samples files as tables, Parquet, CSV and JSON lines: read with the place of every row, and written.
 
-What the values must be is not looked at here; `samples.read_samples` does both.
+What the values must be is not looked at here; `reading.read_samples` does both.
 """
 
 from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from infersim.domain.errors import FileContentError, InfersimError, UnsupportedError
-from infersim.fitting.sample_schema import FORMAT_VERSION
+from infersim.fitting.samples.schema import FORMAT_VERSION, in_order, is_empty
 
 VERSION_KEY = b"infersim.samples.version"
 """Key of the format version in a Parquet file's metadata."""
@@ -157,3 +157,44 @@ def _json_object(text: str) -> dict[str, Any] | None:
     except ValueError:
         return None
     return value if isinstance(value, dict) else None
+
+
+def write_samples(frame: pd.DataFrame, path: Path | str) -> None:
+    """Write `frame` as a samples file, format by suffix; every row is kept, duplicates included."""
+    path = Path(path)
+    frame = frame[in_order(frame.columns)]
+    writers = {".parquet": _write_parquet, ".csv": _write_csv, ".jsonl": _write_json_lines}
+    writer = writers.get(path.suffix.lower())
+    if writer is None:
+        raise UnsupportedError(f"{path}: samples files end in {', '.join(SUFFIXES)}, not {path.suffix!r}")
+    try:
+        writer(frame, path)
+    except OSError as error:
+        raise InfersimError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+def _write_parquet(frame: pd.DataFrame, path: Path) -> None:
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    metadata = {**(table.schema.metadata or {}), VERSION_KEY: str(FORMAT_VERSION).encode()}
+    pq.write_table(table.replace_schema_metadata(metadata), path, compression="zstd")
+
+
+def _write_csv(frame: pd.DataFrame, path: Path) -> None:
+    frame.to_csv(path, index=False, lineterminator="\n")
+
+
+def _write_json_lines(frame: pd.DataFrame, path: Path) -> None:
+    header = {"record": "samples", "version": FORMAT_VERSION}
+    rows: Iterable[Mapping[Any, Any]] = frame.astype(object).to_dict("records")
+    said = ({key: value for key, value in row.items() if not is_empty(value)} for row in rows)
+    with path.open("w", encoding="utf-8") as file:
+        for row in (header, *said):
+            file.write(json.dumps(row, default=_plain_number) + "\n")
+
+
+def _plain_number(value: object) -> object:
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} has no place in a samples file")

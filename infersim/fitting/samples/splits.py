@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from infersim.domain.errors import InvalidValueError
-from infersim.fitting.sample_schema import COLUMN_NAMES
+from infersim.fitting.samples.schema import COLUMN_NAMES
 
 GEMM_GROUPS = ("n", "k")
 """A model's layers have few (n, k): what counts is the error on weight matrices that were never measured."""

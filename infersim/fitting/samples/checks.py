@@ -14,14 +14,16 @@ import pandas as pd
 
 from infersim.domain.errors import FileContentError
 from infersim.domain.shapes import Phase
-from infersim.fitting.sample_columns import Cells, Mask, read_cells
-from infersim.fitting.sample_schema import (
+from infersim.fitting.samples.schema import (
     COLUMNS,
     DTYPES,
     PHASES,
     SPARSITIES,
+    Cells,
     Kind,
+    Mask,
     Rule,
+    read_cells,
     required_columns,
 )
 

@@ -1,0 +1,1 @@
+"""Samples: measured latencies, read, checked, identified and split."""
