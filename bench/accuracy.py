@@ -24,9 +24,9 @@ from infersim.domain.errors import UnknownNameError
 from infersim.domain.profile import Calibration
 from infersim.fitting.calibration import calibrate
 from infersim.fitting.calibration_rows import held_out_rows, thinned
-from infersim.fitting.error_table import ALL
 from infersim.fitting.samples.reading import read_samples
-from infersim.fitting.validation import Validation, validate
+from infersim.fitting.validation.error_table import ALL
+from infersim.fitting.validation.validation import Validation, validate
 from infersim.profile_files.profiles import load_profile
 from infersim.report import rounding
 from infersim.report.table import Column, Table, number_column, text_column

@@ -27,10 +27,10 @@ from infersim.domain.errors import InvalidValueError
 from infersim.domain.profile import HardwareProfile
 from infersim.fitting.calibration import calibrate
 from infersim.fitting.calibration_rows import held_out_rows, thinned
-from infersim.fitting.error_table import ALL
 from infersim.fitting.plans.reading import PART, MeasurementPlan, planned_samples, read_measurement_plan
 from infersim.fitting.samples.reading import read_samples
-from infersim.fitting.validation import validate
+from infersim.fitting.validation.error_table import ALL
+from infersim.fitting.validation.validation import validate
 from infersim.profile_files.profiles import load_profile
 from infersim.report import rounding
 from infersim.report.table import Table, number_column, text_column

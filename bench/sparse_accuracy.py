@@ -36,7 +36,7 @@ from infersim.domain.profile import Calibration, HardwareProfile
 from infersim.domain.shapes import Gemm, WeightForm
 from infersim.fitting.calibration import calibrate
 from infersim.fitting.fits.intervals import error_summary
-from infersim.fitting.sample_predictions import roofline_s
+from infersim.fitting.validation.predictions import roofline_s
 from infersim.profile_files.profiles import load_profile
 from infersim.report import rounding
 from infersim.report.table import Column, Table, number_column, text_column

@@ -23,9 +23,9 @@ from infersim.domain.pool import Pool
 from infersim.domain.profile import Calibration, HardwareProfile
 from infersim.fitting.calibration import calibrate
 from infersim.fitting.calibration_rows import held_out_rows, thinned
-from infersim.fitting.error_table import ALL
 from infersim.fitting.transfer.pooling import pool_fits
-from infersim.fitting.validation import validate
+from infersim.fitting.validation.error_table import ALL
+from infersim.fitting.validation.validation import validate
 from infersim.profile_files.profiles import datasheet_alone, load_profile
 from infersim.profile_files.transfer import transferred_fit
 from infersim.report import rounding

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from infersim.fitting.calibration_rows import held_out_rows
     from infersim.fitting.importers.importing import import_source
     from infersim.fitting.samples.reading import read_samples
-    from infersim.fitting.validation import validate
+    from infersim.fitting.validation.validation import validate
     from infersim.profile_files.fit_files import write_fit
     from infersim.profile_files.overrides import with_overrides
     from infersim.profile_files.profiles import load_profile
@@ -113,7 +113,7 @@ _HOMES = {
     "summary": "infersim.report.summary",
     "sweep": "infersim.simulation.sweeping.running",
     "time_by_op": "infersim.report.figures.time_by_op",
-    "validate": "infersim.fitting.validation",
+    "validate": "infersim.fitting.validation.validation",
     "validation_points": "infersim.report.validation_points",
     "with_overrides": "infersim.profile_files.overrides",
     "write_fit": "infersim.profile_files.fit_files",

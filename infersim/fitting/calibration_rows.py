@@ -12,7 +12,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from infersim.domain.errors import InvalidValueError
-from infersim.fitting.error_table import cost_kinds
 from infersim.fitting.samples.account import SampleRead
 from infersim.fitting.samples.reading import of_kinds, read_samples
 from infersim.fitting.samples.schema import GEMMS, Kind, in_order
@@ -23,6 +22,7 @@ from infersim.fitting.samples.splits import (
     hold_out_groups,
     sample_rows,
 )
+from infersim.fitting.validation.error_table import cost_kinds
 
 _GROUPS: tuple[tuple[tuple[Kind, ...], tuple[str, ...]], ...] = (
     (GEMMS, GEMM_GROUPS),

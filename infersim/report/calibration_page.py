@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from infersim.domain.errors import InfersimError
 from infersim.domain.profile import HardwareProfile
-from infersim.fitting.validation import Validation
+from infersim.fitting.validation.validation import Validation
 from infersim.report.calibration_tables import calibration_verdict, fitted_kinds_table, parameters_table
 from infersim.report.page import Page
 from infersim.report.validation_page import GLOSSARY as VALIDATION_GLOSSARY

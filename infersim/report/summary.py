@@ -24,7 +24,7 @@ from infersim.simulation.frontier import Frontier
 if TYPE_CHECKING:
     import pandas as pd
 
-    from infersim.fitting.validation import Validation
+    from infersim.fitting.validation.validation import Validation
     from infersim.simulation.sweeping.result import SweepResult
 
     Summarised = pd.DataFrame | Frontier | Validation | HardwareProfile | SweepResult
@@ -66,7 +66,7 @@ def summary(found: Summarised, *, max_loss_percent: float | None = None) -> Summ
     if isinstance(found, HardwareProfile):
         return _of_profile(found)
     # Imported last: they load what calibrating and reading tables need.
-    from infersim.fitting.validation import Validation
+    from infersim.fitting.validation.validation import Validation
 
     if isinstance(found, Validation):
         return _of_validation(found)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from infersim.domain.dtypes import DType, precision_named
 from infersim.domain.profile import HardwareProfile
-from infersim.fitting.error_table import ALL, cost_kinds
 from infersim.fitting.samples.schema import Kind
-from infersim.fitting.validation import Validation
+from infersim.fitting.validation.error_table import ALL, cost_kinds
+from infersim.fitting.validation.validation import Validation
 from infersim.report.chart import Chart, Panel
 from infersim.report.figures.predicted_measured import predicted_measured
 from infersim.report.figures.residual_by_shape import residual_by_shape

@@ -6,15 +6,15 @@ import math
 from typing import TYPE_CHECKING
 
 from infersim.cost.regimes import DECODE_MAX_M, LARGE_MIN_NK, PREFILL_MIN_M
-from infersim.fitting.error_table import ALL
 from infersim.fitting.samples.shapes import LARGE_MEMORY_BYTES, LONG_CONTEXT, TILE, VECTOR
+from infersim.fitting.validation.error_table import ALL
 from infersim.report import rounding
 from infersim.report.table import Column, Table, number_column
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from infersim.fitting.validation import Validation
+    from infersim.fitting.validation.validation import Validation
 
 _MEANINGS = {
     ("tokens", "decode"): f"m up to {DECODE_MAX_M}",

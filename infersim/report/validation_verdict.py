@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from infersim.fitting.error_table import ALL
 from infersim.fitting.samples.identity import Overlap
-from infersim.fitting.validation import Validation
+from infersim.fitting.validation.error_table import ALL
+from infersim.fitting.validation.validation import Validation
 from infersim.report import rounding
 from infersim.report.notes import kernel_notes
 from infersim.report.verdict import Verdict, as_sentence, enumeration

@@ -10,7 +10,7 @@ import pytest
 
 from infersim.fitting.samples.files import write_samples
 from infersim.fitting.samples.reading import read_samples
-from infersim.fitting.validation import validate
+from infersim.fitting.validation.validation import validate
 from infersim.profile_files.fit_files import write_fit
 from tests.cli.conftest import Infersim
 from tests.fitting.synthetic_samples import (

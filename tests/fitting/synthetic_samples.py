@@ -11,7 +11,7 @@ import pandas as pd
 from infersim.cost.parameters import DEFAULTS
 from infersim.domain.fit import Fit, IntervalFit, KindFit
 from infersim.domain.profile import Calibration, HardwareProfile
-from infersim.fitting.sample_predictions import predict_samples
+from infersim.fitting.validation.predictions import predict_samples
 from infersim.profile_files.profiles import load_profile
 
 GPU = "h100-sxm"

@@ -16,7 +16,7 @@ from infersim.fitting.samples.files import write_samples
 from infersim.fitting.samples.identity import Overlap, identity
 from infersim.fitting.samples.reading import read_samples
 from infersim.fitting.samples.unit_check import WrongUnitError
-from infersim.fitting.validation import Validation, validate
+from infersim.fitting.validation.validation import Validation, validate
 from infersim.profile_files.profiles import load_profile
 from tests.fitting.example_samples import LAUNCH, MEMORY, table
 from tests.fitting.synthetic_samples import (

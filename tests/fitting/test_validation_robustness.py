@@ -16,7 +16,7 @@ from infersim.domain.errors import UnsupportedError
 from infersim.domain.profile import Calibration, HardwareProfile
 from infersim.fitting.calibration import calibrate
 from infersim.fitting.samples.unit_check import WrongUnitError
-from infersim.fitting.validation import Validation, validate
+from infersim.fitting.validation.validation import Validation, validate
 from infersim.profile_files.profiles import load_profile
 from tests.fitting.synthetic_samples import (
     GPU,

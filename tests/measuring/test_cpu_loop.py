@@ -14,7 +14,7 @@ from infersim.fitting.calibration import calibrate
 from infersim.fitting.calibration_rows import divide
 from infersim.fitting.samples.reading import read_samples
 from infersim.fitting.samples.unit_check import floors_us
-from infersim.fitting.validation import validate_held_out
+from infersim.fitting.validation.validation import validate_held_out
 from infersim.profile_files import load_profile
 
 pytest.importorskip("torch")

@@ -11,7 +11,7 @@ import pandas as pd
 
 from infersim.domain.profile import HardwareProfile
 from infersim.fitting.calibration import calibrate
-from infersim.fitting.validation import Validation, validate, validate_held_out
+from infersim.fitting.validation.validation import Validation, validate, validate_held_out
 from infersim.pruning.composition import prune
 from infersim.report.advice_page import advice_page
 from infersim.report.calibration_page import calibration_page

@@ -11,7 +11,7 @@ import pytest
 from infersim.domain.dtypes import DType
 from infersim.domain.profile import HardwareProfile
 from infersim.fitting.samples.identity import Overlap
-from infersim.fitting.validation import Validation
+from infersim.fitting.validation.validation import Validation
 from infersim.report.figures.predicted_measured import predicted_measured
 from infersim.report.figures.residual_by_shape import residual_by_shape
 from infersim.report.figures.sample_roofline import sample_roofline

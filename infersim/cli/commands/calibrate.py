@@ -114,7 +114,7 @@ def calibrate_command(
     from infersim.cli.progress import working
     from infersim.fitting.calibration import calibrate
     from infersim.fitting.calibration_rows import divide
-    from infersim.fitting.validation import validate, validate_held_out
+    from infersim.fitting.validation.validation import validate, validate_held_out
     from infersim.profile_files.fit_files import write_fit
     from infersim.report.calibration_page import calibration_page
     from infersim.report.calibration_tables import calibration_verdict, fitted_kinds_table, parameters_table

@@ -41,7 +41,7 @@ def validate_command(
         write_asked,
     )
     from infersim.fitting.samples.files import write_samples
-    from infersim.fitting.validation import validate
+    from infersim.fitting.validation.validation import validate
     from infersim.report.validation_page import validation_page
     from infersim.report.validation_tables import validation_frame
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import pandas as pd
 
 from infersim.domain.profile import Calibration
-from infersim.fitting.error_table import error_table
-from infersim.fitting.sample_predictions import predict_samples
 from infersim.fitting.samples.identity import Overlap, overlap_with_fit
 from infersim.fitting.samples.reading import of_kinds, read_samples
 from infersim.fitting.samples.unit_check import check_against_floor
-from infersim.fitting.speedup_table import speedup_table
+from infersim.fitting.validation.error_table import error_table
+from infersim.fitting.validation.predictions import predict_samples
+from infersim.fitting.validation.speedup_table import speedup_table
 from infersim.simulation.resolving import Gpu, as_profile
 
 

@@ -1,0 +1,1 @@
+"""Validation: predictions set against samples, their errors and the coverage of intervals."""
