@@ -18,7 +18,7 @@ from infersim.measuring.cpu_facts import (
     largest_cache_bytes,
     total_bytes,
 )
-from infersim.measuring.machine_profile import Machine, profile_toml
+from infersim.measuring.machine import Machine, profile_toml
 from infersim.measuring.names import profile_name
 from infersim.profile_files import load_profile, with_overrides
 
