@@ -14,10 +14,10 @@ from functools import partial
 import torch
 from torch.nn import functional
 
-from infersim.measuring.device import Device
+from infersim.measuring.devices.device import Device
+from infersim.measuring.devices.timing import Budget, Call, time_calls
 from infersim.measuring.kernels.bench import stored_as
 from infersim.measuring.random_data import RandomData
-from infersim.measuring.timing import Budget, Call, time_calls
 
 SQUARES = (256, 384, 512, 768, 1024, 1536)
 """m = n = k: from what fits into a core's own cache to what keeps every core busy."""

@@ -8,9 +8,8 @@ from typing import Any
 
 import torch
 
-from infersim.measuring.device import Device
-from infersim.measuring.nvml import open_nvml
-from infersim.measuring.telemetry import NoTelemetry, Telemetry
+from infersim.measuring.devices.device import Device
+from infersim.measuring.devices.telemetry import NoTelemetry, Telemetry, open_nvml
 
 
 def telemetry_of(device: Device) -> Telemetry:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from infersim.domain.errors import InvalidValueError
-from infersim.measuring.device import check_torch
+from infersim.measuring.devices.device import check_torch
+from infersim.measuring.devices.timing import Clock
 from infersim.measuring.kernels.rotation import CacheState
-from infersim.measuring.stopwatch import Clock
 
 BUSY_PERCENT = 10.0
 """Of a GPU's time before anything is measured on it."""

@@ -11,8 +11,8 @@ import torch
 
 from infersim.domain.errors import UnsupportedError
 from infersim.measuring.ceilings import Ceilings, measure_ceilings
-from infersim.measuring.cpu_facts import cache_is_known, highest_clock_mhz, total_bytes
-from infersim.measuring.device import Device
+from infersim.measuring.devices.cpu_device import cache_is_known, highest_clock_mhz, total_bytes
+from infersim.measuring.devices.device import Device
 
 GIGA, TERA, MIB = 1e9, 1e12, 2.0**20
 

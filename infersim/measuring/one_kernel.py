@@ -11,11 +11,11 @@ from infersim.cost.kernels import kernel_kind
 from infersim.domain.errors import InfersimError
 from infersim.fitting.samples.schema import MEASURED
 from infersim.fitting.samples.shapes import kernel_shapes
-from infersim.measuring.device import DeviceLostError, is_lost
+from infersim.measuring.devices.device import DeviceLostError, is_lost
+from infersim.measuring.devices.telemetry import Telemetry
+from infersim.measuring.devices.timing import Timing, not_captured, time_calls
 from infersim.measuring.kernels.bench import Bench, Row
 from infersim.measuring.kernels.preparing import prepare
-from infersim.measuring.telemetry import Telemetry
-from infersim.measuring.timing import Timing, not_captured, time_calls
 
 OUT_OF_MEMORY, UNSUPPORTED, FAILED = "out of memory", "unsupported", "failed"
 """How the `status` of a row without a latency begins."""

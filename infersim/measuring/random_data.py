@@ -6,7 +6,7 @@ import math
 
 import torch
 
-from infersim.measuring.device import Device
+from infersim.measuring.devices.device import Device
 
 SEED = 0
 INT8_LARGEST = 127

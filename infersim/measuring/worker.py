@@ -35,7 +35,8 @@ def main() -> int:
 
 
 def _measure_all(setup: Mapping[str, Any], rows: IO[str], answers: IO[str]) -> int:
-    from infersim.measuring.device import DeviceLostError, open_device
+    from infersim.measuring.devices.device import DeviceLostError
+    from infersim.measuring.devices.opening import open_device
 
     device = open_device(setup["device"], setup["threads"], setup["clock"])
 

@@ -16,8 +16,7 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from infersim.measuring.stopwatch import HostStopwatch, Stopwatch
-from infersim.measuring.timing import Budget, Call
+from infersim.measuring.devices.timing import Budget, Call, HostStopwatch, Stopwatch
 
 CUDA = torch.device("cuda", 0)
 

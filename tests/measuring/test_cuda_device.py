@@ -13,8 +13,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from infersim.domain.errors import InfersimError, InvalidValueError  # noqa: E402
-from infersim.measuring.cuda_device import CudaDevice, EventStopwatch, Replay, open_cuda  # noqa: E402
-from infersim.measuring.device import DeviceLostError, is_lost  # noqa: E402
+from infersim.measuring.devices.cuda_device import CudaDevice, EventStopwatch, Replay, open_cuda  # noqa: E402
+from infersim.measuring.devices.device import DeviceLostError, is_lost  # noqa: E402
 
 
 class RecordedCuda:

@@ -8,7 +8,7 @@ import os
 import pytest
 
 from infersim.domain.errors import InfersimError, InvalidValueError
-from infersim.measuring.device import open_device
+from infersim.measuring.devices.opening import open_device
 from infersim.measuring.kernels_setup import busy_warning
 
 torch = pytest.importorskip("torch")

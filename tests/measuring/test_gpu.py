@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch")
 
 from infersim.domain.shapes import Phase  # noqa: E402
 from infersim.fitting.samples.reading import read_samples  # noqa: E402
-from infersim.measuring.device import open_device  # noqa: E402
+from infersim.measuring.devices.opening import open_device
 from infersim.measuring.environment import environment, telemetry_of  # noqa: E402
 from infersim.measuring.kernels.bench import Bench  # noqa: E402
 from infersim.measuring.kernels.rotation import CacheState  # noqa: E402

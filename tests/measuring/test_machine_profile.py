@@ -9,7 +9,7 @@ import pytest
 from infersim.domain.dtypes import DType
 from infersim.domain.errors import InfersimError
 from infersim.measuring.ceilings import Ceilings
-from infersim.measuring.cpu_facts import (
+from infersim.measuring.devices.cpu_device import (
     UNKNOWN_CACHE_BYTES,
     available_bytes,
     cache_is_known,
@@ -18,8 +18,8 @@ from infersim.measuring.cpu_facts import (
     largest_cache_bytes,
     total_bytes,
 )
+from infersim.measuring.devices.names import profile_name
 from infersim.measuring.machine import Machine, profile_toml
-from infersim.measuring.names import profile_name
 from infersim.profile_files import load_profile, with_overrides
 
 MACHINE = Machine(

@@ -9,8 +9,7 @@ import pytest
 
 from infersim.domain.errors import InfersimError
 from infersim.fitting.samples.schema import COLUMN_NAMES
-from infersim.measuring.nvml import NvmlTelemetry, open_nvml, reason_names
-from infersim.measuring.telemetry import NoTelemetry, Reading
+from infersim.measuring.devices.telemetry import NoTelemetry, NvmlTelemetry, Reading, open_nvml, reason_names
 from tests.measuring.fake_nvml import FakeNvml
 
 

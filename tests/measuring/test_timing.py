@@ -11,8 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infersim.domain.errors import InvalidValueError
-from infersim.measuring.stopwatch import HostStopwatch
-from infersim.measuring.timing import TRIAL_ROUNDS, Budget, quantile, time_calls, uncertainty
+from infersim.measuring.devices.timing import (
+    TRIAL_ROUNDS,
+    Budget,
+    HostStopwatch,
+    quantile,
+    time_calls,
+    uncertainty,
+)
 from tests.measuring.fake_clock import FakeStopwatch, Kernel
 
 BUDGET = Budget(repeat_us=1000, warm_up_us=2000, budget_us=50_000, least_repeats=5, most_repeats=20)

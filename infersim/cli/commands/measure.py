@@ -115,7 +115,7 @@ def measure_machine_command(
     from infersim.cli.progress import working
     from infersim.cli.questions import names
     from infersim.files.writing import write_whole
-    from infersim.measuring.device import open_device
+    from infersim.measuring.devices.opening import open_device
     from infersim.profile_files import load_profile
 
     if out.suffix != ".toml" or not out.parent.is_dir():

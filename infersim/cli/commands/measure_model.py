@@ -61,7 +61,7 @@ def measure_model_command(
 
     from infersim.cli.plans import chosen_pruning
     from infersim.cli.printing import check_outputs, print_aside, print_for_people
-    from infersim.measuring.device import open_device
+    from infersim.measuring.devices.opening import open_device
     from infersim.measuring.model.measurable import check_families_measurable
     from infersim.profile_files import load_profile
 

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from infersim.domain.errors import UnsupportedError
 from infersim.domain.shapes import Phase
-from infersim.measuring.attention_choice import streaming
+from infersim.measuring.devices.torch_tools import streaming
 from infersim.measuring.kernels.bench import Bench, Row, stored_as
 from infersim.measuring.kernels.prepared import Prepared
 

@@ -10,7 +10,7 @@ import torch
 
 from infersim.domain.errors import UnsupportedError
 from infersim.measuring.cooling import Cooling
-from infersim.measuring.device import Device
+from infersim.measuring.devices.device import Device
 from infersim.measuring.kernels.rotation import CacheState, Rotation, rotation
 from infersim.measuring.random_data import RandomData
 

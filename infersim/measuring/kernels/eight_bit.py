@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import torch
 
+from infersim.measuring.devices.timing import Call
 from infersim.measuring.kernels.fusing import fused
-from infersim.measuring.timing import Call
 
 FP8 = torch.float8_e4m3fn
 FP8_LARGEST = torch.finfo(FP8).max

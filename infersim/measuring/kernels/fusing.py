@@ -7,7 +7,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import torch
 
-from infersim.measuring.compiling import compiled
+from infersim.measuring.devices.torch_tools import compiled
 
 P = ParamSpec("P")
 T = TypeVar("T")

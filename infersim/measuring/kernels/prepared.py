@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from infersim.measuring.timing import Call
+from infersim.measuring.devices.timing import Call
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

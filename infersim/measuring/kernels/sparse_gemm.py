@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional
 
 from infersim.domain.errors import UnsupportedError
-from infersim.measuring.compressing import compressed
+from infersim.measuring.devices.torch_tools import compressed
 from infersim.measuring.kernels.bench import Bench, Row, stored_as
 from infersim.measuring.kernels.prepared import Prepared
 

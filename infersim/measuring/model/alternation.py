@@ -12,8 +12,7 @@ from __future__ import annotations
 import statistics
 from dataclasses import dataclass
 
-from infersim.measuring.stopwatch import Stopwatch
-from infersim.measuring.timing import Budget, Call, quantile, uncertainty
+from infersim.measuring.devices.timing import Budget, Call, Stopwatch, quantile, uncertainty
 
 LONG_SHARE = 4
 """A pass that takes such a part of the budget is thrown away only once: it warms itself up."""

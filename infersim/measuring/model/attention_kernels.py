@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch.nn.functional import scaled_dot_product_attention
 
-from infersim.measuring.attention_choice import decoding
+from infersim.measuring.devices.torch_tools import decoding
 
 CPU_CHUNK = 128
 """Scattered queries that attend to the keys before the last of them in one call."""

@@ -13,8 +13,7 @@ import torch
 from torch.nn.functional import scaled_dot_product_attention
 
 from infersim.domain.errors import UnsupportedError
-from infersim.measuring.attention_choice import decoding
-from infersim.measuring.compiling import compiled
+from infersim.measuring.devices.torch_tools import compiled, decoding
 
 TILES = (64, 32, 16)
 """Edges of the flex kernel's tiles, the best first; tensor cores need 16."""

@@ -17,10 +17,9 @@ from itertools import pairwise
 import torch
 
 from infersim.domain.ops import Part
-from infersim.measuring.device import Device
+from infersim.measuring.devices.device import Device
+from infersim.measuring.devices.timing import HostStopwatch, quantile
 from infersim.measuring.model.probe import Probe
-from infersim.measuring.stopwatch import HostStopwatch
-from infersim.measuring.timing import quantile
 
 PASSES = 5
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional
 
-from infersim.measuring.compiling import compiled
+from infersim.measuring.devices.torch_tools import compiled
 from infersim.workload.scenario import Layout
 
 EPSILON = 1e-5

@@ -11,7 +11,7 @@ from infersim.domain.dtypes import DType
 from infersim.domain.errors import UnsupportedError
 from infersim.domain.ops import Part
 from infersim.domain.shapes import Phase
-from infersim.measuring.compressing import compressed
+from infersim.measuring.devices.torch_tools import compressed
 from infersim.measuring.model.attention import AttentionSublayer, Result, attention_sublayer
 from infersim.measuring.model.block_attention import BlockAttention, attend_by_rows, flex_attend
 from infersim.measuring.model.elementwise import Elementwise, elementwise_of

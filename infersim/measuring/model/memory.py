@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from infersim.measuring.device import Device
+from infersim.measuring.devices.device import Device
 from infersim.workload.memory import memory_use
 from infersim.workload.scenario import Scenario
 from infersim.workload.transformer import Transformer

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from infersim.measuring.devices.timing import Budget, HostStopwatch
 from infersim.measuring.model.alternation import alternate
-from infersim.measuring.stopwatch import HostStopwatch
-from infersim.measuring.timing import Budget
 
 BUDGET = Budget(budget_us=1e6, least_repeats=5, most_repeats=20, tolerance=0.01, quantile=0.5)
 

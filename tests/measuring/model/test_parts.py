@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from infersim.domain.dtypes import precision_named
 from infersim.domain.errors import UnsupportedError
 from infersim.domain.shapes import Phase
-from infersim.measuring.compiling import compiled
-from infersim.measuring.compressing import compressed
+from infersim.measuring.devices.torch_tools import compiled, compressed
 from infersim.measuring.model.block_attention import attend_by_rows, flex_attend, flex_options
 from infersim.measuring.model.block_choice import choose_causal, pooled, row_budgets
 from infersim.measuring.model.decisions import decide

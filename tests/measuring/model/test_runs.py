@@ -14,12 +14,13 @@ torch = pytest.importorskip("torch")
 from infersim.domain.dtypes import precision_named  # noqa: E402
 from infersim.domain.errors import InfersimError, UnsupportedError  # noqa: E402
 from infersim.domain.shapes import Phase  # noqa: E402
-from infersim.measuring.device import DeviceLostError, open_device  # noqa: E402
+from infersim.measuring.devices.device import DeviceLostError
+from infersim.measuring.devices.opening import open_device
+from infersim.measuring.devices.timing import Budget  # noqa: E402
 from infersim.measuring.model import runs  # noqa: E402
 from infersim.measuring.model.executor import build  # noqa: E402
 from infersim.measuring.model.result_file import ResultFile  # noqa: E402
 from infersim.measuring.model.runs import MeasurementRun, Pass, measure_run  # noqa: E402
-from infersim.measuring.timing import Budget  # noqa: E402
 from infersim.pruning.composition import prune  # noqa: E402
 from infersim.workload.scenario import Execution  # noqa: E402
 from tests.measuring.model.examples import dense  # noqa: E402

@@ -8,12 +8,12 @@ from infersim.domain.dtypes import precision_named
 from infersim.domain.errors import InfersimError, InvalidValueError
 from infersim.domain.ops import Part
 from infersim.domain.shapes import Phase
-from infersim.measuring.device import open_device
+from infersim.measuring.devices.opening import open_device
+from infersim.measuring.devices.timing import Budget
 from infersim.measuring.model.breakdown import break_down, by_part
 from infersim.measuring.model.probe import Probe
 from infersim.measuring.model.runs import MeasurementRun, Pass
 from infersim.measuring.model.sizing import run_bytes, sized, with_layers
-from infersim.measuring.timing import Budget
 from infersim.pruning.composition import prune
 from infersim.workload.scenario import Execution
 from tests.measuring.model.examples import dense, executor_of

@@ -9,10 +9,9 @@ from typing import Self
 import torch
 
 from infersim.domain.errors import InfersimError, InvalidValueError
-from infersim.measuring.device import DeviceLostError
-from infersim.measuring.names import profile_name
-from infersim.measuring.stopwatch import Stopwatch
-from infersim.measuring.timing import Budget, Call
+from infersim.measuring.devices.device import DeviceLostError
+from infersim.measuring.devices.names import profile_name
+from infersim.measuring.devices.timing import Budget, Call, Stopwatch
 
 CUDA_BUDGET = Budget(repeat_us=2e3, warm_up_us=2e4)
 

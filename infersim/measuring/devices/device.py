@@ -10,12 +10,10 @@ What a user lacks to measure (PyTorch, CUDA, such a GPU) is told by name.
 from __future__ import annotations
 
 import importlib.util
-import re
 from typing import TYPE_CHECKING, Protocol, Self
 
-from infersim.domain.errors import InfersimError, InvalidValueError
-from infersim.measuring.stopwatch import Clock, Stopwatch
-from infersim.measuring.timing import Budget, Call
+from infersim.domain.errors import InfersimError
+from infersim.measuring.devices.timing import Budget, Call, Stopwatch
 
 if TYPE_CHECKING:
     import torch
@@ -68,33 +66,6 @@ class Device(Protocol):
 
     def release(self) -> None:
         """Give back memory that PyTorch keeps for later."""
-
-
-def open_device(name: str, threads: int | None = None, clock: str = Clock.WALL) -> Device:
-    """Open `cpu`, `cuda` or `cuda:<index>`.
-
-    Of a CPU only: `threads` (None: one for each core it may use), and the `clock`, wall or cpu.
-
-    Raises InfersimError where PyTorch or CUDA is missing, and InvalidValueError for another name, a GPU that
-    is not there, or threads that cannot be.
-    """
-    match = re.fullmatch(r"cpu|cuda(?::(\d+))?", name)
-    if match is None:
-        raise InvalidValueError("device", name, "cpu, cuda, or cuda:0 and so on")
-    check_torch()
-    if clock not in tuple(Clock):
-        raise InvalidValueError("clock", clock, f"one of {', '.join(Clock)}")
-    if name == "cpu":
-        from infersim.measuring.cpu_device import open_cpu
-
-        return open_cpu(threads, Clock(clock))
-    if threads is not None:
-        raise InvalidValueError("threads", threads, "no threads for a GPU: they belong to --device cpu")
-    if clock == Clock.CPU:
-        raise InvalidValueError("clock", clock, "wall for a GPU, whose events are its clock")
-    from infersim.measuring.cuda_device import open_cuda
-
-    return open_cuda(int(match[1] or 0))
 
 
 def is_lost(device: Device) -> bool:
