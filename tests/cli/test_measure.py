@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from infersim.measuring import supervision
+from infersim.measuring.kernel_runs import supervision
 from tests.cli.conftest import Infersim
 from tests.measuring.examples import FAKE_WORKER
 from tests.report.handmade import check_order, check_says

@@ -8,8 +8,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from infersim.measuring.plan_run import measure_plan
-from infersim.measuring.supervision import Measurer
+from infersim.measuring.kernel_runs.plan_run import measure_plan
+from infersim.measuring.kernel_runs.supervision import Measurer
 from tests.measuring.examples import FAKE_WORKER, SETUP, gemm
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from infersim.domain.errors import InfersimError, InvalidValueError
 from infersim.measuring.devices.opening import open_device
-from infersim.measuring.kernels_setup import busy_warning
+from infersim.measuring.kernel_runs.kernels_setup import busy_warning
 
 torch = pytest.importorskip("torch")
 

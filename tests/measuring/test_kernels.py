@@ -12,7 +12,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from infersim.domain.errors import InvalidValueError, UnknownNameError, UnsupportedError  # noqa: E402
-from infersim.measuring import cooling, one_kernel  # noqa: E402
+from infersim.measuring import cooling
 from infersim.measuring.devices.cpu_device import CPU_BUDGET, CpuDevice  # noqa: E402
 from infersim.measuring.devices.device import DeviceLostError  # noqa: E402
 from infersim.measuring.devices.telemetry import NoTelemetry, Reading  # noqa: E402
@@ -20,6 +20,8 @@ from infersim.measuring.devices.timing import (
     Budget,  # noqa: E402
     Clock,  # noqa: E402
 )
+from infersim.measuring.kernel_runs import one_kernel
+from infersim.measuring.kernel_runs.one_kernel import measure_kernel  # noqa: E402
 from infersim.measuring.kernels import fusing, preparing  # noqa: E402
 from infersim.measuring.kernels.bench import Bench  # noqa: E402
 from infersim.measuring.kernels.eight_bit import FP8, quantise_fp8, quantise_int8, rescaled  # noqa: E402
@@ -28,7 +30,6 @@ from infersim.measuring.kernels.prepared import Prepared  # noqa: E402
 from infersim.measuring.kernels.preparing import prepare  # noqa: E402
 from infersim.measuring.kernels.rotation import CacheState, rotation  # noqa: E402
 from infersim.measuring.kernels.sparse_gemm import kept_two_of_four  # noqa: E402
-from infersim.measuring.one_kernel import measure_kernel  # noqa: E402
 from infersim.measuring.random_data import RandomData  # noqa: E402
 
 

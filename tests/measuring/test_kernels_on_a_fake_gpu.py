@@ -13,11 +13,11 @@ torch = pytest.importorskip("torch")
 from torch.nn import functional  # noqa: E402
 
 from infersim.measuring.devices.telemetry import NoTelemetry  # noqa: E402
+from infersim.measuring.kernel_runs.one_kernel import measure_kernel  # noqa: E402
 from infersim.measuring.kernels import sparse_gemm  # noqa: E402
 from infersim.measuring.kernels.bench import Bench  # noqa: E402
 from infersim.measuring.kernels.memory_bound import OPS  # noqa: E402
 from infersim.measuring.kernels.rotation import CacheState  # noqa: E402
-from infersim.measuring.one_kernel import measure_kernel  # noqa: E402
 from infersim.measuring.random_data import RandomData  # noqa: E402
 from tests.measuring.fake_cuda import CUDA, fake_gpu  # noqa: E402
 

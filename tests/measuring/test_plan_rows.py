@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from infersim.domain.errors import InfersimError, InvalidValueError, UnknownNameError
-from infersim.measuring.plan_rows import digest, rows_to_measure
+from infersim.measuring.kernel_runs.plan_rows import digest, rows_to_measure
 
 TINY = """
 version = 1

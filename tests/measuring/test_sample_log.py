@@ -12,7 +12,7 @@ import pytest
 
 from infersim.domain.errors import FileContentError, InfersimError, InvalidValueError
 from infersim.fitting.samples.reading import read_samples
-from infersim.measuring.sample_log import IDENTITY, check_log_path, open_log
+from infersim.measuring.kernel_runs.sample_log import IDENTITY, check_log_path, open_log
 
 ENVIRONMENT: dict[str, Any] = {"gpu": "fake-gpu", "device": "Fake", "plan": "tiny", "plan_sha256": "ab"}
 

@@ -8,9 +8,9 @@ import pytest
 
 from infersim.domain.errors import InfersimError
 from infersim.fitting.samples.reading import read_samples
-from infersim.measuring import crashes, supervision
-from infersim.measuring.plan_run import measure_plan
-from infersim.measuring.supervision import Measurer
+from infersim.measuring.kernel_runs import plan_run, supervision
+from infersim.measuring.kernel_runs.plan_run import measure_plan
+from infersim.measuring.kernel_runs.supervision import Measurer
 from tests.measuring.examples import FAKE_WORKER, SETUP, gemm
 from tests.report.handmade import check_order
 
@@ -56,7 +56,7 @@ def test_a_device_that_takes_every_process_down_ends_the_run(monkeypatch: pytest
 def test_a_kind_that_only_crashes_is_left_out_after_some_tries(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(crashes, "MOST_CRASHES", 2)
+    monkeypatch.setattr(plan_run, "MOST_CRASHES", 2)
     sparse = {**gemm(8, behaviour="crash"), "kind": "sparse_gemm"}
     rows = [sparse, gemm(1), sparse, gemm(2), sparse, gemm(3), sparse]
 

@@ -72,11 +72,11 @@ def measure_kernels_command(
     from infersim.cli.printing import print_aside
     from infersim.cli.progress import progress_bar
     from infersim.cli.questions import names
-    from infersim.measuring.kernels_setup import busy_warning, check_setup
-    from infersim.measuring.plan_rows import rows_to_measure
-    from infersim.measuring.plan_run import measure_plan
-    from infersim.measuring.sample_log import check_log_path
-    from infersim.measuring.supervision import Measurer
+    from infersim.measuring.kernel_runs.kernels_setup import busy_warning, check_setup
+    from infersim.measuring.kernel_runs.plan_rows import rows_to_measure
+    from infersim.measuring.kernel_runs.plan_run import measure_plan
+    from infersim.measuring.kernel_runs.sample_log import check_log_path
+    from infersim.measuring.kernel_runs.supervision import Measurer
 
     check_log_path(out)
     is_cpu = device == "cpu"

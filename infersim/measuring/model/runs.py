@@ -17,13 +17,13 @@ from infersim.domain.shapes import Phase
 from infersim.measuring.devices.device import Device, DeviceLostError, is_lost
 from infersim.measuring.devices.timing import Budget, Call
 from infersim.measuring.devices.torch_tools import set_float32
+from infersim.measuring.kernel_runs.supervision import CRASHED
 from infersim.measuring.model.alternation import Alternation, alternate
 from infersim.measuring.model.breakdown import OpTime, break_down, by_part
 from infersim.measuring.model.executor import ModelExecutor, build
 from infersim.measuring.model.measurable import check_measurable
 from infersim.measuring.model.memory import added_bytes, held_bytes
 from infersim.measuring.model.result_file import ResultFile, Row
-from infersim.measuring.supervision import CRASHED
 from infersim.pruning.plan import Plan
 from infersim.workload.scenario import Execution
 from infersim.workload.transformer import Transformer

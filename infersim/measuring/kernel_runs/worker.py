@@ -4,19 +4,60 @@
     {"kind": "gemm", "m": 16, ...}                                     ->  {"sample": {...}}
 
 It is a process of its own because a kernel can take its process with it: a segmentation fault, a CUDA error
-after which every call fails, the system's out-of-memory killer. Whoever asks (`supervision`) then starts
-another one and knows which row it was. Started with `python -m infersim.measuring.worker`.
+after which every call fails, the system's out-of-memory killer. The caller (`supervision`) then starts
+another one and knows which row it was. Started with `python -m infersim.measuring.kernel_runs.worker`.
+The environment record names the machine and its libraries; it is compared before a log goes on.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import platform
 import sys
 from collections.abc import Mapping
 from typing import IO, Any
 
+import torch
+
 from infersim.domain.errors import InfersimError
+from infersim.measuring.devices.device import Device
+from infersim.measuring.devices.telemetry import NoTelemetry, Telemetry, open_nvml
+
+
+def telemetry_of(device: Device) -> Telemetry:
+    """Readings of a GPU; a CPU says nothing."""
+    if device.torch_device.type != "cuda":
+        return NoTelemetry()
+    uuid = getattr(torch.cuda.get_device_properties(device.torch_device), "uuid", None)
+    return NoTelemetry() if uuid is None else open_nvml(f"GPU-{uuid}")
+
+
+def environment(device: Device, telemetry: Telemetry) -> dict[str, Any]:
+    """Everything that is known of the machine; unknown things are left out."""
+    facts = {
+        "gpu": device.gpu,
+        "device": device.title,
+        "threads": device.threads,
+        "clock": device.clock,
+        "cache_bytes": device.cache_bytes,
+        "compute_capability": _capability(device.torch_device),
+        "load_average": None if device.threads is None else round(os.getloadavg()[0], 2),
+        "torch": torch.__version__,
+        "cuda": torch.version.cuda,
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        **telemetry.environment(),
+    }
+    return {name: value for name, value in facts.items() if value is not None}
+
+
+def _capability(device: torch.device) -> str | None:
+    """`9.0`; of a CPU nothing."""
+    if device.type != "cuda":
+        return None
+    major, minor = torch.cuda.get_device_capability(device)
+    return f"{major}.{minor}"
 
 
 def main() -> int:
@@ -40,10 +81,10 @@ def _measure_all(setup: Mapping[str, Any], rows: IO[str], answers: IO[str]) -> i
 
     device = open_device(setup["device"], setup["threads"], setup["clock"])
 
-    from infersim.measuring.environment import environment, telemetry_of
+    from infersim.measuring.kernel_runs.one_kernel import measure_kernel
+    from infersim.measuring.kernel_runs.worker import environment, telemetry_of
     from infersim.measuring.kernels.bench import Bench
     from infersim.measuring.kernels.rotation import CacheState
-    from infersim.measuring.one_kernel import measure_kernel
     from infersim.measuring.random_data import RandomData
 
     telemetry = telemetry_of(device)

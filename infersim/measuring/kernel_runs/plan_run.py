@@ -1,4 +1,7 @@
-"""A plan measured from its first row to its last, or from where an earlier run of it stopped."""
+"""A plan measured from its first row to its last, or from where an earlier run of it stopped.
+
+Kinds of kernels that only crash are left out after a few tries: each crash costs a new process.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,40 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from infersim.fitting.samples.schema import MEASURED
-from infersim.measuring.crashes import Crashes
-from infersim.measuring.plan_rows import digest
-from infersim.measuring.sample_log import open_log
+from infersim.measuring.kernel_runs.plan_rows import digest
+from infersim.measuring.kernel_runs.sample_log import open_log
+from infersim.measuring.kernel_runs.supervision import CRASHED
+
+MOST_CRASHES = 5
+
+SKIPPED = "skipped"
+"""How the `status` of a row begins that was not tried, as others of its kind only crashed."""
+
+
+class Crashes:
+    """Kinds of kernels that only crash here, by how often they did in a row."""
+
+    def __init__(self) -> None:
+        self._in_a_row: Counter[tuple[str, str]] = Counter()
+
+    def skipped(self, row: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The status of a row that is not worth trying, else None."""
+        kind, dtype = _kind(row)
+        if self._in_a_row[kind, dtype] < MOST_CRASHES:
+            return None
+        return {"status": f"{SKIPPED}: {kind} in {dtype} crashed {MOST_CRASHES} times in a row"}
+
+    def note(self, row: Mapping[str, Any], sample: Mapping[str, Any]) -> None:
+        """Count what became of a row."""
+        status = str(sample["status"])
+        if status.startswith(CRASHED):
+            self._in_a_row[_kind(row)] += 1
+        elif not status.startswith(SKIPPED):
+            self._in_a_row[_kind(row)] = 0
+
+
+def _kind(row: Mapping[str, Any]) -> tuple[str, str]:
+    return str(row["kind"]), str(row.get("dtype", "any type"))
 
 
 class Measures(Protocol):

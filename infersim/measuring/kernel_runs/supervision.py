@@ -20,7 +20,7 @@ from typing import Any, Self
 
 from infersim.domain.errors import InfersimError
 
-WORKER: tuple[str, ...] = (sys.executable, "-m", "infersim.measuring.worker")
+WORKER: tuple[str, ...] = (sys.executable, "-m", "infersim.measuring.kernel_runs.worker")
 
 START_TIMEOUT_S = 300.0
 """Importing PyTorch from a cold disk and opening a GPU take up to a minute."""

@@ -1,0 +1,1 @@
+"""Running a measurement plan of kernels: rows, workers, supervision and the log."""
