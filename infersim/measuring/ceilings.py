@@ -17,7 +17,7 @@ from torch.nn import functional
 from infersim.measuring.devices.device import Device
 from infersim.measuring.devices.timing import Budget, Call, time_calls
 from infersim.measuring.kernels.bench import stored_as
-from infersim.measuring.random_data import RandomData
+from infersim.measuring.kernels.random_data import RandomData
 
 SQUARES = (256, 384, 512, 768, 1024, 1536)
 """m = n = k: from what fits into a core's own cache to what keeps every core busy."""

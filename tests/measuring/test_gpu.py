@@ -20,10 +20,10 @@ from infersim.measuring.kernel_runs.plan_run import measure_plan  # noqa: E402
 from infersim.measuring.kernel_runs.supervision import Measurer  # noqa: E402
 from infersim.measuring.kernel_runs.worker import environment, telemetry_of  # noqa: E402
 from infersim.measuring.kernels.bench import Bench  # noqa: E402
+from infersim.measuring.kernels.random_data import RandomData  # noqa: E402
 from infersim.measuring.kernels.rotation import CacheState  # noqa: E402
 from infersim.measuring.model.result_file import ResultFile  # noqa: E402
 from infersim.measuring.model.runs import MeasurementRun, Pass, measure_run  # noqa: E402
-from infersim.measuring.random_data import RandomData  # noqa: E402
 from infersim.pruning.composition import prune  # noqa: E402
 from infersim.workload.scenario import Execution  # noqa: E402
 from tests.toy_models import transformer_from_sizes  # noqa: E402

@@ -12,7 +12,6 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from infersim.domain.errors import InvalidValueError, UnknownNameError, UnsupportedError  # noqa: E402
-from infersim.measuring import cooling
 from infersim.measuring.devices.cpu_device import CPU_BUDGET, CpuDevice  # noqa: E402
 from infersim.measuring.devices.device import DeviceLostError  # noqa: E402
 from infersim.measuring.devices.telemetry import NoTelemetry, Reading  # noqa: E402
@@ -22,15 +21,17 @@ from infersim.measuring.devices.timing import (
 )
 from infersim.measuring.kernel_runs import one_kernel
 from infersim.measuring.kernel_runs.one_kernel import measure_kernel  # noqa: E402
-from infersim.measuring.kernels import fusing, preparing  # noqa: E402
-from infersim.measuring.kernels.bench import Bench  # noqa: E402
+from infersim.measuring.kernels import bench, fusing, preparing  # noqa: E402
+from infersim.measuring.kernels.bench import (
+    Bench,  # noqa: E402
+    Prepared,  # noqa: E402
+)
 from infersim.measuring.kernels.eight_bit import FP8, quantise_fp8, quantise_int8, rescaled  # noqa: E402
 from infersim.measuring.kernels.memory_bound import OPS  # noqa: E402
-from infersim.measuring.kernels.prepared import Prepared  # noqa: E402
 from infersim.measuring.kernels.preparing import prepare  # noqa: E402
+from infersim.measuring.kernels.random_data import RandomData  # noqa: E402
 from infersim.measuring.kernels.rotation import CacheState, rotation  # noqa: E402
 from infersim.measuring.kernels.sparse_gemm import kept_two_of_four  # noqa: E402
-from infersim.measuring.random_data import RandomData  # noqa: E402
 
 
 class QuickCpu(CpuDevice):
@@ -246,8 +247,8 @@ def test_a_device_that_stays_hot_costs_a_run_no_more_than_allowed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     slept: list[float] = []
-    monkeypatch.setattr("infersim.measuring.cooling.time", SimpleNamespace(sleep=slept.append))
-    on = replace(bench_with(), cooling=cooling.Cooling(left_s=5.0))
+    monkeypatch.setattr("infersim.measuring.kernels.bench.time", SimpleNamespace(sleep=slept.append))
+    on = replace(bench_with(), cooling=bench.Cooling(left_s=5.0))
 
     found = [measure_kernel(GEMM, on, Overheated(99)) for _ in range(3)]
 
@@ -274,7 +275,7 @@ class Overheated:
 def test_a_throttled_sample_is_repeated_and_then_marked(
     hot: int, tries: int, throttled: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cooling, "PAUSE_S", 0.0)
+    monkeypatch.setattr(bench, "PAUSE_S", 0.0)
 
     found = measure_kernel(GEMM, bench_with(), Overheated(hot))
 

@@ -17,8 +17,8 @@ from infersim.measuring.kernel_runs.one_kernel import measure_kernel  # noqa: E4
 from infersim.measuring.kernels import sparse_gemm  # noqa: E402
 from infersim.measuring.kernels.bench import Bench  # noqa: E402
 from infersim.measuring.kernels.memory_bound import OPS  # noqa: E402
+from infersim.measuring.kernels.random_data import RandomData  # noqa: E402
 from infersim.measuring.kernels.rotation import CacheState  # noqa: E402
-from infersim.measuring.random_data import RandomData  # noqa: E402
 from tests.measuring.fake_cuda import CUDA, fake_gpu  # noqa: E402
 
 Row = Mapping[str, Any]

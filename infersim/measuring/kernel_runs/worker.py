@@ -84,8 +84,8 @@ def _measure_all(setup: Mapping[str, Any], rows: IO[str], answers: IO[str]) -> i
     from infersim.measuring.kernel_runs.one_kernel import measure_kernel
     from infersim.measuring.kernel_runs.worker import environment, telemetry_of
     from infersim.measuring.kernels.bench import Bench
+    from infersim.measuring.kernels.random_data import RandomData
     from infersim.measuring.kernels.rotation import CacheState
-    from infersim.measuring.random_data import RandomData
 
     telemetry = telemetry_of(device)
     with device:

@@ -10,8 +10,7 @@ from torch.nn import functional
 from infersim.domain.errors import UnsupportedError
 from infersim.domain.shapes import Phase
 from infersim.measuring.devices.torch_tools import streaming
-from infersim.measuring.kernels.bench import Bench, Row, stored_as
-from infersim.measuring.kernels.prepared import Prepared
+from infersim.measuring.kernels.bench import Bench, Prepared, Row, stored_as
 
 MOST_CACHES = 64
 

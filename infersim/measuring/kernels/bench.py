@@ -1,7 +1,11 @@
-"""What every kind of kernel is prepared with: the device, its random data, and how cold its caches are."""
+"""What every kind of kernel is prepared with: the device, its random data, and how cold its caches are.
+
+A prepared kernel is ready to be timed. A hot device is waited for, but not for ever.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -9,10 +13,49 @@ from typing import Any, TypeAlias
 import torch
 
 from infersim.domain.errors import UnsupportedError
-from infersim.measuring.cooling import Cooling
 from infersim.measuring.devices.device import Device
+from infersim.measuring.devices.timing import Call
+from infersim.measuring.kernels.random_data import RandomData
 from infersim.measuring.kernels.rotation import CacheState, Rotation, rotation
-from infersim.measuring.random_data import RandomData
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """Calls that run the same kernel on different data, and what they say about the sample.
+
+    - `rotating_buffers`: distinct weights (KV caches) that the calls rotate over.
+    - `weight_copies`: what the samples format asks for: the same number, or None where it is so large that
+      weights come from memory.
+    - `includes_act_quant`: whether quantising activations is part of a call (None: nothing to quantise).
+    - `captured`: whether a CUDA graph may replay the calls; not where the launch itself is what is timed.
+    - `implementation`: which PyTorch function runs.
+    """
+
+    calls: tuple[Call, ...]
+    implementation: str
+    rotating_buffers: int = 1
+    weight_copies: int | None = None
+    includes_act_quant: bool | None = None
+    captured: bool = True
+
+
+PAUSE_S = 2.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Cooling:
+    """Seconds that a run may still spend on pauses; what is measured without them is marked as throttled."""
+
+    left_s: float = 40.0
+
+    def pause(self) -> bool:
+        """Wait, unless the time for it is spent: whether it was waited."""
+        if self.left_s < PAUSE_S:
+            return False
+        self.left_s -= PAUSE_S
+        time.sleep(PAUSE_S)
+        return True
+
 
 Row: TypeAlias = Mapping[str, Any]
 """A planned kernel: the dimensions of the samples format, without empty cells."""

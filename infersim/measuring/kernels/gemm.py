@@ -10,9 +10,8 @@ from torch.nn import functional
 
 from infersim.domain.errors import UnsupportedError
 from infersim.measuring.devices.torch_tools import set_float32
-from infersim.measuring.kernels.bench import Bench, Row, stored_as
+from infersim.measuring.kernels.bench import Bench, Prepared, Row, stored_as
 from infersim.measuring.kernels.eight_bit import Linear, fp8_linear, int8_linear
-from infersim.measuring.kernels.prepared import Prepared
 
 NEED_A_GPU = ("tf32", "fp8")
 

@@ -11,9 +11,8 @@ from torch.nn import functional
 
 from infersim.domain.errors import UnknownNameError, UnsupportedError
 from infersim.fitting.plans.shapes import ROW_BYTES
-from infersim.measuring.kernels.bench import Bench, Row, stored_as
+from infersim.measuring.kernels.bench import Bench, Prepared, Row, stored_as
 from infersim.measuring.kernels.fusing import fused, why_not_fused
-from infersim.measuring.kernels.prepared import Prepared
 
 Tensors = Sequence[torch.Tensor]
 

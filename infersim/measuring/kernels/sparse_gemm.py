@@ -9,8 +9,7 @@ from torch.nn import functional
 
 from infersim.domain.errors import UnsupportedError
 from infersim.measuring.devices.torch_tools import compressed
-from infersim.measuring.kernels.bench import Bench, Row, stored_as
-from infersim.measuring.kernels.prepared import Prepared
+from infersim.measuring.kernels.bench import Bench, Prepared, Row, stored_as
 
 SIXTEEN_BIT = ("bf16", "fp16")
 """Data types that `linear` takes 2:4 weights in."""
