@@ -10,7 +10,7 @@ import pytest
 
 from infersim.measuring.model import runs
 from infersim.measuring.model.alternation import alternate
-from infersim.measuring.model.executor import build
+from infersim.measuring.model.execution.executor import build
 from tests.cli.conftest import Infersim, Ran
 from tests.report.handmade import check_order, check_says
 

@@ -136,7 +136,7 @@ def _flex_kernel(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, **options: A
 def fake_gpu(monkeypatch: Any, capability: tuple[int, int] = (9, 0)) -> Iterator[FakeCudaDevice]:
     """Tensors on "cuda" are fake inside; functions that would be compiled for it run as they are."""
     from infersim.measuring.kernels import fusing
-    from infersim.measuring.model import block_attention, elementwise
+    from infersim.measuring.model.execution import block_attention, elementwise
 
     monkeypatch.setattr(torch, "Generator", FakeGenerator)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _=None: capability)

@@ -81,7 +81,7 @@ def measure_model_command(
         check_families_measurable(chosen)
     opened = open_device(device, threads, clock)
     # torch is loaded from here on, after what can be wrong without it.
-    from infersim.measuring.model.executor import torch_dtype
+    from infersim.measuring.model.execution.executor import torch_dtype
     from infersim.measuring.model.result_file import ResultFile
     from infersim.measuring.model.runs import MeasurementRun, measure_run
     from infersim.measuring.model.sizing import sized

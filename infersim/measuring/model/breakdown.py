@@ -19,7 +19,7 @@ import torch
 from infersim.domain.ops import Part
 from infersim.measuring.devices.device import Device
 from infersim.measuring.devices.timing import HostStopwatch, quantile
-from infersim.measuring.model.probe import Probe
+from infersim.measuring.model.execution.stream import Probe
 
 PASSES = 5
 

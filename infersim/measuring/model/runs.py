@@ -20,7 +20,7 @@ from infersim.measuring.devices.torch_tools import set_float32
 from infersim.measuring.kernel_runs.supervision import CRASHED
 from infersim.measuring.model.alternation import Alternation, alternate
 from infersim.measuring.model.breakdown import OpTime, break_down, by_part
-from infersim.measuring.model.executor import ModelExecutor, build
+from infersim.measuring.model.execution.executor import ModelExecutor, build
 from infersim.measuring.model.measurable import check_measurable
 from infersim.measuring.model.memory import added_bytes, held_bytes
 from infersim.measuring.model.result_file import ResultFile, Row

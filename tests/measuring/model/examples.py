@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import torch
 
-from infersim.measuring.model.block_attention import attend_by_rows
-from infersim.measuring.model.executor import Kernels, ModelExecutor, build
+from infersim.measuring.model.execution.block_attention import attend_by_rows
+from infersim.measuring.model.execution.executor import Kernels, ModelExecutor, build
 from infersim.pruning.composition import prune
 from infersim.pruning.plan import Plan
 from infersim.workload.norms import QkNorm

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from infersim.domain.shapes import Phase
-from infersim.measuring.model.block_choice import decode_budget
-from infersim.measuring.model.decisions import Decision
-from infersim.measuring.model.executor import ModelExecutor
-from infersim.measuring.model.scene import AttentionState, Scene
-from infersim.measuring.model.weights import (
+from infersim.measuring.model.execution.block_choice import decode_budget
+from infersim.measuring.model.execution.decisions import Decision
+from infersim.measuring.model.execution.executor import ModelExecutor
+from infersim.measuring.model.execution.scene import AttentionState, Scene
+from infersim.measuring.model.execution.weights import (
     AttentionWeights,
     FeedForwardWeights,
     MatrixWeights,

@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 
 from infersim.domain.ops import Part  # noqa: E402
 from infersim.measuring.model.breakdown import break_down, pause_cycles  # noqa: E402
-from infersim.measuring.model.probe import Probe  # noqa: E402
+from infersim.measuring.model.execution.stream import Probe  # noqa: E402
 from tests.measuring.fake_cuda import FakeCudaDevice  # noqa: E402
 
 

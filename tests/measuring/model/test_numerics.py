@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from infersim.domain.shapes import Phase
-from infersim.measuring.model.executor import ModelExecutor
-from infersim.measuring.model.scene import Scene
+from infersim.measuring.model.execution.executor import ModelExecutor
+from infersim.measuring.model.execution.scene import Scene
 from infersim.workload.scenario import Layout
 from tests.measuring.model.examples import MODELS, executor_of
 from tests.measuring.model.reference import reference_logits

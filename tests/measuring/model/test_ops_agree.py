@@ -10,7 +10,7 @@ import torch
 from infersim.domain.dtypes import precision_named
 from infersim.domain.ops import Part
 from infersim.domain.shapes import Gemm, Phase
-from infersim.measuring.model import matrices
+from infersim.measuring.model.execution import matrices
 from infersim.workload.ops import model_ops
 from infersim.workload.scenario import Execution, Layout, Scenario
 from infersim.workload.transformer import Transformer

@@ -13,12 +13,12 @@ from infersim.domain.dtypes import precision_named
 from infersim.domain.errors import UnsupportedError
 from infersim.domain.shapes import Phase
 from infersim.measuring.devices.torch_tools import compiled, compressed
-from infersim.measuring.model.block_attention import attend_by_rows, flex_attend, flex_options
-from infersim.measuring.model.block_choice import choose_causal, pooled, row_budgets
-from infersim.measuring.model.decisions import decide
-from infersim.measuring.model.executor import build, torch_dtype
+from infersim.measuring.model.execution.block_attention import attend_by_rows, flex_attend, flex_options
+from infersim.measuring.model.execution.block_choice import choose_causal, pooled, row_budgets
+from infersim.measuring.model.execution.decisions import decide
+from infersim.measuring.model.execution.executor import build, torch_dtype
+from infersim.measuring.model.execution.weights import two_of_four
 from infersim.measuring.model.measurable import check_measurable
-from infersim.measuring.model.weights import two_of_four
 from infersim.pruning.composition import prune
 from infersim.workload.hf.reading import transformer_from_config
 from infersim.workload.norms import QkNorm

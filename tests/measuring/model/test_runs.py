@@ -18,7 +18,7 @@ from infersim.measuring.devices.device import DeviceLostError
 from infersim.measuring.devices.opening import open_device
 from infersim.measuring.devices.timing import Budget  # noqa: E402
 from infersim.measuring.model import runs  # noqa: E402
-from infersim.measuring.model.executor import build  # noqa: E402
+from infersim.measuring.model.execution.executor import build  # noqa: E402
 from infersim.measuring.model.result_file import ResultFile  # noqa: E402
 from infersim.measuring.model.runs import MeasurementRun, Pass, measure_run  # noqa: E402
 from infersim.pruning.composition import prune  # noqa: E402

@@ -11,7 +11,7 @@ from infersim.domain.shapes import Phase
 from infersim.measuring.devices.opening import open_device
 from infersim.measuring.devices.timing import Budget
 from infersim.measuring.model.breakdown import break_down, by_part
-from infersim.measuring.model.probe import Probe
+from infersim.measuring.model.execution.stream import Probe
 from infersim.measuring.model.runs import MeasurementRun, Pass
 from infersim.measuring.model.sizing import run_bytes, sized, with_layers
 from infersim.pruning.composition import prune

@@ -19,6 +19,8 @@ import numpy as np
 import torch
 
 from infersim.domain.shapes import Phase
+from infersim.measuring.model.execution.matrices import Gemm, Pairs
+from infersim.measuring.model.execution.stream import Probe
 from infersim.workload.transformer import Attention, FeedForward, TokenSkip, Transformer
 
 VOTE = 1e4
@@ -115,3 +117,16 @@ def _decode_rows(rate: float, batch: int, quantile: float, random: np.random.Gen
     kept = int(binom.ppf(quantile, batch, 1 - rate))
     first = int(random.integers(batch - kept + 1))
     return tuple(range(first, first + kept))
+
+
+def kept_rows(value: torch.Tensor, router: Gemm | Pairs, decision: Decision, probe: Probe) -> torch.Tensor:
+    """Rows of the tokens `value[M, hidden]` that the router keeps, ascending.
+
+    The scores are computed and then outvoted. On a GPU the number of rows is taken from the decision, so
+    that the host does not wait for the GPU to count them, which a CUDA graph could not capture.
+    """
+    (scores,) = router(value, probe)
+    keep = scores[:, 1] - scores[:, 0] + decision.votes > 0
+    if value.device.type == "cpu":
+        return keep.nonzero().squeeze(1)
+    return torch.nonzero_static(keep, size=len(decision.rows)).squeeze(1)

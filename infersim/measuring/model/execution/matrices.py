@@ -14,8 +14,8 @@ from torch.nn import functional
 from infersim.domain.errors import UnsupportedError
 from infersim.domain.ops import Part
 from infersim.domain.shapes import WeightForm
-from infersim.measuring.model.probe import Probe
-from infersim.measuring.model.weights import MatrixWeights
+from infersim.measuring.model.execution.stream import Probe
+from infersim.measuring.model.execution.weights import MatrixWeights
 
 Compress = Callable[[torch.Tensor], torch.Tensor]
 """From a matrix with the zeros of a 2:4 form to what the sparse kernel multiplies by."""

@@ -7,14 +7,20 @@ from dataclasses import dataclass
 import torch
 
 from infersim.domain.ops import Part
-from infersim.measuring.model.attention import Result
-from infersim.measuring.model.decisions import Decision
-from infersim.measuring.model.elementwise import Elementwise
-from infersim.measuring.model.matrices import Compress, Gemm, Pairs, Projection, apart, single, stacked
-from infersim.measuring.model.probe import Probe
-from infersim.measuring.model.routing import kept_rows
-from infersim.measuring.model.stream import Stream
-from infersim.measuring.model.weights import FeedForwardWeights
+from infersim.measuring.model.execution.attention import Result
+from infersim.measuring.model.execution.decisions import Decision, kept_rows
+from infersim.measuring.model.execution.elementwise import Elementwise
+from infersim.measuring.model.execution.matrices import (
+    Compress,
+    Gemm,
+    Pairs,
+    Projection,
+    apart,
+    single,
+    stacked,
+)
+from infersim.measuring.model.execution.stream import Probe, Stream
+from infersim.measuring.model.execution.weights import FeedForwardWeights
 from infersim.workload.scenario import Layout
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 
 from infersim.domain.shapes import Phase
-from infersim.measuring.model.block_choice import pooled, row_budgets
-from infersim.measuring.model.decisions import BlockDecisions, Decision, decide
-from infersim.measuring.model.elementwise import Elementwise
+from infersim.measuring.model.execution.block_choice import pooled, row_budgets
+from infersim.measuring.model.execution.decisions import BlockDecisions, Decision, decide
+from infersim.measuring.model.execution.elementwise import Elementwise
 from infersim.workload.transformer import Attention, Transformer
 
 

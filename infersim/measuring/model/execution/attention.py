@@ -9,20 +9,32 @@ import torch
 
 from infersim.domain.ops import Part
 from infersim.domain.shapes import Phase
-from infersim.measuring.model.attention_kernels import (
+from infersim.measuring.model.execution.attention_kernels import (
     causal_attention,
     decode_attention,
     scattered_attention,
 )
-from infersim.measuring.model.block_attention import BlockAttention, attend_cached
-from infersim.measuring.model.block_choice import choose_cached, choose_causal, decode_budget, pooled
-from infersim.measuring.model.elementwise import Elementwise
-from infersim.measuring.model.matrices import Compress, Gemm, Pairs, Projection, apart, single, stacked
-from infersim.measuring.model.probe import Probe
-from infersim.measuring.model.routing import kept_rows
-from infersim.measuring.model.scene import AttentionState, Scene
-from infersim.measuring.model.stream import Stream
-from infersim.measuring.model.weights import AttentionWeights, MatrixWeights
+from infersim.measuring.model.execution.block_attention import BlockAttention, attend_cached
+from infersim.measuring.model.execution.block_choice import (
+    choose_cached,
+    choose_causal,
+    decode_budget,
+    pooled,
+)
+from infersim.measuring.model.execution.decisions import kept_rows
+from infersim.measuring.model.execution.elementwise import Elementwise
+from infersim.measuring.model.execution.matrices import (
+    Compress,
+    Gemm,
+    Pairs,
+    Projection,
+    apart,
+    single,
+    stacked,
+)
+from infersim.measuring.model.execution.scene import AttentionState, Scene
+from infersim.measuring.model.execution.stream import Probe, Stream
+from infersim.measuring.model.execution.weights import AttentionWeights, MatrixWeights
 from infersim.workload import transformer
 from infersim.workload.scenario import Layout
 from infersim.workload.transformer import MaskSharing

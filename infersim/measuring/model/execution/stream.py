@@ -1,14 +1,27 @@
-"""The residual stream `[tokens, hidden]` on its way through a model, and where adds to it happen."""
+"""The residual stream `[tokens, hidden]` on its way through a model, and where adds to it happen.
+
+Probes hear of each op as it ends, so that a pass can be taken apart without slowing it down.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 
 from infersim.domain.ops import Part
-from infersim.measuring.model.elementwise import Elementwise
-from infersim.measuring.model.probe import Probe
+from infersim.measuring.model.execution.elementwise import Elementwise
+
+
+class Probe(Protocol):
+    """Told after each op of a pass was issued, with its name and part as `workload.ops` has them."""
+
+    def __call__(self, name: str, part: Part) -> None: ...
+
+
+def silent(name: str, part: Part) -> None:
+    """The probe of a pass that is timed as a whole."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

@@ -12,25 +12,24 @@ from infersim.domain.errors import UnsupportedError
 from infersim.domain.ops import Part
 from infersim.domain.shapes import Phase
 from infersim.measuring.devices.torch_tools import compressed
-from infersim.measuring.model.attention import AttentionSublayer, Result, attention_sublayer
-from infersim.measuring.model.block_attention import BlockAttention, attend_by_rows, flex_attend
-from infersim.measuring.model.elementwise import Elementwise, elementwise_of
-from infersim.measuring.model.feed_forward import (
+from infersim.measuring.model.execution.attention import AttentionSublayer, Result, attention_sublayer
+from infersim.measuring.model.execution.block_attention import BlockAttention, attend_by_rows, flex_attend
+from infersim.measuring.model.execution.elementwise import Elementwise, elementwise_of
+from infersim.measuring.model.execution.feed_forward import (
     FeedForwardSublayer,
     ReplacedSublayer,
     feed_forward_sublayer,
 )
-from infersim.measuring.model.matrices import (
+from infersim.measuring.model.execution.matrices import (
     Compress,
     Gemm,
     Pairs,
     cannot_compress,
     single,
 )
-from infersim.measuring.model.probe import Probe, silent
-from infersim.measuring.model.scene import Scene, set_scene
-from infersim.measuring.model.stream import Stream
-from infersim.measuring.model.weights import (
+from infersim.measuring.model.execution.scene import Scene, set_scene
+from infersim.measuring.model.execution.stream import Probe, Stream, silent
+from infersim.measuring.model.execution.weights import (
     AttentionWeights,
     BlockWeights,
     FeedForwardWeights,

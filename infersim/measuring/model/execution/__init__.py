@@ -1,0 +1,1 @@
+"""Executing a pruned model as its plan says: matrices, attention, feed-forward and routing."""
