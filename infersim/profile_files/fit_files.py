@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 from infersim.domain.errors import FileContentError, InvalidValueError
 from infersim.domain.fit import Fit, GridAxis, IntervalFit, KindFit, ResidualGrid
 from infersim.files.writing import write_whole
-from infersim.profile_files.fit_tables import table_of_fit
-from infersim.profile_files.grid_coding import decode_grid
+from infersim.profile_files.fit_format import decode_grid, table_of_fit
 
 if TYPE_CHECKING:
-    from infersim.profile_files.fit_schema import KindTable, ResidualTable
+    from infersim.profile_files.fit_format import KindTable, ResidualTable
 
 
 LARGEST_PARAMETER = 1e6
@@ -41,7 +40,7 @@ def read_fit(path: str | Path) -> Fit:
     from pydantic import ValidationError
 
     from infersim.files.errors import content_error
-    from infersim.profile_files.fit_schema import FitTable
+    from infersim.profile_files.fit_format import FitTable
 
     path = Path(path)
     if not path.is_file():

@@ -1,4 +1,4 @@
-"""The pool file: what `infersim calibrate --pool` writes and every profile without a fit leans on."""
+"""The pool file, version 1: what `infersim calibrate --pool` writes and every profile without a fit starts from."""
 
 from __future__ import annotations
 
@@ -6,17 +6,74 @@ import json
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from infersim.domain.errors import FileContentError, InvalidValueError
 from infersim.domain.fit import IntervalFit
-from infersim.domain.pool import GpuFacts, Pool, PooledKind, PooledParameter, Spread
+from infersim.domain.pool import GpuFacts, Law, Pool, PooledKind, PooledParameter, Spread
 from infersim.files.locations import data_folder
 from infersim.files.writing import write_whole
-from infersim.profile_files.fit_tables import plain
+from infersim.profile_files.fit_format import IntervalTable, Number, Width, plain
+from infersim.profile_files.schema import Table, Text
 
-if TYPE_CHECKING:
-    from infersim.profile_files.pool_schema import ParameterTable, PooledKindTable
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class FactsTable(Table):
+    """What parameters may depend on, of one pooled GPU."""
+
+    vendor: Text
+    generation: Text
+    clock_max_mhz: Positive
+    flop_per_clock_per_sm: Positive
+    memory_bytes_per_clock_per_sm: Positive
+    power_ratio: Width
+
+
+class SpreadTable(Table):
+    """Standard deviations of a coordinate; a GPU's own is never 0, so that GPUs can differ."""
+
+    shared: Width
+    own: Positive
+    generation: Width
+    rate: Width
+    memory: Width
+
+
+class ParameterTable(Table):
+    """One pooled parameter."""
+
+    law: Law
+    log: bool
+    low: Number
+    high: Number
+    typical: Number
+    spread: SpreadTable
+    found: Annotated[dict[Text, Number], Field(min_length=1)]
+
+
+class PooledKindTable(Table):
+    """One pooled kind."""
+
+    weight_copies: Annotated[int, Field(ge=1)] | None = None
+    parameters: Annotated[dict[Text, ParameterTable], Field(min_length=1)]
+    interval: IntervalTable
+    deviation: Positive
+    ranges: dict[str, tuple[Number, Number]]
+    left_out: dict[str, Any]
+
+
+class PoolTable(Table):
+    """A whole pool file."""
+
+    format: Literal["infersim pool"]
+    version: Literal[1]
+    provenance: dict[str, Any]
+    gpus: Annotated[dict[Text, FactsTable], Field(min_length=2)]
+    kinds: dict[Text, PooledKindTable]
+
 
 FORMAT, VERSION = "infersim pool", 1
 NAME = "pool.json"
@@ -62,7 +119,7 @@ def read_pool(path: str | Path) -> Pool:
     from pydantic import ValidationError
 
     from infersim.files.errors import content_error
-    from infersim.profile_files.pool_schema import PoolTable
+    from infersim.profile_files.pool_files import PoolTable
 
     path = Path(path)
     if not path.is_file():

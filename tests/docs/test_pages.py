@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from infersim.fitting.plans.schema import MeasurementPlanTables
-from infersim.profile_files.fit_schema import FitTable, KindTable
+from infersim.profile_files.fit_format import FitTable, KindTable
 from infersim.profile_files.schema import ChipTable, Datasheet, MatrixRow, MemoryTable
 from infersim.pruning.plan_tables import BlockSparsityTable, LayerTable, PlanTables, RemoveTable, SkipTable
 from infersim.simulation.frontier_quality import QualityPoint

@@ -19,7 +19,7 @@ from hypothesis.extra import numpy as numpy_strategies
 from infersim.domain.errors import FileContentError, InvalidValueError
 from infersim.domain.fit import Fit, KindFit
 from infersim.profile_files import read_fit, write_fit
-from infersim.profile_files.grid_coding import decode_grid, encode_grid
+from infersim.profile_files.fit_format import decode_grid, encode_grid
 from tests.profile_files.example_fits import example_fit, example_kind
 
 GRIDS = numpy_strategies.arrays(

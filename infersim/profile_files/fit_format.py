@@ -1,17 +1,53 @@
-"""Fits as tables of plain JSON values: sorted names, rounded numbers, grids as text."""
+"""The layout of `<gpu>.fit.json`, version 1: sorted names, rounded numbers, residual grids as text.
+
+A grid is base64 of deflated little-endian int16, in units of a power of two, which is exact in binary: reading and
+writing again changes nothing. Imported with the first fit that is read.
+"""
 
 from __future__ import annotations
 
+import base64
+import binascii
 import math
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
+import numpy.typing as npt
+from pydantic import Field
 
 from infersim.domain.errors import InvalidValueError
 from infersim.domain.fit import Fit, KindFit, ResidualGrid
-from infersim.profile_files.grid_coding import encode_grid
+from infersim.profile_files.schema import Table, Text
+
+_LARGEST = np.iinfo(np.int16).max
+_SMALLEST_EXPONENT = -8
+"""Corrections are kept to 2**-8, 0.4 % of a latency: finer steps would be noise and would not deflate."""
+
+
+def encode_grid(values: npt.NDArray[np.float32]) -> tuple[int, str]:
+    """The exponent of the unit, and the text. Rounding costs half a unit."""
+    largest = float(np.max(np.abs(values), initial=0.0))
+    exponent = math.ceil(math.log2(largest / _LARGEST)) if largest > 0 else 0
+    exponent = max(exponent, _SMALLEST_EXPONENT)
+    whole = np.rint(np.ldexp(values.astype(np.float64), -exponent)).astype("<i2")
+    return exponent, base64.b64encode(zlib.compress(whole.tobytes(), 9)).decode("ascii")
+
+
+def decode_grid(exponent: int, text: str, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
+    """The grid of `shape`; raises ValueError that says what is wrong with the text."""
+    try:
+        raw = zlib.decompress(base64.b64decode(text, validate=True))
+    except (binascii.Error, zlib.error) as error:
+        raise ValueError(f"not deflated base64: {error}") from None
+    expected = math.prod(shape) * 2
+    if len(raw) != expected:
+        raise ValueError(f"{len(raw)} bytes, where {' x '.join(map(str, shape))} values take {expected}")
+    whole = np.frombuffer(raw, dtype="<i2").reshape(shape)
+    return np.ldexp(whole.astype(np.float32), exponent).astype(np.float32)
+
 
 FORMAT, VERSION = "infersim fit", 1
 """What every fit file says of itself; `fit_schema` describes the same version."""
@@ -86,3 +122,57 @@ def plain(key: str, value: object) -> Any:
     raise InvalidValueError(
         key, value, "a text, a number, true or false, nothing, or a list or table of these"
     )
+
+
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Width = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class AxisTable(Table):
+    """One axis of a residual grid: evenly spaced knots of a named feature."""
+
+    name: Text
+    low: Number
+    high: Number
+    count: Annotated[int, Field(ge=2)]
+    holds_above: bool = False
+
+
+class ResidualTable(Table):
+    """A residual grid: `values` is base64 of deflated little-endian int16, in units of 2**`unit_exponent`."""
+
+    axes: Annotated[list[AxisTable], Field(min_length=1)]
+    unit_exponent: Annotated[int, Field(ge=-40, le=64)]
+    values: str
+
+
+class IntervalTable(Table):
+    """80 % half-widths in natural log."""
+
+    by_regime: dict[str, Width]
+    pair: Width
+    outside: Width
+
+
+class KindTable(Table):
+    """What calibration found for one kind of kernel; ranges are (low, high)."""
+
+    rows: Annotated[int, Field(ge=0)]
+    weight_copies: Annotated[int, Field(ge=1)] | None = None
+    parameters: dict[str, Number]
+    uncertainties: dict[str, Width | None]
+    at_bound: list[str]
+    ranges: dict[str, tuple[Number, Number]]
+    interval: IntervalTable
+    held_out: dict[str, Any]
+    residuals: list[ResidualTable]
+
+
+class FitTable(Table):
+    """A whole fit file."""
+
+    format: Literal["infersim fit"]
+    version: Literal[1]
+    gpu: Text
+    provenance: dict[str, Any]
+    kinds: dict[Text, KindTable]
