@@ -47,8 +47,8 @@ def chosen_pruning(
     cannot do is left out with its reason, unless it is all that was asked for.
     """
     from infersim.pruning.checkpoint import plan_from_config
+    from infersim.pruning.composition import stack_of_model, stack_of_plan
     from infersim.pruning.plan_file import plan_from_file
-    from infersim.pruning.stack import stack_of_model, stack_of_plan
     from infersim.workload.presets import load_model
 
     base = None if model is None else load_model(model)
@@ -70,8 +70,8 @@ def chosen_pruning(
 
 
 def _swept(base: Transformer, families: str, sparsity: str) -> tuple[tuple[Plan, ...], tuple[str, ...]]:
+    from infersim.pruning.composition import FamilyChoice, family_plans
     from infersim.pruning.registry import families as known_families
-    from infersim.simulation.family_plans import FamilyChoice, family_plans
 
     chosen = names("families", families)
     if ALL in chosen:

@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infersim.domain.errors import InvalidValueError
-from infersim.pruning.composition import prune
-from infersim.pruning.stack import stack_of_model, stack_of_plan
+from infersim.pruning.composition import prune, stack_of_model, stack_of_plan
 from infersim.workload.transformer import Transformer
 from tests.toy_models import transformer_from_sizes
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from infersim.domain.errors import InvalidValueError, UnknownNameError
+from infersim.pruning.composition import family_plans
 from infersim.pruning.registry import families
 from infersim.simulation.comparison import compare
-from infersim.simulation.family_plans import family_plans
 from infersim.workload.presets import load_model
 
 FAMILIES = [family.name for family in families()]

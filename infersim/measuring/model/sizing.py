@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from infersim.domain.errors import InfersimError
 from infersim.measuring.model.memory import needed_bytes
 from infersim.measuring.model.runs import MeasurementRun
-from infersim.pruning.stack import stack_of_model, stack_of_plan
+from infersim.pruning.composition import stack_of_model, stack_of_plan
 from infersim.workload.memory import USABLE_SHARE
 from infersim.workload.scenario import Scenario
 
