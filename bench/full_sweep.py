@@ -8,7 +8,7 @@ import time
 
 import infersim as sim
 from infersim.pruning.composition import family_plans
-from infersim.pruning.registry import families
+from infersim.pruning.families.registry import families
 
 SPARSITIES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 96, 128, 192, 256, 512)

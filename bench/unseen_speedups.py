@@ -7,7 +7,7 @@ import numpy as np
 import infersim as sim
 from infersim.domain.profile import HardwareProfile
 from infersim.pruning.composition import family_plans
-from infersim.pruning.registry import families
+from infersim.pruning.families.registry import families
 
 MODEL = "llama-3.1-8b"
 SPARSITIES = (0.25, 0.5)

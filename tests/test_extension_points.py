@@ -12,7 +12,7 @@ import infersim
 from infersim.cost.gemm import sparse
 from infersim.fitting.importers import aiconfigurator
 from infersim.profile_files import list_profiles
-from infersim.pruning.registry import families
+from infersim.pruning.families.registry import families
 from infersim.simulation import published_check, reproduction, reproduction_reasons, source_paper
 
 PACKAGE = Path(infersim.__file__).parent

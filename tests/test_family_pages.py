@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from infersim.pruning.pruned import Family
-from infersim.pruning.registry import families
+from infersim.pruning.families.family import Family
+from infersim.pruning.families.registry import families
 from tests.docs.pages import DOCS, parts
 
 PAGES = DOCS / "families"

@@ -71,7 +71,7 @@ def chosen_pruning(
 
 def _swept(base: Transformer, families: str, sparsity: str) -> tuple[tuple[Plan, ...], tuple[str, ...]]:
     from infersim.pruning.composition import FamilyChoice, family_plans
-    from infersim.pruning.registry import families as known_families
+    from infersim.pruning.families.registry import families as known_families
 
     chosen = names("families", families)
     if ALL in chosen:

@@ -12,9 +12,9 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from infersim.domain.errors import InvalidValueError, UnsupportedError
-from infersim.pruning.checks import check_sparsity
+from infersim.pruning.families.family import check_sparsity
+from infersim.pruning.families.registry import family_named
 from infersim.pruning.plan import OptionValue, Plan, PlanStep
-from infersim.pruning.registry import family_named
 from infersim.workload.transformer import Transformer
 
 

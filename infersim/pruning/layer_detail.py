@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from infersim.domain.errors import InvalidValueError
+from infersim.pruning.families.static_k_2_4 import semi_structured
+from infersim.pruning.families.static_k_lowrank import break_even_rank
+from infersim.pruning.families.static_nk import with_heads, with_width
 from infersim.pruning.linears import changed_block
 from infersim.pruning.plan_tables import LayerTable, SkipTable
-from infersim.pruning.static_k_2_4 import semi_structured
-from infersim.pruning.static_k_lowrank import break_even_rank
-from infersim.pruning.static_nk import with_heads, with_width
 from infersim.workload.transformer import (
     Attention,
     Block,

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, PositiveInt
 
 from infersim.files.tables import Table
-from infersim.pruning.dynamic_m import ROUTER_WIDTH
+from infersim.pruning.families.dynamic_m import ROUTER_WIDTH
 from infersim.pruning.plan import OptionValue
 
 MatrixName = Literal["q", "k", "v", "o", "gate", "up", "down"]

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from infersim.domain.ops import Part
+from infersim.pruning.families.registry import families
 from infersim.pruning.plan import PlanStep
-from infersim.pruning.registry import families
 from infersim.pruning.sublayer_pairs import Comparison
 from infersim.workload.transformer import Block, Transformer
 

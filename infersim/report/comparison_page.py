@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infersim.pruning.registry import find_family
+from infersim.pruning.families.registry import find_family
 from infersim.report.charts import curve_charts, plans_chart, roofline_chart, time_chart, waterfall_chart
 from infersim.report.comparison_report import ComparisonReport
 from infersim.report.inventories import gpus_table

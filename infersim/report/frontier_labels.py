@@ -6,7 +6,7 @@ import math
 from collections.abc import Set
 from typing import TYPE_CHECKING
 
-from infersim.pruning.registry import quality_axis
+from infersim.pruning.families.registry import quality_axis
 from infersim.report import rounding
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import math
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from infersim.pruning.static_m import STATIC_M
+from infersim.pruning.families.static_m import STATIC_M
 from infersim.report import rounding
 from infersim.report.losses import largest_loss
 from infersim.simulation.measured import Scope

@@ -10,8 +10,8 @@ import numpy as np
 
 from infersim.domain.errors import InfersimError, InvalidValueError
 from infersim.pruning.composition import prune
+from infersim.pruning.families.registry import families, family_named
 from infersim.pruning.plan import Plan
-from infersim.pruning.registry import families, family_named
 from infersim.simulation.comparison import comparison_frame, measured_index
 from infersim.simulation.frame_kinds import FrameKind, marks
 from infersim.simulation.frontier_timing import case_timings, with_plans

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Unpack
 
 from infersim.pruning.composition import prune
+from infersim.pruning.families.static_nk import STATIC_NK
+from infersim.pruning.families.static_nk_cross import STATIC_NK_CROSS
 from infersim.pruning.plan import Plan
-from infersim.pruning.static_nk import STATIC_NK
-from infersim.pruning.static_nk_cross import STATIC_NK_CROSS
 from infersim.simulation.columns import MS
 from infersim.simulation.frame_kinds import FrameKind, marks
 from infersim.simulation.frontier_timing import CaseTimings, case_timings

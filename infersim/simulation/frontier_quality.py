@@ -15,8 +15,8 @@ from typing import Annotated, TypeAlias
 from annotated_types import Ge, Gt, Lt
 
 from infersim.files.locations import data_folder
+from infersim.pruning.families.registry import quality_axis
 from infersim.pruning.plan import OptionValue
-from infersim.pruning.registry import quality_axis
 from infersim.simulation.measured import Fraction, Positive, Text, Timed
 
 UNSTATED = "unstated"

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from infersim.domain.errors import FileContentError, InfersimError
 from infersim.files.errors import content_error
 from infersim.files.reading import Cells, rows_of
-from infersim.pruning.registry import families, family_named
+from infersim.pruning.families.registry import families, family_named
 from infersim.simulation.frontier_quality import QualityPoint, QualityTable, relative_loss_percent
 from infersim.simulation.measured_files import canonical_gpu, canonical_model
 

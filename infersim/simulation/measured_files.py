@@ -16,7 +16,7 @@ from infersim.domain.errors import FileContentError, UnknownNameError
 from infersim.files.errors import content_error
 from infersim.files.reading import Cells, rows_of
 from infersim.profile_files.names import shipped_file
-from infersim.pruning.registry import families
+from infersim.pruning.families.registry import families
 from infersim.simulation.measured import OTHER, MeasuredSpeedup, MeasuredTable, Scope, Timed, Unit
 from infersim.workload.presets import list_models, model_aliases
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from infersim.pruning.registry import families
+from infersim.pruning.families.registry import families
 from infersim.simulation.chain import FACTORS
 from tests.cli.conftest import Infersim
 from tests.report.handmade import check_order, check_says

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 from infersim.cli.main import run
-from infersim.pruning import registry
 from infersim.pruning.checkpoint import plan_from_config
+from infersim.pruning.families import registry
+from infersim.pruning.families.family import Family
 from infersim.pruning.plan_file import plan_from_file
-from infersim.pruning.pruned import Family
 from infersim.report.figures.palette import BY_NAME, css_name
 from infersim.report.legend import SHAPES
 from tests.docs.walks import as_module, block, blocks, commands, entered, executed, write_files
@@ -25,7 +25,7 @@ NAME = "local-attention"
 def toy(monkeypatch: pytest.MonkeyPatch) -> Family:
     """The page's family, in the registry until the test ends."""
     as_module(block(PAGE, "infersim/pruning/local_attention.py"), monkeypatch)
-    (family,) = entered(PAGE, "infersim/pruning/registry.py", "_FAMILIES")
+    (family,) = entered(PAGE, "infersim/pruning/families/registry.py", "_FAMILIES")
     monkeypatch.setattr(registry, "_FAMILIES", (*registry.families(), family))
     assert isinstance(family, Family)
     assert family.name == NAME

@@ -8,7 +8,7 @@ import pytest
 from infersim.domain.shapes import Gemm
 from infersim.pruning.checkpoint import plan_from_config
 from infersim.pruning.composition import prune
-from infersim.pruning.registry import families
+from infersim.pruning.families.registry import families
 from infersim.workload.counts import parameters, parameters_by_part
 from infersim.workload.hf.reading import transformer_from_config
 from infersim.workload.ops import model_ops

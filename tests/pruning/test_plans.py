@@ -10,8 +10,8 @@ import pytest
 from infersim.domain.errors import InvalidValueError, UnknownNameError, UnsupportedError
 from infersim.domain.ops import Part
 from infersim.pruning.composition import prune
+from infersim.pruning.families.registry import families, family_named
 from infersim.pruning.plan import Plan, PlanStep
-from infersim.pruning.registry import families, family_named
 from infersim.workload.counts import parameters
 from infersim.workload.transformer import Transformer
 

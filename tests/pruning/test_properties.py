@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infersim.pruning.composition import prune
-from infersim.pruning.registry import families
+from infersim.pruning.families.registry import families
 from infersim.workload.counts import block_linear_parameters, parameters
 from infersim.workload.transformer import Transformer
 from tests.toy_models import transformer_from_sizes

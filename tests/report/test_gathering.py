@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from infersim.pruning.composition import prune
-from infersim.pruning.registry import families
+from infersim.pruning.families.registry import families
 from infersim.report.comparison_report import ComparisonReport, gather_comparison
 from infersim.report.curves import SPARSITIES, curve_name, curve_plans
 from infersim.report.prediction_page import gather_prediction

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from infersim.domain.arrays import Array
-from infersim.pruning.registry import families
+from infersim.pruning.families.registry import families
 from infersim.report.figures.palette import (
     BY_NAME,
     DARK,

@@ -10,7 +10,7 @@ import pytest
 
 import infersim as sim
 from infersim.domain.errors import InvalidValueError
-from infersim.pruning.registry import families
+from infersim.pruning.families.registry import families
 from infersim.simulation.advice_break_even import BATCHES, break_even, where_it_pays
 from infersim.simulation.advice_target import sparsity_for
 from infersim.simulation.advice_width import ALIGN, free_widths

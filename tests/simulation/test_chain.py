@@ -16,8 +16,8 @@ from infersim.domain.profile import HardwareProfile
 from infersim.domain.shapes import Phase
 from infersim.profile_files.profiles import list_profiles, load_profile
 from infersim.pruning.composition import prune
+from infersim.pruning.families.registry import families
 from infersim.pruning.plan import Plan
-from infersim.pruning.registry import families
 from infersim.simulation.chain import FACTORS, Chain, chain, ratio_half_width, static_m_equivalent
 from infersim.simulation.passes import Pass
 from infersim.simulation.program import lay_out

@@ -11,8 +11,8 @@ import pytest
 
 from infersim.domain.errors import InvalidValueError
 from infersim.pruning.composition import prune
+from infersim.pruning.families.registry import families
 from infersim.pruning.plan import Plan
-from infersim.pruning.registry import families
 from infersim.simulation.chain import FACTORS
 from infersim.simulation.comparison import compare
 from infersim.simulation.measured import MeasuredSpeedup, MeasuredTable, Scope, Timed, Unit

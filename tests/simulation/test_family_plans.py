@@ -6,7 +6,7 @@ import pytest
 
 from infersim.domain.errors import InvalidValueError, UnknownNameError
 from infersim.pruning.composition import family_plans
-from infersim.pruning.registry import families
+from infersim.pruning.families.registry import families
 from infersim.simulation.comparison import compare
 from infersim.workload.presets import load_model
 

@@ -14,7 +14,7 @@ import pytest
 from infersim.domain.errors import FileContentError, InvalidValueError
 from infersim.files.locations import data_folder
 from infersim.profile_files.names import shipped_files
-from infersim.pruning.registry import families
+from infersim.pruning.families.registry import families
 from infersim.simulation.measured import OTHER, MeasuredSpeedup, MeasuredTable, Scope, Timed, Unit
 from infersim.simulation.measured_files import read_cited
 from infersim.simulation.published import load_measured, load_published, match_measured

@@ -6,7 +6,7 @@ import pytest
 
 from infersim.domain.ops import Part
 from infersim.domain.shapes import Phase
-from infersim.pruning.registry import families
+from infersim.pruning.families.registry import families
 from infersim.simulation.source_paper import Quantity, load_claims, load_figure2, load_mean_speedups
 
 

@@ -15,7 +15,7 @@ from infersim.domain.profile import Calibration, HardwareProfile
 from infersim.domain.shapes import Phase
 from infersim.profile_files.profiles import list_profiles, load_profile
 from infersim.pruning.composition import prune
-from infersim.pruning.registry import families
+from infersim.pruning.families.registry import families
 from infersim.simulation.op_table import op_table
 from infersim.simulation.passes import Pass, request_passes
 from infersim.simulation.program import lay_out

@@ -139,7 +139,7 @@ def measure_model_command(
 def measurable_families() -> str:
     """All families that are measured, with the options under which they are; the others are told."""
     from infersim.cli.printing import print_aside
-    from infersim.pruning.registry import families
+    from infersim.pruning.families.registry import families
 
     entries = []
     for family in families():

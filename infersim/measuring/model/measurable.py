@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from infersim.domain.errors import UnsupportedError
 from infersim.domain.shapes import Phase, WeightForm
+from infersim.pruning.families.registry import family_named
 from infersim.pruning.plan import Plan
-from infersim.pruning.registry import family_named
 from infersim.workload.activations import Activation
 from infersim.workload.ends import LM_HEAD, PLAIN_EMBEDDING
 from infersim.workload.norms import RMS_NORM, QkNorm

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from infersim.domain.ops import Part
-from infersim.pruning.registry import find_family
+from infersim.pruning.families.registry import find_family
 from infersim.simulation.timeline import LAUNCH
 
 BLUE, VERMILION, GREEN, PURPLE = "#395997", "#B73D00", "#65956A", "#B16688"

@@ -9,10 +9,10 @@ from itertools import product
 from infersim.domain.errors import FileContentError, InfersimError, UnsupportedError
 from infersim.files.errors import located
 from infersim.pruning.composition import FamilyChoice, family_plans
+from infersim.pruning.families.family import Family
+from infersim.pruning.families.registry import families, family_named
 from infersim.pruning.plan import Plan
 from infersim.pruning.plan_file import plan_from_file
-from infersim.pruning.pruned import Family
-from infersim.pruning.registry import families, family_named
 from infersim.simulation.sweeping.plan_lists import Source
 from infersim.simulation.sweeping.plan_tables import FamilyTable
 from infersim.workload.transformer import Transformer

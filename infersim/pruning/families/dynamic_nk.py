@@ -20,9 +20,14 @@ from dataclasses import replace
 
 from infersim.domain.errors import UnsupportedError
 from infersim.domain.ops import Part
-from infersim.pruning.attention_layers import SPARSE_ATTENTION, with_attention
-from infersim.pruning.checks import check_choice, check_integer
-from infersim.pruning.pruned import Family, Pruned
+from infersim.pruning.families.family import (
+    SPARSE_ATTENTION,
+    Family,
+    Pruned,
+    check_choice,
+    check_integer,
+    with_attention,
+)
 from infersim.pruning.sublayer_pairs import Comparison, Finding, inside_attention
 from infersim.workload.transformer import (
     Attention,

@@ -19,10 +19,8 @@ from dataclasses import replace
 
 from infersim.domain.errors import InvalidValueError, UnsupportedError
 from infersim.domain.ops import Part
-from infersim.pruning.checks import check_choice
+from infersim.pruning.families.family import Family, Pruned, check_choice, round_half_up
 from infersim.pruning.linears import ATTENTION_SUBLAYER
-from infersim.pruning.pruned import Family, Pruned
-from infersim.pruning.rounding import round_half_up
 from infersim.pruning.sublayer_pairs import Comparison, Finding, parts_of, values_of
 from infersim.workload.transformer import Block, Transformer
 

@@ -17,7 +17,7 @@ from dataclasses import replace
 
 from infersim.domain.errors import InvalidValueError, UnsupportedError
 from infersim.domain.shapes import WeightForm
-from infersim.pruning.checks import check_choice
+from infersim.pruning.families.family import Family, Pruned, check_choice
 from infersim.pruning.linears import (
     BLOCK_LINEARS,
     SUBLAYER_LINEARS,
@@ -27,7 +27,6 @@ from infersim.pruning.linears import (
     targeted_linears,
     with_linears,
 )
-from infersim.pruning.pruned import Family, Pruned
 from infersim.pruning.sublayer_pairs import Comparison, Finding, parts_of
 from infersim.workload.transformer import Linear, Transformer
 

@@ -23,9 +23,8 @@ from dataclasses import replace
 
 from infersim.domain.errors import UnsupportedError
 from infersim.domain.ops import Part
-from infersim.pruning.checks import check_choice, check_flag, check_integer
+from infersim.pruning.families.family import Family, Pruned, check_choice, check_flag, check_integer
 from infersim.pruning.linears import ATTENTION_SUBLAYER, SUBLAYER_TARGETS
-from infersim.pruning.pruned import Family, Pruned
 from infersim.pruning.sublayer_pairs import Comparison, Finding, SublayerPair, parts_of
 from infersim.workload.transformer import (
     Attention,

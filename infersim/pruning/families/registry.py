@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from infersim.domain.errors import UnknownNameError
-from infersim.pruning.dynamic_m import DYNAMIC_M
-from infersim.pruning.dynamic_nk import DYNAMIC_NK
-from infersim.pruning.kv_pruning import KV_PRUNING
-from infersim.pruning.pruned import Family
-from infersim.pruning.static_k_2_4 import STATIC_K_2_4
-from infersim.pruning.static_k_lowrank import STATIC_K_LOWRANK
-from infersim.pruning.static_m import STATIC_M
-from infersim.pruning.static_nk import STATIC_NK
-from infersim.pruning.static_nk_cross import STATIC_NK_CROSS
+from infersim.pruning.families.dynamic_m import DYNAMIC_M
+from infersim.pruning.families.dynamic_nk import DYNAMIC_NK
+from infersim.pruning.families.family import Family
+from infersim.pruning.families.kv_pruning import KV_PRUNING
+from infersim.pruning.families.static_k_2_4 import STATIC_K_2_4
+from infersim.pruning.families.static_k_lowrank import STATIC_K_LOWRANK
+from infersim.pruning.families.static_m import STATIC_M
+from infersim.pruning.families.static_nk import STATIC_NK
+from infersim.pruning.families.static_nk_cross import STATIC_NK_CROSS
 
 _FAMILIES: tuple[Family, ...] = (
     STATIC_M,

@@ -15,10 +15,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from infersim.domain.ops import Part
-from infersim.pruning.checks import check_integer
+from infersim.pruning.families.family import Family, Pruned, check_integer, nearest_multiple
 from infersim.pruning.linears import BLOCK_LINEARS, resized
-from infersim.pruning.pruned import Family, Pruned
-from infersim.pruning.rounding import nearest_multiple
 from infersim.pruning.sublayer_pairs import Comparison, Finding
 from infersim.workload.transformer import Attention, Block, FeedForward, ReplacedSublayer, Transformer
 

@@ -19,7 +19,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from infersim.domain.shapes import WeightForm
-from infersim.pruning.checks import check_choice, check_flag, check_integer
+from infersim.pruning.families.family import (
+    Family,
+    Pruned,
+    check_choice,
+    check_flag,
+    check_integer,
+    nearest_multiple,
+)
 from infersim.pruning.linears import (
     BLOCK_LINEARS,
     SUBLAYER_LINEARS,
@@ -29,8 +36,6 @@ from infersim.pruning.linears import (
     targeted_linears,
     with_linears,
 )
-from infersim.pruning.pruned import Family, Pruned
-from infersim.pruning.rounding import nearest_multiple
 from infersim.pruning.sublayer_pairs import Comparison, Finding, parts_of
 from infersim.workload.transformer import Linear, Transformer
 

@@ -21,10 +21,15 @@ from dataclasses import replace
 
 from infersim.domain.errors import InvalidValueError
 from infersim.domain.ops import Part
-from infersim.pruning.checks import check_choice, check_integer
+from infersim.pruning.families.family import (
+    Family,
+    Pruned,
+    check_choice,
+    check_integer,
+    nearest_multiple,
+    round_half_up,
+)
 from infersim.pruning.linears import ATTENTION_SUBLAYER, removed_share, resized, targeted_linears
-from infersim.pruning.pruned import Family, Pruned
-from infersim.pruning.rounding import nearest_multiple, round_half_up
 from infersim.pruning.sublayer_pairs import Comparison, Finding, parts_of, values_of
 from infersim.workload.transformer import Attention, Block, FeedForward, Transformer
 

@@ -1,0 +1,1 @@
+"""The families of pruning: one file for each, and their registry."""

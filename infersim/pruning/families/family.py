@@ -1,0 +1,137 @@
+"""What all families share: the record that one returns, checks of its options, and rounding.
+
+Sparsities are rounded to whole layers and heads, and to the multiples that tensor cores like.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from inspect import Parameter, signature
+from math import floor
+from numbers import Real
+
+from infersim.domain.errors import InvalidValueError, UnknownNameError, UnsupportedError
+from infersim.domain.ops import Part
+from infersim.pruning.plan import OptionValue
+from infersim.pruning.sublayer_pairs import Comparison, Finding
+from infersim.workload.transformer import Attention, Transformer
+
+SPARSE_ATTENTION = "sparse attention"
+"""The axis of quality of families that leave out what queries see: what they lose depends on the length of
+the task, so they stand beside each other only, task by task."""
+
+
+def with_attention(model: Transformer, change: Callable[[Attention], Attention]) -> Transformer:
+    """The model with `change` applied to each attention; UnsupportedError where it has none."""
+    if not any(isinstance(block.attention, Attention) for block in model.blocks):
+        raise UnsupportedError(f"{model.name} has no attention left to prune")
+    return model.with_blocks(
+        tuple(
+            replace(block, attention=change(block.attention))
+            if isinstance(block.attention, Attention)
+            else block
+            for block in model.blocks
+        )
+    )
+
+
+def round_half_up(value: float) -> int:
+    """The nearest integer, halves upwards (Python's `round` sends 2.5 to 2, which no reader expects)."""
+    return floor(value + 0.5)
+
+
+def nearest_multiple(value: float, align: int) -> int:
+    """The multiple of `align` nearest to `value`, and at least `align`."""
+    return max(align, align * round_half_up(value / align))
+
+
+def check_sparsity(value: object) -> float:
+    """Return `value` as a float in [0, 1); NaN and percentages are refused."""
+    if isinstance(value, Real) and not isinstance(value, bool) and 0 <= float(value) < 1:
+        return float(value)
+    raise InvalidValueError("sparsity", value, "a fraction from 0 up to, but not including, 1 (25 % is 0.25)")
+
+
+def check_choice(key: str, value: object, choices: Sequence[str]) -> None:
+    """Refuse a value that is not one of `choices`."""
+    if value not in choices:
+        raise InvalidValueError(key, value, f"one of {', '.join(choices)}")
+
+
+def check_integer(key: str, value: object, *, low: int, high: int | None = None) -> None:
+    """Refuse a value that is not an integer from `low` to `high` (None: without upper end)."""
+    fits = isinstance(value, int) and not isinstance(value, bool) and value >= low
+    if not fits or (high is not None and isinstance(value, int) and value > high):
+        span = f"of at least {low}" if high is None else f"from {low} to {high}"
+        raise InvalidValueError(key, value, f"an integer {span}")
+
+
+def check_flag(key: str, value: object) -> None:
+    """Refuse a value that is not true or false."""
+    if not isinstance(value, bool):
+        raise InvalidValueError(key, value, "true or false")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pruned:
+    """The result of one family.
+
+    `sparsity_realised` is the fraction really removed of what the family's sparsity is a fraction of, after
+    rounding to layers, heads and alignment. `targets` are the parts that the family means to cut.
+    """
+
+    transformer: Transformer
+    sparsity_realised: float
+    targets: frozenset[Part]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """A kind of pruning, with all that others need to know of it.
+
+    - `name` is its name everywhere: in plans, tables, figures and on its page in the docs.
+    - `function` takes a Transformer, a sparsity and the options by keyword; `recognised` finds what it did in
+      a dense model and a pruned one side by side (None: nothing).
+    - `fixed_sparsity` is the only sparsity it can have (None: any in [0, 1)).
+    - `colour` (a name of the palette) and `marker` (one of plotly's) are its look in figures; no two families
+      share both.
+    - `quality_axis`: where what it loses depends on the length of the task, the axis that its losses stand
+      on, task by task. Empty: losses stand on the axis of their type of task, beside other families'.
+    - `same_kernels`: what is left runs the dense model's own kernels, fewer times.
+    - `not_measured`: why `measure model` does not run it. Empty: it does, with the options `measured_with`
+      where nobody chooses others.
+    """
+
+    name: str
+    summary: str
+    function: Callable[..., Pruned]
+    recognised: Callable[[Comparison], Finding | None]
+    colour: str
+    marker: str
+    fixed_sparsity: float | None = None
+    quality_axis: str = ""
+    same_kernels: bool = False
+    not_measured: str = ""
+    measured_with: Mapping[str, OptionValue] = field(default_factory=dict, hash=False)
+
+    @property
+    def options(self) -> Mapping[str, OptionValue]:
+        """Names of the options with their defaults."""
+        parameters = signature(self.function).parameters.values()
+        return {entry.name: entry.default for entry in parameters if entry.kind is Parameter.KEYWORD_ONLY}
+
+    @property
+    def page(self) -> str:
+        """Its page in `docs/families`."""
+        return f"{self.name.replace(':', '-')}.md"
+
+    def accepts(self, sparsity: float) -> bool:
+        """Whether the family can have this sparsity at all."""
+        return self.fixed_sparsity in (None, sparsity)
+
+    def check_options(self, options: Mapping[str, OptionValue]) -> None:
+        """Refuse options that the family does not have, naming those it has."""
+        for option in options:
+            if option not in self.options:
+                raise UnknownNameError(f"option of {self.name}", option, self.options)
