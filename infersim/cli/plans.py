@@ -46,9 +46,9 @@ def chosen_pruning(
     `model` may be left out where a plan file names it. Raises what reading and pruning raise; what families
     cannot do is left out with its reason, unless it is all that was asked for.
     """
-    from infersim.pruning.checkpoint import plan_from_config
     from infersim.pruning.composition import stack_of_model, stack_of_plan
-    from infersim.pruning.plan_file import plan_from_file
+    from infersim.pruning.plan_files.checkpoint import plan_from_config
+    from infersim.pruning.plan_files.reading import plan_from_file
     from infersim.workload.presets import load_model
 
     base = None if model is None else load_model(model)

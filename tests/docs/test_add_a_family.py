@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 from infersim.cli.main import run
-from infersim.pruning.checkpoint import plan_from_config
 from infersim.pruning.families import registry
 from infersim.pruning.families.family import Family
-from infersim.pruning.plan_file import plan_from_file
+from infersim.pruning.plan_files.checkpoint import plan_from_config
+from infersim.pruning.plan_files.reading import plan_from_file
 from infersim.report.figures.palette import BY_NAME, css_name
 from infersim.report.legend import SHAPES
 from tests.docs.walks import as_module, block, blocks, commands, entered, executed, write_files

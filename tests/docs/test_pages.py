@@ -12,7 +12,13 @@ from pydantic import BaseModel
 from infersim.fitting.plans.schema import MeasurementPlanTables
 from infersim.profile_files.fit_format import FitTable, KindTable
 from infersim.profile_files.schema import ChipTable, Datasheet, MatrixRow, MemoryTable
-from infersim.pruning.plan_tables import BlockSparsityTable, LayerTable, PlanTables, RemoveTable, SkipTable
+from infersim.pruning.plan_files.tables import (
+    BlockSparsityTable,
+    LayerTable,
+    PlanTables,
+    RemoveTable,
+    SkipTable,
+)
 from infersim.simulation.frontier_quality import QualityPoint
 from infersim.simulation.measured import MeasuredSpeedup
 from tests.docs.command_options import all_commands, page_name

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from infersim.domain.shapes import Gemm
-from infersim.pruning.checkpoint import plan_from_config
 from infersim.pruning.composition import prune
 from infersim.pruning.families.registry import families
+from infersim.pruning.plan_files.checkpoint import plan_from_config
 from infersim.workload.counts import parameters, parameters_by_part
 from infersim.workload.hf.reading import transformer_from_config
 from infersim.workload.ops import model_ops

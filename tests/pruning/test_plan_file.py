@@ -11,7 +11,7 @@ from infersim.domain.errors import FileContentError, InvalidValueError, Unsuppor
 from infersim.domain.ops import Part
 from infersim.domain.shapes import WeightForm
 from infersim.pruning.composition import prune
-from infersim.pruning.plan_file import plan_from_file
+from infersim.pruning.plan_files.reading import plan_from_file
 from infersim.workload.presets import load_model
 from infersim.workload.transformer import BlockSparsity, SkipExecution, TokenSkip, Transformer
 from tests.pruning.looking import ffn_of, heads_of

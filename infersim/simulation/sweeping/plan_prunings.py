@@ -12,7 +12,7 @@ from infersim.pruning.composition import FamilyChoice, family_plans
 from infersim.pruning.families.family import Family
 from infersim.pruning.families.registry import families, family_named
 from infersim.pruning.plan import Plan
-from infersim.pruning.plan_file import plan_from_file
+from infersim.pruning.plan_files.reading import plan_from_file
 from infersim.simulation.sweeping.plan_lists import Source
 from infersim.simulation.sweeping.plan_tables import FamilyTable
 from infersim.workload.transformer import Transformer

@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, ConfigDict, Field
 
 from infersim.files.tables import Table
 from infersim.pruning.plan import OptionValue
-from infersim.pruning.plan_tables import Rate
+from infersim.pruning.plan_files.tables import Rate
 from infersim.workload.scenario_checks import MAX_BATCH, MAX_CONTEXT
 
 Value = TypeVar("Value")

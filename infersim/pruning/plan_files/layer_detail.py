@@ -12,7 +12,7 @@ from infersim.pruning.families.static_k_2_4 import semi_structured
 from infersim.pruning.families.static_k_lowrank import break_even_rank
 from infersim.pruning.families.static_nk import with_heads, with_width
 from infersim.pruning.linears import changed_block
-from infersim.pruning.plan_tables import LayerTable, SkipTable
+from infersim.pruning.plan_files.tables import LayerTable, SkipTable
 from infersim.workload.transformer import (
     Attention,
     Block,

@@ -37,9 +37,9 @@ from infersim.files.errors import located
 from infersim.files.reading import tables_from_file
 from infersim.pruning.composition import prune
 from infersim.pruning.families.static_m import is_empty, without
-from infersim.pruning.layer_detail import detailed
 from infersim.pruning.plan import Plan
-from infersim.pruning.plan_tables import NESTED, PlanTables, RemoveTable
+from infersim.pruning.plan_files.layer_detail import detailed
+from infersim.pruning.plan_files.tables import NESTED, PlanTables, RemoveTable
 from infersim.pruning.recognition import recognise
 from infersim.workload.presets import load_model
 from infersim.workload.transformer import Block, Transformer

@@ -1,0 +1,1 @@
+"""Plans in files: TOML plans, their tables, and pruned checkpoints."""
