@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from infersim.profile_files.overrides import with_overrides
     from infersim.profile_files.profiles import load_profile
     from infersim.pruning.composition import prune
+    from infersim.report.accuracy.validation_points import validation_points
     from infersim.report.comparison_report import gather_comparison
     from infersim.report.figures.frontier import frontier_figure
     from infersim.report.figures.loss_waterfall import loss_waterfall
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from infersim.report.figures.speedup_curves import family_curves, speedup_curve
     from infersim.report.figures.time_by_op import time_by_op
     from infersim.report.summary import summary
-    from infersim.report.validation_points import validation_points
     from infersim.simulation.advice_break_even import break_even
     from infersim.simulation.advice_target import sparsity_for
     from infersim.simulation.advice_width import free_widths
@@ -114,7 +114,7 @@ _HOMES = {
     "sweep": "infersim.simulation.sweeping.running",
     "time_by_op": "infersim.report.figures.time_by_op",
     "validate": "infersim.fitting.validation.validation",
-    "validation_points": "infersim.report.validation_points",
+    "validation_points": "infersim.report.accuracy.validation_points",
     "with_overrides": "infersim.profile_files.overrides",
     "write_fit": "infersim.profile_files.fit_files",
 }

@@ -6,7 +6,6 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from infersim.report import rounding
-from infersim.report.figures.residual_by_shape import octave_medians
 from infersim.report.losses import PART_TITLES, largest_loss
 from infersim.report.op_frames import DENSE
 from infersim.report.plan_verdicts import Outcome, figures, outcome, realised
@@ -93,18 +92,6 @@ def limits_finding(ops: pd.DataFrame) -> str:
 
 def _whose_time(rows: pd.DataFrame) -> str:
     return "the dense model's time" if rows["plan"].iloc[0] == DENSE else "the time"
-
-
-def errors_finding(errors: pd.Series) -> str:
-    """Of a row of an `error_table`: how far off predictions are, and how many intervals hold."""
-    mean, covered = rounding.fraction(errors["mape"]), rounding.share(errors["coverage"])
-    return f"Mean error {mean}; {covered} of {int(errors['rows']):,} rows lie in their 80 % interval."
-
-
-def residuals_finding(points: pd.DataFrame, dimension: str) -> str:
-    """Between which values the median of predicted over measured stays over one dimension."""
-    medians = octave_medians(points["predicted_us"] / points["latency_us"], points[dimension])
-    return f"The median stays between {medians.min():.2f} and {medians.max():.2f}"
 
 
 def frontier_finding(points: pd.DataFrame) -> str:

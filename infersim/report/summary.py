@@ -132,8 +132,7 @@ def _of_frontier(found: Frontier, max_loss_percent: float | None) -> Summary:
 
 
 def _of_validation(found: Validation) -> Summary:
-    from infersim.report.validation_tables import validation_tables
-    from infersim.report.validation_verdict import validation_verdict
+    from infersim.report.accuracy.validation_tables import validation_tables, validation_verdict
 
     return Summary(verdict=validation_verdict(found), tables=validation_tables(found))
 

@@ -13,8 +13,9 @@ from infersim.domain.profile import HardwareProfile
 from infersim.fitting.calibration import calibrate
 from infersim.fitting.validation.validation import Validation, validate, validate_held_out
 from infersim.pruning.composition import prune
+from infersim.report.accuracy.calibration_page import calibration_page
+from infersim.report.accuracy.validation_page import validation_page
 from infersim.report.advice_page import advice_page
-from infersim.report.calibration_page import calibration_page
 from infersim.report.comparison_page import compare_page
 from infersim.report.comparison_report import gather_comparison
 from infersim.report.frontier_page import frontier_page
@@ -23,7 +24,6 @@ from infersim.report.page import Page
 from infersim.report.prediction_page import gather_prediction, predict_page
 from infersim.report.reproduction_page import reproduction_page
 from infersim.report.sweep_page import sweep_page
-from infersim.report.validation_page import validation_page
 from infersim.simulation.advice_break_even import break_even
 from infersim.simulation.advice_target import sparsity_for
 from infersim.simulation.frontier import frontier

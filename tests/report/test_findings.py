@@ -5,17 +5,16 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+from infersim.report.accuracy.validation_page import errors_finding, residuals_finding
 from infersim.report.figures.plan_speedups import plan_speedups
 from infersim.report.findings import (
     curves_finding,
-    errors_finding,
     frontier_finding,
     limits_finding,
     loss_finding,
     losses_finding,
     plans_finding,
     promise_finding,
-    residuals_finding,
     time_finding,
 )
 from tests.report.handmade import check_order, check_says, comparison, factors

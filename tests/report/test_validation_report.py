@@ -12,13 +12,17 @@ from infersim.domain.dtypes import DType
 from infersim.domain.profile import HardwareProfile
 from infersim.fitting.samples.identity import Overlap
 from infersim.fitting.validation.validation import Validation
+from infersim.report.accuracy.validation_page import validation_page
+from infersim.report.accuracy.validation_points import MAX_POINTS, drawn_dimensions, validation_points
+from infersim.report.accuracy.validation_tables import (
+    error_report_table,
+    speedup_report_table,
+    validation_frame,
+    validation_verdict,
+)
 from infersim.report.figures.predicted_measured import predicted_measured
 from infersim.report.figures.residual_by_shape import residual_by_shape
 from infersim.report.figures.sample_roofline import sample_roofline
-from infersim.report.validation_page import validation_page
-from infersim.report.validation_points import MAX_POINTS, drawn_dimensions, validation_points
-from infersim.report.validation_tables import error_report_table, speedup_report_table, validation_frame
-from infersim.report.validation_verdict import validation_verdict
 from tests.report.example_pages import validated
 from tests.report.handmade import check_order, check_says
 

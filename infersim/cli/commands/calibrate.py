@@ -116,8 +116,12 @@ def calibrate_command(
     from infersim.fitting.calibration_rows import divide
     from infersim.fitting.validation.validation import validate, validate_held_out
     from infersim.profile_files.fit_files import write_fit
-    from infersim.report.calibration_page import calibration_page
-    from infersim.report.calibration_tables import calibration_verdict, fitted_kinds_table, parameters_table
+    from infersim.report.accuracy.calibration_page import calibration_page
+    from infersim.report.accuracy.calibration_tables import (
+        calibration_verdict,
+        fitted_kinds_table,
+        parameters_table,
+    )
 
     destination = _destination(datasheet, out, beside_datasheet)
     check_outputs([destination, html, figures], [datasheet, *samples])

@@ -42,8 +42,8 @@ def validate_command(
     )
     from infersim.fitting.samples.files import write_samples
     from infersim.fitting.validation.validation import validate
-    from infersim.report.validation_page import validation_page
-    from infersim.report.validation_tables import validation_frame
+    from infersim.report.accuracy.validation_page import validation_page
+    from infersim.report.accuracy.validation_tables import validation_frame
 
     check_outputs([html, figures, predictions], [profile, fit, *samples])
     chosen, read = profile_and_samples(profile, fit, samples, default, skip_bad)

@@ -5,23 +5,37 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from infersim.domain.dtypes import DType, precision_named
 from infersim.domain.profile import HardwareProfile
 from infersim.fitting.samples.schema import Kind
 from infersim.fitting.validation.error_table import ALL, cost_kinds
 from infersim.fitting.validation.validation import Validation
+from infersim.report import rounding
+from infersim.report.accuracy.validation_points import MAX_POINTS, drawn_dimensions, validation_points
+from infersim.report.accuracy.validation_tables import validation_tables, validation_verdict
 from infersim.report.chart import Chart, Panel
 from infersim.report.figures.predicted_measured import predicted_measured
-from infersim.report.figures.residual_by_shape import residual_by_shape
+from infersim.report.figures.residual_by_shape import octave_medians, residual_by_shape
 from infersim.report.figures.sample_roofline import sample_roofline
-from infersim.report.findings import errors_finding, residuals_finding
 from infersim.report.page import Page, View
-from infersim.report.validation_points import MAX_POINTS, drawn_dimensions, validation_points
-from infersim.report.validation_tables import validation_tables
-from infersim.report.validation_verdict import validation_verdict
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+def errors_finding(errors: pd.Series) -> str:
+    """Of a row of an `error_table`: how far off predictions are, and how many intervals hold."""
+    mean, covered = rounding.fraction(errors["mape"]), rounding.share(errors["coverage"])
+    return f"Mean error {mean}; {covered} of {int(errors['rows']):,} rows lie in their 80 % interval."
+
+
+def residuals_finding(points: pd.DataFrame, dimension: str) -> str:
+    """Between which values the median of predicted over measured stays over one dimension."""
+    medians = octave_medians(points["predicted_us"] / points["latency_us"], points[dimension])
+    return f"The median stays between {medians.min():.2f} and {medians.max():.2f}"
+
 
 GLOSSARY = {
     "80 % interval": "Where four of five measurements are expected to lie.",

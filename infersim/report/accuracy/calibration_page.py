@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from infersim.domain.errors import InfersimError
 from infersim.domain.profile import HardwareProfile
 from infersim.fitting.validation.validation import Validation
-from infersim.report.calibration_tables import calibration_verdict, fitted_kinds_table, parameters_table
+from infersim.report.accuracy.calibration_tables import (
+    calibration_verdict,
+    fitted_kinds_table,
+    parameters_table,
+)
+from infersim.report.accuracy.validation_page import GLOSSARY as VALIDATION_GLOSSARY
+from infersim.report.accuracy.validation_page import validation_views
+from infersim.report.accuracy.validation_tables import validation_tables, validation_verdict
 from infersim.report.page import Page
-from infersim.report.validation_page import GLOSSARY as VALIDATION_GLOSSARY
-from infersim.report.validation_page import validation_views
-from infersim.report.validation_tables import validation_tables
-from infersim.report.validation_verdict import validation_verdict
 from infersim.report.verdict import Verdict
 
 GLOSSARY = VALIDATION_GLOSSARY | {

@@ -1,0 +1,1 @@
+"""Reports of calibration and validation: errors, residuals and coverage."""
