@@ -29,7 +29,7 @@ def plans_for_target(
     family reaches the target.
     """
     from infersim.pruning.composition import prune
-    from infersim.report.advice_tables import needed_sparsity
+    from infersim.report.advice.tables import needed_sparsity
     from infersim.report.scenarios import label, varying_keys
     from infersim.simulation.advice_target import sparsity_for
 

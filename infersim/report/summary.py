@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from infersim.domain.errors import UnsupportedError
 from infersim.domain.profile import HardwareProfile
-from infersim.report.advice_tables import break_even_table, target_table, widths_table
-from infersim.report.advice_verdict import advice_verdict
+from infersim.report.advice.tables import break_even_table, target_table, widths_table
+from infersim.report.advice.verdict import advice_verdict
 from infersim.report.html import notebook_html
 from infersim.report.table import Table
 from infersim.report.verdict import Verdict

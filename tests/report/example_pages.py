@@ -15,7 +15,7 @@ from infersim.fitting.validation.validation import Validation, validate, validat
 from infersim.pruning.composition import prune
 from infersim.report.accuracy.calibration_page import calibration_page
 from infersim.report.accuracy.validation_page import validation_page
-from infersim.report.advice_page import advice_page
+from infersim.report.advice.page import advice_page
 from infersim.report.comparison_page import compare_page
 from infersim.report.comparison_report import gather_comparison
 from infersim.report.frontier_page import frontier_page

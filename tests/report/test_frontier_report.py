@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from infersim.pruning.composition import prune
-from infersim.report.advice_tables import break_even_table, needed_sparsity, target_table, widths_table
-from infersim.report.advice_verdict import advice_verdict
+from infersim.report.advice.tables import break_even_table, needed_sparsity, target_table, widths_table
+from infersim.report.advice.verdict import advice_verdict
 from infersim.report.figures.frontier import BETWEEN, LEADS, MEASURED, frontier_figure
 from infersim.report.frontier_labels import gain, group_label, percent
 from infersim.report.frontier_page import frontier_page

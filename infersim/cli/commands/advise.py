@@ -57,9 +57,9 @@ def advise_command(
     )
     from infersim.cli.questions import chosen_gpus, chosen_scenarios
     from infersim.cli.targets import chosen_families
-    from infersim.report.advice_page import advice_page
-    from infersim.report.advice_tables import advice_tables
-    from infersim.report.advice_verdict import advice_verdict
+    from infersim.report.advice.page import advice_page
+    from infersim.report.advice.tables import advice_tables
+    from infersim.report.advice.verdict import advice_verdict
     from infersim.report.setting import setting_text
     from infersim.simulation.advice_break_even import break_even
     from infersim.simulation.advice_target import sparsity_for

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from infersim.report import rounding
-from infersim.report.advice_tables import needed_sparsity, signed_percent
+from infersim.report.advice.tables import needed_sparsity, signed_percent
 from infersim.report.notes import trust_notes
 from infersim.report.scenarios import SCENARIO_KEYS, place, varying_keys
 from infersim.report.verdict import Verdict, as_sentence, enumeration

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from infersim.report import rounding
-from infersim.report.advice_tables import advice_tables
-from infersim.report.advice_verdict import advice_verdict
+from infersim.report.advice.tables import advice_tables
+from infersim.report.advice.verdict import advice_verdict
 from infersim.report.chart import Chart, Panel
 from infersim.report.figures.advice import needed_sparsities, speedup_ranges
 from infersim.report.page import Page, View

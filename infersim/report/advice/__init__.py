@@ -1,0 +1,1 @@
+"""Reports of advice: break-even, targets and widths."""
