@@ -28,8 +28,8 @@ from infersim.fitting.samples.reading import read_samples
 from infersim.fitting.validation.error_table import ALL
 from infersim.fitting.validation.validation import Validation, validate
 from infersim.profile_files.profiles import load_profile
-from infersim.report import rounding
-from infersim.report.table import Column, Table, number_column, text_column
+from infersim.report.core import rounding
+from infersim.report.core.table import Column, Table, number_column, text_column
 
 MEASURED = Path(__file__).parents[2] / "shared" / "data"
 FILES = {

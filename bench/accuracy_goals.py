@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from infersim.report.table import Column, Table, text_column
+from infersim.report.core.table import Column, Table, text_column
 
 ROWS_COVERED = (0.74, 0.86)
 """What an 80 % interval may cover on each GPU."""

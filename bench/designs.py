@@ -32,8 +32,8 @@ from infersim.fitting.samples.reading import read_samples
 from infersim.fitting.validation.error_table import ALL
 from infersim.fitting.validation.validation import validate
 from infersim.profile_files.profiles import load_profile
-from infersim.report import rounding
-from infersim.report.table import Table, number_column, text_column
+from infersim.report.core import rounding
+from infersim.report.core.table import Table, number_column, text_column
 
 INNER_SEED = 1000
 """Added to the seed of the outer split, so that the inner one is another permutation."""

@@ -38,8 +38,8 @@ from infersim.fitting.calibration import calibrate
 from infersim.fitting.fits.intervals import error_summary
 from infersim.fitting.validation.predictions import roofline_s
 from infersim.profile_files.profiles import load_profile
-from infersim.report import rounding
-from infersim.report.table import Column, Table, number_column, text_column
+from infersim.report.core import rounding
+from infersim.report.core.table import Column, Table, number_column, text_column
 
 MEASURED = Path(__file__).parents[2] / "shared" / "data" / "sparse_gemm" / "slidesparse_2_4.csv"
 WEIGHT_COPIES = 1

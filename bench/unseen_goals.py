@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from accuracy_goals import Outcome, at_most, outcomes_table
-from infersim.report.table import Table
+from infersim.report.core.table import Table
 
 DATASHEET_MEAN, DATASHEET_EACH = 0.15, 0.21
 ATTENTION_MEAN = 0.20

@@ -28,8 +28,8 @@ from infersim.fitting.validation.error_table import ALL
 from infersim.fitting.validation.validation import validate
 from infersim.profile_files.profiles import datasheet_alone, load_profile
 from infersim.profile_files.transfer import transferred_fit
-from infersim.report import rounding
-from infersim.report.table import Column, Table, number_column, text_column
+from infersim.report.core import rounding
+from infersim.report.core.table import Column, Table, number_column, text_column
 from unseen_goals import goals_table
 from unseen_speedups import speedup_differences
 

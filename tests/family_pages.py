@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import infersim
-from infersim.report import rounding
+from infersim.report.core import rounding
 from infersim.simulation.chain import FACTORS
 from tests.docs.markdown import markdown_table
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from infersim.report.core.table import Table
 from infersim.report.published_check import (
     overpredicted_table,
     partial_table,
     published_verdict,
     scored_table,
 )
-from infersim.report.table import Table
 from infersim.simulation.published_check import check_published
 
 PAGE = Path(__file__).parents[1] / "docs" / "published-speedups.md"

@@ -18,15 +18,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infersim.domain.errors import InfersimError, InvalidValueError
-from infersim.report.table import Column, Table
+from infersim.report.core.table import Column, Table
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from infersim.report.core.table import Table
+    from infersim.report.core.verdict import Verdict
     from infersim.report.page import Page
     from infersim.report.summary import Summarised
-    from infersim.report.table import Table
-    from infersim.report.verdict import Verdict
 
 
 def check_outputs(outputs: Iterable[Path | None], inputs: Iterable[Path | str | None]) -> None:
@@ -108,7 +108,7 @@ def print_for_people(verdict: Verdict | None, *tables: Table) -> None:
     from rich.console import Console
 
     from infersim.cli.printing import in_blocks
-    from infersim.report.terminal import ENDLESS, print_table, print_verdict
+    from infersim.report.core.terminal import ENDLESS, print_table, print_verdict
 
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else ENDLESS
     console = Console(width=width, highlight=False)
@@ -129,7 +129,7 @@ def print_summary(found: Summarised) -> None:
 
 def print_aside(line: str) -> None:
     """What is no part of the answer goes to standard error, so that JSON and CSV stay whole."""
-    from infersim.report.terminal import printable
+    from infersim.report.core.terminal import printable
 
     print(printable(line), file=sys.stderr)
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from infersim.pruning.families.registry import find_family
 from infersim.report.charts import curve_charts, plans_chart, roofline_chart, time_chart, waterfall_chart
 from infersim.report.comparison_report import ComparisonReport
+from infersim.report.core.scenarios import SCENARIO_KEYS, label, of_scenario, varying_keys
+from infersim.report.core.verdict import Verdict
 from infersim.report.inventories import gpus_table
 from infersim.report.op_frames import DENSE
 from infersim.report.page import Page, View
-from infersim.report.scenarios import SCENARIO_KEYS, label, of_scenario, varying_keys
 from infersim.report.tables import compare_table, loss_table, ops_table, parts_table
-from infersim.report.verdict import Verdict
 from infersim.report.verdicts import compare_verdict
 
 if TYPE_CHECKING:

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Unpack
 
 from infersim.domain.profile import HardwareProfile
 from infersim.pruning.plan import Plan
+from infersim.report.core.scenarios import SCENARIO_KEYS, only_scenarios, setting_text, shown_scenarios
 from infersim.report.curves import curve_name, curve_plans
 from infersim.report.op_frames import op_frames
-from infersim.report.scenarios import SCENARIO_KEYS, only_scenarios, shown_scenarios
-from infersim.report.setting import setting_text
 from infersim.simulation.comparison import Comparison, Measured, compared, comparison_frame, measured_index
 from infersim.simulation.frontier_timing import CaseTimings, case_timings, with_plans
 from infersim.simulation.measured_columns import MeasuredIndex

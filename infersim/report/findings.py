@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from infersim.report import rounding
-from infersim.report.losses import PART_TITLES, largest_loss
+from infersim.report.core import rounding
+from infersim.report.core.losses import PART_TITLES, largest_loss
+from infersim.report.core.verdict import as_sentence, enumeration
 from infersim.report.op_frames import DENSE
 from infersim.report.plan_verdicts import Outcome, figures, outcome, realised
-from infersim.report.verdict import as_sentence, enumeration
 from infersim.simulation.pareto import Standing
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from collections.abc import Set
 from typing import TYPE_CHECKING
 
 from infersim.pruning.families.registry import quality_axis
-from infersim.report import rounding
+from infersim.report.core import rounding
 
 if TYPE_CHECKING:
     import pandas as pd

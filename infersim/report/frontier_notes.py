@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from infersim.report.core.notes import trust_notes
+from infersim.report.core.verdict import enumeration
 from infersim.report.frontier_labels import own_axes, percent, shown_points
-from infersim.report.notes import trust_notes
-from infersim.report.verdict import enumeration
 from infersim.simulation.frontier import Frontier
 
 if TYPE_CHECKING:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from infersim.report.chart import Chart, Panel
+from infersim.report.core.scenarios import setting_text
+from infersim.report.core.verdict import Verdict
 from infersim.report.figures.frontier import frontier_figure
 from infersim.report.findings import frontier_finding
 from infersim.report.frontier_labels import SCENARIO, group_label, own_axes, scenario_label
 from infersim.report.frontier_tables import frontier_tables, points_table
 from infersim.report.frontier_verdict import frontier_verdict
 from infersim.report.page import Page, View
-from infersim.report.setting import setting_text
-from infersim.report.verdict import Verdict
 from infersim.simulation.frontier import Frontier
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from infersim.report import rounding
+from infersim.report.core import rounding
+from infersim.report.core.verdict import Verdict, as_sentence, enumeration
 from infersim.report.frontier_labels import (
     SCENARIO,
     group_label,
@@ -16,7 +17,6 @@ from infersim.report.frontier_labels import (
 )
 from infersim.report.frontier_notes import frontier_notes
 from infersim.report.frontier_workloads import workload_sentences
-from infersim.report.verdict import Verdict, as_sentence, enumeration
 from infersim.simulation.frontier import Frontier
 from infersim.simulation.frontier_bands import best_within, leading_bands
 

@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from infersim.report import rounding
+from infersim.report.core import rounding
+from infersim.report.core.verdict import enumeration
 from infersim.report.frontier_labels import SCENARIO, shown_points, workload
-from infersim.report.verdict import enumeration
 from infersim.simulation.frontier import Frontier
 from infersim.simulation.pareto import Standing
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from infersim.report.chart import Chart, Panel
 from infersim.report.comparison_page import GLOSSARY
+from infersim.report.core.scenarios import label, of_scenario, shown_scenarios, varying_keys
 from infersim.report.figures.hardware_curves import highest, plan_along, plans_along
 from infersim.report.hardware_tables import hardware_table, hardware_verdict, named
 from infersim.report.page import Page, View
-from infersim.report.scenarios import label, of_scenario, shown_scenarios, varying_keys
 
 if TYPE_CHECKING:
     import pandas as pd

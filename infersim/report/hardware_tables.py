@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infersim.report import rounding
-from infersim.report.notes import comparison_notes
-from infersim.report.scenarios import (
+from infersim.report.core import rounding
+from infersim.report.core.notes import comparison_notes
+from infersim.report.core.scenarios import (
     SCENARIO_KEYS,
     by_scenario,
     place,
@@ -15,8 +15,8 @@ from infersim.report.scenarios import (
     shared_title,
     varying_keys,
 )
-from infersim.report.table import Column, Table
-from infersim.report.verdict import Verdict, as_sentence, enumeration
+from infersim.report.core.table import Column, Table
+from infersim.report.core.verdict import Verdict, as_sentence, enumeration
 from infersim.simulation.hardware_sweep import overtakings, stretches
 
 if TYPE_CHECKING:

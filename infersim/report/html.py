@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
+from infersim.report.core.table import Column, Table
+from infersim.report.core.verdict import Verdict
 from infersim.report.islands import Islands
-from infersim.report.table import Column, Table
-from infersim.report.verdict import Verdict
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from infersim.domain.dtypes import DType
 from infersim.domain.profile import GIGA, MEGA, HardwareProfile
-from infersim.report import rounding
-from infersim.report.table import Column, Table, number_column, text_column
+from infersim.report.core import rounding
+from infersim.report.core.table import Column, Table, number_column, text_column
 from infersim.workload.counts import parameters
 from infersim.workload.transformer import Attention, FeedForward, Transformer
 

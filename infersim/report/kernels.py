@@ -9,10 +9,10 @@ import numpy as np
 
 from infersim.domain.arrays import Numeric
 from infersim.domain.costs import Latency
-from infersim.report import rounding
-from infersim.report.notes import kernel_notes
-from infersim.report.table import Column, Table, text_column
-from infersim.report.verdict import Verdict, as_sentence
+from infersim.report.core import rounding
+from infersim.report.core.notes import kernel_notes
+from infersim.report.core.table import Column, Table, text_column
+from infersim.report.core.verdict import Verdict, as_sentence
 
 if TYPE_CHECKING:
     import pandas as pd

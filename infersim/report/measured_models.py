@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from infersim.report import rounding
-from infersim.report.table import Column, Table, number_column, text_column
+from infersim.report.core import rounding
+from infersim.report.core.table import Column, Table, number_column, text_column
 
 PARTS = ("qkvo", "ffn", "attention", "lm_head", "elementwise", "extra")
 

@@ -12,8 +12,8 @@ from infersim.report.legend import legend_entries, legend_html
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from infersim.report.core.table import Table
     from infersim.report.page import View
-    from infersim.report.table import Table
 
 _IMAGES = ("png", "svg")
 

@@ -7,8 +7,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from infersim.pruning.families.static_m import STATIC_M
-from infersim.report import rounding
-from infersim.report.losses import largest_loss
+from infersim.report.core import rounding
+from infersim.report.core.losses import largest_loss
 from infersim.simulation.measured import Scope
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from infersim.domain.profile import Calibration, HardwareProfile
 from infersim.profile_files.gpu_facts import facts_of, sustained_slowdown
 from infersim.profile_files.transfer import reliance
-from infersim.report import rounding
-from infersim.report.table import Column, Table, number_column, text_column
-from infersim.report.verdict import Verdict, as_sentence, enumeration
+from infersim.report.core import rounding
+from infersim.report.core.table import Column, Table, number_column, text_column
+from infersim.report.core.verdict import Verdict, as_sentence, enumeration
 
 if TYPE_CHECKING:
     from infersim.domain.pool import GpuFacts, Pool

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Unpack
 from infersim.domain.profile import HardwareProfile
 from infersim.pruning.plan import Plan
 from infersim.report.charts import roofline_chart, time_chart
+from infersim.report.core.scenarios import label, of_scenario, setting_text, shown_scenarios, varying_keys
 from infersim.report.inventories import gpus_table
 from infersim.report.op_frames import op_frames
 from infersim.report.page import Page, View
 from infersim.report.prediction_verdict import predict_verdict
-from infersim.report.scenarios import label, of_scenario, shown_scenarios, varying_keys
-from infersim.report.setting import setting_text
 from infersim.report.tables import ops_table, parts_table, prediction_table
 from infersim.simulation.frontier_timing import case_timings
 from infersim.simulation.prediction import prediction_frame

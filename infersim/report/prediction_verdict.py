@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infersim.report import rounding
-from infersim.report.losses import PART_TITLES
-from infersim.report.notes import prediction_notes
-from infersim.report.scenarios import label, varying_keys
+from infersim.report.core import rounding
+from infersim.report.core.losses import PART_TITLES
+from infersim.report.core.notes import prediction_notes
+from infersim.report.core.scenarios import label, varying_keys
+from infersim.report.core.verdict import Verdict, as_sentence
 from infersim.report.tables import TIMED_PARTS
-from infersim.report.verdict import Verdict, as_sentence
 
 if TYPE_CHECKING:
     import pandas as pd

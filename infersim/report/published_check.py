@@ -6,9 +6,9 @@ import math
 from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING
 
-from infersim.report import rounding
-from infersim.report.table import Column, Table, number_column, text_column
-from infersim.report.verdict import Verdict, as_sentence
+from infersim.report.core import rounding
+from infersim.report.core.table import Column, Table, number_column, text_column
+from infersim.report.core.verdict import Verdict, as_sentence
 from infersim.simulation.measured import Scope
 from infersim.simulation.published_check import WITHIN
 

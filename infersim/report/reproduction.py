@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from infersim.report import rounding
-from infersim.report.losses import PART_TITLES
-from infersim.report.table import Column, Table, number_column, text_column
-from infersim.report.verdict import Verdict, as_sentence
+from infersim.report.core import rounding
+from infersim.report.core.losses import PART_TITLES
+from infersim.report.core.table import Column, Table, number_column, text_column
+from infersim.report.core.verdict import Verdict, as_sentence
 from infersim.simulation.reproduction import BATCHES, CONTEXTS, EXECUTION, GPU, MODEL, TOTAL, Reproduction
 from infersim.simulation.reproduction_reasons import EXPLAINED_FROM
 from infersim.simulation.source_paper import SHORT_CONTEXT, SOURCE, Quantity

@@ -15,9 +15,9 @@ from infersim.domain.errors import UnsupportedError
 from infersim.domain.profile import HardwareProfile
 from infersim.report.advice.tables import break_even_table, target_table, widths_table
 from infersim.report.advice.verdict import advice_verdict
+from infersim.report.core.table import Table
+from infersim.report.core.verdict import Verdict
 from infersim.report.html import notebook_html
-from infersim.report.table import Table
-from infersim.report.verdict import Verdict
 from infersim.simulation.frame_kinds import MARK, FrameKind, kind_of
 from infersim.simulation.frontier import Frontier
 
@@ -39,7 +39,7 @@ class Summary:
 
     def __str__(self) -> str:
         """As the command line prints it."""
-        from infersim.report.terminal import as_text
+        from infersim.report.core.terminal import as_text
 
         return as_text(self.verdict, self.tables)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from infersim.report import rounding
+from infersim.report.core import rounding
 from infersim.simulation.sweeping.estimate import Estimate
 
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from infersim.report import rounding
+from infersim.report.core import rounding
+from infersim.report.core.table import Column, Table, number_column, text_column
 from infersim.report.sweep_cases import case_label, shared_setting, varying_case_keys
-from infersim.report.table import Column, Table, number_column, text_column
 from infersim.simulation.sweeping.resolved import LeftOut
 from infersim.simulation.sweeping.summary import SWEEP_CASE
 

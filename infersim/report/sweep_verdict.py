@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from infersim.report import rounding
+from infersim.report.core import rounding
+from infersim.report.core.verdict import Verdict, as_sentence, enumeration
 from infersim.report.sweep_cases import varying_case_keys
-from infersim.report.verdict import Verdict, as_sentence, enumeration
 from infersim.simulation.sweeping.summary import SWEEP_CASE
 
 if TYPE_CHECKING:

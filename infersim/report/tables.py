@@ -8,16 +8,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from infersim.domain.ops import Part
-from infersim.report import rounding
-from infersim.report.losses import FACTOR_TITLES, PART_TITLES
-from infersim.report.scenarios import (
+from infersim.report.core import rounding
+from infersim.report.core.losses import FACTOR_TITLES, PART_TITLES
+from infersim.report.core.scenarios import (
     by_scenario,
     section_labels,
     shared_title,
     varying_columns,
     varying_keys,
 )
-from infersim.report.table import Column, Table, number_column, text_column
+from infersim.report.core.table import Column, Table, number_column, text_column
 from infersim.simulation.measured import Scope
 from infersim.simulation.timeline import LAUNCH
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infersim.report import rounding
-from infersim.report.notes import comparison_notes
+from infersim.report.core import rounding
+from infersim.report.core.notes import comparison_notes
+from infersim.report.core.scenarios import SCENARIO_KEYS, place, scenario_groups, varying_keys
+from infersim.report.core.verdict import Verdict, as_sentence, enumeration
 from infersim.report.plan_verdicts import (
     Outcome,
     equivalent_sentence,
@@ -16,8 +18,6 @@ from infersim.report.plan_verdicts import (
     reason,
     subject,
 )
-from infersim.report.scenarios import SCENARIO_KEYS, place, scenario_groups, varying_keys
-from infersim.report.verdict import Verdict, as_sentence, enumeration
 from infersim.simulation.measured import Scope
 
 if TYPE_CHECKING:

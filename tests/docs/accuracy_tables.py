@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from infersim.report import rounding
+from infersim.report.core import rounding
 from tests.docs.markdown import markdown_table
 
 FIGURES = Path(__file__).parents[2] / "docs" / "accuracy.csv"

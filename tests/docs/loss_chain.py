@@ -8,7 +8,7 @@ from typing import Any
 import infersim
 from infersim.domain.arrays import Array
 from infersim.pruning.plan import Plan
-from infersim.report import rounding
+from infersim.report.core import rounding
 from infersim.simulation.chain import FACTORS, chain, chain_times_s, static_m_equivalent
 from infersim.simulation.frontier_timing import case_timings
 from infersim.simulation.speedups.scenarios import Scenarios

@@ -8,7 +8,7 @@ import infersim
 from infersim.cost.parameters import DEFAULTS
 from infersim.domain.fit import KindFit
 from infersim.profile_files.names import shipped_files
-from infersim.report import rounding
+from infersim.report.core import rounding
 from tests.docs.markdown import markdown_table
 
 

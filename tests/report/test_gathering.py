@@ -11,9 +11,9 @@ import pytest
 from infersim.pruning.composition import prune
 from infersim.pruning.families.registry import families
 from infersim.report.comparison_report import ComparisonReport, gather_comparison
+from infersim.report.core.scenarios import MAX_SHOWN, shown_scenarios
 from infersim.report.curves import SPARSITIES, curve_name, curve_plans
 from infersim.report.prediction_page import gather_prediction
-from infersim.report.scenarios import MAX_SHOWN, shown_scenarios
 from infersim.simulation.comparison import compare
 from infersim.simulation.prediction import predict
 from infersim.workload.presets import load_model

@@ -8,8 +8,8 @@ import pytest
 
 from infersim.domain.profile import Calibration
 from infersim.profile_files.profiles import list_profiles, load_profile
+from infersim.report.core.table import Table
 from infersim.report.inventories import gpus_table, models_table
-from infersim.report.table import Table
 from infersim.workload.presets import list_models, load_model
 
 

@@ -7,7 +7,7 @@ from math import nan
 
 import pytest
 
-from infersim.report import rounding
+from infersim.report.core import rounding
 
 
 def test_speedups_and_intervals_have_two_decimals() -> None:

@@ -9,7 +9,7 @@ import pytest
 import infersim as sim
 from infersim.domain.errors import UnsupportedError
 from infersim.report.comparison_report import ComparisonReport
-from infersim.report.rounding import speedup
+from infersim.report.core.rounding import speedup
 from tests.report.handmade import check_says
 
 

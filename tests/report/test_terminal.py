@@ -9,10 +9,10 @@ import pytest
 from rich.console import Console
 
 from infersim.report.comparison_report import ComparisonReport
-from infersim.report.table import Column, Table, text_column
+from infersim.report.core.table import Column, Table, text_column
+from infersim.report.core.terminal import print_table, print_verdict
+from infersim.report.core.verdict import Verdict
 from infersim.report.tables import compare_table, loss_table, parts_table
-from infersim.report.terminal import print_table, print_verdict
-from infersim.report.verdict import Verdict
 from infersim.report.verdicts import compare_verdict
 
 

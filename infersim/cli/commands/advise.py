@@ -60,7 +60,7 @@ def advise_command(
     from infersim.report.advice.page import advice_page
     from infersim.report.advice.tables import advice_tables
     from infersim.report.advice.verdict import advice_verdict
-    from infersim.report.setting import setting_text
+    from infersim.report.core.scenarios import setting_text
     from infersim.simulation.advice_break_even import break_even
     from infersim.simulation.advice_target import sparsity_for
     from infersim.simulation.advice_width import free_widths

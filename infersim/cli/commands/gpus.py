@@ -12,7 +12,7 @@ from infersim.domain.errors import InvalidValueError
 
 if TYPE_CHECKING:
     from infersim.domain.profile import HardwareProfile
-    from infersim.report.table import Table
+    from infersim.report.core.table import Table
 
 
 def models_command(as_json: JsonOption = False, as_csv: CsvOption = False) -> None:
@@ -80,7 +80,7 @@ def _numbers_table(profile: HardwareProfile) -> Table:
     import pandas as pd
 
     from infersim.profile_files.datasheets import table_of
-    from infersim.report.table import Column, Table, text_column
+    from infersim.report.core.table import Column, Table, text_column
 
     rows = [
         {

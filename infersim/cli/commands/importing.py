@@ -32,8 +32,8 @@ def import_command(
     from infersim.cli.printing import print_for_people
     from infersim.fitting.importers.importing import import_source
     from infersim.fitting.samples.files import write_samples
-    from infersim.report import rounding
-    from infersim.report.table import Column, Table, text_column
+    from infersim.report.core import rounding
+    from infersim.report.core.table import Column, Table, text_column
 
     read = import_source(source, path, gpu=gpu, skip_bad=skip_bad)
     write_samples(read.frame, out)

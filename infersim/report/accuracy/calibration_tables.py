@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from infersim.domain.fit import Fit, KindFit
-from infersim.report import rounding
-from infersim.report.table import Column, Table, number_column, text_column
-from infersim.report.verdict import Verdict, as_sentence, enumeration
+from infersim.report.core import rounding
+from infersim.report.core.table import Column, Table, number_column, text_column
+from infersim.report.core.verdict import Verdict, as_sentence, enumeration
 
 
 def calibration_verdict(fit: Fit, kinds: Sequence[str], seconds: float) -> Verdict:

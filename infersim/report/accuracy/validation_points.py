@@ -9,7 +9,7 @@ import numpy as np
 from infersim.fitting.samples.schema import Kind, dimension_columns
 from infersim.fitting.samples.shapes import shape_classes
 from infersim.fitting.samples.splits import canonical_order
-from infersim.report import rounding
+from infersim.report.core import rounding
 
 if TYPE_CHECKING:
     import pandas as pd

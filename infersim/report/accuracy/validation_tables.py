@@ -11,10 +11,10 @@ from infersim.fitting.samples.identity import Overlap
 from infersim.fitting.samples.shapes import LARGE_MEMORY_BYTES, LONG_CONTEXT, TILE, VECTOR
 from infersim.fitting.validation.error_table import ALL
 from infersim.fitting.validation.validation import Validation
-from infersim.report import rounding
-from infersim.report.notes import kernel_notes
-from infersim.report.table import Column, Table, number_column
-from infersim.report.verdict import Verdict, as_sentence, enumeration
+from infersim.report.core import rounding
+from infersim.report.core.notes import kernel_notes
+from infersim.report.core.table import Column, Table, number_column
+from infersim.report.core.verdict import Verdict, as_sentence, enumeration
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from infersim.report import rounding
 from infersim.report.advice.tables import advice_tables
 from infersim.report.advice.verdict import advice_verdict
 from infersim.report.chart import Chart, Panel
+from infersim.report.core import rounding
+from infersim.report.core.scenarios import SCENARIO_KEYS, label, varying_keys
+from infersim.report.core.verdict import as_sentence, enumeration
 from infersim.report.figures.advice import needed_sparsities, speedup_ranges
 from infersim.report.page import Page, View
-from infersim.report.scenarios import SCENARIO_KEYS, label, varying_keys
-from infersim.report.verdict import as_sentence, enumeration
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from infersim.report import rounding
-from infersim.report.scenarios import section_labels, varying_columns
-from infersim.report.table import Column, Table, number_column, text_column
+from infersim.report.core import rounding
+from infersim.report.core.scenarios import section_labels, varying_columns
+from infersim.report.core.table import Column, Table, number_column, text_column
 
 if TYPE_CHECKING:
     import pandas as pd

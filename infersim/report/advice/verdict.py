@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from infersim.report import rounding
 from infersim.report.advice.tables import needed_sparsity, signed_percent
-from infersim.report.notes import trust_notes
-from infersim.report.scenarios import SCENARIO_KEYS, place, varying_keys
-from infersim.report.verdict import Verdict, as_sentence, enumeration
+from infersim.report.core import rounding
+from infersim.report.core.notes import trust_notes
+from infersim.report.core.scenarios import SCENARIO_KEYS, place, varying_keys
+from infersim.report.core.verdict import Verdict, as_sentence, enumeration
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from infersim.report import rounding
+from infersim.report.core import rounding
+from infersim.report.core.losses import FACTOR_TITLES
 from infersim.report.figures.palette import GREEN, GREY, INK, VERMILION
 from infersim.report.figures.style import dense_line, finish
-from infersim.report.losses import FACTOR_TITLES
 from infersim.simulation.measured import Scope
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infersim.report import rounding
+from infersim.report.core import rounding
 from infersim.report.figures.palette import INK, NEUTRAL, look_lists
 from infersim.report.figures.style import dense_line, finish, folded, plain
 from infersim.simulation.measured import Scope

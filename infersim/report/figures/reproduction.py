@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infersim.report import rounding
+from infersim.report.core import rounding
+from infersim.report.core.losses import PART_TITLES
 from infersim.report.figures.palette import BLUE, INK, ORANGE, family_look
 from infersim.report.figures.style import broken, dense_line, finish
-from infersim.report.losses import PART_TITLES
 
 if TYPE_CHECKING:
     import pandas as pd

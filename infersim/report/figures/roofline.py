@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from infersim.domain.profile import GIGA, TERA, HardwareProfile
+from infersim.report.core.losses import PART_TITLES
 from infersim.report.figures.palette import NEUTRAL, PART_COLOURS, series
 from infersim.report.figures.style import finish, plain
-from infersim.report.losses import PART_TITLES
 from infersim.report.op_frames import DENSE
 
 if TYPE_CHECKING:

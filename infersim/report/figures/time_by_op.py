@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from infersim.report import rounding
+from infersim.report.core import rounding
+from infersim.report.core.losses import PART_TITLES
 from infersim.report.figures.palette import INK, PART_COLOURS
 from infersim.report.figures.style import finish, folded
-from infersim.report.losses import PART_TITLES
 from infersim.simulation.timeline import LAUNCH
 
 if TYPE_CHECKING:

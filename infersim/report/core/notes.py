@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from infersim.domain.profile import Calibration
-from infersim.report import rounding
-from infersim.report.scenarios import SCENARIO_KEYS, label, varying_keys
-from infersim.report.verdict import enumeration
+from infersim.report.core import rounding
+from infersim.report.core.scenarios import SCENARIO_KEYS, label, varying_keys
+from infersim.report.core.verdict import enumeration
 from infersim.simulation.columns import as_notes
 from infersim.simulation.measured import Scope
 

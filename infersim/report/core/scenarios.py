@@ -1,4 +1,4 @@
-"""Scenarios in words: what a frame's rows share is told once, what varies is told with each."""
+"""Scenarios in words: what a frame's rows share is said once, what varies is said with each."""
 
 from __future__ import annotations
 
@@ -7,11 +7,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from infersim.report import rounding
-from infersim.report.table import Column, text_column, without_constant
+from infersim.report.core import rounding
+from infersim.report.core.table import Column, text_column, without_constant
+from infersim.workload.requests import Request
+from infersim.workload.scenario import Execution
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+def setting_text(execution: Execution, request: Request | None = None) -> str:
+    """How the model is run: `bf16, execution fused, CUDA graph on`; of a request also what it generates."""
+    cache = f", KV cache {execution.kv_dtype}" if execution.kv_dtype else ""
+    graph = "on" if execution.cuda_graph else "off"
+    generated = f", {request.output_len} tokens generated" if request else ""
+    return f"{execution.precision.name}{cache}, execution {execution.layout}, CUDA graph {graph}{generated}"
+
 
 SCENARIO_KEYS = ("model", "gpu", "phase", "batch", "context")
 """Columns that say which scenario a row is about."""

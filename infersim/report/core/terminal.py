@@ -19,8 +19,8 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from infersim.report.table import Column, Section, Table
-from infersim.report.verdict import Verdict
+from infersim.report.core.table import Column, Section, Table
+from infersim.report.core.verdict import Verdict
 
 ENDLESS = 10_000
 """Width where no line is broken: in a file, a pipe or a text."""

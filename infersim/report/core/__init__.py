@@ -1,0 +1,1 @@
+"""What all reports share: tables, verdicts, rounding, notes and the glossary."""
