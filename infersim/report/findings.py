@@ -10,7 +10,6 @@ from infersim.report.core.losses import PART_TITLES, largest_loss
 from infersim.report.core.verdict import as_sentence, enumeration
 from infersim.report.op_frames import DENSE
 from infersim.report.plan_verdicts import Outcome, figures, outcome, realised
-from infersim.simulation.pareto import Standing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,16 +91,3 @@ def limits_finding(ops: pd.DataFrame) -> str:
 
 def _whose_time(rows: pd.DataFrame) -> str:
     return "the dense model's time" if rows["plan"].iloc[0] == DENSE else "the time"
-
-
-def frontier_finding(points: pd.DataFrame) -> str:
-    """Of one frontier: from which to which point it leads."""
-    leading = points[points["standing"] == Standing.FRONTIER].sort_values("quality_loss_percent")
-    if leading.empty:
-        return "No point is faster than dense"
-    first, last = (
-        f"{row['plan']} ({rounding.speedup(row['predicted'])}, "
-        f"{rounding.quantity(row['quality_loss_percent'])} % lost)"
-        for _, row in leading.iloc[[0, -1]].iterrows()
-    )
-    return f"The frontier is {first}" if len(leading) == 1 else f"The frontier leads from {first} to {last}"

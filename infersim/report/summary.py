@@ -125,8 +125,8 @@ def _of_widths(frame: pd.DataFrame) -> Summary:
 
 
 def _of_frontier(found: Frontier, max_loss_percent: float | None) -> Summary:
-    from infersim.report.frontier_tables import frontier_tables
-    from infersim.report.frontier_verdict import frontier_verdict
+    from infersim.report.frontier.tables import frontier_tables
+    from infersim.report.frontier.verdict import frontier_verdict
 
     return Summary(verdict=frontier_verdict(found, max_loss_percent), tables=frontier_tables(found))
 

@@ -9,7 +9,6 @@ from infersim.report.accuracy.validation_page import errors_finding, residuals_f
 from infersim.report.figures.plan_speedups import plan_speedups
 from infersim.report.findings import (
     curves_finding,
-    frontier_finding,
     limits_finding,
     loss_finding,
     losses_finding,
@@ -17,6 +16,7 @@ from infersim.report.findings import (
     promise_finding,
     time_finding,
 )
+from infersim.report.frontier.page import frontier_finding
 from tests.report.handmade import check_order, check_says, comparison, factors
 
 SLOW = {"family": "dynamic-m", **factors(1.0), "flops": 0.8}

@@ -12,16 +12,16 @@ from infersim.pruning.composition import prune
 from infersim.report.advice.tables import break_even_table, needed_sparsity, target_table, widths_table
 from infersim.report.advice.verdict import advice_verdict
 from infersim.report.figures.frontier import BETWEEN, LEADS, MEASURED, frontier_figure
-from infersim.report.frontier_labels import gain, group_label, percent
-from infersim.report.frontier_page import frontier_page
-from infersim.report.frontier_tables import (
+from infersim.report.frontier.labels import gain, group_label, percent
+from infersim.report.frontier.page import frontier_page
+from infersim.report.frontier.tables import (
     claims_table,
     frontier_table,
     frontier_tables,
     judged,
     points_table,
 )
-from infersim.report.frontier_verdict import frontier_verdict
+from infersim.report.frontier.verdict import frontier_verdict
 from infersim.report.page import render_page
 from infersim.simulation.advice_break_even import break_even
 from infersim.simulation.advice_target import sparsity_for

@@ -82,7 +82,7 @@ def frontier_command(
         write_asked,
     )
     from infersim.cli.questions import NO_REQUEST, chosen_gpus, chosen_scenarios, names
-    from infersim.report.frontier_page import frontier_page
+    from infersim.report.frontier.page import frontier_page
     from infersim.report.summary import summary
     from infersim.simulation.frontier import frontier
 

@@ -4,19 +4,36 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from infersim.report.chart import Chart, Panel
+from infersim.report.core import rounding
 from infersim.report.core.scenarios import setting_text
 from infersim.report.core.verdict import Verdict
 from infersim.report.figures.frontier import frontier_figure
-from infersim.report.findings import frontier_finding
-from infersim.report.frontier_labels import SCENARIO, group_label, own_axes, scenario_label
-from infersim.report.frontier_tables import frontier_tables, points_table
-from infersim.report.frontier_verdict import frontier_verdict
+from infersim.report.frontier.labels import SCENARIO, group_label, own_axes, scenario_label
+from infersim.report.frontier.tables import frontier_tables, points_table
+from infersim.report.frontier.verdict import frontier_verdict
 from infersim.report.page import Page, View
 from infersim.simulation.frontier import Frontier
+from infersim.simulation.pareto import Standing
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+def frontier_finding(points: pd.DataFrame) -> str:
+    """Of one frontier: from which to which point it leads."""
+    leading = points[points["standing"] == Standing.FRONTIER].sort_values("quality_loss_percent")
+    if leading.empty:
+        return "No point is faster than dense"
+    first, last = (
+        f"{row['plan']} ({rounding.speedup(row['predicted'])}, "
+        f"{rounding.quantity(row['quality_loss_percent'])} % lost)"
+        for _, row in leading.iloc[[0, -1]].iterrows()
+    )
+    return f"The frontier is {first}" if len(leading) == 1 else f"The frontier leads from {first} to {last}"
+
 
 GLOSSARY = {
     "quality lost": "Relative to the dense model: what an accuracy loses, what a perplexity adds.",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from infersim.report.core import rounding
 from infersim.report.core.verdict import enumeration
-from infersim.report.frontier_labels import SCENARIO, shown_points, workload
+from infersim.report.frontier.labels import SCENARIO, shown_points, workload
 from infersim.simulation.frontier import Frontier
 from infersim.simulation.pareto import Standing
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from infersim.report.core import rounding
 from infersim.report.core.table import Column, Table, number_column, text_column
-from infersim.report.frontier_labels import SCENARIO, gain, group_labels, percent, shown_points, workload
+from infersim.report.frontier.labels import SCENARIO, gain, group_labels, percent, shown_points, workload
 from infersim.simulation.frontier import Frontier
 from infersim.simulation.frontier_bands import leading_bands
 from infersim.simulation.frontier_claims import agreement

@@ -1,0 +1,1 @@
+"""Reports of the frontier between quality and speed."""
