@@ -93,7 +93,7 @@ def _of_frame(frame: pd.DataFrame) -> Summary:
 
 
 def _of_hardware(frame: pd.DataFrame) -> Summary:
-    from infersim.report.hardware_tables import hardware_table, hardware_verdict
+    from infersim.report.hardware.tables import hardware_table, hardware_verdict
 
     return Summary(verdict=hardware_verdict(frame), tables=(hardware_table(frame),))
 
@@ -149,7 +149,7 @@ def _of_sweep(found: SweepResult) -> Summary:
 def _of_profile(profile: HardwareProfile) -> Summary:
     """What its predictions lean on."""
     from infersim.profile_files.pool_files import shipped_pool
-    from infersim.report.pool_tables import explanation, facts_table, reliance_table
+    from infersim.report.hardware.pool_tables import explanation, facts_table, reliance_table
 
     pool = shipped_pool()
     tables = () if pool is None else (reliance_table(profile, pool), facts_table(profile, pool))

@@ -28,7 +28,7 @@ def pool_command(gpus: Sequence[str], out: Path | None, beside_datasheets: bool)
     from infersim.fitting.transfer.pooling import pool_fits
     from infersim.profile_files.pool_files import NAME, shipped_pool_path, write_pool
     from infersim.profile_files.profiles import list_profiles, load_profile
-    from infersim.report.pool_tables import pool_table, pool_verdict
+    from infersim.report.hardware.pool_tables import pool_table, pool_verdict
 
     if out is not None and beside_datasheets:
         raise InfersimError("--out and --beside-datasheet at once; expected one of them")

@@ -44,8 +44,8 @@ def compare_along_number(
 
     from infersim.cli.printing import print_aside, print_for_people, printed_for_machines, write_asked
     from infersim.report.core.scenarios import setting_text
-    from infersim.report.hardware_page import hardware_page
-    from infersim.report.hardware_tables import hardware_table, hardware_verdict
+    from infersim.report.hardware.page import hardware_page
+    from infersim.report.hardware.tables import hardware_table, hardware_verdict
     from infersim.simulation.hardware_sweep import compare_along
 
     if len(gpus) != 1:

@@ -63,7 +63,7 @@ def _explain(name: str | None, *, as_json: bool, as_csv: bool) -> None:
     from infersim.cli.printing import print_summary, printed_for_machines
     from infersim.profile_files.pool_files import shipped_pool
     from infersim.profile_files.profiles import load_profile
-    from infersim.report.pool_tables import reliance_table
+    from infersim.report.hardware.pool_tables import reliance_table
 
     if name is None:
         raise InvalidValueError("--explain", "nothing", "the name of a GPU, or its .toml, with it")

@@ -8,7 +8,7 @@ from infersim.report.chart import Chart, Panel
 from infersim.report.comparison_page import GLOSSARY
 from infersim.report.core.scenarios import label, of_scenario, shown_scenarios, varying_keys
 from infersim.report.figures.hardware_curves import highest, plan_along, plans_along
-from infersim.report.hardware_tables import hardware_table, hardware_verdict, named
+from infersim.report.hardware.tables import hardware_table, hardware_verdict, named
 from infersim.report.page import Page, View
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""Reports of GPUs: datasheets, fits and pools."""
