@@ -48,7 +48,7 @@ def write_asked(page: Callable[[], Page], *, html: Path | None, figures: Path | 
     if html is None and figures is None:
         return
     from infersim.cli.printing import print_aside
-    from infersim.report.figure_files import write_figures
+    from infersim.report.html.figure_files import write_figures
     from infersim.report.page import write_page
 
     made = page()

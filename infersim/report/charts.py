@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from infersim.domain.profile import HardwareProfile
-from infersim.report.chart import Chart, Panel
 from infersim.report.figures.loss_waterfall import loss_waterfall
 from infersim.report.figures.plan_speedups import plan_speedups
 from infersim.report.figures.roofline import roofline
@@ -21,6 +20,7 @@ from infersim.report.findings import (
     promise_finding,
     time_finding,
 )
+from infersim.report.html.body import Chart, Panel
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,13 +16,11 @@ from pathlib import Path
 from string import Template
 
 from infersim.files.writing import write_whole
-from infersim.report.chart import Chart
 from infersim.report.core.table import Table
 from infersim.report.core.verdict import Verdict
 from infersim.report.figures.palette import DARK, INK, css_name, palette_css
-from infersim.report.html import text, verdict_html
-from infersim.report.islands import Islands
-from infersim.report.page_body import glossary_html, picker, tables_html, view_html
+from infersim.report.html.body import Chart, glossary_html, picker, tables_html, view_html
+from infersim.report.html.elements import Islands, text, verdict_html
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -17,7 +17,7 @@ from infersim.report.advice.tables import break_even_table, target_table, widths
 from infersim.report.advice.verdict import advice_verdict
 from infersim.report.core.table import Table
 from infersim.report.core.verdict import Verdict
-from infersim.report.html import notebook_html
+from infersim.report.html.elements import notebook_html
 from infersim.simulation.frame_kinds import MARK, FrameKind, kind_of
 from infersim.simulation.frontier import Frontier
 

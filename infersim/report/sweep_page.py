@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from infersim.report.chart import Chart, Panel
 from infersim.report.core import rounding
 from infersim.report.core.scenarios import MAX_SHOWN
 from infersim.report.core.verdict import Verdict, enumeration
@@ -15,6 +14,7 @@ from infersim.report.figures.batch_context_map import batch_context_map
 from infersim.report.figures.speedup_curves import family_curves
 from infersim.report.figures.sweep_curves import sweep_curve
 from infersim.report.findings import curves_finding
+from infersim.report.html.body import Chart, Panel
 from infersim.report.page import Page, View
 from infersim.report.sweep_cases import case_label, shared_setting, varying_case_keys
 from infersim.report.sweep_tables import families_table, fastest_table, left_out_table, summary_table

@@ -14,7 +14,7 @@ from infersim.pruning.families.family import Family
 from infersim.pruning.plan_files.checkpoint import plan_from_config
 from infersim.pruning.plan_files.reading import plan_from_file
 from infersim.report.figures.palette import BY_NAME, css_name
-from infersim.report.legend import SHAPES
+from infersim.report.html.legend import SHAPES
 from tests.docs.walks import as_module, block, blocks, commands, entered, executed, write_files
 
 PAGE = "add-a-family.md"

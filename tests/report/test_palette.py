@@ -25,7 +25,7 @@ from infersim.report.figures.palette import (
     family_looks,
     palette_css,
 )
-from infersim.report.legend import SHAPES, legend_entries
+from infersim.report.html.legend import SHAPES, legend_entries
 
 # Machado, Oliveira and Fernandes, "A Physiologically-based Model for Simulation of Color Vision Deficiency"
 # (2009), severity 1.0, on linear RGB.

@@ -14,11 +14,11 @@ from infersim.fitting.validation.error_table import ALL, cost_kinds
 from infersim.fitting.validation.validation import Validation
 from infersim.report.accuracy.validation_points import MAX_POINTS, drawn_dimensions, validation_points
 from infersim.report.accuracy.validation_tables import validation_tables, validation_verdict
-from infersim.report.chart import Chart, Panel
 from infersim.report.core import rounding
 from infersim.report.figures.predicted_measured import predicted_measured
 from infersim.report.figures.residual_by_shape import octave_medians, residual_by_shape
 from infersim.report.figures.sample_roofline import sample_roofline
+from infersim.report.html.body import Chart, Panel
 from infersim.report.page import Page, View
 
 if TYPE_CHECKING:

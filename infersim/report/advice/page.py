@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from infersim.report.advice.tables import advice_tables
 from infersim.report.advice.verdict import advice_verdict
-from infersim.report.chart import Chart, Panel
 from infersim.report.core import rounding
 from infersim.report.core.scenarios import SCENARIO_KEYS, label, varying_keys
 from infersim.report.core.verdict import as_sentence, enumeration
 from infersim.report.figures.advice import needed_sparsities, speedup_ranges
+from infersim.report.html.body import Chart, Panel
 from infersim.report.page import Page, View
 
 if TYPE_CHECKING:

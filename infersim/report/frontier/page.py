@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from infersim.report.chart import Chart, Panel
 from infersim.report.core import rounding
 from infersim.report.core.scenarios import setting_text
 from infersim.report.core.verdict import Verdict
@@ -14,6 +13,7 @@ from infersim.report.figures.frontier import frontier_figure
 from infersim.report.frontier.labels import SCENARIO, group_label, own_axes, scenario_label
 from infersim.report.frontier.tables import frontier_tables, points_table
 from infersim.report.frontier.verdict import frontier_verdict
+from infersim.report.html.body import Chart, Panel
 from infersim.report.page import Page, View
 from infersim.simulation.frontier import Frontier
 from infersim.simulation.pareto import Standing

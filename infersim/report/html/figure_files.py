@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from infersim.domain.errors import InfersimError, InvalidValueError
-from infersim.report.html import file_name
-from infersim.report.page_body import full_title
+from infersim.report.html.body import full_title
+from infersim.report.html.elements import file_name
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

@@ -1,19 +1,50 @@
-"""The views of a page as HTML: charts with their legends, figures with links to their data, tables."""
+"""The views of a page as HTML: charts with their legends, figures with links to their data, tables.
+
+A chart is one or several panels with a shared legend, each with the data it was drawn from.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from infersim.report.chart import Chart, Panel
-from infersim.report.html import csv_link, file_name, paragraphs, table_html, text
-from infersim.report.islands import Islands
-from infersim.report.legend import legend_entries, legend_html
+from infersim.report.html.elements import Islands, csv_link, file_name, paragraphs, table_html, text
+from infersim.report.html.legend import legend_entries, legend_html
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import pandas as pd
+    import plotly.graph_objects as go
+
     from infersim.report.core.table import Table
     from infersim.report.page import View
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Panel:
+    """One figure; `data` is what the page offers beside it as CSV, `finding` what it shows, in words."""
+
+    title: str
+    figure: go.Figure
+    data: pd.DataFrame
+    finding: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Chart:
+    """Panels that show the same of several things; `wide` ones stand below each other.
+
+    `finding` is what they show, in a sentence; `caption` says how to read them.
+    """
+
+    name: str
+    title: str
+    caption: str
+    panels: tuple[Panel, ...]
+    wide: bool = False
+    finding: str = ""
+
 
 _IMAGES = ("png", "svg")
 

@@ -1,0 +1,1 @@
+"""Pages: elements, body, legend and files of figures."""
