@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from infersim.report.core.table import Table
     from infersim.report.core.verdict import Verdict
-    from infersim.report.page import Page
+    from infersim.report.html.page import Page
     from infersim.report.summary import Summarised
 
 
@@ -49,7 +49,7 @@ def write_asked(page: Callable[[], Page], *, html: Path | None, figures: Path | 
         return
     from infersim.cli.printing import print_aside
     from infersim.report.html.figure_files import write_figures
-    from infersim.report.page import write_page
+    from infersim.report.html.page import write_page
 
     made = page()
     if html is not None:

@@ -9,9 +9,10 @@ from infersim.report.charts import curve_charts, plans_chart, roofline_chart, ti
 from infersim.report.comparison_report import ComparisonReport
 from infersim.report.core.scenarios import SCENARIO_KEYS, label, of_scenario, varying_keys
 from infersim.report.core.verdict import Verdict
+from infersim.report.html.body import View
+from infersim.report.html.page import Page
 from infersim.report.inventories import gpus_table
 from infersim.report.op_frames import DENSE
-from infersim.report.page import Page, View
 from infersim.report.tables import compare_table, loss_table, ops_table, parts_table
 from infersim.report.verdicts import compare_verdict
 

@@ -10,9 +10,10 @@ from infersim.domain.profile import HardwareProfile
 from infersim.pruning.plan import Plan
 from infersim.report.charts import roofline_chart, time_chart
 from infersim.report.core.scenarios import label, of_scenario, setting_text, shown_scenarios, varying_keys
+from infersim.report.html.body import View
+from infersim.report.html.page import Page
 from infersim.report.inventories import gpus_table
 from infersim.report.op_frames import op_frames
-from infersim.report.page import Page, View
 from infersim.report.prediction_verdict import predict_verdict
 from infersim.report.tables import ops_table, parts_table, prediction_table
 from infersim.simulation.frontier_timing import case_timings

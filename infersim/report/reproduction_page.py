@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from infersim.report.figures.reproduction import component_bars, mean_speedup_points
-from infersim.report.html.body import Chart, Panel
-from infersim.report.page import Page, View
+from infersim.report.html.body import Chart, Panel, View
+from infersim.report.html.page import Page
 from infersim.report.reproduction import (
     claims_table,
     components_table,

@@ -20,7 +20,7 @@ from infersim.report.comparison_page import compare_page
 from infersim.report.comparison_report import gather_comparison
 from infersim.report.frontier.page import frontier_page
 from infersim.report.hardware.page import hardware_page
-from infersim.report.page import Page
+from infersim.report.html.page import Page
 from infersim.report.prediction_page import gather_prediction, predict_page
 from infersim.report.reproduction_page import reproduction_page
 from infersim.report.sweep_page import sweep_page

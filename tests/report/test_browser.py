@@ -16,7 +16,7 @@ import pytest
 
 from infersim.report.comparison_page import compare_page
 from infersim.report.comparison_report import ComparisonReport
-from infersim.report.page import Page, render_page
+from infersim.report.html.page import Page, render_page
 from tests.report.browser import Look, Seen, see
 from tests.report.example_pages import PAGES, frontiers
 

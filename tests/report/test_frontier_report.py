@@ -22,7 +22,7 @@ from infersim.report.frontier.tables import (
     points_table,
 )
 from infersim.report.frontier.verdict import frontier_verdict
-from infersim.report.page import render_page
+from infersim.report.html.page import render_page
 from infersim.simulation.advice_break_even import break_even
 from infersim.simulation.advice_target import sparsity_for
 from infersim.simulation.advice_width import free_widths

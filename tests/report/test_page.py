@@ -18,7 +18,7 @@ from infersim.report.comparison_report import ComparisonReport
 from infersim.report.core.table import Table, number_column
 from infersim.report.html.elements import FOLDED_ROWS, MAX_ROWS, Islands, csv_link, table_html
 from infersim.report.html.legend import legend_entries, legend_html
-from infersim.report.page import render_page, write_page
+from infersim.report.html.page import render_page, write_page
 from infersim.report.prediction_page import gather_prediction, predict_page
 from infersim.report.verdicts import compare_verdict
 from tests.report.handmade import comparison

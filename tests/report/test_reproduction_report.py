@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from infersim.report.figures.reproduction import component_bars, mean_speedup_points
-from infersim.report.page import render_page
+from infersim.report.html.page import render_page
 from infersim.report.reproduction import (
     claims_table,
     components_table,

@@ -11,7 +11,7 @@ import pytest
 import infersim as sim
 from infersim.report.figures.batch_context_map import batch_context_map
 from infersim.report.figures.sweep_curves import sweep_curve
-from infersim.report.page import render_page
+from infersim.report.html.page import render_page
 from infersim.report.sweep_page import sweep_page
 from infersim.report.sweep_tables import OWN, families_table, fastest_table, left_out_table
 from infersim.report.sweep_verdict import sweep_verdict

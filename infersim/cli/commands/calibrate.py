@@ -15,7 +15,7 @@ from infersim.cli import measurements, options
 from infersim.domain.errors import InfersimError, InvalidValueError
 
 if TYPE_CHECKING:
-    from infersim.report.page import Page
+    from infersim.report.html.page import Page
 
 
 def pool_command(gpus: Sequence[str], out: Path | None, beside_datasheets: bool) -> None:

@@ -16,7 +16,7 @@ from infersim.report.accuracy.validation_page import GLOSSARY as VALIDATION_GLOS
 from infersim.report.accuracy.validation_page import validation_views
 from infersim.report.accuracy.validation_tables import validation_tables, validation_verdict
 from infersim.report.core.verdict import Verdict
-from infersim.report.page import Page
+from infersim.report.html.page import Page
 
 GLOSSARY = VALIDATION_GLOSSARY | {
     "Held out": "Kept out of the fit: matrices and head layouts that it has not seen.",

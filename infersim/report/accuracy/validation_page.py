@@ -18,8 +18,8 @@ from infersim.report.core import rounding
 from infersim.report.figures.predicted_measured import predicted_measured
 from infersim.report.figures.residual_by_shape import octave_medians, residual_by_shape
 from infersim.report.figures.sample_roofline import sample_roofline
-from infersim.report.html.body import Chart, Panel
-from infersim.report.page import Page, View
+from infersim.report.html.body import Chart, Panel, View
+from infersim.report.html.page import Page
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,8 +11,8 @@ from infersim.report.core import rounding
 from infersim.report.core.scenarios import SCENARIO_KEYS, label, varying_keys
 from infersim.report.core.verdict import as_sentence, enumeration
 from infersim.report.figures.advice import needed_sparsities, speedup_ranges
-from infersim.report.html.body import Chart, Panel
-from infersim.report.page import Page, View
+from infersim.report.html.body import Chart, Panel, View
+from infersim.report.html.page import Page
 
 if TYPE_CHECKING:
     import pandas as pd

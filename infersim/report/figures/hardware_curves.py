@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infersim.report.figures.lines import BOUND, ROOM, add_band, add_line, add_predictions
 from infersim.report.figures.palette import NEUTRAL, family_look
-from infersim.report.figures.style import dense_line, finish
+from infersim.report.figures.style import BOUND, ROOM, add_band, add_line, add_predictions, dense_line, finish
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infersim.report.figures.lines import BOUND, ROOM, add_band, add_line, add_predictions
 from infersim.report.figures.palette import INK, NEUTRAL, Look, family_look
-from infersim.report.figures.style import dense_line, finish, plain
+from infersim.report.figures.style import (
+    BOUND,
+    ROOM,
+    add_band,
+    add_line,
+    add_predictions,
+    dense_line,
+    finish,
+    plain,
+)
 from infersim.simulation.measured import Scope
 
 if TYPE_CHECKING:

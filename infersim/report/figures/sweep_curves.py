@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infersim.report.figures.lines import BOUND, ROOM, add_band, add_line
 from infersim.report.figures.palette import family_look
 from infersim.report.figures.speedup_curves import X_TITLE
-from infersim.report.figures.style import dense_line, finish
+from infersim.report.figures.style import BOUND, ROOM, add_band, add_line, dense_line, finish
 
 if TYPE_CHECKING:
     import pandas as pd

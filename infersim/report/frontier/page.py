@@ -13,8 +13,8 @@ from infersim.report.figures.frontier import frontier_figure
 from infersim.report.frontier.labels import SCENARIO, group_label, own_axes, scenario_label
 from infersim.report.frontier.tables import frontier_tables, points_table
 from infersim.report.frontier.verdict import frontier_verdict
-from infersim.report.html.body import Chart, Panel
-from infersim.report.page import Page, View
+from infersim.report.html.body import Chart, Panel, View
+from infersim.report.html.page import Page
 from infersim.simulation.frontier import Frontier
 from infersim.simulation.pareto import Standing
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from infersim.report.core.table import Table
 from infersim.report.html.elements import Islands, csv_link, file_name, paragraphs, table_html, text
 from infersim.report.html.legend import legend_entries, legend_html
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
     from infersim.report.core.table import Table
-    from infersim.report.page import View
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -139,3 +139,12 @@ def alternative(panel: Panel, chart: Chart) -> str:
     finding = panel.finding or chart.finding
     sentences = (full_title(panel, chart), shown, finding, "The CSV beside it holds the numbers")
     return " ".join(f"{sentence.rstrip('.')}." for sentence in sentences if sentence)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class View:
+    """What the page shows of one scenario; `label` is how the reader chooses it."""
+
+    label: str
+    charts: tuple[Chart, ...]
+    tables: tuple[Table, ...] = ()

@@ -14,7 +14,7 @@ from infersim.report.html.elements import file_name
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-    from infersim.report.page import Page
+    from infersim.report.html.page import Page
 
 FORMATS = ("png", "svg")
 

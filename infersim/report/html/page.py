@@ -19,17 +19,8 @@ from infersim.files.writing import write_whole
 from infersim.report.core.table import Table
 from infersim.report.core.verdict import Verdict
 from infersim.report.figures.palette import DARK, INK, css_name, palette_css
-from infersim.report.html.body import Chart, glossary_html, picker, tables_html, view_html
+from infersim.report.html.body import View, glossary_html, picker, tables_html, view_html
 from infersim.report.html.elements import Islands, text, verdict_html
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class View:
-    """What the page shows of one scenario; `label` is how the reader chooses it."""
-
-    label: str
-    charts: tuple[Chart, ...]
-    tables: tuple[Table, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
