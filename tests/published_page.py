@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from infersim.report.core.table import Table
-from infersim.report.published_check import (
+from infersim.report.paper.published_check import (
     overpredicted_table,
     partial_table,
     published_verdict,

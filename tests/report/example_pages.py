@@ -21,8 +21,8 @@ from infersim.report.comparison_report import gather_comparison
 from infersim.report.frontier.page import frontier_page
 from infersim.report.hardware.page import hardware_page
 from infersim.report.html.page import Page
+from infersim.report.paper.reproduction_page import reproduction_page
 from infersim.report.prediction_page import gather_prediction, predict_page
-from infersim.report.reproduction_page import reproduction_page
 from infersim.report.sweep_page import sweep_page
 from infersim.simulation.advice_break_even import break_even
 from infersim.simulation.advice_target import sparsity_for

@@ -10,13 +10,13 @@ import pytest
 
 from infersim.report.figures.reproduction import component_bars, mean_speedup_points
 from infersim.report.html.page import render_page
-from infersim.report.reproduction import (
+from infersim.report.paper.reproduction import (
     claims_table,
     components_table,
     mean_speedups_table,
     reproduction_verdict,
 )
-from infersim.report.reproduction_page import reproduction_page
+from infersim.report.paper.reproduction_page import reproduction_page
 from infersim.simulation.reproduction import Reproduction
 from tests.report.handmade import check_order
 

@@ -41,7 +41,7 @@ def reproduce_command(
 
 def _print_published(*, as_json: bool, as_csv: bool, html: Path | None, figures: Path | None) -> None:
     from infersim.cli.printing import print_for_people, printed_for_machines
-    from infersim.report.published_check import (
+    from infersim.report.paper.published_check import (
         overpredicted_table,
         partial_table,
         published_verdict,
@@ -60,13 +60,13 @@ def _print_published(*, as_json: bool, as_csv: bool, html: Path | None, figures:
 
 def _print_beyond_flops(*, as_json: bool, as_csv: bool, html: Path | None, figures: Path | None) -> None:
     from infersim.cli.printing import print_for_people, printed_for_machines, write_asked
-    from infersim.report.reproduction import (
+    from infersim.report.paper.reproduction import (
         claims_table,
         components_table,
         mean_speedups_table,
         reproduction_verdict,
     )
-    from infersim.report.reproduction_page import reproduction_page
+    from infersim.report.paper.reproduction_page import reproduction_page
     from infersim.simulation.reproduction import reproduce_beyond_flops
 
     found = reproduce_beyond_flops()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from infersim.report.figures.reproduction import component_bars, mean_speedup_points
 from infersim.report.html.body import Chart, Panel, View
 from infersim.report.html.page import Page
-from infersim.report.reproduction import (
+from infersim.report.paper.reproduction import (
     claims_table,
     components_table,
     mean_speedups_table,

@@ -1,0 +1,1 @@
+"""Reports that set published figures beside predictions."""
