@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from infersim.profile_files.profiles import load_profile
     from infersim.pruning.composition import prune
     from infersim.report.accuracy.validation_points import validation_points
-    from infersim.report.comparison_report import gather_comparison
     from infersim.report.figures.frontier import frontier_figure
     from infersim.report.figures.loss_waterfall import loss_waterfall
     from infersim.report.figures.predicted_measured import predicted_measured
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from infersim.report.figures.roofline import roofline
     from infersim.report.figures.speedup_curves import family_curves, speedup_curve
     from infersim.report.figures.time_by_op import time_by_op
+    from infersim.report.speedups.gathering import gather_comparison
     from infersim.report.summary import summary
     from infersim.simulation.advice_break_even import break_even
     from infersim.simulation.advice_target import sparsity_for
@@ -95,7 +95,7 @@ _HOMES = {
     "free_widths": "infersim.simulation.advice_width",
     "frontier": "infersim.simulation.frontier",
     "frontier_figure": "infersim.report.figures.frontier",
-    "gather_comparison": "infersim.report.comparison_report",
+    "gather_comparison": "infersim.report.speedups.gathering",
     "gemm_latency": "infersim.simulation.kernel_latency",
     "held_out_rows": "infersim.fitting.calibration_rows",
     "import_source": "infersim.fitting.importers.importing",

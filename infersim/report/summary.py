@@ -99,15 +99,15 @@ def _of_hardware(frame: pd.DataFrame) -> Summary:
 
 
 def _of_comparison(frame: pd.DataFrame) -> Summary:
-    from infersim.report.tables import compare_table, loss_table
-    from infersim.report.verdicts import compare_verdict
+    from infersim.report.speedups.tables import compare_table, loss_table
+    from infersim.report.speedups.verdict import compare_verdict
 
     return Summary(verdict=compare_verdict(frame), tables=(compare_table(frame), loss_table(frame)))
 
 
 def _of_prediction(frame: pd.DataFrame) -> Summary:
-    from infersim.report.prediction_verdict import predict_verdict
-    from infersim.report.tables import prediction_table
+    from infersim.report.speedups.prediction_verdict import predict_verdict
+    from infersim.report.speedups.tables import prediction_table
 
     return Summary(verdict=predict_verdict(frame), tables=(prediction_table(frame),))
 

@@ -13,9 +13,9 @@ from infersim.report.core.verdict import Verdict, enumeration
 from infersim.report.figures.batch_context_map import batch_context_map
 from infersim.report.figures.speedup_curves import family_curves
 from infersim.report.figures.sweep_curves import sweep_curve
-from infersim.report.findings import curves_finding
 from infersim.report.html.body import Chart, Panel, View
 from infersim.report.html.page import Page
+from infersim.report.speedups.findings import curves_finding
 from infersim.report.sweep_cases import case_label, shared_setting, varying_case_keys
 from infersim.report.sweep_tables import families_table, fastest_table, left_out_table, summary_table
 from infersim.report.sweep_verdict import sweep_verdict

@@ -17,9 +17,9 @@ from infersim.domain.shapes import Phase
 from infersim.measuring.model.measurable import check_measurable
 from infersim.profile_files.profiles import load_profile
 from infersim.pruning.plan import Plan
-from infersim.report.comparison_page import compare_page
-from infersim.report.comparison_report import gather_comparison
 from infersim.report.html.page import render_page
+from infersim.report.speedups.comparison_page import compare_page
+from infersim.report.speedups.gathering import gather_comparison
 from infersim.simulation.op_table import op_table
 from infersim.simulation.passes import Pass
 from infersim.simulation.program import lay_out

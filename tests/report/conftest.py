@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from infersim.pruning.composition import prune
-from infersim.report.comparison_page import compare_page
-from infersim.report.comparison_report import ComparisonReport, gather_comparison
 from infersim.report.html.page import render_page
+from infersim.report.speedups.comparison_page import compare_page
+from infersim.report.speedups.gathering import ComparisonReport, gather_comparison
 from infersim.simulation.measured import MeasuredSpeedup, MeasuredTable, Timed
 from infersim.workload.presets import load_model
 

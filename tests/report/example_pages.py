@@ -16,13 +16,13 @@ from infersim.pruning.composition import prune
 from infersim.report.accuracy.calibration_page import calibration_page
 from infersim.report.accuracy.validation_page import validation_page
 from infersim.report.advice.page import advice_page
-from infersim.report.comparison_page import compare_page
-from infersim.report.comparison_report import gather_comparison
 from infersim.report.frontier.page import frontier_page
 from infersim.report.hardware.page import hardware_page
 from infersim.report.html.page import Page
 from infersim.report.paper.reproduction_page import reproduction_page
-from infersim.report.prediction_page import gather_prediction, predict_page
+from infersim.report.speedups.comparison_page import compare_page
+from infersim.report.speedups.gathering import gather_comparison
+from infersim.report.speedups.prediction_page import gather_prediction, predict_page
 from infersim.report.sweep_page import sweep_page
 from infersim.simulation.advice_break_even import break_even
 from infersim.simulation.advice_target import sparsity_for

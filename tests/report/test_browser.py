@@ -14,9 +14,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from infersim.report.comparison_page import compare_page
-from infersim.report.comparison_report import ComparisonReport
 from infersim.report.html.page import Page, render_page
+from infersim.report.speedups.comparison_page import compare_page
+from infersim.report.speedups.gathering import ComparisonReport
 from tests.report.browser import Look, Seen, see
 from tests.report.example_pages import PAGES, frontiers
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from infersim.domain.errors import InfersimError, InvalidValueError
-from infersim.report.comparison_page import compare_page
-from infersim.report.comparison_report import ComparisonReport
 from infersim.report.html.figure_files import figure_names, standalone, write_figures
 from infersim.report.html.page import Page
-from infersim.report.prediction_page import gather_prediction, predict_page
+from infersim.report.speedups.comparison_page import compare_page
+from infersim.report.speedups.gathering import ComparisonReport
+from infersim.report.speedups.prediction_page import gather_prediction, predict_page
 from tests.report.browser import chromium
 
 PNG = b"\x89PNG\r\n\x1a\n"

@@ -10,13 +10,13 @@ import plotly.graph_objects as go
 import pytest
 
 from infersim.profile_files.profiles import load_profile
-from infersim.report.comparison_report import ComparisonReport
 from infersim.report.figures.loss_waterfall import loss_waterfall, waterfall_steps
 from infersim.report.figures.palette import SERIES
 from infersim.report.figures.roofline import roofline
 from infersim.report.figures.speedup_curves import family_curves, highest, speedup_curve
 from infersim.report.figures.style import plain
 from infersim.report.figures.time_by_op import time_by_op
+from infersim.report.speedups.gathering import ComparisonReport
 from tests.report.handmade import comparison, factors
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from infersim.report.accuracy.validation_page import errors_finding, residuals_finding
 from infersim.report.figures.plan_speedups import plan_speedups
-from infersim.report.findings import (
+from infersim.report.frontier.page import frontier_finding
+from infersim.report.speedups.findings import (
     curves_finding,
     limits_finding,
     loss_finding,
@@ -16,7 +17,6 @@ from infersim.report.findings import (
     promise_finding,
     time_finding,
 )
-from infersim.report.frontier.page import frontier_finding
 from tests.report.handmade import check_order, check_says, comparison, factors
 
 SLOW = {"family": "dynamic-m", **factors(1.0), "flops": 0.8}

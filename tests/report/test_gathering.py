@@ -10,10 +10,15 @@ import pytest
 
 from infersim.pruning.composition import prune
 from infersim.pruning.families.registry import families
-from infersim.report.comparison_report import ComparisonReport, gather_comparison
 from infersim.report.core.scenarios import MAX_SHOWN, shown_scenarios
-from infersim.report.curves import SPARSITIES, curve_name, curve_plans
-from infersim.report.prediction_page import gather_prediction
+from infersim.report.speedups.gathering import (
+    SPARSITIES,
+    ComparisonReport,
+    curve_name,
+    curve_plans,
+    gather_comparison,
+)
+from infersim.report.speedups.prediction_page import gather_prediction
 from infersim.simulation.comparison import compare
 from infersim.simulation.prediction import predict
 from infersim.workload.presets import load_model

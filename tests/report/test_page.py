@@ -13,14 +13,14 @@ import pytest
 
 from infersim.domain.errors import InvalidValueError
 from infersim.files.writing import write_whole
-from infersim.report.comparison_page import compare_page
-from infersim.report.comparison_report import ComparisonReport
 from infersim.report.core.table import Table, number_column
 from infersim.report.html.elements import FOLDED_ROWS, MAX_ROWS, Islands, csv_link, table_html
 from infersim.report.html.legend import legend_entries, legend_html
 from infersim.report.html.page import render_page, write_page
-from infersim.report.prediction_page import gather_prediction, predict_page
-from infersim.report.verdicts import compare_verdict
+from infersim.report.speedups.comparison_page import compare_page
+from infersim.report.speedups.gathering import ComparisonReport
+from infersim.report.speedups.prediction_page import gather_prediction, predict_page
+from infersim.report.speedups.verdict import compare_verdict
 from tests.report.handmade import comparison
 
 PLOTLY = "plotly.js (basic - minified) v"
@@ -164,7 +164,7 @@ def test_long_tables_are_folded_and_longer_ones_cut() -> None:
 
 
 def test_sections_are_rows_of_their_own() -> None:
-    from infersim.report.tables import compare_table
+    from infersim.report.speedups.tables import compare_table
 
     frame = comparison({"phase": "decode"}, {"phase": "decode", "family": "a"}, {}, {"family": "a"})
     html = table_html(compare_table(frame), "t", Islands())

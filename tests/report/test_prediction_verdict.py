@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from infersim.report.prediction_verdict import predict_verdict
+from infersim.report.speedups.prediction_verdict import predict_verdict
 from tests.report.handmade import check_order, check_says, prediction
 
 

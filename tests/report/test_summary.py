@@ -8,8 +8,8 @@ import pytest
 
 import infersim as sim
 from infersim.domain.errors import UnsupportedError
-from infersim.report.comparison_report import ComparisonReport
 from infersim.report.core.rounding import speedup
+from infersim.report.speedups.gathering import ComparisonReport
 from tests.report.handmade import check_says
 
 

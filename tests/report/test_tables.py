@@ -5,9 +5,15 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from infersim.report.comparison_report import ComparisonReport
 from infersim.report.core.table import Column, Table
-from infersim.report.tables import compare_table, loss_table, ops_table, parts_table, prediction_table
+from infersim.report.speedups.gathering import ComparisonReport
+from infersim.report.speedups.tables import (
+    compare_table,
+    loss_table,
+    ops_table,
+    parts_table,
+    prediction_table,
+)
 from infersim.simulation.chain import FACTORS
 from tests.report.handmade import comparison, factors, prediction
 

@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from infersim.report.comparison_report import ComparisonReport
 from infersim.report.core.table import Column, Table, text_column
 from infersim.report.core.terminal import print_table, print_verdict
 from infersim.report.core.verdict import Verdict
-from infersim.report.tables import compare_table, loss_table, parts_table
-from infersim.report.verdicts import compare_verdict
+from infersim.report.speedups.gathering import ComparisonReport
+from infersim.report.speedups.tables import compare_table, loss_table, parts_table
+from infersim.report.speedups.verdict import compare_verdict
 
 
 def printed(table: Table, width: int) -> str:

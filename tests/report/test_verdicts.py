@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from infersim.report.core.losses import largest_loss
-from infersim.report.plan_verdicts import Outcome, outcome
-from infersim.report.verdicts import compare_verdict
+from infersim.report.speedups.verdict import Outcome, compare_verdict, outcome
 from tests.report.handmade import check_order, check_says, comparison, factors
 
 

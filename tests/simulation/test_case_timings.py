@@ -9,8 +9,8 @@ import pytest
 
 import infersim as sim
 from infersim.domain.profile import HardwareProfile
-from infersim.report.curves import curve_plans
-from infersim.report.prediction_page import gather_prediction
+from infersim.report.speedups.gathering import curve_plans
+from infersim.report.speedups.prediction_page import gather_prediction
 from infersim.simulation import timeline
 from infersim.simulation.frontier_timing import case_timings, with_plans
 from infersim.simulation.op_costs import OpCosts, cost_ops

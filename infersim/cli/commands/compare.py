@@ -139,8 +139,8 @@ def compare_command(
     )
     from infersim.cli.questions import chosen_gpus, chosen_scenarios
     from infersim.cli.targets import plans_for_target
-    from infersim.report.comparison_page import compare_page
-    from infersim.report.comparison_report import gather_comparison
+    from infersim.report.speedups.comparison_page import compare_page
+    from infersim.report.speedups.gathering import gather_comparison
     from infersim.simulation.comparison import compare
     from infersim.simulation.measured_account import measured_account
     from infersim.simulation.published import load_measured

@@ -39,7 +39,7 @@ def predict_command(
         write_asked,
     )
     from infersim.cli.questions import chosen_gpus, chosen_scenarios
-    from infersim.report.prediction_page import gather_prediction, predict_page
+    from infersim.report.speedups.prediction_page import gather_prediction, predict_page
     from infersim.simulation.prediction import predict
 
     check_outputs([html, figures], [*plan, *pruned_config, gpu, model])

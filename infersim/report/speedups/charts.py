@@ -11,7 +11,8 @@ from infersim.report.figures.plan_speedups import plan_speedups
 from infersim.report.figures.roofline import roofline
 from infersim.report.figures.speedup_curves import family_curves, highest, speedup_curve
 from infersim.report.figures.time_by_op import time_by_op
-from infersim.report.findings import (
+from infersim.report.html.body import Chart, Panel
+from infersim.report.speedups.findings import (
     curves_finding,
     limits_finding,
     loss_finding,
@@ -20,7 +21,6 @@ from infersim.report.findings import (
     promise_finding,
     time_finding,
 )
-from infersim.report.html.body import Chart, Panel
 
 if TYPE_CHECKING:
     import pandas as pd

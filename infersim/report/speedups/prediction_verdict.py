@@ -9,7 +9,7 @@ from infersim.report.core.losses import PART_TITLES
 from infersim.report.core.notes import prediction_notes
 from infersim.report.core.scenarios import label, varying_keys
 from infersim.report.core.verdict import Verdict, as_sentence
-from infersim.report.tables import TIMED_PARTS
+from infersim.report.speedups.tables import TIMED_PARTS
 
 if TYPE_CHECKING:
     import pandas as pd

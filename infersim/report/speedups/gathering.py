@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Unpack
 
+from infersim.domain.errors import InvalidValueError, UnsupportedError
 from infersim.domain.profile import HardwareProfile
-from infersim.pruning.plan import Plan
+from infersim.pruning.composition import prune
+from infersim.pruning.plan import Plan, PlanStep
 from infersim.report.core.scenarios import SCENARIO_KEYS, only_scenarios, setting_text, shown_scenarios
-from infersim.report.curves import curve_name, curve_plans
 from infersim.report.op_frames import op_frames
 from infersim.simulation.comparison import Comparison, Measured, compared, comparison_frame, measured_index
 from infersim.simulation.frontier_timing import CaseTimings, case_timings, with_plans
@@ -19,6 +20,40 @@ from infersim.simulation.speedups.scenarios import ScenarioOptions, Scenarios
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+SPARSITIES = (0.125, 0.25, 0.375, 0.5, 0.625, 0.75)
+"""Where curves are computed beside the sparsities that were asked for."""
+
+
+def curve_name(plan: Plan) -> str:
+    """The curve that a plan lies on: its family with the options that were set."""
+    options = ", ".join(f"{name}={value}" for step in plan.steps for name, value in step.options)
+    return f"{plan.family} ({options})" if options else plan.family
+
+
+def curve_plans(plans: Sequence[Plan]) -> dict[str, Plan]:
+    """Plans by title: those given, and those of the same family and options at other sparsities.
+
+    Plans of several steps, with a name or with detail by layer have no sparsity to vary: they stand alone.
+    What a family cannot do (2:4 at another sparsity) is left out. Of equal titles the first is kept.
+    """
+    found = {plan.title: plan for plan in plans}
+    for plan in plans:
+        if plan.name or plan.sparsity is None:
+            continue
+        for sparsity in SPARSITIES:
+            pruned = _pruned(plan, plan.steps[0], sparsity)
+            if pruned is not None:
+                found.setdefault(pruned.title, pruned)
+    return found
+
+
+def _pruned(plan: Plan, step: PlanStep, sparsity: float) -> Plan | None:
+    try:
+        return prune(plan.base, step.family, sparsity, **dict(step.options))
+    except (UnsupportedError, InvalidValueError):
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

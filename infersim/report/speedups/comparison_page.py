@@ -5,16 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from infersim.pruning.families.registry import find_family
-from infersim.report.charts import curve_charts, plans_chart, roofline_chart, time_chart, waterfall_chart
-from infersim.report.comparison_report import ComparisonReport
 from infersim.report.core.scenarios import SCENARIO_KEYS, label, of_scenario, varying_keys
 from infersim.report.core.verdict import Verdict
 from infersim.report.html.body import View
 from infersim.report.html.page import Page
 from infersim.report.inventories import gpus_table
 from infersim.report.op_frames import DENSE
-from infersim.report.tables import compare_table, loss_table, ops_table, parts_table
-from infersim.report.verdicts import compare_verdict
+from infersim.report.speedups.charts import (
+    curve_charts,
+    plans_chart,
+    roofline_chart,
+    time_chart,
+    waterfall_chart,
+)
+from infersim.report.speedups.gathering import ComparisonReport
+from infersim.report.speedups.tables import compare_table, loss_table, ops_table, parts_table
+from infersim.report.speedups.verdict import compare_verdict
 
 if TYPE_CHECKING:
     import pandas as pd
