@@ -138,8 +138,8 @@ def _of_validation(found: Validation) -> Summary:
 
 
 def _of_sweep(found: SweepResult) -> Summary:
-    from infersim.report.sweep_tables import families_table, fastest_table
-    from infersim.report.sweep_verdict import sweep_verdict
+    from infersim.report.sweep.tables import families_table, fastest_table
+    from infersim.report.sweep.verdict import sweep_verdict
     from infersim.simulation.sweeping.summary import sweep_summary
 
     means = sweep_summary(found)

@@ -23,7 +23,7 @@ from infersim.report.paper.reproduction_page import reproduction_page
 from infersim.report.speedups.comparison_page import compare_page
 from infersim.report.speedups.gathering import gather_comparison
 from infersim.report.speedups.prediction_page import gather_prediction, predict_page
-from infersim.report.sweep_page import sweep_page
+from infersim.report.sweep.page import sweep_page
 from infersim.simulation.advice_break_even import break_even
 from infersim.simulation.advice_target import sparsity_for
 from infersim.simulation.frontier import frontier

@@ -12,9 +12,9 @@ import infersim as sim
 from infersim.report.figures.batch_context_map import batch_context_map
 from infersim.report.figures.sweep_curves import sweep_curve
 from infersim.report.html.page import render_page
-from infersim.report.sweep_page import sweep_page
-from infersim.report.sweep_tables import OWN, families_table, fastest_table, left_out_table
-from infersim.report.sweep_verdict import sweep_verdict
+from infersim.report.sweep.page import sweep_page
+from infersim.report.sweep.tables import OWN, families_table, fastest_table, left_out_table
+from infersim.report.sweep.verdict import sweep_verdict
 from infersim.simulation.sweeping.result import SweepResult
 from infersim.simulation.sweeping.summary import SWEEP_CASE, sweep_summary
 from tests.report.handmade import check_order, check_says

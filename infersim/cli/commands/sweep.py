@@ -91,9 +91,9 @@ def sweep_command(
     from functools import partial
 
     from infersim.cli.printing import write_asked
-    from infersim.report.sweep_page import sweep_page
-    from infersim.report.sweep_tables import families_table, fastest_table
-    from infersim.report.sweep_verdict import sweep_verdict
+    from infersim.report.sweep.page import sweep_page
+    from infersim.report.sweep.tables import families_table, fastest_table
+    from infersim.report.sweep.verdict import sweep_verdict
     from infersim.simulation.sweeping.summary import sweep_summary
 
     summary = sweep_summary(result)
@@ -121,7 +121,7 @@ def _check_engine(engine: str, scheduler: str | None, workers: int) -> None:
 
 
 def _print_estimate(resolved: ResolvedSweep, chunk_rows: int, workers: int) -> None:
-    from infersim.report.sweep_estimate import estimate_text
+    from infersim.report.sweep.tables import estimate_text
     from infersim.simulation.sweeping.estimate import estimate_sweep
 
     print(estimate_text(estimate_sweep(resolved, chunk_rows), workers))

@@ -16,9 +16,16 @@ from infersim.report.figures.sweep_curves import sweep_curve
 from infersim.report.html.body import Chart, Panel, View
 from infersim.report.html.page import Page
 from infersim.report.speedups.findings import curves_finding
-from infersim.report.sweep_cases import case_label, shared_setting, varying_case_keys
-from infersim.report.sweep_tables import families_table, fastest_table, left_out_table, summary_table
-from infersim.report.sweep_verdict import sweep_verdict
+from infersim.report.sweep.tables import (
+    case_label,
+    families_table,
+    fastest_table,
+    left_out_table,
+    shared_setting,
+    summary_table,
+    varying_case_keys,
+)
+from infersim.report.sweep.verdict import sweep_verdict
 from infersim.simulation.sweeping.result import SweepResult
 from infersim.simulation.sweeping.summary import SWEEP_CASE
 

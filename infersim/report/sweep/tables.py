@@ -1,19 +1,64 @@
-"""Tables of a sweep: the fastest plan of each case at each sparsity, every mean, and what was left out."""
+"""Tables of a sweep: the fastest plan of each case at each sparsity, every mean, and what was left out.
+
+What varies between cases is said with each, the rest once. A dry run says what a sweep would take.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from infersim.report.core import rounding
 from infersim.report.core.table import Column, Table, number_column, text_column
-from infersim.report.sweep_cases import case_label, shared_setting, varying_case_keys
+from infersim.simulation.sweeping.estimate import Estimate
 from infersim.simulation.sweeping.resolved import LeftOut
 from infersim.simulation.sweeping.summary import SWEEP_CASE
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+def estimate_text(estimate: Estimate, workers: int) -> str:
+    """`42,000 scenarios in 12 chunks would take about 10 s on 1 core and 5.28 MB (from ...)`."""
+    chunks = "1 chunk" if estimate.chunks == 1 else f"{estimate.chunks:,} chunks"
+    cores = "1 core" if workers == 1 else f"{workers} cores"
+    return (
+        f"{estimate.rows:,} scenarios in {chunks} would take about "
+        f"{rounding.quantity(estimate.core_s / workers)} s on {cores} and "
+        f"{rounding.prefixed(estimate.file_bytes, 'B')} (from a chunk of {estimate.tried_rows:,} rows)."
+    )
+
+
+def varying_case_keys(summary: pd.DataFrame) -> tuple[str, ...]:
+    """The columns that differ between cases; the phase and a request are one thing to a reader."""
+    return tuple(key for key in SWEEP_CASE if summary[key].nunique() > 1)
+
+
+def case_label(row: pd.Series, keys: Collection[str]) -> str:
+    """Those of a case's `keys` in short: `qwen3-8b, h100-sxm, decode, fp8, no CUDA graph`."""
+    return ", ".join(filter(None, (_word(key, row) for key in SWEEP_CASE if key in keys)))
+
+
+def shared_setting(summary: pd.DataFrame) -> str:
+    """What all cases share: `llama-3.1-8b, bf16, KV cache bf16, execution fused, CUDA graph`."""
+    return case_label(summary.iloc[0], set(SWEEP_CASE) - set(varying_case_keys(summary)))
+
+
+def _word(key: str, row: pd.Series) -> str:
+    value = row[key]
+    if key == "phase":
+        return "" if value == "request" else str(value)
+    if key == "request":
+        return f"request {value}" if value else ""
+    if key == "kv_dtype":
+        return f"KV cache {value}"
+    if key == "execution":
+        return f"execution {value}"
+    if key == "cuda_graph":
+        return "CUDA graph" if value else "no CUDA graph"
+    return str(value)
+
 
 MAX_CASES = 24
 """Cases of a table in the terminal; more are for machines and the page."""
