@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from infersim.report.figures.time_by_op import time_by_op
     from infersim.report.speedups.gathering import gather_comparison
     from infersim.report.summary import summary
-    from infersim.simulation.advice_break_even import break_even
-    from infersim.simulation.advice_target import sparsity_for
-    from infersim.simulation.advice_width import free_widths
+    from infersim.simulation.advice.break_even import break_even
+    from infersim.simulation.advice.target import sparsity_for
+    from infersim.simulation.advice.width import free_widths
     from infersim.simulation.comparison import compare
     from infersim.simulation.frontier import frontier
     from infersim.simulation.hardware_sweep import compare_along
@@ -87,12 +87,12 @@ _HOMES = {
     "ScenarioOptions": "infersim.simulation.speedups.scenarios",
     "Scenarios": "infersim.simulation.speedups.scenarios",
     "attention_latency": "infersim.simulation.kernel_latency",
-    "break_even": "infersim.simulation.advice_break_even",
+    "break_even": "infersim.simulation.advice.break_even",
     "calibrate": "infersim.fitting.calibration",
     "compare": "infersim.simulation.comparison",
     "compare_along": "infersim.simulation.hardware_sweep",
     "family_curves": "infersim.report.figures.speedup_curves",
-    "free_widths": "infersim.simulation.advice_width",
+    "free_widths": "infersim.simulation.advice.width",
     "frontier": "infersim.simulation.frontier",
     "frontier_figure": "infersim.report.figures.frontier",
     "gather_comparison": "infersim.report.speedups.gathering",
@@ -108,7 +108,7 @@ _HOMES = {
     "read_samples": "infersim.fitting.samples.reading",
     "residual_by_shape": "infersim.report.figures.residual_by_shape",
     "roofline": "infersim.report.figures.roofline",
-    "sparsity_for": "infersim.simulation.advice_target",
+    "sparsity_for": "infersim.simulation.advice.target",
     "speedup_curve": "infersim.report.figures.speedup_curves",
     "summary": "infersim.report.summary",
     "sweep": "infersim.simulation.sweeping.running",

@@ -31,7 +31,7 @@ def plans_for_target(
     from infersim.pruning.composition import prune
     from infersim.report.advice.tables import needed_sparsity
     from infersim.report.core.scenarios import label, varying_keys
-    from infersim.simulation.advice_target import sparsity_for
+    from infersim.simulation.advice.target import sparsity_for
 
     if with_files:
         raise InvalidValueError(

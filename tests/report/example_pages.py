@@ -24,8 +24,8 @@ from infersim.report.speedups.comparison_page import compare_page
 from infersim.report.speedups.gathering import gather_comparison
 from infersim.report.speedups.prediction_page import gather_prediction, predict_page
 from infersim.report.sweep.page import sweep_page
-from infersim.simulation.advice_break_even import break_even
-from infersim.simulation.advice_target import sparsity_for
+from infersim.simulation.advice.break_even import break_even
+from infersim.simulation.advice.target import sparsity_for
 from infersim.simulation.frontier import frontier
 from infersim.simulation.hardware_sweep import compare_along
 from infersim.simulation.reproduction import reproduce_beyond_flops

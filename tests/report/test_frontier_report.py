@@ -23,9 +23,9 @@ from infersim.report.frontier.tables import (
 )
 from infersim.report.frontier.verdict import frontier_verdict
 from infersim.report.html.page import render_page
-from infersim.simulation.advice_break_even import break_even
-from infersim.simulation.advice_target import sparsity_for
-from infersim.simulation.advice_width import free_widths
+from infersim.simulation.advice.break_even import break_even
+from infersim.simulation.advice.target import sparsity_for
+from infersim.simulation.advice.width import free_widths
 from infersim.simulation.frontier import Frontier, frontier
 from infersim.simulation.frontier_claims import agreement
 from infersim.simulation.resolving import as_transformer

@@ -11,9 +11,9 @@ import pytest
 import infersim as sim
 from infersim.domain.errors import InvalidValueError
 from infersim.pruning.families.registry import families
-from infersim.simulation.advice_break_even import BATCHES, break_even, where_it_pays
-from infersim.simulation.advice_target import sparsity_for
-from infersim.simulation.advice_width import ALIGN, free_widths
+from infersim.simulation.advice.break_even import BATCHES, break_even, where_it_pays
+from infersim.simulation.advice.target import sparsity_for
+from infersim.simulation.advice.width import ALIGN, free_widths
 
 Row = dict[Hashable, Any]
 

@@ -61,9 +61,9 @@ def advise_command(
     from infersim.report.advice.tables import advice_tables
     from infersim.report.advice.verdict import advice_verdict
     from infersim.report.core.scenarios import setting_text
-    from infersim.simulation.advice_break_even import break_even
-    from infersim.simulation.advice_target import sparsity_for
-    from infersim.simulation.advice_width import free_widths
+    from infersim.simulation.advice.break_even import break_even
+    from infersim.simulation.advice.target import sparsity_for
+    from infersim.simulation.advice.width import free_widths
 
     check_outputs([html, figures], [gpu, model])
     gpus = chosen_gpus(gpu, overrides)
