@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from infersim.simulation.advice.target import sparsity_for
     from infersim.simulation.advice.width import free_widths
     from infersim.simulation.comparison import compare
-    from infersim.simulation.frontier import frontier
+    from infersim.simulation.frontier.search import frontier
     from infersim.simulation.hardware_sweep import compare_along
     from infersim.simulation.kernel_latency import attention_latency, gemm_latency
     from infersim.simulation.prediction import predict
@@ -93,7 +93,7 @@ _HOMES = {
     "compare_along": "infersim.simulation.hardware_sweep",
     "family_curves": "infersim.report.figures.speedup_curves",
     "free_widths": "infersim.simulation.advice.width",
-    "frontier": "infersim.simulation.frontier",
+    "frontier": "infersim.simulation.frontier.search",
     "frontier_figure": "infersim.report.figures.frontier",
     "gather_comparison": "infersim.report.speedups.gathering",
     "gemm_latency": "infersim.simulation.kernel_latency",

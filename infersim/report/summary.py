@@ -19,7 +19,7 @@ from infersim.report.core.table import Table
 from infersim.report.core.verdict import Verdict
 from infersim.report.html.elements import notebook_html
 from infersim.simulation.frame_kinds import MARK, FrameKind, kind_of
-from infersim.simulation.frontier import Frontier
+from infersim.simulation.frontier.search import Frontier
 
 if TYPE_CHECKING:
     import pandas as pd

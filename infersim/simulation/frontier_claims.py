@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from infersim.domain.shapes import Phase
-from infersim.simulation.frontier_bands import BASES, series_curves
-from infersim.simulation.pareto import Curve, leading_family
+from infersim.simulation.frontier.bands import BASES, series_curves
+from infersim.simulation.frontier.pareto import Curve, leading_family
 from infersim.simulation.source_paper import Quantity, load_claims
 
 if TYPE_CHECKING:

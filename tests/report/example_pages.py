@@ -26,7 +26,7 @@ from infersim.report.speedups.prediction_page import gather_prediction, predict_
 from infersim.report.sweep.page import sweep_page
 from infersim.simulation.advice.break_even import break_even
 from infersim.simulation.advice.target import sparsity_for
-from infersim.simulation.frontier import frontier
+from infersim.simulation.frontier.search import frontier
 from infersim.simulation.hardware_sweep import compare_along
 from infersim.simulation.reproduction import reproduce_beyond_flops
 from infersim.simulation.sweeping.running import sweep

@@ -12,8 +12,8 @@ import pytest
 
 import infersim as sim
 from infersim.domain.errors import InvalidValueError, UnknownNameError, UnsupportedError
-from infersim.simulation.frontier import Frontier, frontier
-from infersim.simulation.frontier_bands import best_within, leading_bands
+from infersim.simulation.frontier.bands import best_within, leading_bands
+from infersim.simulation.frontier.search import Frontier, frontier
 from infersim.simulation.frontier_claims import agreement, claimed_bands
 from infersim.simulation.frontier_timing import case_timings
 from infersim.simulation.speedups.scenarios import Scenarios

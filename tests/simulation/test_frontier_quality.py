@@ -10,7 +10,7 @@ import pytest
 import infersim as sim
 from infersim.domain.errors import FileContentError, InvalidValueError
 from infersim.files.locations import data_folder
-from infersim.simulation.frontier_quality import load_own_quality, load_quality
+from infersim.simulation.frontier.quality_files import load_own_quality, load_quality
 from infersim.workload.counts import block_linear_parameters, parameters
 
 ROWS = load_quality().rows

@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infersim.simulation.pareto import Band, Curve, Standing, bands, best_speedup, leading_family, standings
+from infersim.simulation.frontier.pareto import (
+    Band,
+    Curve,
+    Standing,
+    bands,
+    best_speedup,
+    leading_family,
+    standings,
+)
 
 POINTS = st.lists(st.tuples(st.floats(-5, 60), st.floats(0.5, 4)), min_size=1, max_size=12)
 UNSURE = np.array([np.nan])

@@ -84,7 +84,7 @@ def frontier_command(
     from infersim.cli.questions import NO_REQUEST, chosen_gpus, chosen_scenarios, names
     from infersim.report.frontier.page import frontier_page
     from infersim.report.summary import summary
-    from infersim.simulation.frontier import frontier
+    from infersim.simulation.frontier.search import frontier
 
     check_outputs([html, figures], [quality, measured, gpu, model])
     requests = [NO_REQUEST]

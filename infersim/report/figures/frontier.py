@@ -8,8 +8,8 @@ import numpy as np
 
 from infersim.report.figures.palette import INK, NEUTRAL, Look, family_look
 from infersim.report.figures.style import dense_line, finish, plain
-from infersim.simulation.frontier_bands import series_curves
-from infersim.simulation.pareto import Standing, bands
+from infersim.simulation.frontier.bands import series_curves
+from infersim.simulation.frontier.pareto import Standing, bands
 
 if TYPE_CHECKING:
     import pandas as pd

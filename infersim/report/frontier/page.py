@@ -15,8 +15,8 @@ from infersim.report.frontier.tables import frontier_tables, points_table
 from infersim.report.frontier.verdict import frontier_verdict
 from infersim.report.html.body import Chart, Panel, View
 from infersim.report.html.page import Page
-from infersim.simulation.frontier import Frontier
-from infersim.simulation.pareto import Standing
+from infersim.simulation.frontier.pareto import Standing
+from infersim.simulation.frontier.search import Frontier
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from infersim.report.core import rounding
 from infersim.report.core.table import Column, Table, number_column, text_column
 from infersim.report.frontier.labels import SCENARIO, gain, group_labels, percent, shown_points, workload
-from infersim.simulation.frontier import Frontier
-from infersim.simulation.frontier_bands import leading_bands
+from infersim.simulation.frontier.bands import leading_bands
+from infersim.simulation.frontier.pareto import Standing
+from infersim.simulation.frontier.search import Frontier
 from infersim.simulation.frontier_claims import agreement
 from infersim.simulation.measured import Scope
-from infersim.simulation.pareto import Standing
 from infersim.simulation.reproduction import GPU
 
 if TYPE_CHECKING:

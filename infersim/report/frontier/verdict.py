@@ -21,8 +21,8 @@ from infersim.report.frontier.labels import (
     shown_points,
 )
 from infersim.report.frontier.workloads import workload_sentences
-from infersim.simulation.frontier import Frontier
-from infersim.simulation.frontier_bands import best_within, leading_bands
+from infersim.simulation.frontier.bands import best_within, leading_bands
+from infersim.simulation.frontier.search import Frontier
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from infersim.report.core import rounding
 from infersim.report.core.verdict import enumeration
 from infersim.report.frontier.labels import SCENARIO, shown_points, workload
-from infersim.simulation.frontier import Frontier
-from infersim.simulation.pareto import Standing
+from infersim.simulation.frontier.pareto import Standing
+from infersim.simulation.frontier.search import Frontier
 
 if TYPE_CHECKING:
     import pandas as pd

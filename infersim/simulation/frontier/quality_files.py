@@ -7,16 +7,38 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
 from infersim.domain.errors import FileContentError, InfersimError
 from infersim.files.errors import content_error
+from infersim.files.locations import data_folder
 from infersim.files.reading import Cells, rows_of
 from infersim.pruning.families.registry import families, family_named
-from infersim.simulation.frontier_quality import QualityPoint, QualityTable, relative_loss_percent
+from infersim.simulation.frontier.quality import QualityPoint, QualityTable, relative_loss_percent
 from infersim.simulation.measured_files import canonical_gpu, canonical_model
+
+
+@cache
+def load_quality() -> QualityTable:
+    """The curated table of cited facts, `calibration/published_quality.csv`."""
+    from infersim.simulation.frontier.quality_files import read_cited_quality
+
+    return read_cited_quality(data_folder("calibration") / "published_quality.csv")
+
+
+def load_own_quality(path: str | Path) -> QualityTable:
+    """A user's own losses, a .csv or .parquet file with the columns of the published table.
+
+    Needed: `family`, `sparsity`, and `quality_loss_percent` or `dense` and `pruned`. Raises FileContentError
+    naming file, line, column, value and expectation; InvalidValueError for a path that cannot be read.
+    """
+    from infersim.simulation.frontier.quality_files import read_own_quality
+
+    return read_own_quality(Path(path))
+
 
 _ROUNDING_PERCENT = 0.1
 """How far a stated loss may lie from what dense and pruned amount to: all three are usually rounded."""

@@ -8,13 +8,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Annotated, TypeAlias
 
 from annotated_types import Ge, Gt, Lt
 
-from infersim.files.locations import data_folder
 from infersim.pruning.families.registry import quality_axis
 from infersim.pruning.plan import OptionValue
 from infersim.simulation.measured import Fraction, Positive, Text, Timed
@@ -112,25 +109,6 @@ class QualityTable:
     def sources(self) -> list[str]:
         """Sources, as cited."""
         return _distinct(row.source for row in self.rows)
-
-
-@cache
-def load_quality() -> QualityTable:
-    """The curated table of cited facts, `calibration/published_quality.csv`."""
-    from infersim.simulation.frontier_quality_files import read_cited_quality
-
-    return read_cited_quality(data_folder("calibration") / "published_quality.csv")
-
-
-def load_own_quality(path: str | Path) -> QualityTable:
-    """A user's own losses, a .csv or .parquet file with the columns of the published table.
-
-    Needed: `family`, `sparsity`, and `quality_loss_percent` or `dense` and `pruned`. Raises FileContentError
-    naming file, line, column, value and expectation; InvalidValueError for a path that cannot be read.
-    """
-    from infersim.simulation.frontier_quality_files import read_own_quality
-
-    return read_own_quality(Path(path))
 
 
 def relative_loss_percent(dense: float, pruned: float, *, perplexity: bool) -> float:

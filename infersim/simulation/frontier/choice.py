@@ -9,12 +9,8 @@ from pathlib import Path
 from infersim.domain.errors import InfersimError, UnknownNameError, UnsupportedError
 from infersim.pruning.composition import prune
 from infersim.pruning.plan import Plan
-from infersim.simulation.frontier_quality import (
-    QualityPoint,
-    QualityTable,
-    load_own_quality,
-    load_quality,
-)
+from infersim.simulation.frontier.quality import QualityPoint, QualityTable
+from infersim.simulation.frontier.quality_files import load_own_quality, load_quality
 from infersim.workload.transformer import Transformer
 
 Quality = QualityTable | str | Path

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from infersim.simulation.frontier_choice import Planned
-from infersim.simulation.frontier_quality import QualityPoint
+from infersim.simulation.frontier.choice import Planned
+from infersim.simulation.frontier.pareto import Standing, standings
+from infersim.simulation.frontier.quality import QualityPoint
 from infersim.simulation.measured import Scope, Timed
-from infersim.simulation.pareto import Standing, standings
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from infersim.domain.errors import InvalidValueError
-from infersim.simulation.frontier_rows import GROUP_KEYS, SCENARIO_KEYS
-from infersim.simulation.pareto import Band, Curve, Standing, bands
+from infersim.simulation.frontier.pareto import Band, Curve, Standing, bands
+from infersim.simulation.frontier.rows import GROUP_KEYS, SCENARIO_KEYS
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,0 +1,1 @@
+"""The frontier between quality and speed: published quality joined with predicted speedups."""
