@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from infersim.simulation.measured import Scope
-from infersim.simulation.published import load_published
+from infersim.simulation.measured.files import load_published
+from infersim.simulation.measured.table import Scope
 from infersim.simulation.published_check import check_published
 from tests.published_page import computed, parts
 

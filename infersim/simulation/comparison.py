@@ -29,9 +29,9 @@ from infersim.simulation.columns import (
 )
 from infersim.simulation.frame_kinds import FrameKind, marks
 from infersim.simulation.frontier_timing import CaseTimings, case_timings
+from infersim.simulation.measured.files import MeasuredTable, load_measured, load_published
 from infersim.simulation.measured_columns import MeasuredColumns, MeasuredIndex
 from infersim.simulation.op_costs import over_ops
-from infersim.simulation.published import MeasuredTable, load_measured, load_published
 from infersim.simulation.resolving import Gpu, Model, as_plans, as_profiles, as_transformer
 from infersim.simulation.speedups.scenarios import ScenarioOptions, Scenarios
 from infersim.simulation.timeline import Timeline

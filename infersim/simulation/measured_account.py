@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from infersim.simulation.measured import SPARSITY_TOLERANCE, MeasuredSpeedup, MeasuredTable
+from infersim.simulation.measured.table import SPARSITY_TOLERANCE, MeasuredSpeedup, MeasuredTable
 from infersim.workload.scenario import Execution
 
 if TYPE_CHECKING:

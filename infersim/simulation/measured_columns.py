@@ -10,7 +10,7 @@ from infersim.domain.arrays import Array
 from infersim.pruning.plan import Plan
 from infersim.simulation.cases import Case
 from infersim.simulation.columns import Column
-from infersim.simulation.measured import MeasuredSpeedup, MeasuredTable, Unit, match_measured
+from infersim.simulation.measured.table import MeasuredSpeedup, MeasuredTable, Unit, match_measured
 
 _SECONDS = {Unit.MILLISECONDS: 1e-3, Unit.SECONDS: 1.0}
 

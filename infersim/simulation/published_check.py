@@ -16,9 +16,9 @@ from infersim.cost.floor import gemm_flop
 from infersim.profile_files.profiles import load_profile
 from infersim.pruning.composition import prune
 from infersim.simulation.comparison import compare
-from infersim.simulation.measured import OTHER, MeasuredSpeedup, Scope, Timed, Unit
+from infersim.simulation.measured.files import load_published
+from infersim.simulation.measured.table import OTHER, MeasuredSpeedup, Scope, Timed, Unit
 from infersim.simulation.prediction import predict
-from infersim.simulation.published import load_published
 from infersim.simulation.published_kernels import DTYPE, KernelSpeedup, kernel_speedup, sparse_speedup
 from infersim.simulation.source_paper import SOURCE, load_figure2
 from infersim.simulation.speedups.scenarios import ScenarioOptions, Scenarios

@@ -19,7 +19,7 @@ from infersim.domain.dtypes import precision_named
 from infersim.domain.errors import InvalidValueError
 from infersim.domain.profile import HardwareProfile
 from infersim.domain.shapes import Gemm, MemoryBound, Shape, WeightForm
-from infersim.simulation.measured import MeasuredSpeedup
+from infersim.simulation.measured.table import MeasuredSpeedup
 from infersim.workload.token_skip_ops import COMPACTION_KERNELS
 
 DTYPE = "fp16"

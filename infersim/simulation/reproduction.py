@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from infersim.pruning.composition import prune
 from infersim.pruning.plan import Plan
 from infersim.simulation.comparison import compare
-from infersim.simulation.measured import MeasuredSpeedup, Timed
+from infersim.simulation.measured.table import MeasuredSpeedup, Timed
 from infersim.simulation.prediction import predict
 from infersim.simulation.reproduction_claims import claims_beside_predictions, equivalents_claimed, spread
 from infersim.simulation.reproduction_reasons import reason_of

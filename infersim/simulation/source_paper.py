@@ -15,8 +15,8 @@ from functools import cache
 from infersim.domain.shapes import Phase
 from infersim.files.locations import data_folder
 from infersim.pruning.plan import OptionValue
-from infersim.simulation.measured import MeasuredSpeedup, Scope
-from infersim.simulation.published import load_published
+from infersim.simulation.measured.files import load_published
+from infersim.simulation.measured.table import MeasuredSpeedup, Scope
 
 SOURCE = "arXiv:2606.09080"
 

@@ -20,7 +20,7 @@ from infersim.pruning.plan_files.tables import (
     SkipTable,
 )
 from infersim.simulation.frontier.quality import QualityPoint
-from infersim.simulation.measured import MeasuredSpeedup
+from infersim.simulation.measured.table import MeasuredSpeedup
 from tests.docs.command_options import all_commands, page_name
 from tests.docs.pages import DOCS, computed, pages, parts
 

@@ -8,7 +8,7 @@ from infersim.pruning.composition import prune
 from infersim.report.html.page import render_page
 from infersim.report.speedups.comparison_page import compare_page
 from infersim.report.speedups.gathering import ComparisonReport, gather_comparison
-from infersim.simulation.measured import MeasuredSpeedup, MeasuredTable, Timed
+from infersim.simulation.measured.table import MeasuredSpeedup, MeasuredTable, Timed
 from infersim.workload.presets import load_model
 
 MODEL, GPU = "llama-3.1-8b", "rtx-pro-6000"

@@ -15,7 +15,7 @@ from infersim.pruning.families.registry import families
 from infersim.pruning.plan import Plan
 from infersim.simulation.chain import FACTORS
 from infersim.simulation.comparison import compare
-from infersim.simulation.measured import MeasuredSpeedup, MeasuredTable, Scope, Timed, Unit
+from infersim.simulation.measured.table import MeasuredSpeedup, MeasuredTable, Scope, Timed, Unit
 from infersim.simulation.prediction import predict
 from infersim.workload.presets import load_model
 

@@ -15,9 +15,8 @@ from infersim.domain.errors import FileContentError, InvalidValueError
 from infersim.files.locations import data_folder
 from infersim.profile_files.names import shipped_files
 from infersim.pruning.families.registry import families
-from infersim.simulation.measured import OTHER, MeasuredSpeedup, MeasuredTable, Scope, Timed, Unit
-from infersim.simulation.measured_files import read_cited
-from infersim.simulation.published import load_measured, load_published, match_measured
+from infersim.simulation.measured.files import load_measured, load_published, match_measured, read_cited
+from infersim.simulation.measured.table import OTHER, MeasuredSpeedup, MeasuredTable, Scope, Timed, Unit
 from infersim.workload.presets import list_models
 
 LLAMA_7B = {"blocks": 32, "heads": 32, "head_dim": 128, "hidden": 4096, "ffn": 11008}

@@ -142,8 +142,8 @@ def compare_command(
     from infersim.report.speedups.comparison_page import compare_page
     from infersim.report.speedups.gathering import gather_comparison
     from infersim.simulation.comparison import compare
+    from infersim.simulation.measured.files import load_measured
     from infersim.simulation.measured_account import measured_account
-    from infersim.simulation.published import load_measured
 
     check_outputs([html, figures], [*plan, *pruned_config, measured, gpu, model])
     gpus = chosen_gpus(gpu, overrides)

@@ -11,7 +11,7 @@ from infersim.report.core import rounding
 from infersim.report.core.scenarios import SCENARIO_KEYS, label, varying_keys
 from infersim.report.core.verdict import enumeration
 from infersim.simulation.columns import as_notes
-from infersim.simulation.measured import Scope
+from infersim.simulation.measured.table import Scope
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,7 +11,7 @@ from infersim.report.core import rounding
 from infersim.report.core.losses import FACTOR_TITLES
 from infersim.report.figures.palette import GREEN, GREY, INK, VERMILION
 from infersim.report.figures.style import dense_line, finish
-from infersim.simulation.measured import Scope
+from infersim.simulation.measured.table import Scope
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from infersim.report.core import rounding
 from infersim.report.figures.palette import INK, NEUTRAL, look_lists
 from infersim.report.figures.style import dense_line, finish, folded, plain
-from infersim.simulation.measured import Scope
+from infersim.simulation.measured.table import Scope
 
 if TYPE_CHECKING:
     import pandas as pd

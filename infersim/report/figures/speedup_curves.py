@@ -15,7 +15,7 @@ from infersim.report.figures.style import (
     finish,
     plain,
 )
-from infersim.simulation.measured import Scope
+from infersim.simulation.measured.table import Scope
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,7 +12,7 @@ from infersim.simulation.frontier.bands import leading_bands
 from infersim.simulation.frontier.pareto import Standing
 from infersim.simulation.frontier.search import Frontier
 from infersim.simulation.frontier_claims import agreement
-from infersim.simulation.measured import Scope
+from infersim.simulation.measured.table import Scope
 from infersim.simulation.reproduction import GPU
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from infersim.report.core import rounding
 from infersim.report.core.table import Column, Table, number_column, text_column
 from infersim.report.core.verdict import Verdict, as_sentence
-from infersim.simulation.measured import Scope
+from infersim.simulation.measured.table import Scope
 from infersim.simulation.published_check import WITHIN
 
 if TYPE_CHECKING:

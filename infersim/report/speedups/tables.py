@@ -18,7 +18,7 @@ from infersim.report.core.scenarios import (
     varying_keys,
 )
 from infersim.report.core.table import Column, Table, number_column, text_column
-from infersim.simulation.measured import Scope
+from infersim.simulation.measured.table import Scope
 from infersim.simulation.timeline import LAUNCH
 
 if TYPE_CHECKING:

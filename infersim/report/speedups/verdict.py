@@ -12,7 +12,7 @@ from infersim.report.core.losses import largest_loss
 from infersim.report.core.notes import comparison_notes
 from infersim.report.core.scenarios import SCENARIO_KEYS, place, scenario_groups, varying_keys
 from infersim.report.core.verdict import Verdict, as_sentence, enumeration
-from infersim.simulation.measured import Scope
+from infersim.simulation.measured.table import Scope
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,7 +14,7 @@ from annotated_types import Ge, Gt, Lt
 
 from infersim.pruning.families.registry import quality_axis
 from infersim.pruning.plan import OptionValue
-from infersim.simulation.measured import Fraction, Positive, Text, Timed
+from infersim.simulation.measured.table import Fraction, Positive, Text, Timed
 
 UNSTATED = "unstated"
 

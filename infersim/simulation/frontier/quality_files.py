@@ -18,7 +18,7 @@ from infersim.files.locations import data_folder
 from infersim.files.reading import Cells, rows_of
 from infersim.pruning.families.registry import families, family_named
 from infersim.simulation.frontier.quality import QualityPoint, QualityTable, relative_loss_percent
-from infersim.simulation.measured_files import canonical_gpu, canonical_model
+from infersim.simulation.measured.files import canonical_gpu, canonical_model
 
 
 @cache

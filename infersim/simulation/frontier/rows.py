@@ -11,7 +11,7 @@ import numpy as np
 from infersim.simulation.frontier.choice import Planned
 from infersim.simulation.frontier.pareto import Standing, standings
 from infersim.simulation.frontier.quality import QualityPoint
-from infersim.simulation.measured import Scope, Timed
+from infersim.simulation.measured.table import Scope, Timed
 
 if TYPE_CHECKING:
     import pandas as pd

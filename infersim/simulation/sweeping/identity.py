@@ -11,7 +11,7 @@ from infersim.domain.errors import FileContentError
 from infersim.domain.profile import HardwareProfile
 from infersim.files.fingerprint import code_fingerprint, fingerprint
 from infersim.pruning.plan import Plan
-from infersim.simulation.published import load_published
+from infersim.simulation.measured.files import load_published
 from infersim.simulation.sweeping.plan_lists import Source
 from infersim.simulation.sweeping.plan_prunings import ModelPlans
 

@@ -1,6 +1,7 @@
-"""Read measured speedups from CSV or Parquet; a bad row is an error that names file, line, column and value.
+"""Measured speedups in files: those that travel with infersim, and a user's own in the same form.
 
-Imports pydantic, so `published` imports this module only when it reads a file.
+CSV or Parquet; a bad row is an error that names file, line, column and value. `calibration/README.md` says what
+each column means; matching lives in `table`.
 """
 
 from __future__ import annotations
@@ -14,11 +15,43 @@ from pydantic import TypeAdapter, ValidationError
 
 from infersim.domain.errors import FileContentError, UnknownNameError
 from infersim.files.errors import content_error
+from infersim.files.locations import data_folder
 from infersim.files.reading import Cells, rows_of
 from infersim.profile_files.names import shipped_file
 from infersim.pruning.families.registry import families
-from infersim.simulation.measured import OTHER, MeasuredSpeedup, MeasuredTable, Scope, Timed, Unit
+from infersim.simulation.measured.table import (
+    OTHER,
+    MeasuredSpeedup,
+    MeasuredTable,
+    Scope,
+    Timed,
+    Unit,
+    match_measured,
+)
 from infersim.workload.presets import list_models, model_aliases
+
+__all__ = ["MeasuredSpeedup", "MeasuredTable", "Scope", "load_measured", "load_published", "match_measured"]
+
+
+@cache
+def load_published() -> MeasuredTable:
+    """The curated table of cited facts, `calibration/published_speedups.csv`."""
+    from infersim.simulation.measured.files import read_cited
+
+    return read_cited(data_folder("calibration") / "published_speedups.csv")
+
+
+def load_measured(path: str | Path) -> MeasuredTable:
+    """A user's own speedups, a .csv or .parquet file with the columns of the published table.
+
+    Needed: `gpu model family sparsity phase batch context measured_speedup` (and `output_len` for requests);
+    `dense_ms` and `pruned_ms`, where given, must amount to the speedup. Raises FileContentError naming file,
+    line, column, value and expectation; InvalidValueError for a path that cannot be read.
+    """
+    from infersim.simulation.measured.files import read_own
+
+    return read_own(Path(path))
+
 
 _ROUNDING = 0.01
 """How far a stated speedup may lie from dense / pruned: both sides are usually rounded."""

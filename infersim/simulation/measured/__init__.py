@@ -1,0 +1,1 @@
+"""Measured speedups: tables of them, read from files."""
