@@ -14,7 +14,7 @@ from infersim.report.paper.published_check import (
     published_verdict,
     scored_table,
 )
-from infersim.simulation.published_check import check_published
+from infersim.simulation.paper.published_check import check_published
 
 PAGE = Path(__file__).parents[1] / "docs" / "published-speedups.md"
 

@@ -13,13 +13,10 @@ from infersim.cost.gemm import sparse
 from infersim.fitting.importers import aiconfigurator
 from infersim.profile_files import list_profiles
 from infersim.pruning.families.registry import families
-from infersim.simulation import published_check, reproduction, reproduction_reasons, source_paper
+from infersim.simulation.paper import claims, published_check, reproduction, source
 
 PACKAGE = Path(infersim.__file__).parent
-OF_PAPERS = {
-    Path(str(module.__file__))
-    for module in (source_paper, reproduction, reproduction_reasons, published_check)
-}
+OF_PAPERS = {Path(str(module.__file__)) for module in (source, reproduction, claims, published_check)}
 """What sources measured is data of theirs."""
 
 OF_FITS = {Path(str(module.__file__)) for module in (sparse, aiconfigurator)}

@@ -7,7 +7,7 @@ import pytest
 
 from infersim.simulation.measured.files import load_published
 from infersim.simulation.measured.table import Scope
-from infersim.simulation.published_check import check_published
+from infersim.simulation.paper.published_check import check_published
 from tests.published_page import computed, parts
 
 LEAST_MATCHED = 15

@@ -28,7 +28,7 @@ from infersim.simulation.advice.break_even import break_even
 from infersim.simulation.advice.target import sparsity_for
 from infersim.simulation.frontier.search import frontier
 from infersim.simulation.hardware_sweep import compare_along
-from infersim.simulation.reproduction import reproduce_beyond_flops
+from infersim.simulation.paper.reproduction import reproduce_beyond_flops
 from infersim.simulation.sweeping.running import sweep
 from infersim.simulation.sweeping.summary import sweep_summary
 from infersim.workload.presets import load_model

@@ -17,7 +17,7 @@ from infersim.report.paper.reproduction import (
     reproduction_verdict,
 )
 from infersim.report.paper.reproduction_page import reproduction_page
-from infersim.simulation.reproduction import Reproduction
+from infersim.simulation.paper.reproduction import Reproduction
 from tests.report.handmade import check_order
 
 PHASES = ["prefill", "decode", "prefill+decode"]

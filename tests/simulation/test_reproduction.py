@@ -10,7 +10,8 @@ import pytest
 
 from infersim.pruning.composition import prune
 from infersim.simulation.comparison import compare
-from infersim.simulation.reproduction import (
+from infersim.simulation.paper.claims import EXPLAINED_FROM, reason_of
+from infersim.simulation.paper.reproduction import (
     BATCHES,
     CONTEXTS,
     GPU,
@@ -19,8 +20,7 @@ from infersim.simulation.reproduction import (
     Reproduction,
     reproduce_beyond_flops,
 )
-from infersim.simulation.reproduction_reasons import EXPLAINED_FROM, reason_of
-from infersim.simulation.source_paper import SHORT_CONTEXT, load_mean_speedups
+from infersim.simulation.paper.source import SHORT_CONTEXT, load_mean_speedups
 from infersim.workload.presets import load_model
 
 STATIC = ["static-m", "static-nk", "static-k-lowrank"]

@@ -7,7 +7,7 @@ import pytest
 from infersim.domain.ops import Part
 from infersim.domain.shapes import Phase
 from infersim.pruning.families.registry import families
-from infersim.simulation.source_paper import Quantity, load_claims, load_figure2, load_mean_speedups
+from infersim.simulation.paper.source import Quantity, load_claims, load_figure2, load_mean_speedups
 
 
 @pytest.mark.parametrize(("phase", "total_ms"), [(Phase.PREFILL, 2190.0), (Phase.DECODE, 14.97)])

@@ -47,7 +47,7 @@ def _print_published(*, as_json: bool, as_csv: bool, html: Path | None, figures:
         published_verdict,
         scored_table,
     )
-    from infersim.simulation.published_check import check_published
+    from infersim.simulation.paper.published_check import check_published
 
     for option, given in (("--html", html), ("--figures", figures)):
         if given is not None:
@@ -67,7 +67,7 @@ def _print_beyond_flops(*, as_json: bool, as_csv: bool, html: Path | None, figur
         reproduction_verdict,
     )
     from infersim.report.paper.reproduction_page import reproduction_page
-    from infersim.simulation.reproduction import reproduce_beyond_flops
+    from infersim.simulation.paper.reproduction import reproduce_beyond_flops
 
     found = reproduce_beyond_flops()
     write_asked(lambda: reproduction_page(found), html=html, figures=figures)

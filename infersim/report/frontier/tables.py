@@ -11,9 +11,9 @@ from infersim.report.frontier.labels import SCENARIO, gain, group_labels, percen
 from infersim.simulation.frontier.bands import leading_bands
 from infersim.simulation.frontier.pareto import Standing
 from infersim.simulation.frontier.search import Frontier
-from infersim.simulation.frontier_claims import agreement
 from infersim.simulation.measured.table import Scope
-from infersim.simulation.reproduction import GPU
+from infersim.simulation.paper.frontier_claims import agreement
+from infersim.simulation.paper.reproduction import GPU
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,7 +10,7 @@ from infersim.report.core import rounding
 from infersim.report.core.table import Column, Table, number_column, text_column
 from infersim.report.core.verdict import Verdict, as_sentence
 from infersim.simulation.measured.table import Scope
-from infersim.simulation.published_check import WITHIN
+from infersim.simulation.paper.published_check import WITHIN
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,9 +9,17 @@ from infersim.report.core import rounding
 from infersim.report.core.losses import PART_TITLES
 from infersim.report.core.table import Column, Table, number_column, text_column
 from infersim.report.core.verdict import Verdict, as_sentence
-from infersim.simulation.reproduction import BATCHES, CONTEXTS, EXECUTION, GPU, MODEL, TOTAL, Reproduction
-from infersim.simulation.reproduction_reasons import EXPLAINED_FROM
-from infersim.simulation.source_paper import SHORT_CONTEXT, SOURCE, Quantity
+from infersim.simulation.paper.claims import EXPLAINED_FROM
+from infersim.simulation.paper.reproduction import (
+    BATCHES,
+    CONTEXTS,
+    EXECUTION,
+    GPU,
+    MODEL,
+    TOTAL,
+    Reproduction,
+)
+from infersim.simulation.paper.source import SHORT_CONTEXT, SOURCE, Quantity
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,7 +13,7 @@ from infersim.report.paper.reproduction import (
     mean_speedups_table,
     reproduction_verdict,
 )
-from infersim.simulation.reproduction import EXECUTION, GPU, MODEL, TOTAL, Reproduction
+from infersim.simulation.paper.reproduction import EXECUTION, GPU, MODEL, TOTAL, Reproduction
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,7 +16,7 @@ import numpy as np
 from infersim.domain.shapes import Phase
 from infersim.simulation.frontier.bands import BASES, series_curves
 from infersim.simulation.frontier.pareto import Curve, leading_family
-from infersim.simulation.source_paper import Quantity, load_claims
+from infersim.simulation.paper.source import Quantity, load_claims
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -18,9 +18,9 @@ from infersim.pruning.composition import prune
 from infersim.simulation.comparison import compare
 from infersim.simulation.measured.files import load_published
 from infersim.simulation.measured.table import OTHER, MeasuredSpeedup, Scope, Timed, Unit
+from infersim.simulation.paper.published_kernels import DTYPE, KernelSpeedup, kernel_speedup, sparse_speedup
+from infersim.simulation.paper.source import SOURCE, load_figure2
 from infersim.simulation.prediction import predict
-from infersim.simulation.published_kernels import DTYPE, KernelSpeedup, kernel_speedup, sparse_speedup
-from infersim.simulation.source_paper import SOURCE, load_figure2
 from infersim.simulation.speedups.scenarios import ScenarioOptions, Scenarios
 from infersim.workload.presets import load_model
 from infersim.workload.requests import Request

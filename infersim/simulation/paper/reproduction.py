@@ -14,16 +14,15 @@ from infersim.pruning.composition import prune
 from infersim.pruning.plan import Plan
 from infersim.simulation.comparison import compare
 from infersim.simulation.measured.table import MeasuredSpeedup, Timed
-from infersim.simulation.prediction import predict
-from infersim.simulation.reproduction_claims import claims_beside_predictions, equivalents_claimed, spread
-from infersim.simulation.reproduction_reasons import reason_of
-from infersim.simulation.source_paper import (
+from infersim.simulation.paper.claims import claims_beside_predictions, equivalents_claimed, reason_of, spread
+from infersim.simulation.paper.source import (
     METHOD_OPTIONS,
     SHORT_CONTEXT,
     ComponentTime,
     load_figure2,
     load_mean_speedups,
 )
+from infersim.simulation.prediction import predict
 from infersim.workload.presets import load_model
 
 if TYPE_CHECKING:

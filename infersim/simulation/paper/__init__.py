@@ -1,0 +1,1 @@
+"""Published figures: the source paper's tables and other speedups, predicted again."""
