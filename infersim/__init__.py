@@ -33,11 +33,11 @@ if TYPE_CHECKING:
     from infersim.simulation.advice.break_even import break_even
     from infersim.simulation.advice.target import sparsity_for
     from infersim.simulation.advice.width import free_widths
-    from infersim.simulation.comparison import compare
     from infersim.simulation.frontier.search import frontier
-    from infersim.simulation.hardware_sweep import compare_along
-    from infersim.simulation.kernel_latency import attention_latency, gemm_latency
-    from infersim.simulation.prediction import predict
+    from infersim.simulation.speedups.comparison import compare
+    from infersim.simulation.speedups.hardware_sweep import compare_along
+    from infersim.simulation.speedups.kernel_latency import attention_latency, gemm_latency
+    from infersim.simulation.speedups.prediction import predict
     from infersim.simulation.speedups.scenarios import ScenarioOptions, Scenarios
     from infersim.simulation.sweeping.running import sweep
     from infersim.workload.presets import load_model
@@ -86,23 +86,23 @@ _HOMES = {
     "Request": "infersim.workload.requests",
     "ScenarioOptions": "infersim.simulation.speedups.scenarios",
     "Scenarios": "infersim.simulation.speedups.scenarios",
-    "attention_latency": "infersim.simulation.kernel_latency",
+    "attention_latency": "infersim.simulation.speedups.kernel_latency",
     "break_even": "infersim.simulation.advice.break_even",
     "calibrate": "infersim.fitting.calibration",
-    "compare": "infersim.simulation.comparison",
-    "compare_along": "infersim.simulation.hardware_sweep",
+    "compare": "infersim.simulation.speedups.comparison",
+    "compare_along": "infersim.simulation.speedups.hardware_sweep",
     "family_curves": "infersim.report.figures.speedup_curves",
     "free_widths": "infersim.simulation.advice.width",
     "frontier": "infersim.simulation.frontier.search",
     "frontier_figure": "infersim.report.figures.frontier",
     "gather_comparison": "infersim.report.speedups.gathering",
-    "gemm_latency": "infersim.simulation.kernel_latency",
+    "gemm_latency": "infersim.simulation.speedups.kernel_latency",
     "held_out_rows": "infersim.fitting.calibration_rows",
     "import_source": "infersim.fitting.importers.importing",
     "load_model": "infersim.workload.presets",
     "load_profile": "infersim.profile_files.profiles",
     "loss_waterfall": "infersim.report.figures.loss_waterfall",
-    "predict": "infersim.simulation.prediction",
+    "predict": "infersim.simulation.speedups.prediction",
     "predicted_measured": "infersim.report.figures.predicted_measured",
     "prune": "infersim.pruning.composition",
     "read_samples": "infersim.fitting.samples.reading",

@@ -11,7 +11,7 @@ from typing import Any
 
 import infersim
 from infersim.report.core import rounding
-from infersim.simulation.chain import FACTORS
+from infersim.simulation.speedups.chain import FACTORS
 from tests.docs.markdown import markdown_table
 
 PAGES = Path(__file__).parents[1] / "docs" / "families"

@@ -135,7 +135,7 @@ def print_aside(line: str) -> None:
 
 
 def _rows(frame: pd.DataFrame) -> list[dict[str, object]]:
-    from infersim.simulation.columns import with_joined_notes
+    from infersim.simulation.speedups.columns import with_joined_notes
 
     return [_without_nan(row) for row in with_joined_notes(frame).to_dict("records")]
 

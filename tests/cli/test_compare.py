@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from infersim.pruning.families.registry import families
-from infersim.simulation.chain import FACTORS
+from infersim.simulation.speedups.chain import FACTORS
 from tests.cli.conftest import Infersim
 from tests.report.handmade import check_order, check_says
 

@@ -9,8 +9,8 @@ import infersim
 from infersim.domain.arrays import Array
 from infersim.pruning.plan import Plan
 from infersim.report.core import rounding
-from infersim.simulation.chain import FACTORS, chain, chain_times_s, static_m_equivalent
-from infersim.simulation.frontier_timing import case_timings
+from infersim.simulation.speedups.case_timings import case_timings
+from infersim.simulation.speedups.chain import FACTORS, chain, chain_times_s, static_m_equivalent
 from infersim.simulation.speedups.scenarios import Scenarios
 from infersim.simulation.timeline import Timeline
 from tests.docs.markdown import markdown_table

@@ -20,9 +20,9 @@ from infersim.pruning.plan import Plan
 from infersim.report.html.page import render_page
 from infersim.report.speedups.comparison_page import compare_page
 from infersim.report.speedups.gathering import gather_comparison
-from infersim.simulation.op_table import op_table
 from infersim.simulation.passes import Pass
 from infersim.simulation.program import lay_out
+from infersim.simulation.speedups.op_frames import op_table
 from infersim.simulation.stacking import same_shape, stack_shapes
 from infersim.simulation.timeline import timelines
 from infersim.workload.presets import load_model

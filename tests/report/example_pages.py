@@ -27,8 +27,8 @@ from infersim.report.sweep.page import sweep_page
 from infersim.simulation.advice.break_even import break_even
 from infersim.simulation.advice.target import sparsity_for
 from infersim.simulation.frontier.search import frontier
-from infersim.simulation.hardware_sweep import compare_along
 from infersim.simulation.paper.reproduction import reproduce_beyond_flops
+from infersim.simulation.speedups.hardware_sweep import compare_along
 from infersim.simulation.sweeping.running import sweep
 from infersim.simulation.sweeping.summary import sweep_summary
 from infersim.workload.presets import load_model

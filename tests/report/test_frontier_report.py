@@ -28,7 +28,7 @@ from infersim.simulation.advice.target import sparsity_for
 from infersim.simulation.advice.width import free_widths
 from infersim.simulation.frontier.search import Frontier, frontier
 from infersim.simulation.paper.frontier_claims import agreement
-from infersim.simulation.resolving import as_transformer
+from infersim.simulation.speedups.resolving import as_transformer
 from tests.report.example_pages import QUALITY
 from tests.report.handmade import check_order, check_says
 

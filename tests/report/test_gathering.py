@@ -19,8 +19,8 @@ from infersim.report.speedups.gathering import (
     gather_comparison,
 )
 from infersim.report.speedups.prediction_page import gather_prediction
-from infersim.simulation.comparison import compare
-from infersim.simulation.prediction import predict
+from infersim.simulation.speedups.comparison import compare
+from infersim.simulation.speedups.prediction import predict
 from infersim.workload.presets import load_model
 from tests.report.handmade import comparison
 

@@ -14,7 +14,7 @@ from infersim.report.speedups.tables import (
     parts_table,
     prediction_table,
 )
-from infersim.simulation.chain import FACTORS
+from infersim.simulation.speedups.chain import FACTORS
 from tests.report.handmade import comparison, factors, prediction
 
 

@@ -12,9 +12,9 @@ from infersim.domain.profile import HardwareProfile
 from infersim.report.speedups.gathering import curve_plans
 from infersim.report.speedups.prediction_page import gather_prediction
 from infersim.simulation import timeline
-from infersim.simulation.frontier_timing import case_timings, with_plans
 from infersim.simulation.op_costs import OpCosts, cost_ops
 from infersim.simulation.program import Programs
+from infersim.simulation.speedups.case_timings import case_timings, with_plans
 from infersim.simulation.speedups.scenarios import Scenarios
 
 MODEL = sim.load_model("llama-3.2-1b")

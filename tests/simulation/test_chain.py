@@ -18,9 +18,9 @@ from infersim.profile_files.profiles import list_profiles, load_profile
 from infersim.pruning.composition import prune
 from infersim.pruning.families.registry import families
 from infersim.pruning.plan import Plan
-from infersim.simulation.chain import FACTORS, Chain, chain, ratio_half_width, static_m_equivalent
 from infersim.simulation.passes import Pass
 from infersim.simulation.program import lay_out
+from infersim.simulation.speedups.chain import FACTORS, Chain, chain, ratio_half_width, static_m_equivalent
 from infersim.simulation.timeline import Timeline, timelines
 from infersim.workload.presets import load_model
 from infersim.workload.scenario import Execution, Scenario

@@ -13,10 +13,10 @@ from infersim.domain.errors import InvalidValueError
 from infersim.pruning.composition import prune
 from infersim.pruning.families.registry import families
 from infersim.pruning.plan import Plan
-from infersim.simulation.chain import FACTORS
-from infersim.simulation.comparison import compare
 from infersim.simulation.measured.table import MeasuredSpeedup, MeasuredTable, Scope, Timed, Unit
-from infersim.simulation.prediction import predict
+from infersim.simulation.speedups.chain import FACTORS
+from infersim.simulation.speedups.comparison import compare
+from infersim.simulation.speedups.prediction import predict
 from infersim.workload.presets import load_model
 
 LLAMA = "llama-3.1-8b"

@@ -14,8 +14,8 @@ from infersim.domain.shapes import Gemm
 from infersim.profile_files.profiles import load_profile
 from infersim.pruning.composition import prune
 from infersim.pruning.plan import OptionValue
-from infersim.simulation.comparison import compare
-from infersim.simulation.resolving import Dimension
+from infersim.simulation.speedups.comparison import compare
+from infersim.simulation.speedups.resolving import Dimension
 from infersim.workload.presets import load_model
 
 MODEL, GPU = load_model("llama-3.1-8b"), "rtx-pro-6000"

@@ -7,7 +7,7 @@ import pytest
 from infersim.domain.errors import InvalidValueError, UnknownNameError
 from infersim.pruning.composition import family_plans
 from infersim.pruning.families.registry import families
-from infersim.simulation.comparison import compare
+from infersim.simulation.speedups.comparison import compare
 from infersim.workload.presets import load_model
 
 FAMILIES = [family.name for family in families()]

@@ -14,8 +14,8 @@ import infersim as sim
 from infersim.domain.errors import InvalidValueError, UnknownNameError, UnsupportedError
 from infersim.simulation.frontier.bands import best_within, leading_bands
 from infersim.simulation.frontier.search import Frontier, frontier
-from infersim.simulation.frontier_timing import case_timings
 from infersim.simulation.paper.frontier_claims import agreement, claimed_bands
+from infersim.simulation.speedups.case_timings import case_timings
 from infersim.simulation.speedups.scenarios import Scenarios
 
 PAPER = "arXiv:2606.09080"

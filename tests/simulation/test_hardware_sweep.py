@@ -10,7 +10,7 @@ import infersim as sim
 from infersim.domain.errors import FileContentError, InvalidValueError, UnknownNameError
 from infersim.profile_files.ranges import ImplausibleValueWarning
 from infersim.pruning.plan import Plan
-from infersim.simulation.hardware_sweep import compare_along, even_steps, overtakings, stretches
+from infersim.simulation.speedups.hardware_sweep import compare_along, even_steps, overtakings, stretches
 
 BANDWIDTH, MODEL = "memory.bandwidth_gb_s", "llama-3.1-8b"
 OWN = 3350.0

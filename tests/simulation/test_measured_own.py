@@ -8,9 +8,9 @@ import pytest
 
 from infersim.domain.errors import FileContentError
 from infersim.pruning.composition import prune
-from infersim.simulation.comparison import compare
 from infersim.simulation.measured.files import load_measured
-from infersim.simulation.measured_account import measured_account
+from infersim.simulation.speedups.comparison import compare
+from infersim.simulation.speedups.measured_columns import measured_account
 from infersim.simulation.speedups.scenarios import make_execution
 from infersim.workload.presets import load_model
 from tests.report.handmade import check_order, check_says

@@ -11,7 +11,7 @@ import pytest
 from infersim.domain.errors import InvalidValueError, UnknownNameError, UnsupportedError
 from infersim.profile_files.profiles import load_profile
 from infersim.pruning.composition import prune
-from infersim.simulation.prediction import predict
+from infersim.simulation.speedups.prediction import predict
 from infersim.workload.presets import load_model
 from infersim.workload.requests import Request
 

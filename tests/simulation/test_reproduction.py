@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 
 from infersim.pruning.composition import prune
-from infersim.simulation.comparison import compare
 from infersim.simulation.paper.claims import EXPLAINED_FROM, reason_of
 from infersim.simulation.paper.reproduction import (
     BATCHES,
@@ -21,6 +20,7 @@ from infersim.simulation.paper.reproduction import (
     reproduce_beyond_flops,
 )
 from infersim.simulation.paper.source import SHORT_CONTEXT, load_mean_speedups
+from infersim.simulation.speedups.comparison import compare
 from infersim.workload.presets import load_model
 
 STATIC = ["static-m", "static-nk", "static-k-lowrank"]

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from infersim.pruning.composition import prune
-from infersim.simulation.comparison import compare
-from infersim.simulation.prediction import predict
+from infersim.simulation.speedups.comparison import compare
+from infersim.simulation.speedups.prediction import predict
 from infersim.workload.ends import Head
 from infersim.workload.presets import load_model
 

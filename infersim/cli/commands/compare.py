@@ -46,7 +46,7 @@ def compare_along_number(
     from infersim.report.core.scenarios import setting_text
     from infersim.report.hardware.page import hardware_page
     from infersim.report.hardware.tables import hardware_table, hardware_verdict
-    from infersim.simulation.hardware_sweep import compare_along
+    from infersim.simulation.speedups.hardware_sweep import compare_along
 
     if len(gpus) != 1:
         raise InvalidValueError("gpu", ", ".join(gpu.name for gpu in gpus), "one GPU beside --sweep-set")
@@ -62,7 +62,7 @@ def compare_along_number(
 
 def swept_number(text: str) -> tuple[str, list[float]]:
     """`memory.bandwidth_gb_s=2000:8000:9` as the key and nine values in even steps."""
-    from infersim.simulation.hardware_sweep import MOST_VALUES, even_steps
+    from infersim.simulation.speedups.hardware_sweep import MOST_VALUES, even_steps
 
     key, _, limits = text.partition("=")
     parts = limits.split(":")
@@ -141,9 +141,9 @@ def compare_command(
     from infersim.cli.targets import plans_for_target
     from infersim.report.speedups.comparison_page import compare_page
     from infersim.report.speedups.gathering import gather_comparison
-    from infersim.simulation.comparison import compare
     from infersim.simulation.measured.files import load_measured
-    from infersim.simulation.measured_account import measured_account
+    from infersim.simulation.speedups.comparison import compare
+    from infersim.simulation.speedups.measured_columns import measured_account
 
     check_outputs([html, figures], [*plan, *pruned_config, measured, gpu, model])
     gpus = chosen_gpus(gpu, overrides)

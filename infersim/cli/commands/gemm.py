@@ -48,7 +48,7 @@ def gemm_command(
     from infersim.cli.printing import print_for_people, printed_for_machines
     from infersim.cli.questions import chosen_gpus
     from infersim.report.kernels import kernel_frame, kernel_table, kernel_verdict
-    from infersim.simulation.kernel_latency import gemm_latency
+    from infersim.simulation.speedups.kernel_latency import gemm_latency
 
     tokens, outputs, inputs = np.meshgrid(integers("m", m), integers("n", n), integers("k", k), indexing="ij")
     frames = []

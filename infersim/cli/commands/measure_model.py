@@ -86,7 +86,7 @@ def measure_model_command(
     from infersim.measuring.model.runs import MeasurementRun, measure_run
     from infersim.measuring.model.sizing import sized
     from infersim.report.measured_models import measured_models_table, measured_row_line
-    from infersim.simulation.cases import BOTH
+    from infersim.simulation.speedups.cases import BOTH
     from infersim.simulation.speedups.scenarios import Scenarios
 
     on_cpu = opened.torch_device.type == "cpu"

@@ -40,7 +40,7 @@ def predict_command(
     )
     from infersim.cli.questions import chosen_gpus, chosen_scenarios
     from infersim.report.speedups.prediction_page import gather_prediction, predict_page
-    from infersim.simulation.prediction import predict
+    from infersim.simulation.speedups.prediction import predict
 
     check_outputs([html, figures], [*plan, *pruned_config, gpu, model])
     pruning = chosen_pruning(

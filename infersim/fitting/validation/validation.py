@@ -15,7 +15,7 @@ from infersim.fitting.samples.unit_check import check_against_floor
 from infersim.fitting.validation.error_table import error_table
 from infersim.fitting.validation.predictions import predict_samples
 from infersim.fitting.validation.speedup_table import speedup_table
-from infersim.simulation.resolving import Gpu, as_profile
+from infersim.simulation.speedups.resolving import Gpu, as_profile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

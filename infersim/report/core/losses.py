@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from infersim.domain.ops import Part
-from infersim.simulation.chain import FACTORS
+from infersim.simulation.speedups.chain import FACTORS
 
 if TYPE_CHECKING:
     import pandas as pd

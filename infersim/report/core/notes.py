@@ -10,8 +10,8 @@ from infersim.domain.profile import Calibration
 from infersim.report.core import rounding
 from infersim.report.core.scenarios import SCENARIO_KEYS, label, varying_keys
 from infersim.report.core.verdict import enumeration
-from infersim.simulation.columns import as_notes
 from infersim.simulation.measured.table import Scope
+from infersim.simulation.speedups.columns import as_notes
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,7 +11,7 @@ from infersim.domain.profile import GIGA, TERA, HardwareProfile
 from infersim.report.core.losses import PART_TITLES
 from infersim.report.figures.palette import NEUTRAL, PART_COLOURS, series
 from infersim.report.figures.style import finish, plain
-from infersim.report.op_frames import DENSE
+from infersim.simulation.speedups.op_frames import DENSE
 
 if TYPE_CHECKING:
     import pandas as pd

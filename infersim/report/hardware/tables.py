@@ -17,7 +17,7 @@ from infersim.report.core.scenarios import (
 )
 from infersim.report.core.table import Column, Table
 from infersim.report.core.verdict import Verdict, as_sentence, enumeration
-from infersim.simulation.hardware_sweep import overtakings, stretches
+from infersim.simulation.speedups.hardware_sweep import overtakings, stretches
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from infersim.report.core.table import Column, Table
 from infersim.report.core.verdict import Verdict
-from infersim.simulation.columns import with_joined_notes
+from infersim.simulation.speedups.columns import with_joined_notes
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,7 +10,6 @@ from infersim.report.core.verdict import Verdict
 from infersim.report.html.body import View
 from infersim.report.html.page import Page
 from infersim.report.inventories import gpus_table
-from infersim.report.op_frames import DENSE
 from infersim.report.speedups.charts import (
     curve_charts,
     plans_chart,
@@ -21,6 +20,7 @@ from infersim.report.speedups.charts import (
 from infersim.report.speedups.gathering import ComparisonReport
 from infersim.report.speedups.tables import compare_table, loss_table, ops_table, parts_table
 from infersim.report.speedups.verdict import compare_verdict
+from infersim.simulation.speedups.op_frames import DENSE
 
 if TYPE_CHECKING:
     import pandas as pd

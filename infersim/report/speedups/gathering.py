@@ -11,11 +11,17 @@ from infersim.domain.profile import HardwareProfile
 from infersim.pruning.composition import prune
 from infersim.pruning.plan import Plan, PlanStep
 from infersim.report.core.scenarios import SCENARIO_KEYS, only_scenarios, setting_text, shown_scenarios
-from infersim.report.op_frames import op_frames
-from infersim.simulation.comparison import Comparison, Measured, compared, comparison_frame, measured_index
-from infersim.simulation.frontier_timing import CaseTimings, case_timings, with_plans
-from infersim.simulation.measured_columns import MeasuredIndex
-from infersim.simulation.resolving import Gpu, Model, as_plans, as_profiles, as_transformer
+from infersim.simulation.speedups.case_timings import CaseTimings, case_timings, with_plans
+from infersim.simulation.speedups.comparison import (
+    Comparison,
+    Measured,
+    compared,
+    comparison_frame,
+    measured_index,
+)
+from infersim.simulation.speedups.measured_columns import MeasuredIndex
+from infersim.simulation.speedups.op_frames import op_frames
+from infersim.simulation.speedups.resolving import Gpu, Model, as_plans, as_profiles, as_transformer
 from infersim.simulation.speedups.scenarios import ScenarioOptions, Scenarios
 
 if TYPE_CHECKING:

@@ -12,13 +12,13 @@ from infersim.report.core.scenarios import label, of_scenario, setting_text, sho
 from infersim.report.html.body import View
 from infersim.report.html.page import Page
 from infersim.report.inventories import gpus_table
-from infersim.report.op_frames import op_frames
 from infersim.report.speedups.charts import roofline_chart, time_chart
 from infersim.report.speedups.prediction_verdict import predict_verdict
 from infersim.report.speedups.tables import ops_table, parts_table, prediction_table
-from infersim.simulation.frontier_timing import case_timings
-from infersim.simulation.prediction import prediction_frame
-from infersim.simulation.resolving import Gpu, Model, as_plan, as_profiles
+from infersim.simulation.speedups.case_timings import case_timings
+from infersim.simulation.speedups.op_frames import op_frames
+from infersim.simulation.speedups.prediction import prediction_frame
+from infersim.simulation.speedups.resolving import Gpu, Model, as_plan, as_profiles
 from infersim.simulation.speedups.scenarios import ScenarioOptions, Scenarios
 
 if TYPE_CHECKING:

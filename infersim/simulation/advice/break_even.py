@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Unpack
 
 from infersim.domain.errors import InvalidValueError
 from infersim.pruning.plan import Plan
-from infersim.simulation.cases import BOTH
-from infersim.simulation.comparison import compare
 from infersim.simulation.frame_kinds import FrameKind, marks
-from infersim.simulation.resolving import Gpu, Model
+from infersim.simulation.speedups.cases import BOTH
+from infersim.simulation.speedups.comparison import compare
+from infersim.simulation.speedups.resolving import Gpu, Model
 from infersim.simulation.speedups.scenarios import PassOptions, Scenarios
 
 if TYPE_CHECKING:

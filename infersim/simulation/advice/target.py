@@ -12,10 +12,10 @@ from infersim.domain.errors import InfersimError, InvalidValueError
 from infersim.pruning.composition import prune
 from infersim.pruning.families.registry import families, family_named
 from infersim.pruning.plan import Plan
-from infersim.simulation.comparison import comparison_frame, measured_index
 from infersim.simulation.frame_kinds import FrameKind, marks
-from infersim.simulation.frontier_timing import case_timings, with_plans
-from infersim.simulation.resolving import Gpu, Model, as_profiles, as_transformer
+from infersim.simulation.speedups.case_timings import case_timings, with_plans
+from infersim.simulation.speedups.comparison import comparison_frame, measured_index
+from infersim.simulation.speedups.resolving import Gpu, Model, as_profiles, as_transformer
 from infersim.simulation.speedups.scenarios import ScenarioOptions, Scenarios
 from infersim.workload.transformer import Transformer
 

@@ -10,10 +10,10 @@ from infersim.pruning.composition import prune
 from infersim.pruning.families.static_nk import STATIC_NK
 from infersim.pruning.families.static_nk_cross import STATIC_NK_CROSS
 from infersim.pruning.plan import Plan
-from infersim.simulation.columns import MS
 from infersim.simulation.frame_kinds import FrameKind, marks
-from infersim.simulation.frontier_timing import CaseTimings, case_timings
-from infersim.simulation.resolving import Gpu, Model, as_profiles, as_transformer
+from infersim.simulation.speedups.case_timings import CaseTimings, case_timings
+from infersim.simulation.speedups.columns import MS
+from infersim.simulation.speedups.resolving import Gpu, Model, as_profiles, as_transformer
 from infersim.simulation.speedups.scenarios import ScenarioOptions, Scenarios
 from infersim.workload.transformer import FeedForward, Transformer
 

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Unpack
 import numpy as np
 
 from infersim.domain.errors import InvalidValueError
-from infersim.simulation.comparison import Measured, comparison_frame, measured_index
 from infersim.simulation.frontier.choice import Choice, Planned, Quality, chosen_points, planned
 from infersim.simulation.frontier.rows import GROUP_KEYS, point_rows, with_standings
-from infersim.simulation.frontier_timing import CaseTimings, case_timings
-from infersim.simulation.resolving import Gpu, Model, as_plans, as_profiles, as_transformer
+from infersim.simulation.speedups.case_timings import CaseTimings, case_timings
+from infersim.simulation.speedups.comparison import Measured, comparison_frame, measured_index
+from infersim.simulation.speedups.resolving import Gpu, Model, as_plans, as_profiles, as_transformer
 from infersim.simulation.speedups.scenarios import PassOptions, Scenarios
 from infersim.workload.requests import Request
 from infersim.workload.scenario import Execution

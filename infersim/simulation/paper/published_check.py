@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 from infersim.cost.floor import gemm_flop
 from infersim.profile_files.profiles import load_profile
 from infersim.pruning.composition import prune
-from infersim.simulation.comparison import compare
 from infersim.simulation.measured.files import load_published
 from infersim.simulation.measured.table import OTHER, MeasuredSpeedup, Scope, Timed, Unit
 from infersim.simulation.paper.published_kernels import DTYPE, KernelSpeedup, kernel_speedup, sparse_speedup
 from infersim.simulation.paper.source import SOURCE, load_figure2
-from infersim.simulation.prediction import predict
+from infersim.simulation.speedups.comparison import compare
+from infersim.simulation.speedups.prediction import predict
 from infersim.simulation.speedups.scenarios import ScenarioOptions, Scenarios
 from infersim.workload.presets import load_model
 from infersim.workload.requests import Request

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from infersim.pruning.composition import prune
 from infersim.pruning.plan import Plan
-from infersim.simulation.comparison import compare
 from infersim.simulation.measured.table import MeasuredSpeedup, Timed
 from infersim.simulation.paper.claims import claims_beside_predictions, equivalents_claimed, reason_of, spread
 from infersim.simulation.paper.source import (
@@ -22,7 +21,8 @@ from infersim.simulation.paper.source import (
     load_figure2,
     load_mean_speedups,
 )
-from infersim.simulation.prediction import predict
+from infersim.simulation.speedups.comparison import compare
+from infersim.simulation.speedups.prediction import predict
 from infersim.workload.presets import load_model
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from infersim.domain.arrays import Array
 from infersim.domain.dtypes import DType, precision_named
 from infersim.domain.errors import InvalidValueError, UnknownNameError
 from infersim.domain.shapes import Phase
-from infersim.simulation.cases import BOTH, PHASES, Case, phase_case, request_case
-from infersim.simulation.resolving import Dimension, checked_dimension
+from infersim.simulation.speedups.cases import BOTH, PHASES, Case, phase_case, request_case
+from infersim.simulation.speedups.resolving import Dimension, checked_dimension
 from infersim.workload.requests import Request, request_named
 from infersim.workload.scenario import Execution, Layout
 from infersim.workload.scenario_checks import MAX_BATCH, MAX_CONTEXT

@@ -18,7 +18,7 @@ from infersim.domain.shapes import Phase
 from infersim.files.errors import located
 from infersim.files.fingerprint import fingerprint
 from infersim.profile_files.overrides import with_overrides
-from infersim.simulation.cases import BOTH
+from infersim.simulation.speedups.cases import BOTH
 from infersim.simulation.speedups.scenarios import RunOptions, make_execution
 from infersim.simulation.sweeping.plan_tables import AUTO, RequestTable, SweepTables
 from infersim.workload.presets import load_model

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from infersim.simulation.columns import with_joined_notes
-from infersim.simulation.comparison import compare
+from infersim.simulation.speedups.columns import with_joined_notes
+from infersim.simulation.speedups.comparison import compare
 from infersim.simulation.sweeping.grid import Grid
 
 if TYPE_CHECKING:

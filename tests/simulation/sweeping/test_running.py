@@ -15,7 +15,7 @@ import pytest
 import infersim as sim
 from infersim.domain.errors import InfersimError, InvalidValueError
 from infersim.files.locking import locked
-from infersim.simulation.columns import with_joined_notes
+from infersim.simulation.speedups.columns import with_joined_notes
 from infersim.simulation.sweeping import running
 from infersim.simulation.sweeping.grid import Grid
 from infersim.simulation.sweeping.parts import METADATA, parts_folder

@@ -13,7 +13,7 @@ from infersim.domain.dtypes import DType, precision_named
 from infersim.domain.errors import InvalidValueError, UnknownNameError
 from infersim.domain.profile import HardwareProfile
 from infersim.domain.shapes import Attention, Gemm, Phase, Shape, WeightForm
-from infersim.simulation.resolving import Dimension, Gpu, as_profile, checked_dimension
+from infersim.simulation.speedups.resolving import Dimension, Gpu, as_profile, checked_dimension
 from infersim.workload.scenario_checks import MAX_BATCH, MAX_CONTEXT, check_whole
 
 MAX_FEATURES = 2**24

@@ -15,9 +15,9 @@ from infersim.domain.errors import InvalidValueError
 from infersim.profile_files.overrides import number_of, with_overrides
 from infersim.profile_files.ranges import ImplausibleValueWarning
 from infersim.pruning.plan import Plan
-from infersim.simulation.comparison import Measured, compare
 from infersim.simulation.frame_kinds import FrameKind, marks
-from infersim.simulation.resolving import Gpu, Model, as_profile
+from infersim.simulation.speedups.comparison import Measured, compare
+from infersim.simulation.speedups.resolving import Gpu, Model, as_profile
 from infersim.simulation.speedups.scenarios import ScenarioOptions, Scenarios
 
 if TYPE_CHECKING:

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Unpack
 
 from infersim.pruning.plan import Plan
-from infersim.simulation.cases import Case
-from infersim.simulation.columns import (
+from infersim.simulation.frame_kinds import FrameKind, marks
+from infersim.simulation.program import lay_out
+from infersim.simulation.speedups.cases import Case
+from infersim.simulation.speedups.columns import (
     Columns,
     constant,
     gpu_columns,
@@ -16,9 +18,7 @@ from infersim.simulation.columns import (
     scenario_columns,
     to_frame,
 )
-from infersim.simulation.frame_kinds import FrameKind, marks
-from infersim.simulation.program import lay_out
-from infersim.simulation.resolving import Gpu, Model, as_plan, as_profiles
+from infersim.simulation.speedups.resolving import Gpu, Model, as_plan, as_profiles
 from infersim.simulation.speedups.scenarios import ScenarioOptions, Scenarios
 from infersim.simulation.timeline import Timeline, timelines
 

@@ -13,9 +13,13 @@ import numpy as np
 from infersim.domain.arrays import Array
 from infersim.domain.profile import HardwareProfile
 from infersim.pruning.plan import Plan
-from infersim.simulation.cases import Case
-from infersim.simulation.chain import Chain, chain, static_m_equivalent
-from infersim.simulation.columns import (
+from infersim.simulation.frame_kinds import FrameKind, marks
+from infersim.simulation.measured.files import MeasuredTable, load_measured, load_published
+from infersim.simulation.op_costs import over_ops
+from infersim.simulation.speedups.case_timings import CaseTimings, case_timings
+from infersim.simulation.speedups.cases import Case
+from infersim.simulation.speedups.chain import Chain, chain, static_m_equivalent
+from infersim.simulation.speedups.columns import (
     MS,
     Column,
     Columns,
@@ -27,12 +31,8 @@ from infersim.simulation.columns import (
     scenario_columns,
     to_frame,
 )
-from infersim.simulation.frame_kinds import FrameKind, marks
-from infersim.simulation.frontier_timing import CaseTimings, case_timings
-from infersim.simulation.measured.files import MeasuredTable, load_measured, load_published
-from infersim.simulation.measured_columns import MeasuredColumns, MeasuredIndex
-from infersim.simulation.op_costs import over_ops
-from infersim.simulation.resolving import Gpu, Model, as_plans, as_profiles, as_transformer
+from infersim.simulation.speedups.measured_columns import MeasuredColumns, MeasuredIndex
+from infersim.simulation.speedups.resolving import Gpu, Model, as_plans, as_profiles, as_transformer
 from infersim.simulation.speedups.scenarios import ScenarioOptions, Scenarios
 from infersim.simulation.timeline import Timeline
 from infersim.workload.transformer import Transformer

@@ -1,4 +1,7 @@
-"""Columns of the prediction frame: one entry for each scenario of a case, batches outermost."""
+"""Columns of the prediction frame: one entry for each scenario of a case, batches outermost.
+
+Notes name widths that no calibrated sample has: matrices of a pruned model off the usual multiples.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,49 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from infersim.simulation.cases import Case
+from infersim.cost.gemm.alignment import VECTOR_BYTES, misaligned
+from infersim.domain.ops import Part
+from infersim.domain.shapes import Gemm
+from infersim.simulation.program import Program
+from infersim.simulation.speedups.cases import Case
 from infersim.simulation.timeline import Timeline
-from infersim.simulation.width_notes import width_notes
+from infersim.workload.transformer import Transformer
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+CALIBRATED_MULTIPLE = 32
+"""All widths behind the shipped fits are multiples of it."""
+
+
+def width_notes(program: Program) -> list[str]:
+    """What is uncalibrated about the widths of block matrices and LM head; empty where nothing is."""
+    odd = sorted(width for width in _widths(program.transformer) if width % CALIBRATED_MULTIPLE)
+    if not odd:
+        return []
+    shown = ", ".join(map(str, odd[:3])) + (", ..." if len(odd) > 3 else "")
+    notes = [f"no sample has widths off the multiple of {CALIBRATED_MULTIPLE}: {shown}"]
+    shapes = [
+        op.shape
+        for op in program.ops
+        if (op.group is not None or op.part is Part.LM_HEAD) and isinstance(op.shape, Gemm)
+    ]
+    if any(misaligned(shape).any() for shape in shapes if {shape.n, shape.k} & set(odd)):
+        notes.append(
+            f"rows off {VECTOR_BYTES}-byte boundaries slow kernels down: by how much is a stated guess"
+        )
+    return notes
+
+
+def _widths(transformer: Transformer) -> set[int]:
+    """N, K and ranks of the block linears, and the vocabulary that an LM head gives."""
+    linears = [linear for block, _ in transformer.grouped_blocks() for linear in block.linears]
+    found = {width for linear in linears for width in (linear.out_features, linear.in_features)}
+    found |= {linear.rank for linear in linears if linear.rank is not None}
+    head = transformer.head
+    return found | {transformer.vocab} if head is not None and head.labels is None else found
+
 
 Column: TypeAlias = npt.NDArray[Any]
 """Numbers, truth values or texts (as objects), one for each scenario."""
