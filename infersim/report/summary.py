@@ -140,7 +140,7 @@ def _of_validation(found: Validation) -> Summary:
 def _of_sweep(found: SweepResult) -> Summary:
     from infersim.report.sweep.tables import families_table, fastest_table
     from infersim.report.sweep.verdict import sweep_verdict
-    from infersim.simulation.sweeping.summary import sweep_summary
+    from infersim.simulation.sweeping.result import sweep_summary
 
     means = sweep_summary(found)
     return Summary(verdict=sweep_verdict(means), tables=(families_table(means), fastest_table(means)))

@@ -29,8 +29,8 @@ from infersim.simulation.advice.target import sparsity_for
 from infersim.simulation.frontier.search import frontier
 from infersim.simulation.paper.reproduction import reproduce_beyond_flops
 from infersim.simulation.speedups.hardware_sweep import compare_along
+from infersim.simulation.sweeping.result import sweep_summary
 from infersim.simulation.sweeping.running import sweep
-from infersim.simulation.sweeping.summary import sweep_summary
 from infersim.workload.presets import load_model
 from tests.fitting.example_samples import LAUNCH, MEMORY, table
 from tests.fitting.synthetic_samples import (

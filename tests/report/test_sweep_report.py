@@ -15,8 +15,7 @@ from infersim.report.html.page import render_page
 from infersim.report.sweep.page import sweep_page
 from infersim.report.sweep.tables import OWN, families_table, fastest_table, left_out_table
 from infersim.report.sweep.verdict import sweep_verdict
-from infersim.simulation.sweeping.result import SweepResult
-from infersim.simulation.sweeping.summary import SWEEP_CASE, sweep_summary
+from infersim.simulation.sweeping.result import SWEEP_CASE, SweepResult, sweep_summary
 from tests.report.handmade import check_order, check_says
 
 PLAN: dict[str, object] = {

@@ -94,7 +94,7 @@ def sweep_command(
     from infersim.report.sweep.page import sweep_page
     from infersim.report.sweep.tables import families_table, fastest_table
     from infersim.report.sweep.verdict import sweep_verdict
-    from infersim.simulation.sweeping.summary import sweep_summary
+    from infersim.simulation.sweeping.result import sweep_summary
 
     summary = sweep_summary(result)
     if not printed_for_machines(summary, as_json=as_json, as_csv=as_csv):
@@ -122,7 +122,7 @@ def _check_engine(engine: str, scheduler: str | None, workers: int) -> None:
 
 def _print_estimate(resolved: ResolvedSweep, chunk_rows: int, workers: int) -> None:
     from infersim.report.sweep.tables import estimate_text
-    from infersim.simulation.sweeping.estimate import estimate_sweep
+    from infersim.simulation.sweeping.table import estimate_sweep
 
     print(estimate_text(estimate_sweep(resolved, chunk_rows), workers))
 

@@ -26,8 +26,7 @@ from infersim.report.sweep.tables import (
     varying_case_keys,
 )
 from infersim.report.sweep.verdict import sweep_verdict
-from infersim.simulation.sweeping.result import SweepResult
-from infersim.simulation.sweeping.summary import SWEEP_CASE
+from infersim.simulation.sweeping.result import SWEEP_CASE, SweepResult
 
 if TYPE_CHECKING:
     import pandas as pd

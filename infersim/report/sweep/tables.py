@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from infersim.report.core import rounding
 from infersim.report.core.table import Column, Table, number_column, text_column
-from infersim.simulation.sweeping.estimate import Estimate
 from infersim.simulation.sweeping.resolved import LeftOut
-from infersim.simulation.sweeping.summary import SWEEP_CASE
+from infersim.simulation.sweeping.result import SWEEP_CASE
+from infersim.simulation.sweeping.table import Estimate
 
 if TYPE_CHECKING:
     import pandas as pd

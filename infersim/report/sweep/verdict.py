@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from infersim.report.core import rounding
 from infersim.report.core.verdict import Verdict, as_sentence, enumeration
 from infersim.report.sweep.tables import varying_case_keys
-from infersim.simulation.sweeping.summary import SWEEP_CASE
+from infersim.simulation.sweeping.result import SWEEP_CASE
 
 if TYPE_CHECKING:
     import pandas as pd

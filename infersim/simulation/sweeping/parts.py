@@ -25,8 +25,7 @@ import pyarrow.parquet as pq
 
 from infersim.domain.errors import FileContentError, InfersimError, InvalidValueError
 from infersim.files.locking import locked
-from infersim.simulation.sweeping.identity import Identity, refuse_other
-from infersim.simulation.sweeping.resolved import LeftOut
+from infersim.simulation.sweeping.resolved import Identity, LeftOut, refuse_other
 from infersim.simulation.sweeping.table import parquet_writer
 
 SUFFIX, UNFINISHED, LOCK = ".parquet", ".unfinished", ".lock"

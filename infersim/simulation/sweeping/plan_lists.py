@@ -1,4 +1,4 @@
-"""What the lists of a sweep's plan name: models, GPUs, settings, phases and requests.
+"""A sweep's plan: read from a user's file, one that infersim ships, or a mapping; models, GPUs and settings in it.
 
 Errors name the file, the key with its place in the list, the value and what was expected. The prunings are
 looked up in `plan_prunings`.
@@ -6,21 +6,23 @@ looked up in `plan_prunings`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import TypeVar
 
-from infersim.domain.errors import FileContentError, InvalidValueError
+from infersim.domain.errors import FileContentError, InvalidValueError, UnknownNameError
 from infersim.domain.profile import HardwareProfile
 from infersim.domain.shapes import Phase
 from infersim.files.errors import located
 from infersim.files.fingerprint import fingerprint
+from infersim.files.locations import data_folder
+from infersim.files.reading import checked_tables, tables_from_file
 from infersim.profile_files.overrides import with_overrides
 from infersim.simulation.speedups.cases import BOTH
 from infersim.simulation.speedups.scenarios import RunOptions, make_execution
-from infersim.simulation.sweeping.plan_tables import AUTO, RequestTable, SweepTables
+from infersim.simulation.sweeping.plan_tables import AUTO, NESTED, RequestTable, SweepTables
 from infersim.workload.presets import load_model
 from infersim.workload.requests import Request, request_named
 from infersim.workload.scenario import Execution
@@ -144,3 +146,27 @@ def _each_once(source: Source, key: str, count: int, load: Callable[[int], Named
             expected = f"another name: a {key} of this one, which differs, comes before"
             raise FileContentError(source.label, f"{key}[{place}].name", loaded.name, expected)
     return tuple(found.values())
+
+
+SweepPlan = str | Path | Mapping[str, object]
+"""A plan's file, the name of a shipped one, or its tables as they would be in a file."""
+
+
+def read_sweep_plan(plan: SweepPlan) -> Source:
+    """The plan's tables, what they name not yet looked up; errors as in `resolve_sweep`."""
+    if isinstance(plan, Mapping):
+        tables = checked_tables(plan, "plan", SweepTables, NESTED)
+        return Source(label="plan", folder=Path(), tables=tables)
+    file = Path(plan)
+    if isinstance(plan, str) and not plan.endswith(".toml"):
+        shipped = shipped_sweeps()
+        if plan not in shipped:
+            raise UnknownNameError("sweep (a .toml file, or one that infersim ships)", plan, shipped)
+        file = shipped[plan]
+    tables = tables_from_file(file, "plan", SweepTables, NESTED)
+    return Source(label=str(file), folder=file.parent, tables=tables)
+
+
+def shipped_sweeps() -> dict[str, Path]:
+    """Files of the plans that travel with infersim, by name."""
+    return {file.stem: file for file in sorted((data_folder("calibration") / "sweeps").glob("*.toml"))}

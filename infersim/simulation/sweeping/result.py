@@ -1,4 +1,8 @@
-"""What a sweep leaves: a table, in a file or in memory, that is read whole or chunk by chunk."""
+"""What a sweep leaves: a table, in a file or in memory, that is read whole or chunk by chunk, and its means.
+
+A mean is that of a case and plan over its batches and contexts: geometric, over the scenarios in which dense and
+pruned model fit into memory. A case is a model on a GPU in a phase or request, run in one way.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -47,3 +52,66 @@ class SweepResult:
                     yield file.read_row_group(index, columns=list(columns)).to_pandas()
         else:
             yield self.frame(columns)
+
+
+SWEEP_CASE = ("model", "gpu", "phase", "request", "dtype", "kv_dtype", "execution", "cuda_graph")
+"""Columns that tell cases apart."""
+
+_PLAN = ("plan", "pruning", "family", "sparsity")
+_VALUES = ("sparsity_realised", "predicted", "bound", "fits_memory", "dense_fits_memory")
+
+
+def sweep_summary(result: SweepResult) -> pd.DataFrame:
+    """One row for each case and plan, in the order of the table.
+
+    Columns: SWEEP_CASE, `plan pruning family sparsity` (`pruning`: the plan without its sparsity),
+    `sparsity_realised scenarios fitting`, `predicted` and `bound` (geometric means),
+    `low high` (the least and the greatest predicted speedup) and `fastest`: whether no other plan of this
+    case and sparsity has a greater mean. Means are NaN where nothing fits.
+    """
+    import pandas as pd
+
+    keys = [*SWEEP_CASE, *_PLAN]
+    parts = [_sums(chunk, keys) for chunk in result.chunks([*keys, *_VALUES])]
+    merged = pd.concat(parts, ignore_index=True).groupby(keys, sort=False, dropna=False)
+    summed = merged.agg(
+        sparsity_realised=("sparsity_realised", "first"),
+        scenarios=("scenarios", "sum"),
+        fitting=("fitting", "sum"),
+        log_predicted=("log_predicted", "sum"),
+        log_bound=("log_bound", "sum"),
+        low=("low", "min"),
+        high=("high", "max"),
+    ).reset_index()
+    counted = summed["fitting"].where(summed["fitting"] > 0)
+    summed["predicted"] = np.exp(summed.pop("log_predicted") / counted)
+    summed["bound"] = np.exp(summed.pop("log_bound") / counted)
+    summed["pruning"] = summed.pop("pruning")  # after the numbers, as --json has had it
+    alike = summed.groupby([*SWEEP_CASE, "sparsity"], sort=False, dropna=False)
+    best = alike["predicted"].transform("max")
+    summed["fastest"] = summed["predicted"] == best
+    return summed
+
+
+def _sums(chunk: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """What can be added up over chunks."""
+    fits = chunk["fits_memory"] & chunk["dense_fits_memory"]
+    predicted = chunk["predicted"].where(fits)
+    measured = chunk.assign(
+        fitting=fits.astype(np.int64),
+        log_predicted=np.log(predicted),
+        log_bound=np.log(chunk["bound"].where(fits)),
+        predicted=predicted,
+    )
+    found = measured.groupby(keys, sort=False, dropna=False, observed=True).agg(
+        sparsity_realised=("sparsity_realised", "first"),
+        scenarios=("fitting", "size"),
+        fitting=("fitting", "sum"),
+        log_predicted=("log_predicted", "sum"),
+        log_bound=("log_bound", "sum"),
+        low=("predicted", "min"),
+        high=("predicted", "max"),
+    )
+    found = found.reset_index()
+    texts = found.select_dtypes("category").columns
+    return found.astype(dict.fromkeys(texts, object))

@@ -14,7 +14,7 @@ from infersim.domain.errors import InfersimError, InvalidValueError
 from infersim.simulation.sweeping.engines import Engine, open_engine
 from infersim.simulation.sweeping.grid import CHUNK_ROWS, Grid
 from infersim.simulation.sweeping.parts import check_out, is_finished, open_parts
-from infersim.simulation.sweeping.plan_reading import SweepPlan
+from infersim.simulation.sweeping.plan_lists import SweepPlan
 from infersim.simulation.sweeping.resolved import ResolvedSweep, resolve_sweep
 from infersim.simulation.sweeping.result import SweepResult
 from infersim.simulation.sweeping.table import grid_parquet

@@ -1,7 +1,13 @@
-"""A grid as an Arrow table: the columns of `compare`, how the model was run, and fixed types."""
+"""A grid as an Arrow table: the columns of `compare`, how the model was run, and fixed types.
+
+A dry run computes one chunk; the rest of its estimate is proportional.
+"""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,9 +18,11 @@ import pyarrow.parquet as pq
 from infersim.simulation.speedups.columns import with_joined_notes
 from infersim.simulation.speedups.comparison import compare
 from infersim.simulation.sweeping.grid import Grid
+from infersim.simulation.sweeping.resolved import ResolvedSweep
 
 if TYPE_CHECKING:
     import pandas as pd
+
 
 SETTING_COLUMNS = ("request", "dtype", "kv_dtype", "execution", "cuda_graph")
 """Columns after `context` that `compare` does not have: there they are arguments."""
@@ -74,3 +82,34 @@ def parquet_writer(target: Path | BytesIO, schema: pa.Schema) -> pq.ParquetWrite
     """A writer of such tables. Only text has a dictionary in the file: few of the numbers are equal."""
     text = [field.name for field in schema if field.type == _TEXT]
     return pq.ParquetWriter(target, schema, compression="zstd", use_dictionary=text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """Rows and chunks of a sweep; seconds of one core and bytes as one chunk of `tried_rows` has them."""
+
+    rows: int
+    chunks: int
+    tried_rows: int
+    core_s: float
+    file_bytes: float
+
+
+def estimate_sweep(
+    resolved: ResolvedSweep, chunk_rows: int, clock: Callable[[], float] = time.perf_counter
+) -> Estimate:
+    """Compute the middle chunk, a second time once libraries are loaded, and scale it."""
+    chunks = resolved.chunks(chunk_rows)
+    tried = chunks[len(chunks) // 2]
+    grid_parquet(next(tried.chunks(1)))
+    start = clock()
+    content = grid_parquet(tried)
+    seconds = clock() - start
+    weight = sum(chunk.rows * chunk.weight for chunk in chunks)
+    return Estimate(
+        rows=resolved.rows,
+        chunks=len(chunks),
+        tried_rows=tried.rows,
+        core_s=seconds * weight / (tried.rows * tried.weight),
+        file_bytes=len(content) * resolved.rows / tried.rows,
+    )

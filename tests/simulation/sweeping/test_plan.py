@@ -13,7 +13,7 @@ from infersim.domain.errors import InfersimError
 from infersim.files.locations import data_folder
 from infersim.files.reading import checked_tables
 from infersim.profile_files import ImplausibleValueWarning
-from infersim.simulation.sweeping.plan_reading import shipped_sweeps
+from infersim.simulation.sweeping.plan_lists import shipped_sweeps
 from infersim.simulation.sweeping.plan_tables import NESTED, SweepTables
 from infersim.simulation.sweeping.resolved import resolve_sweep
 from tests.simulation.sweeping.examples import PLAN, ROWS
