@@ -9,7 +9,7 @@ from infersim.domain.dtypes import DType
 from infersim.domain.errors import UnknownNameError
 from infersim.domain.shapes import Phase
 from infersim.profile_files.profiles import list_profiles
-from infersim.simulation.timeline import Timeline, timeline
+from infersim.simulation.timing.timeline import Timeline, timeline
 from infersim.workload.scenario import Scenario
 from tests.toy_models import transformer_from_sizes
 

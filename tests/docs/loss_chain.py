@@ -12,7 +12,7 @@ from infersim.report.core import rounding
 from infersim.simulation.speedups.case_timings import case_timings
 from infersim.simulation.speedups.chain import FACTORS, chain, chain_times_s, static_m_equivalent
 from infersim.simulation.speedups.scenarios import Scenarios
-from infersim.simulation.timeline import Timeline
+from infersim.simulation.timing.timeline import Timeline
 from tests.docs.markdown import markdown_table
 
 _COUNTED = (

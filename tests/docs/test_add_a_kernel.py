@@ -20,11 +20,11 @@ from infersim.pruning.plan import Plan
 from infersim.report.html.page import render_page
 from infersim.report.speedups.comparison_page import compare_page
 from infersim.report.speedups.gathering import gather_comparison
-from infersim.simulation.passes import Pass
-from infersim.simulation.program import lay_out
 from infersim.simulation.speedups.op_frames import op_table
-from infersim.simulation.stacking import same_shape, stack_shapes
-from infersim.simulation.timeline import timelines
+from infersim.simulation.timing.passes import Pass
+from infersim.simulation.timing.program import lay_out
+from infersim.simulation.timing.stacking import same_shape, stack_shapes
+from infersim.simulation.timing.timeline import timelines
 from infersim.workload.presets import load_model
 from infersim.workload.scenario import Scenario
 from infersim.workload.transformer import Attention, Transformer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from infersim.simulation import op_costs
+from infersim.simulation.timing import op_costs
 from tests.simulation.handmade import paper_cost
 
 

@@ -11,11 +11,11 @@ import infersim as sim
 from infersim.domain.profile import HardwareProfile
 from infersim.report.speedups.gathering import curve_plans
 from infersim.report.speedups.prediction_page import gather_prediction
-from infersim.simulation import timeline
-from infersim.simulation.op_costs import OpCosts, cost_ops
-from infersim.simulation.program import Programs
 from infersim.simulation.speedups.case_timings import case_timings, with_plans
 from infersim.simulation.speedups.scenarios import Scenarios
+from infersim.simulation.timing import timeline
+from infersim.simulation.timing.op_costs import OpCosts, cost_ops
+from infersim.simulation.timing.program import Programs
 
 MODEL = sim.load_model("llama-3.2-1b")
 PLANS = [sim.prune(MODEL, "static-nk", 0.5), sim.prune(MODEL, "static-m", 0.5)]

@@ -18,10 +18,10 @@ from infersim.profile_files.profiles import list_profiles, load_profile
 from infersim.pruning.composition import prune
 from infersim.pruning.families.registry import families
 from infersim.pruning.plan import Plan
-from infersim.simulation.passes import Pass
-from infersim.simulation.program import lay_out
 from infersim.simulation.speedups.chain import FACTORS, Chain, chain, ratio_half_width, static_m_equivalent
-from infersim.simulation.timeline import Timeline, timelines
+from infersim.simulation.timing.passes import Pass
+from infersim.simulation.timing.program import lay_out
+from infersim.simulation.timing.timeline import Timeline, timelines
 from infersim.workload.presets import load_model
 from infersim.workload.scenario import Execution, Scenario
 from tests.simulation.handmade import BANDWIDTH, LAUNCH_S, SLOWDOWN, paper_model, paper_profile, scenarios

@@ -11,7 +11,7 @@ from infersim.cost.kernels import kernel_cost
 from infersim.domain.dtypes import DType, precision_named
 from infersim.domain.shapes import Attention, Gemm, MemoryBound, Phase, Shape, WeightForm
 from infersim.profile_files.profiles import load_profile
-from infersim.simulation.stacking import same_shape, stack_shapes
+from infersim.simulation.timing.stacking import same_shape, stack_shapes
 
 BATCH = np.array([[1.0], [8.0]])
 CONTEXT = np.array([128.0, 1024.0, 4096.0])

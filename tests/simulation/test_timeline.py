@@ -16,10 +16,10 @@ from infersim.domain.shapes import Phase
 from infersim.profile_files.profiles import list_profiles, load_profile
 from infersim.pruning.composition import prune
 from infersim.pruning.families.registry import families
-from infersim.simulation.passes import Pass, request_passes
-from infersim.simulation.program import lay_out
 from infersim.simulation.speedups.op_frames import op_table
-from infersim.simulation.timeline import Timeline, timeline, timelines
+from infersim.simulation.timing.passes import Pass, request_passes
+from infersim.simulation.timing.program import lay_out
+from infersim.simulation.timing.timeline import Timeline, timeline, timelines
 from infersim.workload.presets import load_model
 from infersim.workload.requests import Request
 from infersim.workload.scenario import Execution, Layout, Scenario

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infersim.domain.arrays import Array
-from infersim.simulation.op_costs import OpCosts
-from infersim.simulation.uncertainty import RHO, half_width_of_ratio, half_width_of_sum
+from infersim.simulation.timing.op_costs import OpCosts
+from infersim.simulation.timing.uncertainty import RHO, half_width_of_ratio, half_width_of_sum
 
 NOTHING_UNCHANGED = np.asarray(False)
 

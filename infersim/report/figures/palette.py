@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from infersim.domain.ops import Part
 from infersim.pruning.families.registry import find_family
-from infersim.simulation.timeline import LAUNCH
+from infersim.simulation.timing.timeline import LAUNCH
 
 BLUE, VERMILION, GREEN, PURPLE = "#395997", "#B73D00", "#65956A", "#B16688"
 ORANGE, SKY, YELLOW, GREY = "#D9710A", "#0497C6", "#939049", "#535353"

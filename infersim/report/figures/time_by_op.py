@@ -9,7 +9,7 @@ from infersim.report.core import rounding
 from infersim.report.core.losses import PART_TITLES
 from infersim.report.figures.palette import INK, PART_COLOURS
 from infersim.report.figures.style import finish, folded
-from infersim.simulation.timeline import LAUNCH
+from infersim.simulation.timing.timeline import LAUNCH
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -19,7 +19,7 @@ from infersim.report.core.scenarios import (
 )
 from infersim.report.core.table import Column, Table, number_column, text_column
 from infersim.simulation.measured.table import Scope
-from infersim.simulation.timeline import LAUNCH
+from infersim.simulation.timing.timeline import LAUNCH
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from infersim.domain.ops import Part
 from infersim.simulation.paper.source import Claim, Quantity, load_claims
-from infersim.simulation.timeline import LAUNCH
+from infersim.simulation.timing.timeline import LAUNCH
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,11 +14,11 @@ from infersim.domain.arrays import Array
 from infersim.domain.profile import HardwareProfile
 from infersim.domain.shapes import Phase
 from infersim.pruning.plan import Plan
-from infersim.simulation.op_costs import over_ops
-from infersim.simulation.program import Programs, lay_out
 from infersim.simulation.speedups.cases import Case
 from infersim.simulation.speedups.chain import ratio_half_width
-from infersim.simulation.timeline import Timeline, timelines
+from infersim.simulation.timing.op_costs import over_ops
+from infersim.simulation.timing.program import Programs, lay_out
+from infersim.simulation.timing.timeline import Timeline, timelines
 from infersim.workload.transformer import Transformer
 
 

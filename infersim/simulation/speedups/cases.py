@@ -8,7 +8,7 @@ import numpy as np
 
 from infersim.domain.arrays import Array
 from infersim.domain.shapes import Phase
-from infersim.simulation.passes import Pass, request_passes
+from infersim.simulation.timing.passes import Pass, request_passes
 from infersim.workload.requests import Request
 from infersim.workload.scenario import Execution, Scenario
 

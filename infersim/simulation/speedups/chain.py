@@ -24,10 +24,10 @@ import numpy.typing as npt
 from infersim.domain.arrays import Array
 from infersim.domain.ops import Part
 from infersim.domain.shapes import Shape
-from infersim.simulation.op_costs import over_ops
-from infersim.simulation.stacking import same_shape
-from infersim.simulation.timeline import Timeline
-from infersim.simulation.uncertainty import half_width_of_ratio, outside_half_width
+from infersim.simulation.timing.op_costs import over_ops
+from infersim.simulation.timing.stacking import same_shape
+from infersim.simulation.timing.timeline import Timeline
+from infersim.simulation.timing.uncertainty import half_width_of_ratio, outside_half_width
 
 FACTORS = (
     "unpruned_work",

@@ -14,9 +14,9 @@ import numpy.typing as npt
 from infersim.cost.gemm.alignment import VECTOR_BYTES, misaligned
 from infersim.domain.ops import Part
 from infersim.domain.shapes import Gemm
-from infersim.simulation.program import Program
 from infersim.simulation.speedups.cases import Case
-from infersim.simulation.timeline import Timeline
+from infersim.simulation.timing.program import Program
+from infersim.simulation.timing.timeline import Timeline
 from infersim.workload.transformer import Transformer
 
 if TYPE_CHECKING:

@@ -15,7 +15,6 @@ from infersim.domain.profile import HardwareProfile
 from infersim.pruning.plan import Plan
 from infersim.simulation.frame_kinds import FrameKind, marks
 from infersim.simulation.measured.files import MeasuredTable, load_measured, load_published
-from infersim.simulation.op_costs import over_ops
 from infersim.simulation.speedups.case_timings import CaseTimings, case_timings
 from infersim.simulation.speedups.cases import Case
 from infersim.simulation.speedups.chain import Chain, chain, static_m_equivalent
@@ -34,7 +33,8 @@ from infersim.simulation.speedups.columns import (
 from infersim.simulation.speedups.measured_columns import MeasuredColumns, MeasuredIndex
 from infersim.simulation.speedups.resolving import Gpu, Model, as_plans, as_profiles, as_transformer
 from infersim.simulation.speedups.scenarios import ScenarioOptions, Scenarios
-from infersim.simulation.timeline import Timeline
+from infersim.simulation.timing.op_costs import over_ops
+from infersim.simulation.timing.timeline import Timeline
 from infersim.workload.transformer import Transformer
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from infersim.domain.shapes import Gemm
 from infersim.simulation.speedups.case_timings import CaseTimings
 from infersim.simulation.speedups.cases import REQUEST, Case
 from infersim.simulation.speedups.columns import MS
-from infersim.simulation.timeline import Timeline
+from infersim.simulation.timing.timeline import Timeline
 
 if TYPE_CHECKING:
     import pandas as pd

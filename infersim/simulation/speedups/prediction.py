@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Unpack
 
 from infersim.pruning.plan import Plan
 from infersim.simulation.frame_kinds import FrameKind, marks
-from infersim.simulation.program import lay_out
 from infersim.simulation.speedups.cases import Case
 from infersim.simulation.speedups.columns import (
     Columns,
@@ -20,7 +19,8 @@ from infersim.simulation.speedups.columns import (
 )
 from infersim.simulation.speedups.resolving import Gpu, Model, as_plan, as_profiles
 from infersim.simulation.speedups.scenarios import ScenarioOptions, Scenarios
-from infersim.simulation.timeline import Timeline, timelines
+from infersim.simulation.timing.program import lay_out
+from infersim.simulation.timing.timeline import Timeline, timelines
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -18,7 +18,6 @@ from infersim.domain.profile import HardwareProfile
 from infersim.files.fingerprint import code_fingerprint, fingerprint
 from infersim.pruning.plan import Plan
 from infersim.simulation.measured.files import load_published
-from infersim.simulation.program import Programs, lay_out
 from infersim.simulation.speedups.scenarios import RunOptions, Scenarios
 from infersim.simulation.sweeping.grid import Grid
 from infersim.simulation.sweeping.plan_lists import (
@@ -33,7 +32,8 @@ from infersim.simulation.sweeping.plan_lists import (
     read_sweep_plan,
 )
 from infersim.simulation.sweeping.plan_prunings import ModelPlans, listed_prunings
-from infersim.simulation.timeline import timelines
+from infersim.simulation.timing.program import Programs, lay_out
+from infersim.simulation.timing.timeline import timelines
 from infersim.workload.requests import Request
 
 Identity = Mapping[str, object]

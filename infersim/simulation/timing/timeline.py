@@ -11,10 +11,10 @@ from infersim.cost.floor import step_floor_s
 from infersim.domain.arrays import Array
 from infersim.domain.ops import Part
 from infersim.domain.profile import HardwareProfile
-from infersim.simulation.op_costs import OpCosts, cost_ops, over_ops
-from infersim.simulation.passes import Pass
-from infersim.simulation.program import Program, Programs, lay_out
-from infersim.simulation.uncertainty import half_width_of_sum
+from infersim.simulation.timing.op_costs import OpCosts, cost_ops, over_ops
+from infersim.simulation.timing.passes import Pass
+from infersim.simulation.timing.program import Program, Programs, lay_out
+from infersim.simulation.timing.uncertainty import half_width_of_sum
 from infersim.workload.memory import fits
 from infersim.workload.scenario import Scenario
 from infersim.workload.transformer import Transformer

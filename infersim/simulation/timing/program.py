@@ -9,8 +9,8 @@ import numpy as np
 
 from infersim.domain.arrays import Array, Numeric, as_array
 from infersim.domain.ops import Op
-from infersim.simulation.passes import Pass
-from infersim.simulation.stacking import Stack, stack_shapes
+from infersim.simulation.timing.passes import Pass
+from infersim.simulation.timing.stacking import Stack, stack_shapes
 from infersim.workload.memory import memory_use
 from infersim.workload.ops import model_ops
 from infersim.workload.transformer import Transformer

@@ -13,7 +13,7 @@ from infersim.cost.assembling import half_width_with_host
 from infersim.cost.kernels import checked_cost
 from infersim.domain.arrays import Array
 from infersim.domain.profile import HardwareProfile
-from infersim.simulation.program import Programs
+from infersim.simulation.timing.program import Programs
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 

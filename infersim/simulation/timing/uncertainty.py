@@ -31,7 +31,7 @@ import numpy as np
 import numpy.typing as npt
 
 from infersim.domain.arrays import Array
-from infersim.simulation.op_costs import OpCosts
+from infersim.simulation.timing.op_costs import OpCosts
 
 RHO = 0.5
 """Share of an error's variance that is common to its group: a stated guess between none and all."""

@@ -1,0 +1,1 @@
+"""Timelines: the ops of passes, timed on one GPU, with their uncertainty."""
