@@ -19,7 +19,6 @@ import typer
 from accuracy import FILES, HELD_OUT, MEASURED, measured_samples, percent
 from infersim.cli.printing import print_for_people
 from infersim.cli.questions import integers, names
-from infersim.domain.pool import Pool
 from infersim.domain.profile import Calibration, HardwareProfile
 from infersim.fitting.calibration import calibrate
 from infersim.fitting.calibration_rows import held_out_rows, thinned
@@ -27,9 +26,10 @@ from infersim.fitting.transfer.pooling import pool_fits
 from infersim.fitting.validation.error_table import ALL
 from infersim.fitting.validation.validation import validate
 from infersim.profile_files.profiles import datasheet_alone, load_profile
-from infersim.profile_files.transfer import transferred_fit
 from infersim.report.core import rounding
 from infersim.report.core.table import Column, Table, number_column, text_column
+from infersim.transfer.borrowing import transferred_fit
+from infersim.transfer.pool import Pool
 from unseen_goals import goals_table
 from unseen_speedups import speedup_differences
 

@@ -12,11 +12,11 @@ from pydantic import Field
 
 from infersim.domain.errors import FileContentError, InvalidValueError
 from infersim.domain.fit import IntervalFit
-from infersim.domain.pool import GpuFacts, Law, Pool, PooledKind, PooledParameter, Spread
 from infersim.files.locations import data_folder
 from infersim.files.writing import write_whole
 from infersim.profile_files.fit_format import IntervalTable, Number, Width, plain
 from infersim.profile_files.schema import Table, Text
+from infersim.transfer.pool import GpuFacts, Law, Pool, PooledKind, PooledParameter, Spread
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 

@@ -15,7 +15,7 @@ from infersim.profile_files.fit_files import fit_path, read_fit
 from infersim.profile_files.names import shipped_file, shipped_files
 from infersim.profile_files.pool_files import shipped_pool
 from infersim.profile_files.relatives import differences
-from infersim.profile_files.transfer import transferred_fit
+from infersim.transfer.borrowing import transferred_fit
 
 
 def list_profiles() -> tuple[str, ...]:

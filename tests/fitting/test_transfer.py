@@ -11,7 +11,6 @@ import pytest
 from infersim.cost.parameters import DEFAULTS
 from infersim.domain.errors import InvalidValueError
 from infersim.domain.fit import Fit, IntervalFit, KindFit
-from infersim.domain.pool import Pool
 from infersim.domain.profile import Calibration, HardwareProfile
 from infersim.fitting.fits.kind_fit import log_latency, with_kind
 from infersim.fitting.fits.recipes import recipes
@@ -20,10 +19,11 @@ from infersim.fitting.transfer.left_out import LeftOutErrors, PooledGpu, left_ou
 from infersim.fitting.transfer.pooling import known_range, pool_fits
 from infersim.fitting.transfer.spreads import LATENCIES
 from infersim.fitting.transfer.surrogate import LARGEST_OPERAND, ROWS, surrogate_samples
-from infersim.profile_files.gpu_facts import facts_of
 from infersim.profile_files.pool_files import read_pool, write_pool
 from infersim.profile_files.profiles import datasheet_alone, load_profile
-from infersim.profile_files.transfer import transferred_fit
+from infersim.transfer.borrowing import transferred_fit
+from infersim.transfer.gpu_facts import facts_of
+from infersim.transfer.pool import Pool
 
 KIND = "attention.decode"
 GPUS = ("a100-sxm-80gb", "h100-sxm", "l40s")

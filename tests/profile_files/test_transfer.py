@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from infersim.domain.errors import FileContentError, InvalidValueError
 from infersim.domain.fit import IntervalFit
-from infersim.domain.pool import GpuFacts, Law, Pool, PooledKind, PooledParameter, Spread
-from infersim.profile_files.gpu_facts import facts_of, law_offset, sustained_slowdown
-from infersim.profile_files.kriging import transfer
 from infersim.profile_files.pool_files import read_pool, write_pool
 from infersim.profile_files.profiles import load_profile
-from infersim.profile_files.transfer import LEAST_L2_OVER_DRAM, reliance, transferred_fit, widening
+from infersim.transfer.borrowing import LEAST_L2_OVER_DRAM, reliance, transferred_fit, widening
+from infersim.transfer.gpu_facts import facts_of, law_offset, sustained_slowdown
+from infersim.transfer.kriging import transfer
+from infersim.transfer.pool import GpuFacts, Law, Pool, PooledKind, PooledParameter, Spread
 
 SPREAD = Spread(shared=1.0, own=0.1, generation=0.1, rate=0.2, memory=0.1)
 H100 = GpuFacts(

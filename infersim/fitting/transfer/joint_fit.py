@@ -13,10 +13,10 @@ from functools import partial
 import numpy as np
 
 from infersim.domain.arrays import Array
-from infersim.domain.pool import GpuFacts, PooledParameter
 from infersim.fitting.fits.least_squares import SOFT_ERROR, forward_differences
-from infersim.profile_files.gpu_facts import law_offset
-from infersim.profile_files.kriging import covariance, value_at
+from infersim.transfer.gpu_facts import law_offset
+from infersim.transfer.kriging import covariance, value_at
+from infersim.transfer.pool import GpuFacts, PooledParameter
 
 NOISE = 0.25
 """Log error of one sample as evidence: the model's errors repeat over similar kernels, so it is not small."""

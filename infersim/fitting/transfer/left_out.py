@@ -13,13 +13,13 @@ import pandas as pd
 
 from infersim.domain.arrays import Array
 from infersim.domain.fit import IntervalFit
-from infersim.domain.pool import PooledKind, PooledParameter
 from infersim.domain.profile import HardwareProfile
 from infersim.fitting.fits.intervals import OUTSIDE_WIDENING, conformal_quantile, error_summary, related_pairs
 from infersim.fitting.fits.kind_fit import Recipe, log_latency, log_measured, with_kind
 from infersim.fitting.transfer.joint_fit import MeasuredGpu, fit_jointly
-from infersim.profile_files.kriging import transfer
-from infersim.profile_files.transfer import mean_deviation, transferred_kind
+from infersim.transfer.borrowing import mean_deviation, transferred_kind
+from infersim.transfer.kriging import transfer
+from infersim.transfer.pool import PooledKind, PooledParameter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

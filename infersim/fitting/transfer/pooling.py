@@ -12,7 +12,6 @@ import pandas as pd
 from infersim.domain.arrays import Array
 from infersim.domain.errors import InvalidValueError
 from infersim.domain.fit import IntervalFit
-from infersim.domain.pool import Pool, PooledKind, PooledParameter
 from infersim.domain.profile import Calibration, HardwareProfile
 from infersim.fitting.fits.kind_fit import log_latency_of, log_measured, with_kind
 from infersim.fitting.fits.parameter_space import ParameterSpace
@@ -27,8 +26,9 @@ from infersim.fitting.transfer.left_out import (
 )
 from infersim.fitting.transfer.spreads import prior_of
 from infersim.fitting.transfer.surrogate import poolable, surrogate_samples
-from infersim.profile_files.gpu_facts import facts_of
-from infersim.profile_files.transfer import FEWEST_GPUS
+from infersim.transfer.borrowing import FEWEST_GPUS
+from infersim.transfer.gpu_facts import facts_of
+from infersim.transfer.pool import Pool, PooledKind, PooledParameter
 
 
 def pool_fits(profiles: Sequence[HardwareProfile], **provenance: object) -> Pool:

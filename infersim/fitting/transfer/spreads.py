@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from infersim.domain.pool import Law, Spread
+from infersim.transfer.pool import Law, Spread
 
 LATENCIES = (
     "chain_us",

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from infersim.domain.profile import Calibration, HardwareProfile
-from infersim.profile_files.gpu_facts import facts_of, sustained_slowdown
-from infersim.profile_files.transfer import reliance
 from infersim.report.core import rounding
 from infersim.report.core.table import Column, Table, number_column, text_column
 from infersim.report.core.verdict import Verdict, as_sentence, enumeration
+from infersim.transfer.borrowing import reliance
+from infersim.transfer.gpu_facts import facts_of, sustained_slowdown
 
 if TYPE_CHECKING:
-    from infersim.domain.pool import GpuFacts, Pool
+    from infersim.transfer.pool import GpuFacts, Pool
 
 _MEASURED = {
     Calibration.FITTED: "measured on it",

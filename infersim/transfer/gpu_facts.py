@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from infersim.domain.dtypes import DType
-from infersim.domain.pool import GpuFacts, Law
 from infersim.domain.profile import TERA, HardwareProfile
+from infersim.transfer.pool import GpuFacts, Law
 
 PICOJOULE_PER_FLOP = 1.26
 """Energy of a dense 16-bit multiply-add's half on an SM of 1024 FLOP per clock, the whole board counted.

@@ -15,8 +15,8 @@ from functools import lru_cache
 import numpy as np
 
 from infersim.domain.arrays import Array
-from infersim.domain.pool import GpuFacts, PooledParameter, Spread
-from infersim.profile_files.gpu_facts import covariates, law_offset
+from infersim.transfer.gpu_facts import covariates, law_offset
+from infersim.transfer.pool import GpuFacts, PooledParameter, Spread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

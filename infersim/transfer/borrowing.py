@@ -8,10 +8,10 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 
 from infersim.domain.fit import Fit, IntervalFit, KindFit
-from infersim.domain.pool import GpuFacts, Pool, PooledKind
 from infersim.domain.profile import HardwareProfile
-from infersim.profile_files.gpu_facts import facts_of
-from infersim.profile_files.kriging import Transferred, transfer
+from infersim.transfer.gpu_facts import facts_of
+from infersim.transfer.kriging import Transferred, transfer
+from infersim.transfer.pool import GpuFacts, Pool, PooledKind
 
 FEWEST_GPUS = 2
 """One GPU alone says nothing of how GPUs differ."""

@@ -1,0 +1,1 @@
+"""What a datasheet tells from the fits of other GPUs."""
