@@ -8,7 +8,7 @@ import numpy as np
 
 from infersim.domain.arrays import Array
 from infersim.domain.errors import UnknownNameError
-from infersim.workload.scenario_checks import MAX_CONTEXT, check_whole
+from infersim.workload.scenario import MAX_CONTEXT, check_whole
 
 DECODE_POINTS = 16
 """Most contexts that decode is timed at; enough to follow a step cost with several kinks."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from infersim.domain.errors import InvalidValueError
-from infersim.workload.scenario_checks import MAX_BATCH, MAX_CONTEXT, check_scenario
+from infersim.workload.scenario import MAX_BATCH, MAX_CONTEXT, check_scenario
 from tests.workload.examples import MakeScenario, decode, prefill
 
 

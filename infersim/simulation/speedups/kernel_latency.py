@@ -14,7 +14,7 @@ from infersim.domain.errors import InvalidValueError, UnknownNameError
 from infersim.domain.profile import HardwareProfile
 from infersim.domain.shapes import Attention, Gemm, Phase, Shape, WeightForm
 from infersim.simulation.speedups.resolving import Dimension, Gpu, as_profile, checked_dimension
-from infersim.workload.scenario_checks import MAX_BATCH, MAX_CONTEXT, check_whole
+from infersim.workload.scenario import MAX_BATCH, MAX_CONTEXT, check_whole
 
 MAX_FEATURES = 2**24
 MAX_HEADS = 2**16

@@ -14,7 +14,7 @@ from infersim.domain.profile import HardwareProfile
 from infersim.profile_files.profiles import load_profile
 from infersim.pruning.plan import Plan
 from infersim.workload.presets import load_model
-from infersim.workload.scenario_checks import check_whole
+from infersim.workload.scenario import check_whole
 from infersim.workload.transformer import Transformer
 
 Dimension: TypeAlias = Numeric | Sequence[int]

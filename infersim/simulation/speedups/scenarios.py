@@ -17,8 +17,7 @@ from infersim.domain.shapes import Phase
 from infersim.simulation.speedups.cases import BOTH, PHASES, Case, phase_case, request_case
 from infersim.simulation.speedups.resolving import Dimension, checked_dimension
 from infersim.workload.requests import Request, request_named
-from infersim.workload.scenario import Execution, Layout
-from infersim.workload.scenario_checks import MAX_BATCH, MAX_CONTEXT
+from infersim.workload.scenario import MAX_BATCH, MAX_CONTEXT, Execution, Layout
 
 
 class RunOptions(TypedDict, total=False):

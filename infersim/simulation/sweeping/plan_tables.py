@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, ConfigDict, Field
 from infersim.files.tables import Table
 from infersim.pruning.plan import OptionValue
 from infersim.pruning.plan_files.tables import Rate
-from infersim.workload.scenario_checks import MAX_BATCH, MAX_CONTEXT
+from infersim.workload.scenario import MAX_BATCH, MAX_CONTEXT
 
 Value = TypeVar("Value")
 
