@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from infersim.cost.floor import weight_bytes_each
 from infersim.domain.shapes import WeightForm
+from infersim.workload.ops.token_skip import router
 from infersim.workload.scenario import Execution
-from infersim.workload.token_skip_ops import router
 from infersim.workload.transformer import (
     Attention,
     Block,

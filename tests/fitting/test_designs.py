@@ -22,7 +22,7 @@ from infersim.fitting.plans.shapes import matrices
 from infersim.fitting.samples.checks import check_rows
 from infersim.fitting.samples.reading import read_samples
 from infersim.fitting.samples.shapes import gemm_alignment, gemm_size, gemm_tokens
-from infersim.workload.ops import model_ops
+from infersim.workload.ops.model import model_ops
 from infersim.workload.presets import load_model
 from infersim.workload.scenario import Execution, Layout, Scenario
 

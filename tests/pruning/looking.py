@@ -8,7 +8,7 @@ from infersim.domain.ops import Op
 from infersim.domain.shapes import Attention as AttentionShape
 from infersim.domain.shapes import Gemm, Phase
 from infersim.pruning.plan import Plan
-from infersim.workload.ops import model_ops
+from infersim.workload.ops.model import model_ops
 from infersim.workload.scenario import Execution, Layout, Scenario
 from infersim.workload.transformer import Attention, Block, FeedForward, Transformer
 

@@ -11,7 +11,7 @@ from infersim.pruning.families.registry import families
 from infersim.pruning.plan_files.checkpoint import plan_from_config
 from infersim.workload.counts import parameters, parameters_by_part
 from infersim.workload.hf.reading import transformer_from_config
-from infersim.workload.ops import model_ops
+from infersim.workload.ops.model import model_ops
 from infersim.workload.transformer import Attention, FeedForward, Transformer
 from tests.workload.examples import prefill
 

@@ -12,7 +12,7 @@ from infersim.domain.dtypes import DType, precision_named
 from infersim.domain.ops import Op
 from infersim.domain.shapes import Attention as AttentionShape
 from infersim.domain.shapes import Gemm, MemoryBound, Phase
-from infersim.workload.ops import model_ops
+from infersim.workload.ops.model import model_ops
 from infersim.workload.scenario import Execution, Layout, Scenario
 from infersim.workload.transformer import Attention, Block, FeedForward, Transformer
 from tests.toy_models import transformer_from_sizes

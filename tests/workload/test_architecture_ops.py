@@ -12,7 +12,7 @@ from infersim.workload.counts import parameters_by_part
 from infersim.workload.ends import Embedding, Head
 from infersim.workload.memory import memory_use
 from infersim.workload.norms import LAYER_NORM, RMS_NORM, Norm, NormKind, QkNorm
-from infersim.workload.ops import model_ops
+from infersim.workload.ops.model import model_ops
 from infersim.workload.scenario import Layout
 from infersim.workload.transformer import FeedForward, Transformer
 from tests.workload.examples import (

@@ -7,7 +7,7 @@ import pytest
 from infersim.domain.dtypes import PRECISIONS, DType
 from infersim.domain.ops import Part
 from infersim.domain.shapes import Phase, WeightForm
-from infersim.workload.ops import model_ops
+from infersim.workload.ops.model import model_ops
 from infersim.workload.presets import load_model
 from infersim.workload.scenario import Layout
 from tests.workload.examples import (

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from infersim.domain.ops import Op
 from infersim.domain.shapes import Attention, Gemm, MemoryBound
-from infersim.workload.ops import model_ops
+from infersim.workload.ops.model import model_ops
 from infersim.workload.scenario import Layout, Scenario
 from infersim.workload.transformer import BlockSparsity, KvScore, SkipExecution, TokenSkip, Transformer
 from tests.toy_models import transformer_from_sizes

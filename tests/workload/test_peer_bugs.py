@@ -7,7 +7,7 @@ import pytest
 from infersim.domain.shapes import Gemm
 from infersim.workload.counts import weight_bytes
 from infersim.workload.memory import kv_cache_bytes
-from infersim.workload.ops import model_ops
+from infersim.workload.ops.model import model_ops
 from infersim.workload.presets import list_models, load_model
 from infersim.workload.scenario import Layout
 from tests.workload.examples import attention, decode, gemm, ops_by_name

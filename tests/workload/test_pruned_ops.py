@@ -10,7 +10,7 @@ from infersim.domain.errors import InvalidValueError
 from infersim.domain.ops import Part
 from infersim.domain.shapes import WeightForm
 from infersim.workload.norms import QkNorm
-from infersim.workload.ops import model_ops
+from infersim.workload.ops.model import model_ops
 from infersim.workload.scenario import Layout
 from infersim.workload.transformer import Block, FeedForward, Linear, ReplacedSublayer
 from tests.workload.examples import (

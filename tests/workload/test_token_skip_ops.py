@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from infersim.domain.ops import Part
 from infersim.domain.shapes import Phase
-from infersim.workload.flow import Flow
+from infersim.workload.ops.flow import Flow
 from infersim.workload.scenario import Layout
 from infersim.workload.transformer import Transformer
 from tests.toy_models import gathering_skip

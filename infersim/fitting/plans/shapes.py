@@ -31,7 +31,7 @@ from infersim.fitting.plans.schema import (
     PlanPart,
 )
 from infersim.fitting.samples.schema import Kind
-from infersim.workload.ops import model_ops
+from infersim.workload.ops.model import model_ops
 from infersim.workload.presets import load_model
 from infersim.workload.scenario import Execution, Layout, Scenario
 

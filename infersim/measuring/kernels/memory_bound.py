@@ -52,7 +52,7 @@ OPS: Mapping[str, MemoryOp] = {
     "activation": MemoryOp(reads=2, writes=1, run=_swiglu, needs_fusing=True),
     "attn_norm": MemoryOp(reads=2, writes=2, run=_residual_and_norm, needs_fusing=True),
 }
-"""Ops by the names that plans give them: those of `infersim.workload.elementwise`, and parts of them."""
+"""Ops by the names that plans give them: those of `infersim.workload.ops.elementwise`, and parts of them."""
 
 
 def prepare_memory_bound(row: Row, bench: Bench) -> Prepared:

@@ -20,7 +20,7 @@ from infersim.domain.errors import InvalidValueError
 from infersim.domain.profile import HardwareProfile
 from infersim.domain.shapes import Gemm, MemoryBound, Shape, WeightForm
 from infersim.simulation.measured.table import MeasuredSpeedup
-from infersim.workload.token_skip_ops import COMPACTION_KERNELS
+from infersim.workload.ops.token_skip import COMPACTION_KERNELS
 
 DTYPE = "fp16"
 GROUP = 128

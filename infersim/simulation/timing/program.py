@@ -12,7 +12,7 @@ from infersim.domain.ops import Op
 from infersim.simulation.timing.passes import Pass
 from infersim.simulation.timing.stacking import Stack, stack_shapes
 from infersim.workload.memory import memory_use
-from infersim.workload.ops import model_ops
+from infersim.workload.ops.model import model_ops
 from infersim.workload.transformer import Transformer
 
 

@@ -11,7 +11,7 @@ from infersim.domain.dtypes import precision_named
 from infersim.domain.ops import Part
 from infersim.domain.shapes import Gemm, Phase
 from infersim.measuring.model.execution import matrices
-from infersim.workload.ops import model_ops
+from infersim.workload.ops.model import model_ops
 from infersim.workload.scenario import Execution, Layout, Scenario
 from infersim.workload.transformer import Transformer
 from tests.measuring.model.examples import MODELS, executor_of

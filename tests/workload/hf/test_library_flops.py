@@ -9,7 +9,7 @@ import pytest
 
 from infersim.domain.shapes import Attention, Gemm
 from infersim.workload.hf.reading import transformer_from_config
-from infersim.workload.ops import model_ops
+from infersim.workload.ops.model import model_ops
 from tests.workload.examples import prefill
 from tests.workload.hf.library import library_model, spelt, torch
 from tests.workload.hf.sizes import MODEL_TYPES, small

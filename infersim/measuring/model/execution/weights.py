@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 
 from infersim.domain.shapes import WeightForm
-from infersim.workload.token_skip_ops import router
+from infersim.workload.ops.token_skip import router
 from infersim.workload.transformer import (
     Attention,
     Block,

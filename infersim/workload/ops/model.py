@@ -7,13 +7,13 @@ from dataclasses import replace
 
 from infersim.domain.ops import Op, Part
 from infersim.domain.shapes import Gemm
-from infersim.workload import elementwise
-from infersim.workload.attention_ops import attention_ops
-from infersim.workload.ffn_ops import ffn_ops
-from infersim.workload.flow import Flow
-from infersim.workload.linear_ops import linear_ops
+from infersim.workload.ops import elementwise
+from infersim.workload.ops.attention import attention_ops
+from infersim.workload.ops.ffn import ffn_ops
+from infersim.workload.ops.flow import Flow
+from infersim.workload.ops.linear import linear_ops
+from infersim.workload.ops.sublayer import Surroundings, replaced_ops
 from infersim.workload.scenario import Layout, Scenario
-from infersim.workload.sublayer_ops import Surroundings, replaced_ops
 from infersim.workload.transformer import Block, Linear, ReplacedSublayer, Transformer
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from infersim.domain.dtypes import Precision
 from infersim.domain.ops import Op, Part
 from infersim.domain.shapes import Gemm, MemoryBound, WeightForm
-from infersim.workload.flow import Flow
+from infersim.workload.ops.flow import Flow
 from infersim.workload.transformer import Linear
 
 

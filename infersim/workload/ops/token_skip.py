@@ -11,8 +11,8 @@ from dataclasses import replace
 
 from infersim.domain.ops import Op, Part
 from infersim.domain.shapes import MemoryBound
-from infersim.workload.flow import Flow
-from infersim.workload.linear_ops import linear_ops
+from infersim.workload.ops.flow import Flow
+from infersim.workload.ops.linear import linear_ops
 from infersim.workload.scenario import Execution
 from infersim.workload.transformer import Linear, SkipExecution, TokenSkip
 

@@ -10,14 +10,13 @@ import numpy as np
 from infersim.domain import shapes
 from infersim.domain.ops import Op, Part
 from infersim.domain.shapes import Phase
-from infersim.workload import elementwise
-from infersim.workload.flow import Flow
-from infersim.workload.kv_eviction import eviction_ops
-from infersim.workload.linear_ops import linear_ops, stacked_ops
-from infersim.workload.mask_estimation import mask_estimation
+from infersim.workload.ops import elementwise
+from infersim.workload.ops.flow import Flow
+from infersim.workload.ops.linear import linear_ops, stacked_ops
+from infersim.workload.ops.selection import eviction_ops, mask_estimation
+from infersim.workload.ops.sublayer import Surroundings, entry_ops, exit_ops
+from infersim.workload.ops.token_skip import skips_in_place, zero_fill
 from infersim.workload.scenario import Layout, Scenario
-from infersim.workload.sublayer_ops import Surroundings, entry_ops, exit_ops
-from infersim.workload.token_skip_ops import skips_in_place, zero_fill
 from infersim.workload.transformer import Attention, MaskEstimate
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from infersim.domain.ops import Op, Part
-from infersim.workload import elementwise
-from infersim.workload.flow import Flow
-from infersim.workload.linear_ops import linear_ops, stacked_ops
+from infersim.workload.ops import elementwise
+from infersim.workload.ops.flow import Flow
+from infersim.workload.ops.linear import linear_ops, stacked_ops
+from infersim.workload.ops.sublayer import Surroundings, entry_ops, exit_ops
+from infersim.workload.ops.token_skip import skips_in_place, zero_fill
 from infersim.workload.scenario import Execution, Layout
-from infersim.workload.sublayer_ops import Surroundings, entry_ops, exit_ops
-from infersim.workload.token_skip_ops import skips_in_place, zero_fill
 from infersim.workload.transformer import FeedForward
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from infersim.domain.arrays import Numeric
 from infersim.domain.ops import Op, Part
 from infersim.domain.shapes import MemoryBound
-from infersim.workload.flow import Flow
+from infersim.workload.ops.flow import Flow
 from infersim.workload.scenario import Execution, Layout
 from infersim.workload.transformer import Attention, FeedForward
 

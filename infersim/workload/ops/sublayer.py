@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from infersim.domain.ops import Op, Part
-from infersim.workload import elementwise
-from infersim.workload.flow import Flow
-from infersim.workload.linear_ops import linear_ops
+from infersim.workload.ops import elementwise
+from infersim.workload.ops.flow import Flow
+from infersim.workload.ops.linear import linear_ops
+from infersim.workload.ops.token_skip import routing_ops, scatter, skips_in_place
 from infersim.workload.scenario import Layout, Scenario
-from infersim.workload.token_skip_ops import routing_ops, scatter, skips_in_place
 from infersim.workload.transformer import Attention, FeedForward, ReplacedSublayer, TokenSkip
 
 Sublayer = Attention | FeedForward | ReplacedSublayer
