@@ -9,7 +9,7 @@ from infersim.fitting.importers.importing import importers
 from infersim.fitting.samples.reading import read_samples
 from infersim.fitting.samples.schema import COLUMN_NAMES, FORMAT_VERSION, Kind
 
-TEXT = (Path(__file__).parents[2] / "docs" / "formats.md").read_text(encoding="utf-8")
+TEXT = (Path(__file__).parents[3] / "docs" / "formats.md").read_text(encoding="utf-8")
 
 
 def test_every_column_kind_and_source_is_documented() -> None:

@@ -15,7 +15,7 @@ from infersim.fitting.samples.unit_check import WrongUnitError, check_against_fl
 from infersim.profile_files.profiles import load_profile
 from tests.fitting.example_samples import ATTENTION, GEMM, LAUNCH, MEMORY, SPARSE, every_kind, table
 
-MEASURED = Path(__file__).parents[3] / "shared" / "data"
+MEASURED = Path(__file__).parents[4] / "shared" / "data"
 PROFILES = {
     "a100_sxm": "a100-sxm-80gb",
     "l40s": "l40s",
