@@ -15,7 +15,7 @@ from tests.measuring.interrupted_run import main as undisturbed_run
 
 ROWS = 400
 KILLS = 10
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[3]
 
 
 def started(log: Path) -> subprocess.Popen[bytes]:

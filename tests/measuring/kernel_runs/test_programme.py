@@ -13,7 +13,7 @@ import typer.main
 
 from infersim.cli.main import app
 
-SCRIPT = Path(__file__).resolve().parents[2] / "calibration" / "run_on_gpu.sh"
+SCRIPT = Path(__file__).resolve().parents[3] / "calibration" / "run_on_gpu.sh"
 
 pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
 
