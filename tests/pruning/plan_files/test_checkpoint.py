@@ -16,7 +16,7 @@ from infersim.workload.presets import load_model
 from infersim.workload.transformer import Linear, ReplacedSublayer, Transformer
 from tests.pruning.looking import ffn_of
 
-CONFIGS = Path(__file__).parents[3] / "shared" / "data" / "hf_configs"
+CONFIGS = Path(__file__).parents[4] / "shared" / "data" / "hf_configs"
 NEMOTRON = CONFIGS / "nvidia--Llama-3_3-Nemotron-Super-49B-v1.json"
 
 ATTENTION_70B = 8192 * (8192 + 1024 + 1024 + 8192)
