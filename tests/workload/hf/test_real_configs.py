@@ -12,7 +12,7 @@ from infersim.workload.counts import parameters
 from infersim.workload.presets import load_model
 from infersim.workload.transformer import FeedForward
 
-CONFIGS = Path(__file__).parents[3] / "shared" / "data" / "hf_configs"
+CONFIGS = Path(__file__).parents[4] / "shared" / "data" / "hf_configs"
 pytestmark = pytest.mark.skipif(not CONFIGS.is_dir(), reason=f"no real configs in {CONFIGS}")
 
 
