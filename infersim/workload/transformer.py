@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Protocol
 
+from infersim.domain.dtypes import DType
 from infersim.domain.errors import InvalidValueError
 from infersim.domain.ops import Op
 from infersim.domain.shapes import Phase, WeightForm
@@ -19,6 +20,7 @@ from infersim.workload.activations import Activation
 from infersim.workload.ends import LM_HEAD, PLAIN_EMBEDDING, Embedding, Head
 from infersim.workload.norms import RMS_NORM, Norm, QkNorm
 from infersim.workload.scenario import Scenario
+from infersim.workload.weight_format import WeightFormat
 
 
 class SkipExecution(StrEnum):
@@ -71,7 +73,8 @@ class Linear:
 
     `rank` set: stored as two factors, K -> rank -> N (low rank); `fused_pair` runs both in one launch. `form`
     2:4: half of each group of four along K is zero. Both None / DENSE: a plain matrix. `transposed_result`:
-    the kernel leaves its result by columns, and a kernel of its own copies it into rows.
+    the kernel leaves its result by columns, and a kernel of its own copies it into rows. `format` is what a
+    checkpoint states of its values (None: nothing, and the execution's precision holds).
     """
 
     out_features: int
@@ -81,6 +84,7 @@ class Linear:
     rank: int | None = None
     fused_pair: bool = False
     transposed_result: bool = False
+    format: WeightFormat | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,7 +264,8 @@ class Transformer:
     """A whole model. `blocks` are in order; equal blocks are equal objects and are costed once.
 
     `scaled_residuals`: the sublayers' results are multiplied by a number before they are added. `notes` are
-    what people must know of where the model came from (parts that were left out).
+    what people must know of where the model came from (parts that were left out). `kv_dtype` is the KV
+    cache's type where the checkpoint states one, and `stated` one line of all that it states of formats.
     """
 
     name: str
@@ -273,6 +278,8 @@ class Transformer:
     final_norm: Norm | None = RMS_NORM
     head: Head | None = LM_HEAD
     scaled_residuals: bool = False
+    kv_dtype: DType | None = None
+    stated: str = field(default="", compare=False)
     notes: tuple[str, ...] = field(default=(), compare=False)
     _groups: tuple[tuple[Block, int], ...] = field(init=False, repr=False, compare=False)
 

@@ -9,9 +9,9 @@ from infersim.workload.hf import nemotron_nas
 from infersim.workload.hf.activation_names import NAMES
 from infersim.workload.hf.architecture import Architecture, Flag
 from infersim.workload.hf.heads import HEADS
+from infersim.workload.hf.quantisation.reading import FORMAT_KEYS
 from infersim.workload.hf.reading import READ
 from infersim.workload.hf.refusals import REFUSED_TYPES
-from infersim.workload.hf.stated_formats import FORMAT_KEYS
 from infersim.workload.hf.wrappers import WRAPPERS
 from infersim.workload.norms import Norm
 from tests.docs.markdown import markdown_table

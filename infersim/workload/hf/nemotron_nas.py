@@ -30,8 +30,8 @@ NEMOTRON_NAS = Architecture(
 )  # fmt: skip
 
 
-def blocks(config: Mapping[str, object], keys: Keys) -> tuple[Block, ...]:
-    """The blocks of `block_configs`, in order; a `no_op` sublayer is None and loses its norm too.
+def numbered_blocks(config: Mapping[str, object], keys: Keys) -> dict[int, Block]:
+    """The blocks of `block_configs` by number, in order; a `no_op` sublayer is None and loses its norm too.
 
     A block of which both sublayers are `no_op` is padding and no block. Raises FileContentError, and
     UnsupportedError for attention sinks and sparsified sublayers.
@@ -47,7 +47,11 @@ def blocks(config: Mapping[str, object], keys: Keys) -> tuple[Block, ...]:
         )
         for index, choice in enumerate(choices)
     )
-    return tuple(block for block in made if block.attention is not None or block.ffn is not None)
+    return {
+        number: block
+        for number, block in enumerate(made)
+        if block.attention is not None or block.ffn is not None
+    }
 
 
 def intermediate_size(ffn_mult: float, hidden: int) -> int:

@@ -16,12 +16,14 @@ from infersim.workload.hf.custom_code import head_kind
 from infersim.workload.hf.entries import ARCHITECTURES
 from infersim.workload.hf.harmless_keys import check_keys
 from infersim.workload.hf.heads import LM, head_of, plain_lm_head
+from infersim.workload.hf.quantisation.method import Formats
+from infersim.workload.hf.quantisation.reading import FORMAT_KEYS, stated_formats, with_formats
 from infersim.workload.hf.refusals import checked_type
-from infersim.workload.hf.stated_formats import FORMAT_KEYS, refuse_stated_formats
 from infersim.workload.hf.wrappers import WRAPPERS, notes, text_config
 from infersim.workload.transformer import Attention, Transformer
 
 CONFIG_NAME = "config.json"
+MODELOPT_NAME = "hf_quant_config.json"
 
 READ: Mapping[str, Architecture] = {
     **ARCHITECTURES,
@@ -49,7 +51,7 @@ def transformer_from_file(path: str | Path) -> Transformer:
     if not file.is_file():
         raise InvalidValueError("model", str(path), f"a file, or a folder that holds {CONFIG_NAME}")
     stem = file.resolve().parent.name if file.name == CONFIG_NAME else file.stem
-    return transformer_from_config(_read_json_object(file), name=stem, file=file)
+    return transformer_from_config(_with_neighbour(_read_json_object(file), file), name=stem, file=file)
 
 
 def transformer_from_config(
@@ -62,22 +64,29 @@ def transformer_from_config(
     wrapper = WRAPPERS.get(str(config.get("model_type")))
     if wrapper is None:
         model_type = checked_type(config, (*READ, *WRAPPERS), file)
-        refuse_stated_formats(config, file)
+        formats = stated_formats(config, file)
         kind = head_kind(config, READ[model_type].classes, file)
-        return _read(config, READ[model_type], kind, name=name, file=file, prefix="")
-    refuse_stated_formats(config, file)
+        return _read(config, READ[model_type], kind, formats, name=name, file=file, prefix="")
+    formats = stated_formats(config, file)
     text = text_config(config, wrapper, file)
     entry = READ[checked_type(text, READ, f"{file}: text_config")]
-    refuse_stated_formats(text, f"{file}: text_config")
+    inside = stated_formats(text, file, "text_config.")
     kind = head_kind(config, wrapper.classes, file)
-    model = _read(text, entry, kind, name=name, file=file, prefix="text_config.")
+    model = _read(text, entry, kind, formats or inside, name=name, file=file, prefix="text_config.")
     return replace(model, notes=(*notes(config, wrapper), *model.notes))
 
 
 def _read(
-    config: Mapping[str, object], entry: Architecture, kind: str, *, name: str, file: object, prefix: str
+    config: Mapping[str, object],
+    entry: Architecture,
+    kind: str,
+    formats: Formats | None,
+    *,
+    name: str,
+    file: object,
+    prefix: str,
 ) -> Transformer:
-    """The model that `entry` describes, with a head of `kind`."""
+    """The model that `entry` describes, with a head of `kind`, stored in `formats`."""
     check_keys(config, entry.known_keys() | set(FORMAT_KEYS), file)
     for key, allowed in entry.only.items():
         if config.get(key, allowed) != allowed and (config[key] or allowed):
@@ -88,10 +97,35 @@ def _read(
     kernels = 0 if entry.head_kernels is None else entry.head_kernels(keys)
     head = head_of(kind, plain_lm_head(entry.head_bias, kernels), config, file)
     tied = keys.flag("tie_word_embeddings") and kind == LM
-    model = build(entry, keys, name=name, head=head, tied=tied)
+    model, layers = build(entry, keys, name=name, head=head, tied=tied), None
     if entry is nemotron_nas.NEMOTRON_NAS:
-        model = model.with_blocks(nemotron_nas.blocks(config, keys))
-    return replace(model, notes=_filled(keys, model))
+        numbered = nemotron_nas.numbered_blocks(config, keys)
+        model, layers = model.with_blocks(tuple(numbered.values())), tuple(numbered)
+    model = replace(model, notes=(*_filled(keys, model), *_wide(config, formats, file, prefix)))
+    if formats is None:
+        return model
+    return with_formats(model, formats, entry.model_type, file=file, layers=layers)
+
+
+_SIXTEEN_BIT = ("bfloat16", "float16", "half", "auto")
+_FULL = ("float32", "float")
+
+
+def _wide(
+    config: Mapping[str, object], formats: Formats | None, file: object, prefix: str
+) -> tuple[str, ...]:
+    """What people are told of `torch_dtype`: 32 bit is no reason to time in 32 bit, unless asked for."""
+    for key in ("torch_dtype", "dtype"):
+        stated = config.get(key)
+        name = stated.removeprefix("torch.") if isinstance(stated, str) else stated
+        if name in _FULL and formats is None:
+            return (f"the file states {key} {name}: bf16 is meant unless --dtype says fp32",)
+        if name is not None and name not in (*_SIXTEEN_BIT, *_FULL):
+            raise UnsupportedError(
+                f"{file}: {prefix}{key} = {stated!r} is not supported; supported: "
+                f"{', '.join((*_SIXTEEN_BIT, *_FULL))}; other formats by quantization_config"
+            )
+    return ()
 
 
 def _filled(keys: Keys, model: Transformer) -> tuple[str, ...]:
@@ -103,6 +137,28 @@ def _filled(keys: Keys, model: Transformer) -> tuple[str, ...]:
     missing = [name for name in names if keys.knows(name) and not keys.stated(name)]
     taken = [f"{keys.spelling(name)} {value}" for name in missing if (value := keys.value(name)) is not None]
     return (f"left to the model's class by the file: {', '.join(taken)}",) if taken else ()
+
+
+def _with_neighbour(config: dict[str, object], file: Path) -> dict[str, object]:
+    """The config with what ModelOpt states in a file beside it, where the config states no formats itself.
+
+    Raises FileContentError where both speak of formats and name different algorithms.
+    """
+    neighbour = file.parent / MODELOPT_NAME
+    if file.name != CONFIG_NAME or not neighbour.is_file():
+        return config
+    stated = _read_json_object(neighbour)
+    inner = stated.get("quantization")
+    if not isinstance(inner, Mapping):
+        raise FileContentError(neighbour, "quantization", inner, "an object of keys and values")
+    own = config.get("quantization_config")
+    if not own:
+        return {**config, "quantization_config": {"quant_method": "modelopt", **inner}}
+    algorithm = own.get("quant_algo") if isinstance(own, Mapping) else None
+    if algorithm is not None and algorithm != inner.get("quant_algo"):
+        expected = f"{algorithm}, as quantization_config of {CONFIG_NAME} states"
+        raise FileContentError(neighbour, "quantization.quant_algo", inner.get("quant_algo"), expected)
+    return config
 
 
 def _read_json_object(file: Path) -> dict[str, object]:
