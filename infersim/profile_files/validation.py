@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from math import inf
 from typing import TYPE_CHECKING
 
 from infersim.domain.errors import FileContentError
@@ -55,7 +56,8 @@ def _expectation(details: ErrorDetails) -> str:
         return "no such key here"
     if kind in _LIMITS:
         words, limit = _LIMITS[kind]
-        return f"a number {words} {context[limit]:.12g}"
+        # A limit of infinity is how a column says "finite".
+        return "a finite number" if context[limit] == inf else f"a number {words} {context[limit]:.12g}"
     if kind in ("enum", "literal_error"):
         several = " or " in context["expected"]
         return f"{'one of ' if several else ''}{context['expected']}"

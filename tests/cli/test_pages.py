@@ -49,7 +49,7 @@ def test_a_page_that_cannot_be_written_is_an_error(
 ) -> None:
     message = refused(*command, "--html", str(tmp_path / "gone" / "report.html"))
     assert "report.html" in message
-    assert "a file that can be written" in message
+    assert "a path in a folder that exists" in message
 
 
 def test_a_page_of_a_prediction_shows_one_plan(refused: Callable[..., str], tmp_path: Path) -> None:
