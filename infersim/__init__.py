@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from infersim.simulation.hardware_sweep import compare_along
     from infersim.simulation.kernel_latency import attention_latency, gemm_latency
     from infersim.simulation.prediction import predict
+    from infersim.simulation.speedups.scenarios import ScenarioOptions, Scenarios
     from infersim.simulation.sweeping.running import sweep
     from infersim.workload.presets import load_model
     from infersim.workload.requests import Request
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 __all__ = [
     "InfersimError",
     "Request",
+    "ScenarioOptions",
+    "Scenarios",
     "attention_latency",
     "break_even",
     "calibrate",
@@ -81,6 +84,8 @@ __all__ = [
 _HOMES = {
     "InfersimError": "infersim.domain.errors",
     "Request": "infersim.workload.requests",
+    "ScenarioOptions": "infersim.simulation.speedups.scenarios",
+    "Scenarios": "infersim.simulation.speedups.scenarios",
     "attention_latency": "infersim.simulation.kernel_latency",
     "break_even": "infersim.simulation.advice_break_even",
     "calibrate": "infersim.fitting.calibration",

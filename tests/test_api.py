@@ -17,6 +17,8 @@ from infersim.profile_files.locations import data_folder
 NAMES = {
     "InfersimError",
     "Request",
+    "ScenarioOptions",
+    "Scenarios",
     "attention_latency",
     "break_even",
     "calibrate",
@@ -72,11 +74,11 @@ def test_no_package_or_module_bears_the_name_of_a_public_function() -> None:
 
 @pytest.mark.parametrize("name", sorted(NAMES))
 def test_every_name_is_documented(name: str) -> None:
-    """All are functions, but for the error to catch and the record that a user fills in."""
+    """All are functions, but for the error to catch and the records that a user fills in."""
     found = getattr(sim, name)
     assert found.__name__ == name
     assert found.__doc__
-    assert inspect.isfunction(found) or name in {"InfersimError", "Request"}
+    assert inspect.isfunction(found) or name in {"InfersimError", "Request", "ScenarioOptions", "Scenarios"}
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from infersim.pruning.registry import Family, families
+from infersim.pruning.pruned import Family
+from infersim.pruning.registry import families
 from tests.docs.pages import DOCS, parts
 
 PAGES = DOCS / "families"
@@ -15,7 +16,7 @@ INDEX = PAGES / "README.md"
 
 
 def page_of(family: Family) -> Path:
-    return PAGES / f"{family.name.replace(':', '-')}.md"
+    return PAGES / family.page
 
 
 @pytest.mark.parametrize("family", families(), ids=lambda family: family.name)

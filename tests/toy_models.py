@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from infersim.workload.norms import QkNorm
 from infersim.workload.sizes import grouped_query_attention, swiglu
 from infersim.workload.transformer import Block, SkipExecution, TokenSkip, Transformer
 
@@ -28,7 +29,7 @@ def transformer_from_sizes(
             num_heads=num_heads,
             num_kv_heads=num_kv_heads,
             head_dim=head_dim or hidden // num_heads,
-            qk_norm=qk_norm,
+            qk_norm=QkNorm() if qk_norm else None,
             window=window,
         ),
         ffn=swiglu(hidden=hidden, width=width),

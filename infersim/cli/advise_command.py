@@ -8,6 +8,7 @@ import typer
 
 from infersim.cli import options
 from infersim.cli.lists import ALL
+from infersim.cli.option_groups import PassFlags, RequestFlags, RunFlags, grouped
 
 DEFAULT_CONTEXT = "4096"
 """Tokens, where neither a context nor a request is asked about."""
@@ -25,22 +26,17 @@ AdviseSparsityOption = Annotated[
 ]
 
 
+@grouped
 def advise_command(
+    *,
     model: ModelOption,
     gpu: options.GpuOption,
     target_speedup: TargetOption = None,
     families: options.FamiliesOption = None,
     sparsity: AdviseSparsityOption = 0.5,
-    phase: options.PhaseUnlessRequestOption = None,
-    batch: options.BatchOption = "1",
-    context: options.ContextOption = None,
-    request: options.RequestOption = None,
-    prompt: options.PromptOption = None,
-    output: options.OutputOption = None,
-    dtype: options.DtypeOption = "bf16",
-    kv_dtype: options.KvDtypeOption = None,
-    execution: options.ExecutionOption = "fused",
-    cuda_graph: options.CudaGraphOption = True,
+    passes: PassFlags,
+    own_request: RequestFlags,
+    runs: RunFlags,
     overrides: options.SetOption = [],  # noqa: B006 - typer makes a list of its own for each call
     as_json: options.JsonOption = False,
     as_csv: options.CsvOption = False,
@@ -64,49 +60,27 @@ def advise_command(
     from infersim.simulation.advice_break_even import break_even
     from infersim.simulation.advice_target import sparsity_for
     from infersim.simulation.advice_width import free_widths
-    from infersim.simulation.cases import make_execution
 
     check_outputs([html, figures], [gpu, model])
-    own_request = request is not None or prompt is not None or output is not None
-    scenarios = chosen_scenarios(
-        phase=phase,
-        batch=batch,
-        context=DEFAULT_CONTEXT if context is None and not own_request else context,
-        request=request,
-        prompt=prompt,
-        output=output,
-        dtype=dtype,
-        kv_dtype=kv_dtype,
-        execution=execution,
-        cuda_graph=cuda_graph,
-    )
     gpus = chosen_gpus(gpu, overrides)
     pruning = chosen_pruning(
         model=model, families=families or ALL, sparsity=str(sparsity), plan_files=[], pruned_configs=[]
     )
+    scenarios = chosen_scenarios(passes, runs, own_request, default_context=DEFAULT_CONTEXT)
     needed = None
     if target_speedup is not None:
         needed = sparsity_for(
-            pruning.model, gpus, target_speedup, chosen=chosen_families(families), **scenarios
+            pruning.model, gpus, target_speedup, chosen=chosen_families(families), scenarios=scenarios
         )
     pays = None
-    if scenarios["context"] is not None:
-        pays = break_even(
-            pruning.model,
-            pruning.plans,
-            gpus,
-            batch=scenarios["batch"][0],
-            context=scenarios["context"][0],
-            phase=scenarios["phase"],
-            dtype=dtype,
-            kv_dtype=kv_dtype,
-            execution=execution,
-            cuda_graph=cuda_graph,
-        )
-    widths = free_widths(pruning.model, gpus, sparsity, **scenarios)
-    runs = make_execution(dtype=dtype, execution=execution, cuda_graph=cuda_graph, kv_dtype=kv_dtype)
-    setting = setting_text(runs, ())
+    if scenarios.request is None:
+        start = scenarios.replace(batch=scenarios.batch[0], context=scenarios.context[0])
+        pays = break_even(pruning.model, pruning.plans, gpus, scenarios=start)
+    widths = free_widths(pruning.model, gpus, sparsity, scenarios=scenarios)
+    setting = setting_text(scenarios.execution)
     write_asked(lambda: advice_page(needed, pays, widths, setting), html=html, figures=figures)
+    for note in pruning.notes:
+        print_aside(note)
     for reason in pruning.left_out:
         print_aside(f"Left out: {reason}")
     rows = next(frame for frame in (needed, pays, widths) if frame is not None)

@@ -9,6 +9,7 @@ import typer
 
 from infersim.cli import options
 from infersim.cli.lists import ALL
+from infersim.cli.option_groups import PassFlags, RequestFlags, RunFlags, grouped
 from infersim.domain.errors import InvalidValueError
 
 MeasuredOption = Annotated[
@@ -34,26 +35,21 @@ SweepSetOption = Annotated[
 ]
 
 
+@grouped
 def compare_command(
+    *,
     gpu: options.GpuOption,
     model: options.ModelOption = None,
     families: options.FamiliesOption = None,
     sparsity: options.SparsityOption = "0.5",
     plan: options.PlanOption = [],  # noqa: B006 - typer makes a list of its own for each call
     pruned_config: options.PrunedConfigOption = [],  # noqa: B006
-    phase: options.PhaseUnlessRequestOption = None,
-    batch: options.BatchOption = "1",
-    context: options.ContextOption = None,
-    request: options.RequestOption = None,
-    prompt: options.PromptOption = None,
-    output: options.OutputOption = None,
+    passes: PassFlags,
+    own_request: RequestFlags,
     measured: MeasuredOption = None,
     layers: options.LayersOption = None,
     target_speedup: TargetOption = None,
-    dtype: options.DtypeOption = "bf16",
-    kv_dtype: options.KvDtypeOption = None,
-    execution: options.ExecutionOption = "fused",
-    cuda_graph: options.CudaGraphOption = True,
+    runs: RunFlags,
     overrides: options.SetOption = [],  # noqa: B006
     sweep_set: SweepSetOption = None,
     as_json: options.JsonOption = False,
@@ -81,18 +77,6 @@ def compare_command(
     from infersim.simulation.published import load_measured
 
     check_outputs([html, figures], [*plan, *pruned_config, measured, gpu, model])
-    scenarios = chosen_scenarios(
-        phase=phase,
-        batch=batch,
-        context=context,
-        request=request,
-        prompt=prompt,
-        output=output,
-        dtype=dtype,
-        kv_dtype=kv_dtype,
-        execution=execution,
-        cuda_graph=cuda_graph,
-    )
     gpus = chosen_gpus(gpu, overrides)
     pruning = chosen_pruning(
         model=model,
@@ -102,6 +86,7 @@ def compare_command(
         pruned_configs=pruned_config,
         layers=layers,
     )
+    scenarios = chosen_scenarios(passes, runs, own_request)
     table = None if measured is None else load_measured(measured)
     if target_speedup is not None:
         pruning = plans_for_target(
@@ -120,7 +105,7 @@ def compare_command(
         )
         return
     if html is None and figures is None:
-        frame = compare(pruning.model, pruning.plans, gpus, measured=table, **scenarios)
+        frame = compare(pruning.model, pruning.plans, gpus, measured=table, scenarios=scenarios)
     else:
         report = gather_comparison(
             pruning.model,
@@ -128,16 +113,16 @@ def compare_command(
             gpus,
             measured=table,
             left_out=pruning.left_out,
-            **scenarios,
+            scenarios=scenarios,
         )
         write_asked(partial(compare_page, report), html=html, figures=figures)
         frame = report.comparison
+    for note in pruning.notes:
+        print_aside(note)
     for reason in pruning.left_out:
         print_aside(f"Left out: {reason}")
     if table is not None:
-        for sentence in measured_account(
-            table, frame, dtype=dtype, execution=execution, cuda_graph=cuda_graph
-        ):
+        for sentence in measured_account(table, frame, scenarios.execution):
             print_aside(sentence)
     if not printed_for_machines(frame, as_json=as_json, as_csv=as_csv):
         print_summary(frame)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from infersim.cli import options
+from infersim.cli.option_groups import PassFlags, RequestFlags, RunFlags, grouped
 
 DEFAULT_CONTEXT = "4096"
 """Tokens, where neither a context nor a request is asked about."""
@@ -47,12 +48,12 @@ MeasuredOption = Annotated[
 ]
 
 
+@grouped
 def frontier_command(
+    *,
     model: ModelOption,
     gpu: options.GpuOption,
-    phase: options.PhaseUnlessRequestOption = None,
-    batch: options.BatchOption = "1",
-    context: options.ContextOption = None,
+    passes: PassFlags,
     request: RequestsOption = None,
     max_loss: MaxLossOption = None,
     quality: QualityOption = None,
@@ -61,10 +62,7 @@ def frontier_command(
     task: TaskOption = None,
     source: SourceOption = None,
     measured: MeasuredOption = None,
-    dtype: options.DtypeOption = "bf16",
-    kv_dtype: options.KvDtypeOption = None,
-    execution: options.ExecutionOption = "fused",
-    cuda_graph: options.CudaGraphOption = True,
+    runs: RunFlags,
     overrides: options.SetOption = [],  # noqa: B006 - typer makes a list of its own for each call
     as_json: options.JsonOption = False,
     as_csv: options.CsvOption = False,
@@ -80,38 +78,20 @@ def frontier_command(
     from infersim.cli.outputs import check_outputs
     from infersim.cli.pages import write_asked
     from infersim.cli.printing import print_aside, print_for_people, printed_for_machines
-    from infersim.cli.questions import chosen_gpus, chosen_scenarios
-    from infersim.domain.errors import InvalidValueError
+    from infersim.cli.questions import NO_REQUEST, chosen_gpus, chosen_scenarios
     from infersim.report.frontier_page import frontier_page
     from infersim.report.summary import summary
     from infersim.simulation.frontier import frontier
 
     check_outputs([html, figures], [quality, measured, gpu, model])
-    if request is not None and phase is not None:
-        raise InvalidValueError("phase", phase, "none beside a request, which has both phases")
-    scenarios = chosen_scenarios(
-        phase=phase,
-        batch=batch,
-        context=DEFAULT_CONTEXT if context is None and request is None else context,
-        request=None,
-        prompt=None,
-        output=None,
-        dtype=dtype,
-        kv_dtype=kv_dtype,
-        execution=execution,
-        cuda_graph=cuda_graph,
-    )
+    requests = [NO_REQUEST]
+    if request is not None:
+        requests = [RequestFlags(request=name) for name in names("request", request)]
+    scenarios = [chosen_scenarios(passes, runs, each, default_context=DEFAULT_CONTEXT) for each in requests]
     found = frontier(
         model,
         chosen_gpus(gpu, overrides),
-        phase=scenarios["phase"],
-        batch=scenarios["batch"],
-        context=scenarios["context"],
-        request=None if request is None else names("request", request),
-        dtype=dtype,
-        kv_dtype=kv_dtype,
-        execution=execution,
-        cuda_graph=cuda_graph,
+        scenarios=scenarios,
         quality=quality,
         quality_model=quality_model,
         recovery=recovery,

@@ -10,8 +10,8 @@ from infersim.domain.errors import InvalidValueError
 
 if TYPE_CHECKING:
     from infersim.cli.plans import Pruning
-    from infersim.cli.questions import Scenarios
     from infersim.domain.profile import HardwareProfile
+    from infersim.simulation.speedups.scenarios import Scenarios
 
 COUNT = 9
 """Values where none is said."""
@@ -38,24 +38,18 @@ def compare_along_number(
     from infersim.report.hardware_page import hardware_page
     from infersim.report.hardware_tables import hardware_table, hardware_verdict
     from infersim.report.setting import setting_text
-    from infersim.simulation.cases import make_execution
     from infersim.simulation.hardware_sweep import compare_along
 
     if len(gpus) != 1:
         raise InvalidValueError("gpu", ", ".join(gpu.name for gpu in gpus), "one GPU beside --sweep-set")
     key, values = swept_number(text)
-    frame = compare_along(pruning.model, pruning.plans, gpus[0], key, values, **scenarios)
+    frame = compare_along(pruning.model, pruning.plans, gpus[0], key, values, scenarios=scenarios)
     for reason in pruning.left_out:
         print_aside(f"Left out: {reason}")
     if not printed_for_machines(frame, as_json=as_json, as_csv=as_csv):
         print_for_people(hardware_verdict(frame), hardware_table(frame))
-    runs = make_execution(
-        dtype=scenarios["dtype"],
-        execution=scenarios["execution"],
-        cuda_graph=scenarios["cuda_graph"],
-        kv_dtype=scenarios["kv_dtype"],
-    )
-    write_asked(partial(hardware_page, frame, setting_text(runs, ())), html=html, figures=figures)
+    setting = setting_text(scenarios.execution)
+    write_asked(partial(hardware_page, frame, setting), html=html, figures=figures)
 
 
 def swept_number(text: str) -> tuple[str, list[float]]:

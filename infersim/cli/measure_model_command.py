@@ -9,18 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from infersim.cli import options
-from infersim.cli.lists import ALL
+from infersim.cli.lists import ALL, integers
 from infersim.cli.measure_options import ClockOption, DeviceOption, ThreadsOption
 from infersim.domain.errors import InfersimError, InvalidValueError
 
 if TYPE_CHECKING:
     from infersim.measuring.model.runs import Pass
-
-MEASURABLE = (
-    "static-m,static-k-2:4,static-k-lowrank,static-nk,static-nk-cross,"
-    "dynamic-m/execution=gather,dynamic-nk,kv-pruning"
-)
-"""All families, with the options under which PyTorch has their kernels."""
+    from infersim.simulation.speedups.scenarios import Scenarios
 
 OutOption = Annotated[
     Path, typer.Option("--out", "-o", help="Where each speedup goes as it is measured: .csv or .parquet.")
@@ -68,11 +63,12 @@ def measure_model_command(
     from infersim.cli.plans import chosen_pruning
     from infersim.cli.printing import print_aside, print_for_people
     from infersim.measuring.device import open_device
+    from infersim.measuring.model.measurable import check_families_measurable
     from infersim.profile_files import load_profile
 
     check_outputs([out], [*plan, *pruned_config, model, gpu])
     if families == ALL or (families is None and not plan and not pruned_config):
-        families = MEASURABLE
+        families = measurable_families()
     pruning = chosen_pruning(
         model=model,
         families=families,
@@ -82,6 +78,8 @@ def measure_model_command(
     )
     for reason in pruning.left_out:
         print_aside(f"Left out: {reason}")
+    for chosen in pruning.plans:
+        check_families_measurable(chosen)
     opened = open_device(device, threads, clock)
     # torch is loaded from here on, after what can be wrong without it.
     from infersim.measuring.model.executor import torch_dtype
@@ -89,16 +87,19 @@ def measure_model_command(
     from infersim.measuring.model.runs import MeasurementRun, measure_run
     from infersim.measuring.model.sizing import sized
     from infersim.report.measured_models import measured_models_table, measured_row_line
-    from infersim.simulation.cases import BOTH, make_execution
+    from infersim.simulation.cases import BOTH
+    from infersim.simulation.speedups.scenarios import Scenarios
 
     on_cpu = opened.torch_device.type == "cpu"
-    runs = make_execution(
+    scenarios = Scenarios.of(
+        phase=phase or BOTH,
+        batch=integers("batch", batch),
+        context=None if context is None else integers("context", context),
         dtype=dtype or ("fp32" if on_cpu else "bf16"),
         execution=execution,
         cuda_graph=cuda_graph and not on_cpu,
-        kv_dtype=None,
     )
-    torch_dtype(runs)
+    torch_dtype(scenarios.execution)
     budget = dataclasses.replace(
         opened.budget, budget_us=_positive_seconds(seconds) * 1e6, least_repeats=7, most_repeats=100
     )
@@ -106,8 +107,8 @@ def measure_model_command(
         MeasurementRun(
             model=pruning.model,
             plans=pruning.plans,
-            passes=_passes(phase or BOTH, batch, context),
-            execution=runs,
+            passes=_passes(scenarios),
+            execution=scenarios.execution,
             budget=budget,
         ),
         layers,
@@ -136,26 +137,30 @@ def measure_model_command(
     print_aside(f"Set beside predictions by: infersim compare --measured {out} --gpu PROFILE ...")
 
 
-def _passes(phase: str, batch: str, context: str | None) -> tuple[Pass, ...]:
+def measurable_families() -> str:
+    """All families that are measured, with the options under which they are; the others are told."""
+    from infersim.cli.printing import print_aside
+    from infersim.pruning.registry import families
+
+    entries = []
+    for family in families():
+        if family.not_measured:
+            print_aside(f"Left out: {family.name}: {family.not_measured}")
+        else:
+            options = (f"{name}={value}" for name, value in family.measured_with.items())
+            entries.append("/".join((family.name, *options)))
+    return ",".join(entries)
+
+
+def _passes(scenarios: Scenarios) -> tuple[Pass, ...]:
     """Every phase with every batch and context."""
-    from infersim.cli.lists import integers
     from infersim.domain.shapes import Phase
     from infersim.measuring.model.runs import Pass
-    from infersim.simulation.cases import make_cases
-    from infersim.workload.scenario import Execution
 
-    contexts = None if context is None else integers("context", context)
-    cases = make_cases(
-        phase=phase,
-        batch=integers("batch", batch),
-        context=contexts,
-        request=None,
-        execution=Execution(),
-    )
     return tuple(
-        Pass(phase=Phase(case.phase), batch=int(rows), context=int(tokens))
-        for case in cases
-        for rows, tokens in zip(case.batch.flat, case.context.flat, strict=True)
+        Pass(phase=Phase(case.phase), batch=batch, context=context)
+        for case in scenarios.cases()
+        for batch, context in case.scenarios
     )
 
 

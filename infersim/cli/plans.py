@@ -23,6 +23,12 @@ class Pruning:
     plans: tuple[Plan, ...]
     left_out: tuple[str, ...]
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the files of the models leave out or leave to others, each with the model's name."""
+        models = (self.model, *(plan.transformer for plan in self.plans))
+        return tuple(dict.fromkeys(f"{model.name}: {note}" for model in models for note in model.notes))
+
 
 def chosen_pruning(
     *,

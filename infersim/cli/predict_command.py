@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 from infersim.cli import options
+from infersim.cli.option_groups import PassFlags, RequestFlags, RunFlags, grouped
 from infersim.domain.errors import InfersimError
 
 
+@grouped
 def predict_command(
+    *,
     gpu: options.GpuOption,
     model: options.ModelOption = None,
-    phase: options.PhaseUnlessRequestOption = None,
-    batch: options.BatchOption = "1",
-    context: options.ContextOption = None,
-    request: options.RequestOption = None,
-    prompt: options.PromptOption = None,
-    output: options.OutputOption = None,
+    passes: PassFlags,
+    own_request: RequestFlags,
     families: options.FamiliesOption = None,
     sparsity: options.SparsityOption = "0.5",
     plan: options.PlanOption = [],  # noqa: B006 - typer makes a list of its own for each call
     pruned_config: options.PrunedConfigOption = [],  # noqa: B006
-    dtype: options.DtypeOption = "bf16",
-    kv_dtype: options.KvDtypeOption = None,
-    execution: options.ExecutionOption = "fused",
-    cuda_graph: options.CudaGraphOption = True,
+    runs: RunFlags,
     overrides: options.SetOption = [],  # noqa: B006
     as_json: options.JsonOption = False,
     as_csv: options.CsvOption = False,
@@ -46,30 +42,21 @@ def predict_command(
     pruning = chosen_pruning(
         model=model, families=families, sparsity=sparsity, plan_files=plan, pruned_configs=pruned_config
     )
-    scenarios = chosen_scenarios(
-        phase=phase,
-        batch=batch,
-        context=context,
-        request=request,
-        prompt=prompt,
-        output=output,
-        dtype=dtype,
-        kv_dtype=kv_dtype,
-        execution=execution,
-        cuda_graph=cuda_graph,
-    )
     gpus = chosen_gpus(gpu, overrides)
+    scenarios = chosen_scenarios(passes, runs, own_request)
     subjects = pruning.plans or (pruning.model,)
     if html is None and figures is None:
-        frame = pd.concat([predict(each, gpus, **scenarios) for each in subjects], ignore_index=True)
+        frame = pd.concat([predict(each, gpus, scenarios=scenarios) for each in subjects], ignore_index=True)
     elif len(subjects) == 1:
-        report = gather_prediction(subjects[0], gpus, **scenarios)
+        report = gather_prediction(subjects[0], gpus, scenarios=scenarios)
         write_asked(partial(predict_page, report), html=html, figures=figures)
         frame = report.prediction
     else:
         raise InfersimError(
             f"a page shows one model or plan, not {len(subjects)}; `compare` sets plans side by side"
         )
+    for note in pruning.notes:
+        print_aside(note)
     for reason in pruning.left_out:
         print_aside(f"Left out: {reason}")
     if not printed_for_machines(frame, as_json=as_json, as_csv=as_csv):

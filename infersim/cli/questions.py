@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypedDict
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from infersim.cli.lists import integers, names, settings
+from infersim.cli.option_groups import PassFlags, RequestFlags, RunFlags
 from infersim.domain.errors import InvalidValueError
 
 if TYPE_CHECKING:
     from infersim.domain.profile import HardwareProfile
+    from infersim.simulation.speedups.scenarios import Scenarios
     from infersim.workload.requests import Request
 
-
-class Scenarios(TypedDict):
-    """Arguments that `predict` and `compare` share."""
-
-    phase: str
-    batch: list[int]
-    context: list[int] | None
-    request: str | Request | None
-    dtype: str
-    kv_dtype: str | None
-    execution: str
-    cuda_graph: bool
+NO_REQUEST = RequestFlags()
 
 
 def chosen_gpus(gpu: str, overrides: Sequence[str]) -> list[HardwareProfile]:
@@ -35,42 +27,41 @@ def chosen_gpus(gpu: str, overrides: Sequence[str]) -> list[HardwareProfile]:
 
 
 def chosen_scenarios(
+    passes: PassFlags,
+    runs: RunFlags,
+    own: RequestFlags = NO_REQUEST,
     *,
-    phase: str | None,
-    batch: str,
-    context: str | None,
-    request: str | None,
-    prompt: int | None,
-    output: int | None,
-    dtype: str,
-    kv_dtype: str | None,
-    execution: str,
-    cuda_graph: bool,
+    default_context: str | None = None,
 ) -> Scenarios:
-    """What was typed as arguments of the API, which checks them; no phase is both."""
-    if phase is not None and (request, prompt, output) != (None, None, None):
-        raise InvalidValueError("phase", phase, "none beside a request, which has both phases")
-    return Scenarios(
-        phase=phase or "both",
-        batch=integers("batch", batch),
+    """The record of what was typed; no phase is both.
+
+    `default_context` is taken where neither a context nor a request is given.
+    """
+    from infersim.simulation.speedups.scenarios import Scenarios
+
+    if passes.phase is not None and own != NO_REQUEST:
+        raise InvalidValueError("phase", passes.phase, "none beside a request, which has both phases")
+    context = passes.context
+    if context is None and own == NO_REQUEST:
+        context = default_context
+    return Scenarios.of(
+        phase=passes.phase or "both",
+        batch=integers("batch", passes.batch),
         context=None if context is None else integers("context", context),
-        request=_request(request, prompt, output),
-        dtype=dtype,
-        kv_dtype=kv_dtype,
-        execution=execution,
-        cuda_graph=cuda_graph,
+        request=_request(own),
+        **asdict(runs),
     )
 
 
-def _request(name: str | None, prompt: int | None, output: int | None) -> str | Request | None:
+def _request(own: RequestFlags) -> str | Request | None:
     """A preset's name, or lengths: both of them, and not beside a name."""
-    if prompt is None and output is None:
-        return name
-    if name is not None:
-        raise InvalidValueError("request", name, "a name, or --prompt and --output, not all of them")
-    if prompt is None or output is None:
-        missing = "prompt" if prompt is None else "output"
+    if own.prompt is None and own.output is None:
+        return own.request
+    if own.request is not None:
+        raise InvalidValueError("request", own.request, "a name, or --prompt and --output, not all of them")
+    if own.prompt is None or own.output is None:
+        missing = "prompt" if own.prompt is None else "output"
         raise InvalidValueError(missing, None, "a number of tokens: --prompt and --output come together")
     from infersim.workload.requests import Request
 
-    return Request(prompt_len=prompt, output_len=output)
+    return Request(prompt_len=own.prompt, output_len=own.output)

@@ -10,8 +10,8 @@ from infersim.cli.plans import Pruning
 from infersim.domain.errors import InfersimError, InvalidValueError
 
 if TYPE_CHECKING:
-    from infersim.cli.questions import Scenarios
     from infersim.domain.profile import HardwareProfile
+    from infersim.simulation.speedups.scenarios import Scenarios
 
 
 def plans_for_target(
@@ -38,7 +38,7 @@ def plans_for_target(
             "target_speedup", target, "none beside plans from files, which have a sparsity"
         )
     chosen = chosen_families(families)
-    needed = sparsity_for(asked.model, list(gpus), target, chosen=chosen, **scenarios)
+    needed = sparsity_for(asked.model, list(gpus), target, chosen=chosen, scenarios=scenarios)
     keys = varying_keys(needed)
     missed = []
     for _, row in needed[~needed["reached"].astype(bool)].iterrows():

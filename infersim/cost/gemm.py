@@ -9,10 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from infersim.cost.act_quant import act_quant_us
+from infersim.cost.alignment import with_alignment
 from infersim.cost.assembling import assemble, exposed_launch_s
 from infersim.cost.floor import gemm_activation_bytes, gemm_flop, gemm_weight_bytes, weight_bytes_each
 from infersim.cost.gemm_limiter import limiter_codes
 from infersim.cost.gemm_tiles import CHUNK, tile_times
+from infersim.cost.generated import as_generated
+from infersim.cost.kind import KernelKind
 from infersim.cost.machine import F32, Machine, Operands, waves_of
 from infersim.cost.parameters import KindParameters, kind_parameters
 from infersim.cost.regimes import GEMM_REGIMES, gemm_regime, regime_widths
@@ -205,3 +208,17 @@ def _interval(
         in_range &= (dimensions[name] >= low) & (dimensions[name] <= high)
     width = widths[gemm_regime(m, n, k)]
     return np.where(in_range, width, np.maximum(width, outside)), in_range
+
+
+def _cost(shape: Gemm, profile: HardwareProfile, *, cuda_graph: bool) -> KernelCost:
+    cost = with_alignment(shape, gemm_cost(shape, profile, cuda_graph=cuda_graph), profile)
+    return as_generated(cost) if shape.generated else cost
+
+
+GEMM = KernelKind(
+    shape=Gemm,
+    cost=_cost,
+    flop=lambda shape: gemm_flop(shape.m, shape.n, shape.k),
+    operand_bytes=lambda shape: gemm_weight_bytes(shape) + gemm_activation_bytes(shape),
+    multiplies_in=lambda shape: shape.precision.math,
+)

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-from infersim.cost.alignment import with_alignment
-from infersim.cost.attention import attention_cost
-from infersim.cost.gemm import gemm_cost
-from infersim.cost.generated import as_generated
-from infersim.cost.memory_bound import memory_bound_cost
+from typing import Any
+
+from infersim.cost.attention import ATTENTION
+from infersim.cost.gemm import GEMM
+from infersim.cost.kind import KernelKind
+from infersim.cost.memory_bound import MEMORY_BOUND
 from infersim.domain.costs import KernelCost
+from infersim.domain.errors import UnknownNameError
 from infersim.domain.profile import HardwareProfile
-from infersim.domain.shapes import Attention, Gemm, Phase, Shape
+from infersim.domain.shapes import Shape
+
+_KINDS: tuple[KernelKind[Any], ...] = (GEMM, ATTENTION, MEMORY_BOUND)
+"""Here a new kind of kernel is entered; nothing else lists them."""
+
+
+def kernel_kind(shape: Shape) -> KernelKind[Any]:
+    """The kind that the shape belongs to; raises UnknownNameError that lists the known ones."""
+    for kind in _KINDS:
+        if type(shape) is kind.shape:
+            return kind
+    raise UnknownNameError("kernel", type(shape).__name__, (kind.shape.__name__ for kind in _KINDS))
 
 
 def kernel_cost(shape: Shape, profile: HardwareProfile, *, cuda_graph: bool = True) -> KernelCost:
     """Cost of one execution of `shape`; arrays over the scenario axis.
 
-    Generated decode attention streams the cache as fast as the library's: SeerAttention-R (arXiv 2506.08889)
-    measures up to 9x of a possible 10x at 90 % sparsity. Raises UnsupportedError where the GPU lacks the
-    shape's data type.
+    Raises UnsupportedError where the GPU lacks the shape's data type.
     """
-    if isinstance(shape, Gemm):
-        cost = with_alignment(shape, gemm_cost(shape, profile, cuda_graph=cuda_graph), profile)
-    elif isinstance(shape, Attention):
-        cost = attention_cost(shape, profile, cuda_graph=cuda_graph)
-        if shape.phase is Phase.DECODE:
-            return cost
-    else:
-        return memory_bound_cost(shape, profile, cuda_graph=cuda_graph)
-    return as_generated(cost) if shape.generated else cost
+    return kernel_kind(shape).cost(shape, profile, cuda_graph=cuda_graph)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from infersim.cost.assembling import L2, MEMORY, assemble, exposed_launch_s
+from infersim.cost.kind import KernelKind
 from infersim.cost.parameters import kind_parameters
-from infersim.domain.arrays import as_array
+from infersim.domain.arrays import Array, as_array
 from infersim.domain.costs import KernelCost
 from infersim.domain.profile import HardwareProfile
 from infersim.domain.shapes import MemoryBound
@@ -20,7 +21,7 @@ def memory_bound_cost(shape: MemoryBound, profile: HardwareProfile, *, cuda_grap
     """
     parameters = kind_parameters(profile, "memory")
     values, chip = parameters.values, profile.chip
-    moved = as_array(shape.read_bytes) + shape.write_bytes
+    moved = _moved_bytes(shape)
     on_chip = np.minimum(moved, shape.kernels * values["l2_residency"] * chip.l2_bytes)
     l2_rate = values["l2_bytes_per_clock_per_sm"] * chip.clocks_per_s
     l2_s = on_chip / l2_rate
@@ -43,3 +44,16 @@ def memory_bound_cost(shape: MemoryBound, profile: HardwareProfile, *, cuda_grap
         log_half_width=parameters.interval.by_regime.get("all", parameters.interval.outside),
         in_range=np.asarray(parameters.fit is not None),
     )
+
+
+def _moved_bytes(shape: MemoryBound) -> Array:
+    return as_array(shape.read_bytes) + shape.write_bytes
+
+
+MEMORY_BOUND = KernelKind(
+    shape=MemoryBound,
+    cost=memory_bound_cost,
+    flop=lambda shape: np.zeros(np.shape(shape.read_bytes)),
+    operand_bytes=_moved_bytes,
+    multiplies_in=lambda _: None,
+)

@@ -154,6 +154,17 @@ _ALIKE = frozenset({DType.BF16, DType.FP16})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OwnParameters:
+    """Parameters of a kind that states them beside its cost: its name in fits, its defaults, and the interval
+    around those.
+    """
+
+    name: str
+    defaults: Mapping[str, float]
+    uncalibrated: IntervalFit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KindParameters:
     """Parameters of one kind on one GPU, the fit they come from (None: defaults) and their interval.
 
@@ -168,29 +179,34 @@ class KindParameters:
     widening: float
 
 
-def kind_parameters(profile: HardwareProfile, kind: str, dtype: DType | None = None) -> KindParameters:
+def kind_parameters(
+    profile: HardwareProfile, kind: str | OwnParameters, dtype: DType | None = None
+) -> KindParameters:
     """Look up `kind` ("gemm" with a dtype, "attention.decode", ...) in the profile's fit or the defaults."""
+    own = _stated(kind) if isinstance(kind, str) else kind
+    defaults = _defaults(profile, own.defaults)
     measured_as: tuple[DType | None, ...] = (None,) if dtype is None else (dtype, *_STAND_INS[dtype])
     if profile.fit is not None:
         for stand_in in measured_as:
-            fit = profile.fit.kinds.get(kind if stand_in is None else f"{kind}.{stand_in}")
+            fit = profile.fit.kinds.get(own.name if stand_in is None else f"{own.name}.{stand_in}")
             if fit is not None:
                 widening = BORROWED_WIDENING if profile.calibration is Calibration.BORROWED else 1.0
                 return KindParameters(
-                    values={**_defaults(profile, kind), **fit.parameters},
+                    values={**defaults, **fit.parameters},
                     fit=fit,
                     interval=fit.interval,
                     exact=stand_in == dtype or {stand_in, dtype} == _ALIKE,
                     widening=widening,
                 )
-    return KindParameters(
-        values=_defaults(profile, kind), fit=None, interval=UNCALIBRATED[kind], exact=False, widening=1.0
-    )
+    return KindParameters(values=defaults, fit=None, interval=own.uncalibrated, exact=False, widening=1.0)
 
 
-def _defaults(profile: HardwareProfile, kind: str) -> Mapping[str, float]:
-    """The defaults of a kind on this GPU, L2 at least DEFAULT_L2_OVER_DRAM times as fast as memory."""
-    values = DEFAULTS[kind]
+def _stated(kind: str) -> OwnParameters:
+    return OwnParameters(name=kind, defaults=DEFAULTS[kind], uncalibrated=UNCALIBRATED[kind])
+
+
+def _defaults(profile: HardwareProfile, values: Mapping[str, float]) -> Mapping[str, float]:
+    """The defaults of a kind on this GPU: L2 at least DEFAULT_L2_OVER_DRAM times as fast as memory."""
     if "l2_bytes_per_clock_per_sm" not in values:
         return values
     least = DEFAULT_L2_OVER_DRAM * profile.memory.bandwidth_bytes_per_s / profile.chip.clocks_per_s

@@ -1,12 +1,14 @@
 """Shapes of kernels: what one launch works on, with no word about any GPU.
 
 Every dimension is a number or an array over the scenario axis; a record's dimensions broadcast together.
+A shape of another kind of kernel is a frozen record below `Shape`, in this file or in its kernel's own.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import ClassVar
 
 from infersim.domain.arrays import Numeric
 from infersim.domain.dtypes import DType, Precision
@@ -28,7 +30,18 @@ class WeightForm(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gemm:
+class Shape:
+    """Any kernel shape; `infersim.cost` knows how long each takes.
+
+    DIMENSIONS are the fields that may be arrays: kernels that differ in them alone are timed in one call. By
+    all other fields kernels differ in kind.
+    """
+
+    DIMENSIONS: ClassVar[tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gemm(Shape):
     """`O[M,N] = A[M,K] @ W[N,K]^T`: M tokens in flight, N output features, K input features.
 
     `act_quant`: in W8A8, 16-bit activations are quantised for each token by a kernel of its own before.
@@ -36,6 +49,8 @@ class Gemm:
     stay in L2 between calls); None is cold, as in a model whose layers never fit. `generated`: the kernel
     comes from a tile compiler such as Triton, because no vendor's library skips rows or blocks.
     """
+
+    DIMENSIONS: ClassVar[tuple[str, ...]] = ("m", "n", "k")
 
     m: Numeric
     n: Numeric
@@ -48,7 +63,7 @@ class Gemm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Attention:
+class Attention(Shape):
     """Softmax attention of each sequence's `query_len` new tokens over `context_len` (theirs included).
 
     Prefill is causal; decode has one query. `kept` is the fraction of causal (query, key) blocks that is
@@ -57,6 +72,16 @@ class Attention:
     caches that a timing loop rotates over (they may stay in L2 between calls); None is cold, as in a model.
     `generated` is that of a `Gemm`.
     """
+
+    DIMENSIONS: ClassVar[tuple[str, ...]] = (
+        "batch",
+        "query_len",
+        "context_len",
+        "num_heads",
+        "num_kv_heads",
+        "head_dim",
+        "kept",
+    )
 
     phase: Phase
     batch: Numeric
@@ -75,7 +100,7 @@ class Attention:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MemoryBound:
+class MemoryBound(Shape):
     """A kernel, or `kernels` of them in a row, that moves bytes and computes next to nothing.
 
     `read_bytes` and `write_bytes` are totals over those kernels. `compulsory_bytes` is what even a
@@ -83,12 +108,10 @@ class MemoryBound:
     stay on chip. `gathered` marks scattered row accesses.
     """
 
+    DIMENSIONS: ClassVar[tuple[str, ...]] = ("read_bytes", "write_bytes", "compulsory_bytes")
+
     read_bytes: Numeric
     write_bytes: Numeric
     compulsory_bytes: Numeric = 0.0
     kernels: int = 1
     gathered: bool = False
-
-
-Shape = Gemm | Attention | MemoryBound
-"""Any kernel shape; `infersim.cost` knows how long each takes."""

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 
 from infersim.cost.floor import kernel_floor_s
-from infersim.cost.kernels import kernel_cost
+from infersim.cost.kernels import kernel_cost, kernel_kind
 from infersim.cost.parameters import kind_parameters
 from infersim.domain.arrays import Array
 from infersim.domain.costs import LIMITERS, KernelCost, Limiter
 from infersim.domain.profile import MEGA, TERA, HardwareProfile
-from infersim.domain.shapes import Gemm, MemoryBound, Shape
+from infersim.domain.shapes import Shape
 from infersim.fitting.sample_schema import Kind
 from infersim.fitting.sample_shapes import kernel_shapes
 
@@ -85,9 +85,9 @@ def roofline_s(shape: Shape, cost: KernelCost, profile: HardwareProfile) -> Arra
     launch, no cache, no waste. A 2:4 kernel has the nominal sparse peak.
     """
     memory_s = cost.kernel_bytes / profile.memory.bandwidth_bytes_per_s
-    if isinstance(shape, MemoryBound):
+    dtype = kernel_kind(shape).multiplies_in(shape)
+    if dtype is None:
         return memory_s
-    dtype = shape.precision.math if isinstance(shape, Gemm) else shape.dtype
     # The matrix floor is at the highest clock, which the datasheet's peak is not.
     datasheet_flop_per_s = profile.matrix_rate(dtype).datasheet_tflops * TERA
     matrix_s = cost.matrix_floor_s * (profile.bound_flop_per_s(dtype) / datasheet_flop_per_s)

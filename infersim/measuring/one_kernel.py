@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
+from infersim.cost.kernels import kernel_kind
 from infersim.domain.errors import InfersimError
-from infersim.fitting.design_limits import operand_bytes
 from infersim.fitting.sample_schema import MEASURED
 from infersim.fitting.sample_shapes import kernel_shapes
 from infersim.measuring.device import DeviceLostError, is_lost
@@ -120,4 +120,4 @@ def _operand_bytes(row: Row) -> float:
     import pandas as pd
 
     shapes = [shape for _, shape in kernel_shapes(pd.DataFrame([row]))]
-    return float(operand_bytes(shapes[0]).sum()) if shapes else 0.0
+    return float(kernel_kind(shapes[0]).operand_bytes(shapes[0]).sum()) if shapes else 0.0

@@ -8,6 +8,10 @@ from dataclasses import replace
 from infersim.domain.errors import UnsupportedError
 from infersim.workload.transformer import Attention, Transformer
 
+SPARSE_ATTENTION = "sparse attention"
+"""The axis of quality of families that leave out what queries see: what they lose depends on the length of
+the task, so they stand beside each other only, task by task."""
+
 
 def with_attention(model: Transformer, change: Callable[[Attention], Attention]) -> Transformer:
     """The model with `change` applied to each attention; UnsupportedError where it has none."""

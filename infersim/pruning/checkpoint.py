@@ -28,7 +28,7 @@ def plan_from_config(base: Transformer, pruned: Transformer | str | Path) -> Pla
     if reason is not None:
         raise UnsupportedError(f"{transformer.name} is not a pruned {base.name}: {reason}")
     blocks = _aligned(base, transformer)
-    found = recognise(blocks, hidden=base.hidden, pruned_hidden=transformer.hidden)
+    found = recognise(base, transformer, blocks)
     return Plan(
         base=base,
         transformer=transformer,

@@ -24,8 +24,9 @@ from dataclasses import replace
 from infersim.domain.errors import UnsupportedError
 from infersim.domain.ops import Part
 from infersim.pruning.checks import check_choice, check_flag, check_integer
-from infersim.pruning.linears import SUBLAYER_TARGETS
-from infersim.pruning.pruned import ATTENTION_SUBLAYER, Pruned
+from infersim.pruning.linears import ATTENTION_SUBLAYER, SUBLAYER_TARGETS
+from infersim.pruning.pruned import Family, Pruned
+from infersim.pruning.sublayer_pairs import Comparison, Finding, SublayerPair, parts_of
 from infersim.workload.transformer import (
     Attention,
     Block,
@@ -85,3 +86,30 @@ def _routed(block: Block, skip: TokenSkip, target: str) -> Block:
 def _refuse_second_router(sublayer: Attention | FeedForward) -> None:
     if sublayer.skip is not None:
         raise UnsupportedError("dynamic-m is there already: a sublayer has one router")
+
+
+def _recognised(found: Comparison) -> Finding | None:
+    """Token executions skipped, out of those of the kinds of sublayer that are routed anywhere."""
+    routed = [pair for pair in found.survivors if _skip_rate(pair) is not None]
+    if not routed:
+        return None
+    kinds = {type(pair.dense) for pair in routed}
+    rates = [_skip_rate(pair) or 0.0 for pair in found.survivors if type(pair.dense) in kinds]
+    return Finding(realised=sum(rates) / len(rates), parts=parts_of(routed))
+
+
+def _skip_rate(pair: SublayerPair) -> float | None:
+    if isinstance(pair.pruned, Attention | FeedForward) and pair.pruned.skip is not None:
+        return pair.pruned.skip.rate
+    return None
+
+
+DYNAMIC_M = Family(
+    name="dynamic-m",
+    summary="tokens routed around attention and FFN sublayers",
+    function=dynamic_m,
+    recognised=_recognised,
+    colour="sky",
+    marker="cross",
+    measured_with={"execution": SkipExecution.GATHER.value},
+)

@@ -20,9 +20,10 @@ from dataclasses import replace
 
 from infersim.domain.errors import UnsupportedError
 from infersim.domain.ops import Part
-from infersim.pruning.attention_layers import with_attention
+from infersim.pruning.attention_layers import SPARSE_ATTENTION, with_attention
 from infersim.pruning.checks import check_choice, check_integer
-from infersim.pruning.pruned import Pruned
+from infersim.pruning.pruned import Family, Pruned
+from infersim.pruning.sublayer_pairs import Comparison, Finding, inside_attention
 from infersim.workload.transformer import (
     Attention,
     BlockSparsity,
@@ -64,3 +65,22 @@ def dynamic_nk(
         sparsity_realised=sparsity,
         targets=frozenset({Part.ATTENTION}),
     )
+
+
+def _recognised(found: Comparison) -> Finding | None:
+    return inside_attention(found, _blocks_left_out)
+
+
+def _blocks_left_out(attention: Attention) -> float:
+    return 0.0 if attention.block_sparsity is None else 1 - attention.block_sparsity.kept
+
+
+DYNAMIC_NK = Family(
+    name="dynamic-nk",
+    summary="causal attention blocks left out, chosen for each input",
+    function=dynamic_nk,
+    recognised=_recognised,
+    colour="yellow",
+    marker="star",
+    quality_axis=SPARSE_ATTENTION,
+)

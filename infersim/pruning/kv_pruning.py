@@ -18,9 +18,10 @@ from dataclasses import replace
 
 from infersim.domain.errors import UnsupportedError
 from infersim.domain.ops import Part
-from infersim.pruning.attention_layers import with_attention
+from infersim.pruning.attention_layers import SPARSE_ATTENTION, with_attention
 from infersim.pruning.checks import check_choice
-from infersim.pruning.pruned import Pruned
+from infersim.pruning.pruned import Family, Pruned
+from infersim.pruning.sublayer_pairs import Comparison, Finding, inside_attention
 from infersim.workload.transformer import Attention, KvScore, Transformer
 
 SCHEDULES = ("uniform", "pyramid")
@@ -59,3 +60,22 @@ def _shares(mean: float, layers: int, schedule: str) -> list[float]:
         return [mean] * layers
     slope = min(1 - LEAST_OVER_MEAN, 1 / mean - 1)
     return [mean * (1 + slope * (1 - 2 * layer / (layers - 1))) for layer in range(layers)]
+
+
+def _recognised(found: Comparison) -> Finding | None:
+    return inside_attention(found, _tokens_left_out)
+
+
+def _tokens_left_out(attention: Attention) -> float:
+    return 1 - attention.kv_kept
+
+
+KV_PRUNING = Family(
+    name="kv-pruning",
+    summary="decode attends to some of the cached tokens only",
+    function=kv_pruning,
+    recognised=_recognised,
+    colour="grey",
+    marker="hexagon",
+    quality_axis=SPARSE_ATTENTION,
+)

@@ -1,4 +1,4 @@
-"""Weight matrices of blocks: what they store, and how to change all of them at once."""
+"""Weight matrices of blocks: which parts they are, what they store, and how to change all of them at once."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from infersim.domain.errors import InvalidValueError, UnsupportedError
+from infersim.domain.ops import Part
 from infersim.domain.shapes import WeightForm
 from infersim.workload.counts import stored_values
 from infersim.workload.transformer import (
@@ -22,6 +23,19 @@ Change = Callable[[str, Linear], Linear]
 
 SUBLAYER_TARGETS = ("both", "attention", "ffn")
 """Values of the option `target` of families that work on one kind of sublayer or on both."""
+
+BLOCK_LINEARS = frozenset({Part.QKVO, Part.FFN})
+"""Parts of the weight matrices inside blocks."""
+
+ATTENTION_SUBLAYER = frozenset({Part.QKVO, Part.ATTENTION})
+"""Parts of a whole attention sublayer: its weight matrices and the attention kernel between them."""
+
+SUBLAYER_LINEARS = {
+    "both": BLOCK_LINEARS,
+    "attention": frozenset({Part.QKVO}),
+    "ffn": frozenset({Part.FFN}),
+}
+"""Parts by the option `target` of families that change weight matrices only."""
 
 
 def targeted_linears(model: Transformer, target: str) -> list[Linear]:

@@ -88,12 +88,11 @@ def _with_detail(tables: PlanTables, file: Path, model: Transformer) -> Plan:
     kept = tuple(block for block in blocks if not is_empty(block))
     if not kept:
         raise FileContentError(file, "remove.layers", tables.remove.layers, "at least one layer to stay")
-    found = recognise(
-        list(zip(model.blocks, blocks, strict=True)), hidden=model.hidden, pruned_hidden=model.hidden
-    )
+    transformer = model.with_blocks(kept)
+    found = recognise(model, transformer, list(zip(model.blocks, blocks, strict=True)))
     return Plan(
         base=model,
-        transformer=model.with_blocks(kept),
+        transformer=transformer,
         steps=found.steps,
         targets=found.targets,
         name=tables.name or file.stem,

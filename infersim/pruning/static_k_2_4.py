@@ -18,13 +18,22 @@ from dataclasses import replace
 from infersim.domain.errors import InvalidValueError, UnsupportedError
 from infersim.domain.shapes import WeightForm
 from infersim.pruning.checks import check_choice
-from infersim.pruning.linears import SUBLAYER_TARGETS, check_plain, targeted_linears, with_linears
-from infersim.pruning.pruned import SUBLAYER_LINEARS, Pruned
+from infersim.pruning.linears import (
+    BLOCK_LINEARS,
+    SUBLAYER_LINEARS,
+    SUBLAYER_TARGETS,
+    check_plain,
+    removed_share,
+    targeted_linears,
+    with_linears,
+)
+from infersim.pruning.pruned import Family, Pruned
+from infersim.pruning.sublayer_pairs import Comparison, Finding, parts_of
 from infersim.workload.transformer import Linear, Transformer
 
+NAME = "static-k-2:4"
 FIXED_SPARSITY = 0.5
 """Two of four."""
-
 
 RESULTS = ("rows", "transposed")
 NEEDED_IN_ROWS = frozenset({"q", "k", "v", "o", "down"})
@@ -37,7 +46,7 @@ def static_k_2_4(
     """Bring every targeted block linear into 2:4 form; any sparsity but 0.5 is an error."""
     if sparsity != FIXED_SPARSITY:
         raise InvalidValueError(
-            "sparsity", sparsity, f"{FIXED_SPARSITY} for static-k-2:4 (other values are not applicable)"
+            "sparsity", sparsity, f"{FIXED_SPARSITY} for {NAME} (other values are not applicable)"
         )
     check_choice("target", target, SUBLAYER_TARGETS)
     check_choice("result", result, RESULTS)
@@ -56,9 +65,32 @@ def static_k_2_4(
 
 def semi_structured(linear: Linear) -> Linear:
     """The matrix in 2:4 form; it must be a plain one whose K divides into groups of four."""
-    check_plain(linear, "static-k-2:4")
+    check_plain(linear, NAME)
     if linear.in_features % 4:
-        raise UnsupportedError(
-            f"static-k-2:4 needs K in groups of four, and a matrix has K = {linear.in_features}"
-        )
+        raise UnsupportedError(f"{NAME} needs K in groups of four, and a matrix has K = {linear.in_features}")
     return replace(linear, form=WeightForm.SPARSE_2_4)
+
+
+def _recognised(found: Comparison) -> Finding | None:
+    """Matrices in 2:4 form."""
+    sparse = [pair for pair in found.survivors if any(map(_is_2_4, pair.pruned_linears))]
+    if not sparse:
+        return None
+    linears = [linear for pair in found.survivors for linear in pair.pruned_linears]
+    plain = [replace(linear, form=WeightForm.DENSE) for linear in linears]
+    return Finding(realised=removed_share(plain, linears), parts=parts_of(sparse) & BLOCK_LINEARS)
+
+
+def _is_2_4(linear: Linear) -> bool:
+    return linear.form is WeightForm.SPARSE_2_4
+
+
+STATIC_K_2_4 = Family(
+    name=NAME,
+    summary="half of K zero, two of each four weights",
+    function=static_k_2_4,
+    recognised=_recognised,
+    colour="vermilion",
+    marker="square",
+    fixed_sparsity=FIXED_SPARSITY,
+)

@@ -18,17 +18,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from infersim.domain.shapes import WeightForm
 from infersim.pruning.checks import check_choice, check_flag, check_integer
 from infersim.pruning.linears import (
+    BLOCK_LINEARS,
+    SUBLAYER_LINEARS,
     SUBLAYER_TARGETS,
     check_plain,
     removed_share,
     targeted_linears,
     with_linears,
 )
-from infersim.pruning.pruned import SUBLAYER_LINEARS, Pruned
+from infersim.pruning.pruned import Family, Pruned
 from infersim.pruning.rounding import nearest_multiple
+from infersim.pruning.sublayer_pairs import Comparison, Finding, parts_of
 from infersim.workload.transformer import Linear, Transformer
+
+NAME = "static-k-lowrank"
 
 
 def static_k_lowrank(
@@ -53,7 +59,7 @@ def static_k_lowrank(
 
 def factorised(linear: Linear, *, sparsity: float, align: int, fused: bool = False) -> Linear:
     """The matrix as a low-rank pair, or as it was where the pair would be no smaller."""
-    check_plain(linear, "static-k-lowrank")
+    check_plain(linear, NAME)
     break_even = break_even_rank(linear)
     rank = nearest_multiple((1 - sparsity) * break_even, align)
     return replace(linear, rank=rank, fused_pair=fused) if rank < break_even else linear
@@ -63,3 +69,27 @@ def break_even_rank(linear: Linear) -> float:
     """N K / (N + K): the rank at which a pair stores as many values as the matrix."""
     n, k = linear.out_features, linear.in_features
     return n * k / (n + k)
+
+
+def _recognised(found: Comparison) -> Finding | None:
+    """Matrices in two factors; what their 2:4 form saves is counted apart."""
+    pairs_of_factors = [
+        pair for pair in found.survivors if any(linear.rank is not None for linear in pair.pruned_linears)
+    ]
+    if not pairs_of_factors:
+        return None
+    linears = [
+        replace(linear, form=WeightForm.DENSE) for pair in found.survivors for linear in pair.pruned_linears
+    ]
+    plain = [replace(linear, rank=None) for linear in linears]
+    return Finding(realised=removed_share(plain, linears), parts=parts_of(pairs_of_factors) & BLOCK_LINEARS)
+
+
+STATIC_K_LOWRANK = Family(
+    name=NAME,
+    summary="each matrix replaced by two low-rank factors",
+    function=static_k_lowrank,
+    recognised=_recognised,
+    colour="green",
+    marker="diamond",
+)

@@ -20,8 +20,10 @@ from dataclasses import replace
 from infersim.domain.errors import InvalidValueError, UnsupportedError
 from infersim.domain.ops import Part
 from infersim.pruning.checks import check_choice
-from infersim.pruning.pruned import ATTENTION_SUBLAYER, Pruned
+from infersim.pruning.linears import ATTENTION_SUBLAYER
+from infersim.pruning.pruned import Family, Pruned
 from infersim.pruning.rounding import round_half_up
+from infersim.pruning.sublayer_pairs import Comparison, Finding, parts_of, values_of
 from infersim.workload.transformer import Block, Transformer
 
 TARGETS = {
@@ -64,14 +66,16 @@ def without_sublayers(model: Transformer, *, attention: Collection[int], ffn: Co
 
 
 def without(block: Block, *, attention: bool, ffn: bool) -> Block:
-    """The block without the named sublayers; a residual map merges into its neighbour with its sublayer."""
+    """The block without the named sublayers; a residual map merges into its neighbour with its sublayer.
+
+    A norm that both sublayers of a parallel block read stays with the one that stays.
+    """
     if not (attention or ffn):
         return block
-    left = replace(
-        block,
-        attention=None if attention else block.attention,
-        ffn=None if ffn else block.ffn,
-    )
+    kept_ffn = None if ffn else block.ffn
+    if attention and kept_ffn is not None and block.shares_norm and block.attention is not None:
+        kept_ffn = replace(kept_ffn, norm=block.attention.norm)
+    left = replace(block, attention=None if attention else block.attention, ffn=kept_ffn, parallel=False)
     sublayers = (left.attention is not None) + (left.ffn is not None)
     return replace(left, residual_maps=min(left.residual_maps, sublayers))
 
@@ -85,3 +89,24 @@ def _has(block: Block, target: str) -> bool:
     if target == "layer":
         return not is_empty(block)
     return (block.attention if target == "attention" else block.ffn) is not None
+
+
+def _recognised(found: Comparison) -> Finding | None:
+    """Sublayers that are gone, counted by their stored values."""
+    gone = [pair for pair in found.pairs if not pair.survives]
+    if not gone:
+        return None
+    total = sum(values_of(pair.dense.linears) for pair in found.pairs)
+    lost = sum(values_of(pair.dense.linears) - values_of(pair.pruned_linears) for pair in gone)
+    return Finding(realised=lost / total, parts=parts_of(gone))
+
+
+STATIC_M = Family(
+    name="static-m",
+    summary="whole layers, attention or FFN sublayers removed",
+    function=static_m,
+    recognised=_recognised,
+    colour="blue",
+    marker="circle",
+    same_kernels=True,
+)

@@ -22,10 +22,10 @@ from dataclasses import replace
 from infersim.domain.errors import InvalidValueError
 from infersim.domain.ops import Part
 from infersim.pruning.checks import check_choice, check_integer
-from infersim.pruning.linears import removed_share, resized, targeted_linears
-from infersim.pruning.pruned import ATTENTION_SUBLAYER, Pruned
+from infersim.pruning.linears import ATTENTION_SUBLAYER, removed_share, resized, targeted_linears
+from infersim.pruning.pruned import Family, Pruned
 from infersim.pruning.rounding import nearest_multiple, round_half_up
-from infersim.workload.counts import stored_values
+from infersim.pruning.sublayer_pairs import Comparison, Finding, parts_of, values_of
 from infersim.workload.transformer import Attention, Block, FeedForward, Transformer
 
 TARGETS = {
@@ -90,10 +90,12 @@ def _narrowed(block: Block, sparsity: float, target: str, kv_heads: str, align: 
     owed = 0.0
     if target != "ffn" and isinstance(attention, Attention):
         fewer = _fewer_heads(attention, sparsity, kv_heads)
-        owed = sparsity * _values(attention) - (_values(attention) - _values(fewer))
+        owed = sparsity * values_of(attention.linears) - (
+            values_of(attention.linears) - values_of(fewer.linears)
+        )
         attention = fewer
     if target != "heads" and isinstance(ffn, FeedForward):
-        values = _values(ffn)
+        values = values_of(ffn.linears)
         width = ffn.width * (values - sparsity * values - owed) / values
         ffn = with_width(ffn, min(nearest_multiple(width, align), ffn.width))
     return replace(block, attention=attention, ffn=ffn)
@@ -113,5 +115,22 @@ def _fewer_heads(attention: Attention, sparsity: float, kv_heads: str) -> Attent
     return with_heads(attention, kept * groups, groups)
 
 
-def _values(sublayer: Attention | FeedForward) -> float:
-    return sum(map(stored_values, sublayer.linears))
+def _recognised(found: Comparison) -> Finding | None:
+    """Sublayers of other widths, each width counting alike."""
+    narrower = [pair for pair in found.survivors if pair.pruned_widths != pair.dense_widths]
+    if not narrower:
+        return None
+    # Each width stands for `hidden` parameters, which cancels.
+    before = sum(sum(pair.dense_widths) for pair in found.survivors)
+    after = sum(sum(pair.pruned_widths) for pair in found.survivors)
+    return Finding(realised=1 - after / before, parts=parts_of(narrower))
+
+
+STATIC_NK = Family(
+    name="static-nk",
+    summary="attention heads and FFN width cut",
+    function=static_nk,
+    recognised=_recognised,
+    colour="purple",
+    marker="triangle-up",
+)

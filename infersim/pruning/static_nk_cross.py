@@ -16,10 +16,13 @@ from dataclasses import replace
 
 from infersim.domain.ops import Part
 from infersim.pruning.checks import check_integer
-from infersim.pruning.linears import resized
-from infersim.pruning.pruned import BLOCK_LINEARS, Pruned
+from infersim.pruning.linears import BLOCK_LINEARS, resized
+from infersim.pruning.pruned import Family, Pruned
 from infersim.pruning.rounding import nearest_multiple
+from infersim.pruning.sublayer_pairs import Comparison, Finding
 from infersim.workload.transformer import Attention, Block, FeedForward, ReplacedSublayer, Transformer
+
+TARGETS = BLOCK_LINEARS | {Part.LM_HEAD}
 
 
 def static_nk_cross(
@@ -36,12 +39,13 @@ def static_nk_cross(
     return Pruned(
         transformer=transformer,
         sparsity_realised=1 - hidden / model.hidden,
-        targets=BLOCK_LINEARS | {Part.LM_HEAD},
+        targets=TARGETS,
     )
 
 
 def _sliced(block: Block, hidden: int, residual_maps: int) -> Block:
-    sublayers = (block.attention is not None) + (block.ffn is not None)
+    # Both results of a parallel block are added at once: it has one residual connection.
+    sublayers = 1 if block.parallel else (block.attention is not None) + (block.ffn is not None)
     return replace(
         block,
         attention=_sliced_attention(block.attention, hidden),
@@ -79,3 +83,20 @@ def _sliced_ffn(
 
 def _sliced_replacement(sublayer: ReplacedSublayer, hidden: int) -> ReplacedSublayer:
     return replace(sublayer, linear=resized(sublayer.linear, out_features=hidden, in_features=hidden))
+
+
+def _recognised(found: Comparison) -> Finding | None:
+    hidden = found.dense.hidden
+    if found.pruned.hidden == hidden:
+        return None
+    return Finding(realised=1 - found.pruned.hidden / hidden, parts=TARGETS)
+
+
+STATIC_NK_CROSS = Family(
+    name="static-nk-cross",
+    summary="hidden size cut across all blocks, embedding and LM head",
+    function=static_nk_cross,
+    recognised=_recognised,
+    colour="orange",
+    marker="triangle-down",
+)

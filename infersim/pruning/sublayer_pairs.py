@@ -1,13 +1,21 @@
-"""Sublayers of a dense model beside what pruning made of them."""
+"""A dense model beside what pruning made of it, sublayer by sublayer: where families find their traces."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from infersim.domain.ops import Part
-from infersim.pruning.pruned import ATTENTION_SUBLAYER
-from infersim.workload.transformer import Attention, Block, FeedForward, Linear, ReplacedSublayer
+from infersim.pruning.linears import ATTENTION_SUBLAYER
+from infersim.workload.counts import stored_values
+from infersim.workload.transformer import (
+    Attention,
+    Block,
+    FeedForward,
+    Linear,
+    ReplacedSublayer,
+    Transformer,
+)
 
 FFN_SUBLAYER = frozenset({Part.FFN})
 
@@ -41,6 +49,36 @@ class SublayerPair:
         return widths(self.pruned_linears)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """A dense model, a pruned one, and their layers side by side.
+
+    `blocks` are (dense, pruned); a removed layer is a block without sublayers. `pairs` are the sublayers of
+    all of them, `survivors` those pairs whose pruned side is still of its kind.
+    """
+
+    dense: Transformer
+    pruned: Transformer
+    blocks: Sequence[tuple[Block, Block]]
+    pairs: Sequence[SublayerPair]
+    survivors: Sequence[SublayerPair]
+
+    @classmethod
+    def of(cls, dense: Transformer, pruned: Transformer, blocks: Sequence[tuple[Block, Block]]) -> Comparison:
+        """Compare two models whose layers stand side by side in `blocks`."""
+        pairs = tuple(sublayer_pairs(blocks))
+        survivors = tuple(pair for pair in pairs if pair.survives)
+        return cls(dense=dense, pruned=pruned, blocks=blocks, pairs=pairs, survivors=survivors)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One family's realised sparsity and the parts that it cuts."""
+
+    realised: float
+    parts: frozenset[Part]
+
+
 def sublayer_pairs(blocks: Iterable[tuple[Block, Block]]) -> Iterator[SublayerPair]:
     """Pairs of all sublayers of (dense, pruned) blocks; a removed layer is a block without sublayers."""
     for dense, pruned in blocks:
@@ -56,3 +94,22 @@ def widths(linears: tuple[Linear, ...]) -> tuple[int, ...]:
     A sublayer's last matrix (o, down) leads back to the hidden size, the others lead away from it.
     """
     return (*(linear.out_features for linear in linears[:-1]), linears[-1].in_features)
+
+
+def values_of(linears: Iterable[Linear]) -> float:
+    """Stored values of several matrices."""
+    return sum(map(stored_values, linears))
+
+
+def parts_of(pairs: Iterable[SublayerPair]) -> frozenset[Part]:
+    """The parts that the ops of several sublayers belong to."""
+    return frozenset().union(*(pair.parts for pair in pairs))
+
+
+def inside_attention(found: Comparison, left_out: Callable[[Attention], float]) -> Finding | None:
+    """The mean share that attentions leave out, each counting alike; None where all attend to everything."""
+    attentions = [pair.pruned for pair in found.survivors if isinstance(pair.pruned, Attention)]
+    shares = [left_out(attention) for attention in attentions]
+    if not any(shares):
+        return None
+    return Finding(realised=sum(shares) / len(shares), parts=frozenset({Part.ATTENTION}))

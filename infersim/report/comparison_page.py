@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from infersim.pruning.registry import find_family
 from infersim.report.charts import curve_charts, plans_chart, roofline_chart, time_chart, waterfall_chart
 from infersim.report.comparison_report import ComparisonReport
 from infersim.report.inventories import gpus_table
@@ -81,6 +82,8 @@ def _view(report: ComparisonReport, scenario: pd.Series) -> View:
 
 
 def _worth_showing(rows: pd.DataFrame) -> list[str]:
-    """The fastest plan but those of static-m, whose kernels are the dense model's."""
-    others = rows[rows["family"] != "static-m"].sort_values("predicted", ascending=False)
+    """The fastest plan that has kernels of its own."""
+    families = [find_family(str(name)) for name in rows["family"]]
+    own = [family is None or not family.same_kernels for family in families]
+    others = rows[own].sort_values("predicted", ascending=False)
     return [str(plan) for plan in others["plan"].iloc[:1]]

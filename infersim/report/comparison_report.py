@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Unpack
 
 from infersim.domain.profile import HardwareProfile
 from infersim.pruning.plan import Plan
 from infersim.report.curves import curve_name, curve_plans
 from infersim.report.op_frames import op_frames
-from infersim.report.scenarios import only_scenarios, shown_scenarios
+from infersim.report.scenarios import SCENARIO_KEYS, only_scenarios, shown_scenarios
 from infersim.report.setting import setting_text
-from infersim.simulation.cases import make_cases, make_execution
-from infersim.simulation.comparison import Measured, compare
-from infersim.simulation.resolving import Dimension, Gpu, Model, as_plans, as_profiles, as_transformer
-from infersim.workload.requests import Request
+from infersim.simulation.comparison import Comparison, Measured, compared, comparison_frame, measured_index
+from infersim.simulation.frontier_timing import CaseTimings, case_timings, with_plans
+from infersim.simulation.measured_columns import MeasuredIndex
+from infersim.simulation.resolving import Gpu, Model, as_plans, as_profiles, as_transformer
+from infersim.simulation.speedups.scenarios import ScenarioOptions, Scenarios
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,47 +44,57 @@ def gather_comparison(
     plans: Plan | Sequence[Plan],
     gpu: Gpu | Sequence[Gpu],
     *,
-    phase: str = "prefill",
-    batch: Dimension = 1,
-    context: Dimension | None = None,
     measured: Measured | None = None,
-    dtype: str = "bf16",
-    execution: str = "fused",
-    cuda_graph: bool = True,
-    kv_dtype: str | None = None,
-    request: str | Request | None = None,
+    scenarios: Scenarios | None = None,
     left_out: Sequence[str] = (),
+    **options: Unpack[ScenarioOptions],
 ) -> ComparisonReport:
-    """Compare, and add what figures need; arguments and errors are those of `compare`."""
-    base = as_transformer(model)
-    several, profiles = as_plans(base, plans), as_profiles(gpu)
-    compared = partial(
-        compare,
-        base,
-        phase=phase,
-        measured=measured,
-        dtype=dtype,
-        execution=execution,
-        cuda_graph=cuda_graph,
-        kv_dtype=kv_dtype,
-        request=request,
-    )
-    comparison = compared(several, profiles, batch=batch, context=context)
-    scenarios = shown_scenarios(comparison)
-    shown = [profile for profile in profiles if profile.name in set(scenarios["gpu"])]
-    batch = scenarios["batch"].unique().tolist()
-    context = scenarios["context"].unique().tolist() if request is None else None
-    runs = make_execution(dtype=dtype, execution=execution, cuda_graph=cuda_graph, kv_dtype=kv_dtype)
-    cases = make_cases(phase=phase, batch=batch, context=context, request=request, execution=runs)
-    drawn = curve_plans(several)
-    curves = compared(list(drawn.values()), shown, batch=batch, context=context)
-    names = {title: curve_name(plan) for title, plan in drawn.items()}
+    """Compare, and add what figures need; arguments and errors are those of `compare`.
+
+    Scenario options: see `ScenarioOptions`; or `scenarios`, a ready record of them.
+    """
+    base, profiles = as_transformer(model), as_profiles(gpu)
+    several, asked = as_plans(base, plans), Scenarios.of(scenarios, **options)
+    index = measured_index(measured)
+    found = compared(base, several, profiles, asked, index)
+    shown = shown_scenarios(found.frame)
     return ComparisonReport(
-        comparison=comparison,
-        scenarios=scenarios,
-        ops=only_scenarios(op_frames(base, several, shown, cases), scenarios),
-        curves=only_scenarios(curves.assign(curve=curves["plan"].map(names)), scenarios),
+        comparison=found.frame,
+        scenarios=shown,
+        ops=op_frames(found.timings, shown),
+        curves=_curves(found, several, asked, shown, index),
         profiles={profile.name: profile for profile in profiles},
-        setting=setting_text(runs, cases),
+        setting=setting_text(asked.execution, asked.request),
         left_out=tuple(left_out),
     )
+
+
+def _curves(
+    found: Comparison, plans: Sequence[Plan], asked: Scenarios, shown: pd.DataFrame, index: MeasuredIndex
+) -> pd.DataFrame:
+    """The rows of `shown` scenarios, and between their plans those of the same curves."""
+    import pandas as pd
+
+    drawn, titles = curve_plans(plans), {plan.title for plan in plans}
+    between = [plan for title, plan in drawn.items() if title not in titles]
+    rows = [found.frame.drop_duplicates([*SCENARIO_KEYS, "plan"])]
+    if between:
+        rows.append(comparison_frame(_timed(found, between, asked, shown), index))
+    frame = only_scenarios(pd.concat(rows, ignore_index=True), shown)
+    return frame.assign(curve=frame["plan"].map({title: curve_name(plan) for title, plan in drawn.items()}))
+
+
+def _timed(
+    found: Comparison, plans: Sequence[Plan], asked: Scenarios, shown: pd.DataFrame
+) -> Iterator[CaseTimings]:
+    """More plans beside a comparison, where it is drawn: of many scenarios only some are."""
+    here = [each for each in found.timings if each.profile.name in set(shown["gpu"])]
+    drawn = replace(
+        asked,
+        batch=tuple(shown["batch"].unique().tolist()),
+        context=tuple(shown["context"].unique().tolist()) if asked.context else (),
+    )
+    if drawn == asked:
+        return with_plans(here, plans)
+    profiles = {each.profile.name: each.profile for each in here}
+    return case_timings(plans[0].base, plans, profiles.values(), drawn.cases())

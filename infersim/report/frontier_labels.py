@@ -6,8 +6,8 @@ import math
 from collections.abc import Set
 from typing import TYPE_CHECKING
 
+from infersim.pruning.registry import quality_axis
 from infersim.report import rounding
-from infersim.simulation.frontier_quality import SPARSE_ATTENTION
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,6 +58,11 @@ def workload(request: str, phase: str, batch: int, context: int) -> str:
 
 
 def shown_points(points: pd.DataFrame) -> pd.DataFrame:
-    """Points of the frontiers that are told: those of sparse attention only where there are no others."""
-    weights = points[~points["family"].isin(SPARSE_ATTENTION)]
-    return points if weights.empty else weights
+    """Points of the frontiers that are told: those on an axis of their own only where there are no others."""
+    shared = points[own_axes(points) == ""]
+    return points if shared.empty else shared
+
+
+def own_axes(points: pd.DataFrame) -> pd.Series:
+    """The axis of its own that each point's family has, see `Family.quality_axis`; empty for the others."""
+    return points["family"].map(str).map(quality_axis)

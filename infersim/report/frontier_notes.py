@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from infersim.report.frontier_labels import percent, shown_points
+from infersim.report.frontier_labels import own_axes, percent, shown_points
 from infersim.report.notes import trust_notes
 from infersim.report.verdict import enumeration
 from infersim.simulation.frontier import Frontier
-from infersim.simulation.frontier_quality import SPARSE_ATTENTION
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,12 +33,12 @@ def _notes(found: Frontier) -> Iterator[str]:
         yield "Losses are relative, and sources differ in tasks and protocol: --source takes one alone."
     if points["loss_uncertainty_percent"].isna().all():
         yield "Sources state no uncertainty of quality: losses are as printed, only speedups have intervals."
-    attention = points[points["family"].isin(SPARSE_ATTENTION)]
-    if not attention.empty and len(attention) < len(points):
-        yield (
-            f"{len(attention)} points of sparse attention depend on the length of their task and stand "
-            "apart: on the page, and alone with --task long-context."
-        )
+    for axis, apart in points.groupby(own_axes(points), sort=False):
+        if axis and len(apart) < len(points):
+            yield (
+                f"{len(apart)} points of {axis} depend on the length of their task and stand "
+                "apart: on the page, and alone with --task long-context."
+            )
     yield from _task_notes(points)
     if not points["fits_memory"].all():
         yield "Plans that do not fit into memory are left out of frontiers."

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 from infersim.report.chart import Chart, Panel
 from infersim.report.figures.frontier import frontier_figure
 from infersim.report.findings import frontier_finding
-from infersim.report.frontier_labels import SCENARIO, group_label, scenario_label
+from infersim.report.frontier_labels import SCENARIO, group_label, own_axes, scenario_label
 from infersim.report.frontier_tables import frontier_tables, points_table
 from infersim.report.frontier_verdict import frontier_verdict
 from infersim.report.page import Page, View
 from infersim.report.setting import setting_text
 from infersim.report.verdict import Verdict
 from infersim.simulation.frontier import Frontier
-from infersim.simulation.frontier_quality import SPARSE_ATTENTION
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +40,7 @@ def frontier_page(found: Frontier, max_loss_percent: float | None = None) -> Pag
     verdict = frontier_verdict(found, max_loss_percent)
     return Page(
         title=f"Speed against quality: {points['model'].iloc[0]} on {', '.join(points['gpu'].unique())}",
-        setting=setting_text(found.execution, ()),
+        setting=setting_text(found.execution),
         verdict=Verdict(sentences=verdict.sentences, notes=(*verdict.notes, *left_out)),
         views=tuple(_views(points)),
         tables=(*frontier_tables(found), points_table(points)),
@@ -58,17 +57,24 @@ def _views(points: pd.DataFrame) -> list[View]:
 
 
 def _charts(points: pd.DataFrame) -> list[Chart]:
-    """Frontiers of weights first, those of the most families first; sparse attention, task by task, last."""
-    sparse = points["family"].isin(SPARSE_ATTENTION)
+    """Frontiers by type of task first, those of the most families first; axes of their own after them."""
+    axes = own_axes(points)
     charts = []
-    for name, title, caption, rows, wide in (
-        ("weights", "Speed gained over quality lost", _CAPTION, points[~sparse], True),
-        ("attention", "Sparse attention, task by task", _ATTENTION_CAPTION, points[sparse], False),
-    ):
-        panels = _panels(rows)
+    for axis in ("", *filter(None, axes.unique())):
+        panels = _panels(points[axes == axis])
         if panels:
-            charts.append(Chart(name=name, title=title, caption=caption, panels=panels, wide=wide))
+            charts.append(_own_chart(axis, panels) if axis else _shared_chart(panels))
     return charts
+
+
+def _shared_chart(panels: tuple[Panel, ...]) -> Chart:
+    title = "Speed gained over quality lost"
+    return Chart(name="weights", title=title, caption=_CAPTION, panels=panels, wide=True)
+
+
+def _own_chart(axis: str, panels: tuple[Panel, ...]) -> Chart:
+    title = f"{axis.capitalize()}, task by task"
+    return Chart(name=axis.replace(" ", "-"), title=title, caption=_OWN_CAPTION, panels=panels, wide=False)
 
 
 def _panels(points: pd.DataFrame) -> tuple[Panel, ...]:
@@ -88,4 +94,4 @@ _CAPTION = (
     "Up and to the left is better. Bars are 80 % intervals of the predicted speedup; hollow points are "
     "dominated beyond them; the stepped line is what is gained at most as the allowed loss grows."
 )
-_ATTENTION_CAPTION = "What is lost depends on the length of the task: each has an axis of its own."
+_OWN_CAPTION = "What is lost depends on the length of the task: each has an axis of its own."

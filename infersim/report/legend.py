@@ -103,7 +103,7 @@ def _marker(trace: Any) -> str:
     colour = _shown(trace.marker.color)
     symbol = str(trace.marker.symbol or "circle")
     fill = "none" if symbol.endswith("-open") else colour
-    shape = _SHAPES.get(symbol.removesuffix("-open"), _SHAPES["circle"])
+    shape = SHAPES.get(symbol.removesuffix("-open"), SHAPES["circle"])
     return f'<path d="{shape}" fill="{fill}" stroke="{colour}"/>'
 
 
@@ -122,7 +122,7 @@ def _opaque(colour: str) -> str:
 
 _COLOUR = re.compile(r"var\(--colour-[0-9A-F]+\)")
 
-_SHAPES = {
+SHAPES = {
     "line-ns": "M11 1v10",
     "line-ew": "M7 6h8",
     "circle": "M7 6a4 4 0 1 0 8 0a4 4 0 1 0 -8 0z",
@@ -133,5 +133,11 @@ _SHAPES = {
     "cross": "M9.5 2h3v2.5h2.5v3h-2.5v2.5h-3v-2.5h-2.5v-3h2.5z",
     "star": "M11 1l1.5 3.5l3.5 .3l-2.7 2.4l.9 3.8l-3.2 -2l-3.2 2l.9 -3.8l-2.7 -2.4l3.5 -.3z",
     "hexagon": "M8.5 2h5l2.5 4l-2.5 4h-5l-2.5 -4z",
+    "x": "M8 1.5l3 3l3 -3l1.5 1.5l-3 3l3 3l-1.5 1.5l-3 -3l-3 3l-1.5 -1.5l3 -3l-3 -3z",
+    "pentagon": "M11 1l5 3.8l-2 5.7h-6l-2 -5.7z",
+    "triangle-left": "M6 6l8 -5v10z",
+    "triangle-right": "M16 6l-8 -5v10z",
+    "bowtie": "M6 2l5 4l5 -4v8l-5 -4l-5 4z",
+    "hourglass": "M7 1h8l-4 5l4 5h-8l4 -5z",
 }
-"""Markers of `figures.palette.SERIES` as paths in a box of 22 x 12."""
+"""Markers of `figures.palette.MARKERS`, and lines, as paths in a box of 22 x 12."""

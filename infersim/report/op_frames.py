@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from infersim.domain.profile import HardwareProfile
 from infersim.domain.shapes import Gemm
-from infersim.pruning.plan import Plan
 from infersim.simulation.cases import REQUEST, Case
 from infersim.simulation.columns import MS
+from infersim.simulation.frontier_timing import CaseTimings
 from infersim.simulation.op_table import op_table
-from infersim.simulation.program import lay_out
-from infersim.simulation.timeline import Timeline, timelines
-from infersim.workload.transformer import Transformer
+from infersim.simulation.timeline import Timeline
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,11 +24,10 @@ _TOTALS = ("count", "flop", "kernel_bytes", "compulsory_bytes", "floor_ms", "ker
 _LIKE_THE_LARGEST = ("limiter", "in_range", "m", "n", "k")
 
 
-def op_frames(
-    base: Transformer, plans: Sequence[Plan], profiles: Sequence[HardwareProfile], cases: Sequence[Case]
-) -> pd.DataFrame:
+def op_frames(timings: Iterable[CaseTimings], scenarios: pd.DataFrame) -> pd.DataFrame:
     """One row for each GPU, scenario, plan (the dense model first) and op, ops in order of execution.
 
+    Of `scenarios`, rows of `gpu phase batch context`; those of `timings` that are none of them are left out.
     Of plans of one title the first is taken.
 
     Ops of one name are added up over blocks and decode steps; limiter and dimensions (M, N, K of GEMMs, else
@@ -41,21 +37,27 @@ def op_frames(
     """
     import pandas as pd
 
-    transformers = {DENSE: base}
-    for plan in plans:
-        transformers.setdefault(plan.title, plan.transformer)
-    programs = [lay_out(tuple(transformers.values()), case.passes) for case in cases]
     frames = [
-        _described(timeline, case).assign(model=base.name, gpu=profile.name, plan=name)
-        for profile in profiles
-        for case, laid_out in zip(cases, programs, strict=True)
-        for name, timeline in zip(transformers, timelines(laid_out, profile), strict=True)
+        _described(timeline, each.case, places).assign(
+            model=each.dense.program.transformer.name, gpu=each.profile.name, plan=name
+        )
+        for each in timings
+        if (places := _places(each, scenarios))
+        for name, timeline in ({DENSE: each.dense} | each.by_title()).items()
     ]
     return pd.concat(frames, ignore_index=True)
 
 
-def _described(timeline: Timeline, case: Case) -> pd.DataFrame:
-    table = op_table(timeline).assign(**_gemm_dimensions(timeline))
+def _places(timings: CaseTimings, scenarios: pd.DataFrame) -> list[int]:
+    """Which scenarios of a case are among those asked for, each once."""
+    here = scenarios[(scenarios["gpu"] == timings.profile.name) & (scenarios["phase"] == timings.case.phase)]
+    wanted = set(zip(here["batch"], here["context"], strict=True))
+    first = {scenario: place for place, scenario in reversed(list(enumerate(timings.case.scenarios)))}
+    return sorted(place for scenario, place in first.items() if scenario in wanted)
+
+
+def _described(timeline: Timeline, case: Case, places: Sequence[int]) -> pd.DataFrame:
+    table = op_table(timeline, places).assign(**_gemm_dimensions(timeline, places))
     if case.phase == REQUEST:  # a name may occur in both phases
         table["op"] = table["phase"] + "." + table["op"]
     table = _added_up(table.assign(latency_ms=table["kernel_ms"] + table["launch_ms"]))
@@ -74,14 +76,14 @@ def _described(timeline: Timeline, case: Case) -> pd.DataFrame:
     return table.assign(share=table["latency_ms"] / table["total_ms"]).drop(columns="scenario")
 
 
-def _gemm_dimensions(timeline: Timeline) -> dict[str, np.ndarray]:
+def _gemm_dimensions(timeline: Timeline, places: Sequence[int]) -> dict[str, np.ndarray]:
     """M, N, K in the order of `op_table`: ops outermost, scenarios inside."""
     extent = timeline.latency_s.shape
 
     def column(name: str) -> Iterator[np.ndarray]:
         for op in timeline.program.ops:
             value = getattr(op.shape, name) if isinstance(op.shape, Gemm) else np.nan
-            yield np.broadcast_to(np.asarray(value, dtype=np.float64), extent).ravel()
+            yield np.broadcast_to(np.asarray(value, dtype=np.float64), extent).ravel()[list(places)]
 
     return {name: np.concatenate(list(column(name))) for name in ("m", "n", "k")}
 

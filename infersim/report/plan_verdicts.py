@@ -6,6 +6,7 @@ import math
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from infersim.pruning.static_m import STATIC_M
 from infersim.report import rounding
 from infersim.report.losses import largest_loss
 from infersim.simulation.measured import Scope
@@ -80,9 +81,9 @@ def plan_sentence(row: pd.Series, where: str) -> str:
 
 def equivalent_sentence(row: pd.Series) -> list[str]:
     """The static-m sparsity that is as fast, for plans of other families that can run and are faster."""
-    if row["family"] == "static-m" or not row["fits_memory"] or outcome(row) is not Outcome.FASTER:
+    if row["family"] == STATIC_M.name or not row["fits_memory"] or outcome(row) is not Outcome.FASTER:
         return []
-    return [f"as fast as static-m at {rounding.share(row['static_m_equivalent'])}"]
+    return [f"as fast as {STATIC_M.name} at {rounding.share(row['static_m_equivalent'])}"]
 
 
 def figures(row: pd.Series) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from infersim.domain.profile import HardwareProfile
 from infersim.pruning.plan import Plan
@@ -13,13 +13,13 @@ from infersim.report.inventories import gpus_table
 from infersim.report.op_frames import op_frames
 from infersim.report.page import Page, View
 from infersim.report.prediction_verdict import predict_verdict
-from infersim.report.scenarios import label, of_scenario, only_scenarios, shown_scenarios, varying_keys
+from infersim.report.scenarios import label, of_scenario, shown_scenarios, varying_keys
 from infersim.report.setting import setting_text
 from infersim.report.tables import ops_table, parts_table, prediction_table
-from infersim.simulation.cases import make_cases, make_execution
-from infersim.simulation.prediction import predict
-from infersim.simulation.resolving import Dimension, Gpu, Model, as_plan, as_profiles
-from infersim.workload.requests import Request
+from infersim.simulation.frontier_timing import case_timings
+from infersim.simulation.prediction import prediction_frame
+from infersim.simulation.resolving import Gpu, Model, as_plan, as_profiles
+from infersim.simulation.speedups.scenarios import ScenarioOptions, Scenarios
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,46 +40,22 @@ def gather_prediction(
     model_or_plan: Model | Plan,
     gpu: Gpu | Sequence[Gpu],
     *,
-    phase: str = "prefill",
-    batch: Dimension = 1,
-    context: Dimension | None = None,
-    dtype: str = "bf16",
-    execution: str = "fused",
-    cuda_graph: bool = True,
-    kv_dtype: str | None = None,
-    request: str | Request | None = None,
+    scenarios: Scenarios | None = None,
+    **options: Unpack[ScenarioOptions],
 ) -> PredictionReport:
     """Predict, and add what figures need; arguments and errors are those of `predict`."""
     plan, profiles = as_plan(model_or_plan), as_profiles(gpu)
-    prediction = predict(
-        plan,
-        profiles,
-        phase=phase,
-        batch=batch,
-        context=context,
-        dtype=dtype,
-        execution=execution,
-        cuda_graph=cuda_graph,
-        kv_dtype=kv_dtype,
-        request=request,
-    )
-    scenarios = shown_scenarios(prediction)
-    runs = make_execution(dtype=dtype, execution=execution, cuda_graph=cuda_graph, kv_dtype=kv_dtype)
-    cases = make_cases(
-        phase=phase,
-        batch=scenarios["batch"].unique().tolist(),
-        context=scenarios["context"].unique().tolist() if request is None else None,
-        request=request,
-        execution=runs,
-    )
-    shown = [profile for profile in profiles if profile.name in set(scenarios["gpu"])]
-    ops = op_frames(plan.base, [plan] if plan.steps else [], shown, cases)
+    asked, plans = Scenarios.of(scenarios, **options), [plan] if plan.steps else []
+    timings = tuple(case_timings(plan.base, plans, profiles, asked.cases()))
+    prediction = prediction_frame(plan, ((each.case, (*each.pruned, each.dense)[0]) for each in timings))
+    shown = shown_scenarios(prediction)
+    ops = op_frames(timings, shown).assign(model=prediction["model"].iloc[0])
     return PredictionReport(
         prediction=prediction,
-        scenarios=scenarios,
-        ops=only_scenarios(ops.assign(model=prediction["model"].iloc[0]), scenarios),
+        scenarios=shown,
+        ops=ops,
         profiles={profile.name: profile for profile in profiles},
-        setting=setting_text(runs, cases),
+        setting=setting_text(asked.execution, asked.request),
     )
 
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Unpack
 
+from infersim.domain.errors import InvalidValueError
 from infersim.pruning.plan import Plan
+from infersim.simulation.cases import BOTH
 from infersim.simulation.comparison import compare
 from infersim.simulation.frame_kinds import FrameKind, marks
 from infersim.simulation.resolving import Gpu, Model
+from infersim.simulation.speedups.scenarios import PassOptions, Scenarios
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,39 +29,27 @@ def break_even(
     plans: Sequence[Plan],
     gpu: Gpu | Sequence[Gpu],
     *,
-    batch: int,
-    context: int,
-    phase: str = "both",
-    dtype: str = "bf16",
-    execution: str = "fused",
-    cuda_graph: bool = True,
-    kv_dtype: str | None = None,
+    scenarios: Scenarios | None = None,
+    **options: Unpack[PassOptions],
 ) -> pd.DataFrame:
     """One row for each GPU, phase and plan: where its whole 80 % interval is above 1.
 
-    `batches` and `contexts` say it in words over BATCHES (at `context`) and CONTEXTS (at `batch`): `always`,
-    `never`, `from 8`, `up to 4`, or each by name; `predicted_low` and `predicted_high` are the least and the
-    greatest predicted speedup met on the way. Whether a scenario fits into memory is not asked. Raises what
-    `compare` raises.
+    Scenario options: see `ScenarioOptions`, here of one batch, one context and, by default, both phases; or
+    `scenarios`, a ready record of them. `batches` and `contexts` say it in words over BATCHES (at `context`)
+    and CONTEXTS (at `batch`): `always`, `never`, `from 8`, `up to 4`, or each by name; `predicted_low` and
+    `predicted_high` are the least and the greatest predicted speedup met on the way. Whether a scenario fits
+    into memory is not asked. Raises what `compare` raises, and InvalidValueError for a request, several
+    batches or several contexts.
     """
     import pandas as pd
 
-    def frame(batches: Sequence[int], contexts: Sequence[int]) -> pd.DataFrame:
-        return compare(
-            model,
-            list(plans),
-            gpu,
-            phase=phase,
-            batch=batches,
-            context=contexts,
-            dtype=dtype,
-            execution=execution,
-            cuda_graph=cuda_graph,
-            kv_dtype=kv_dtype,
-        )
-
-    by_batch = frame(BATCHES, [context])
-    by_context = frame([batch], CONTEXTS)
+    if scenarios is None:
+        options.setdefault("phase", BOTH)
+    asked = Scenarios.of(scenarios, **options)
+    batch, context = _one_each(asked)
+    subject = partial(compare, model, list(plans), gpu)
+    by_batch = subject(scenarios=replace(asked, batch=BATCHES))
+    by_context = subject(scenarios=replace(asked, context=CONTEXTS))
     rows = []
     keys = ["gpu", "phase", "plan"]
     elsewhere = dict(iter(by_context.groupby(keys, sort=False)))
@@ -82,6 +75,16 @@ def break_even(
             }
         )
     return pd.DataFrame(rows)
+
+
+def _one_each(asked: Scenarios) -> tuple[int, int]:
+    """The batch and the context to start from."""
+    if asked.request is not None:
+        raise InvalidValueError("request", asked.request.name, "none: batches and contexts are tried")
+    for key, values in (("batch", asked.batch), ("context", asked.context)):
+        if len(values) != 1:
+            raise InvalidValueError(key, list(values), "one number")
+    return asked.batch[0], asked.context[0]
 
 
 def where_it_pays(values: Sequence[int], pays: Sequence[bool]) -> str:

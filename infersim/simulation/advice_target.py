@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
@@ -13,10 +12,11 @@ from infersim.domain.errors import InfersimError, InvalidValueError
 from infersim.pruning.composition import prune
 from infersim.pruning.plan import Plan
 from infersim.pruning.registry import families, family_named
-from infersim.simulation.comparison import compare
+from infersim.simulation.comparison import comparison_frame, measured_index
 from infersim.simulation.frame_kinds import FrameKind, marks
-from infersim.simulation.resolving import Dimension, Gpu, Model, as_transformer
-from infersim.workload.requests import Request
+from infersim.simulation.frontier_timing import case_timings, with_plans
+from infersim.simulation.resolving import Gpu, Model, as_profiles, as_transformer
+from infersim.simulation.speedups.scenarios import ScenarioOptions, Scenarios
 from infersim.workload.transformer import Transformer
 
 if TYPE_CHECKING:
@@ -41,18 +41,13 @@ def sparsity_for(
     target_speedup: float,
     *,
     chosen: Sequence[str] | None = None,
-    phase: str = "prefill",
-    batch: Dimension = 1,
-    context: Dimension | None = None,
-    dtype: str = "bf16",
-    execution: str = "fused",
-    cuda_graph: bool = True,
-    kv_dtype: str | None = None,
-    request: str | Request | None = None,
+    scenarios: Scenarios | None = None,
+    **options: Unpack[ScenarioOptions],
 ) -> pd.DataFrame:
     """The least sparsity whose predicted speedup reaches the target, one row for each scenario and family.
 
-    `chosen` are families, by default all. Columns: the scenario, `family target reached`; where reached,
+    `chosen` are families, by default all. Scenario options: see `ScenarioOptions`; or `scenarios`, a ready
+    record of them. Columns: the scenario, `family target reached`; where reached,
     `plan sparsity sparsity_realised params_removed predicted predicted_lower predicted_upper fits_memory`, of
     what can be realised (whole layers, aligned widths); `highest` is the greatest predicted speedup of any
     sparsity up to 15/16 and `ceiling` the greatest that no implementation exceeds; `limit` is which of the
@@ -64,23 +59,13 @@ def sparsity_for(
     target = _checked(target_speedup)
     base = as_transformer(model)
     names = [family_named(name).name for name in chosen or [family.name for family in families()]]
-    compared = partial(
-        compare,
-        base,
-        gpu=gpu,
-        phase=phase,
-        batch=batch,
-        context=context,
-        dtype=dtype,
-        execution=execution,
-        cuda_graph=cuda_graph,
-        kv_dtype=kv_dtype,
-        request=request,
-    )
+    asked, profiles = Scenarios.of(scenarios, **options), as_profiles(gpu)
     plans = _plans(base, dict.fromkeys(names, LADDER))
     if not plans:
         raise InfersimError(f"no family of {', '.join(names)} can prune {base.name}")
-    frame = compared(list(plans.values()))
+    index = measured_index(None)
+    timings = tuple(case_timings(base, list(plans.values()), profiles, asked.cases()))
+    frame = comparison_frame(timings, index)
     for _ in range(ROUNDS):
         finer = {
             title: plan for title, plan in _plans(base, _gaps(frame, target)).items() if title not in plans
@@ -88,7 +73,8 @@ def sparsity_for(
         if not finer:
             break
         plans |= finer
-        frame = pd.concat([frame, compared(list(finer.values()))], ignore_index=True)
+        timings = tuple(with_plans(timings, list(finer.values())))
+        frame = pd.concat([frame, comparison_frame(timings, index)], ignore_index=True)
     rows = [
         _answer(dict(zip(_SCENARIO, keys, strict=True)), name, tried, target)
         for keys, scenario in frame.groupby(_SCENARIO, sort=False)

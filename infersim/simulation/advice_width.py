@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Unpack
 
 from infersim.pruning.composition import prune
 from infersim.pruning.plan import Plan
-from infersim.simulation.comparison import compare
+from infersim.pruning.static_nk import STATIC_NK
+from infersim.pruning.static_nk_cross import STATIC_NK_CROSS
+from infersim.simulation.columns import MS
 from infersim.simulation.frame_kinds import FrameKind, marks
-from infersim.simulation.resolving import Dimension, Gpu, Model, as_transformer
-from infersim.workload.requests import Request
+from infersim.simulation.frontier_timing import CaseTimings, case_timings
+from infersim.simulation.resolving import Gpu, Model, as_profiles, as_transformer
+from infersim.simulation.speedups.scenarios import ScenarioOptions, Scenarios
 from infersim.workload.transformer import FeedForward, Transformer
 
 if TYPE_CHECKING:
@@ -32,82 +36,81 @@ def free_widths(
     gpu: Gpu | Sequence[Gpu],
     sparsity: float,
     *,
-    phase: str = "prefill",
-    batch: Dimension = 1,
-    context: Dimension | None = None,
-    dtype: str = "bf16",
-    execution: str = "fused",
-    cuda_graph: bool = True,
-    kv_dtype: str | None = None,
-    request: str | Request | None = None,
+    scenarios: Scenarios | None = None,
+    **options: Unpack[ScenarioOptions],
 ) -> pd.DataFrame:
     """One row for each scenario and dimension: the FFN width, and the hidden size cut across blocks.
 
     `asked` is the exact width of `sparsity`, without rounding; `free` the widest multiple of 64, of the eight
     from there on, that is predicted to take no longer (`asked` itself where none is); `nearest` the first of
     them with its `nearest_cost`, the part of the latency that it adds, and `kept` the part of the dimension
-    that `free` gives back. A dimension that leaves no aligned width below the dense one has no row. Raises
-    what `compare` and `prune` raise.
+    that `free` gives back. A dimension that leaves no aligned width below the dense one has no row. Scenario
+    options: see `ScenarioOptions`; or `scenarios`, a ready record of them. Raises what `compare` and `prune`
+    raise.
     """
     import pandas as pd
 
     base = as_transformer(model)
-    rows = []
-    for name, full, exact, wider in _dimensions(base, sparsity):
-        if not wider:
-            continue
-        frame = compare(
-            base,
-            [exact, *wider.values()],
-            gpu,
-            phase=phase,
-            batch=batch,
-            context=context,
-            dtype=dtype,
-            execution=execution,
-            cuda_graph=cuda_graph,
-            kv_dtype=kv_dtype,
-            request=request,
-        )
-        asked = round((1 - sparsity) * full)
-        for keys, tried in frame.groupby(["model", "gpu", "phase", "batch", "context"], sort=False):
-            latency_ms = tried["latency_ms"].to_numpy(dtype=float)
-            costs = dict(zip(wider, latency_ms[1:] / latency_ms[0] - 1, strict=True))
-            free = max((width for width, cost in costs.items() if cost <= FREE), default=asked)
-            nearest = min(costs)
-            rows.append(
-                {
-                    **dict(zip(("model", "gpu", "phase", "batch", "context"), keys, strict=True)),
-                    "dimension": name,
-                    "full": full,
-                    "asked": asked,
-                    "free": max(free, asked),
-                    "kept": (max(free, asked) - asked) / full,
-                    "nearest": nearest,
-                    "nearest_cost": costs[nearest],
-                    "latency_ms": latency_ms[0],
-                }
-            )
-    return pd.DataFrame(rows)
+    asked = Scenarios.of(scenarios, **options)
+    dimensions = [each for each in _dimensions(base, sparsity) if each.wider]
+    plans = [plan for each in dimensions for plan in (each.exact, *each.wider.values())]
+    timings = list(case_timings(base, plans, as_profiles(gpu), asked.cases()))
+    return pd.DataFrame(
+        [row for each in dimensions for timed in timings for row in _rows(each, sparsity, timed)]
+    )
 
 
-def _dimensions(base: Transformer, sparsity: float) -> Iterator[tuple[str, int, Plan, dict[int, Plan]]]:
-    """Each dimension with its full width, the plan of the exact width, and those of wider, aligned ones."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Dimension:
+    """A dimension of the model: full width, the plan of the exact one, and plans of wider, aligned ones."""
+
+    name: str
+    full: int
+    exact: Plan
+    wider: Mapping[int, Plan]
+
+
+def _rows(dimension: _Dimension, sparsity: float, timed: CaseTimings) -> Iterator[dict[str, object]]:
+    """What a dimension's widths take, in each scenario of a case on one GPU."""
+    asked = round((1 - sparsity) * dimension.full)
+    exact_s = timed.of(dimension.exact).latency_s.ravel()
+    costs = {width: timed.of(plan).latency_s.ravel() / exact_s - 1 for width, plan in dimension.wider.items()}
+    for place, (batch, context) in enumerate(timed.case.scenarios):
+        free = max((width for width, cost in costs.items() if cost[place] <= FREE), default=asked)
+        nearest = min(costs)
+        yield {
+            "model": dimension.exact.base.name,
+            "gpu": timed.profile.name,
+            "phase": timed.case.phase,
+            "batch": batch,
+            "context": context,
+            "dimension": dimension.name,
+            "full": dimension.full,
+            "asked": asked,
+            "free": max(free, asked),
+            "kept": (max(free, asked) - asked) / dimension.full,
+            "nearest": nearest,
+            "nearest_cost": costs[nearest][place],
+            "latency_ms": exact_s[place] * MS,
+        }
+
+
+def _dimensions(base: Transformer, sparsity: float) -> Iterator[_Dimension]:
     widths = {block.ffn.width for block in base.blocks if isinstance(block.ffn, FeedForward)}
     if len(widths) == 1:
         (width,) = widths
-        yield "FFN width", width, *_tried(base, "static-nk", width, sparsity, target="ffn")
-    yield "hidden size", base.hidden, *_tried(base, "static-nk-cross", base.hidden, sparsity)
+        yield _dimension("FFN width", base, STATIC_NK.name, width, sparsity, target="ffn")
+    yield _dimension("hidden size", base, STATIC_NK_CROSS.name, base.hidden, sparsity)
 
 
-def _tried(
-    base: Transformer, family: str, full: int, sparsity: float, **options: str
-) -> tuple[Plan, dict[int, Plan]]:
-    exact = prune(base, family, sparsity, align=1, **options)
+def _dimension(
+    name: str, base: Transformer, family: str, full: int, sparsity: float, **options: str
+) -> _Dimension:
     asked = round((1 - sparsity) * full)
     first = -(-asked // ALIGN) * ALIGN
     wider = {
         width: prune(base, family, 1 - width / full, align=1, **options)
         for width in range(first, min(first + REACH * ALIGN, full), ALIGN)
     }
-    return exact, wider
+    exact = prune(base, family, sparsity, align=1, **options)
+    return _Dimension(name=name, full=full, exact=exact, wider=wider)

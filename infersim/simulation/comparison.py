@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
 from infersim.domain.arrays import Array
 from infersim.domain.profile import HardwareProfile
 from infersim.pruning.plan import Plan
-from infersim.simulation.cases import Case, make_cases, make_execution
+from infersim.simulation.cases import Case
 from infersim.simulation.chain import Chain, chain, static_m_equivalent
 from infersim.simulation.columns import (
     MS,
@@ -27,13 +28,14 @@ from infersim.simulation.columns import (
     to_frame,
 )
 from infersim.simulation.frame_kinds import FrameKind, marks
+from infersim.simulation.frontier_timing import CaseTimings, case_timings
 from infersim.simulation.measured_columns import MeasuredColumns, MeasuredIndex
 from infersim.simulation.op_costs import over_ops
-from infersim.simulation.program import Programs, lay_out
 from infersim.simulation.published import MeasuredTable, load_measured, load_published
-from infersim.simulation.resolving import Dimension, Gpu, Model, as_plans, as_profiles, as_transformer
-from infersim.simulation.timeline import Timeline, timelines
-from infersim.workload.requests import Request
+from infersim.simulation.resolving import Gpu, Model, as_plans, as_profiles, as_transformer
+from infersim.simulation.speedups.scenarios import ScenarioOptions, Scenarios
+from infersim.simulation.timeline import Timeline
+from infersim.workload.transformer import Transformer
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,25 +44,27 @@ Measured = MeasuredTable | str | Path
 """Measured speedups: a table, or a path to a file of one."""
 
 
-@marks(FrameKind.COMPARE)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Comparison:
+    """A frame of `compare`, and the timings that it was made from: GPUs outermost, then cases."""
+
+    frame: pd.DataFrame
+    timings: tuple[CaseTimings, ...]
+
+
 def compare(
     model: Model,
     plans: Plan | Sequence[Plan],
     gpu: Gpu | Sequence[Gpu],
     *,
-    phase: str = "prefill",
-    batch: Dimension = 1,
-    context: Dimension | None = None,
     measured: Measured | None = None,
-    dtype: str = "bf16",
-    execution: str = "fused",
-    cuda_graph: bool = True,
-    kv_dtype: str | None = None,
-    request: str | Request | None = None,
+    scenarios: Scenarios | None = None,
+    **options: Unpack[ScenarioOptions],
 ) -> pd.DataFrame:
     """Set plans against their dense `model`: one row for each GPU, phase, plan, batch and context.
 
-    Arguments and the columns of latency (the plan's) are those of `predict`. The others:
+    Scenario options: see `ScenarioOptions`; or `scenarios`, a ready record of them. The columns of latency
+    (the plan's) are those of `predict`. The others:
 
     - `plan targets family sparsity sparsity_realised params_removed flops_removed bytes_removed`: the plan
       by its title, and the parts it means to cut. FLOPs and compulsory bytes (weights, KV cache, embedding
@@ -81,26 +85,35 @@ def compare(
     """
     base = as_transformer(model)
     several = as_plans(base, plans)
-    runs = make_execution(dtype=dtype, execution=execution, cuda_graph=cuda_graph, kv_dtype=kv_dtype)
-    cases = make_cases(phase=phase, batch=batch, context=context, request=request, execution=runs)
-    transformers = (base, *(plan.transformer for plan in several))
-    programs = [lay_out(transformers, case.passes) for case in cases]
-    index = MeasuredIndex.of(_table(measured))
-    described = [(plan, _description(plan)) for plan in several]
-    return to_frame(
-        [
-            columns
-            for profile in as_profiles(gpu)
-            for case, laid_out in zip(cases, programs, strict=True)
-            for columns in _case_columns(described, case, laid_out, profile, index)
-        ]
-    )
+    asked = Scenarios.of(scenarios, **options)
+    timings = case_timings(base, several, as_profiles(gpu), asked.cases())
+    return comparison_frame(timings, measured_index(measured))
 
 
-def _table(measured: Measured | None) -> MeasuredTable:
+def compared(
+    base: Transformer,
+    plans: Sequence[Plan],
+    profiles: Sequence[HardwareProfile],
+    scenarios: Scenarios,
+    index: MeasuredIndex,
+) -> Comparison:
+    """`compare` with the timings behind it, for what else is read from them."""
+    timings = tuple(case_timings(base, plans, profiles, scenarios.cases()))
+    return Comparison(frame=comparison_frame(timings, index), timings=timings)
+
+
+def measured_index(measured: Measured | None) -> MeasuredIndex:
+    """The measured speedups to set beside predictions; None: the published ones."""
     if measured is None:
-        return load_published()
-    return measured if isinstance(measured, MeasuredTable) else load_measured(measured)
+        return MeasuredIndex.of(load_published())
+    table = measured if isinstance(measured, MeasuredTable) else load_measured(measured)
+    return MeasuredIndex.of(table)
+
+
+@marks(FrameKind.COMPARE)
+def comparison_frame(timings: Iterable[CaseTimings], index: MeasuredIndex) -> pd.DataFrame:
+    """The frame of `compare`: timings in their order, plans in that of each, scenarios inside."""
+    return to_frame([columns for each in timings for columns in _case_columns(each, index)])
 
 
 def _description(plan: Plan) -> dict[str, str | float]:
@@ -115,22 +128,15 @@ def _description(plan: Plan) -> dict[str, str | float]:
     }
 
 
-def _case_columns(
-    plans: Sequence[tuple[Plan, dict[str, str | float]]],
-    case: Case,
-    programs: Programs,
-    profile: HardwareProfile,
-    index: MeasuredIndex,
-) -> Iterator[Columns]:
-    dtype = case.passes[0].scenario.execution.precision.name
-    dense, *pruned = timelines(programs, profile)
-    for (plan, description), timeline in zip(plans, pruned, strict=True):
-        found = index.columns(plan, profile.name, case, dtype)
+def _case_columns(timings: CaseTimings, index: MeasuredIndex) -> Iterator[Columns]:
+    case, dense, profile = timings.case, timings.dense, timings.profile
+    for plan, timeline in zip(timings.plans, timings.pruned, strict=True):
+        found = index.columns(plan, profile.name, case)
         links = chain(dense, timeline, plan.targets)
         yield {
             "model": constant(plan.base.name, case),
             **gpu_columns(case, timeline),
-            **{name: constant(value, case) for name, value in description.items()},
+            **{name: constant(value, case) for name, value in _description(plan).items()},
             "flops_removed": _removed(dense.costs.flop, timeline.costs.flop),
             "bytes_removed": _removed(dense.costs.model_bytes, timeline.costs.model_bytes),
             **scenario_columns(case, timeline),

@@ -9,24 +9,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
-from infersim.simulation.cases import Case, make_cases, make_execution
-from infersim.simulation.comparison import Measured, compare
+from infersim.domain.errors import InvalidValueError
+from infersim.simulation.comparison import Measured, comparison_frame, measured_index
 from infersim.simulation.frontier_choice import Choice, Planned, Quality, chosen_points, planned
 from infersim.simulation.frontier_rows import GROUP_KEYS, point_rows, with_standings
-from infersim.simulation.frontier_timing import CaseTimings
-from infersim.simulation.resolving import Dimension, Gpu, Model, as_profiles, as_transformer
-from infersim.workload.requests import Request, request_named
+from infersim.simulation.frontier_timing import CaseTimings, case_timings
+from infersim.simulation.resolving import Gpu, Model, as_plans, as_profiles, as_transformer
+from infersim.simulation.speedups.scenarios import PassOptions, Scenarios
+from infersim.workload.requests import Request
 from infersim.workload.scenario import Execution
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from infersim.domain.profile import HardwareProfile
-    from infersim.workload.transformer import Transformer
 
 Workload = str | Request
 
@@ -55,9 +53,6 @@ def frontier(
     model: Model,
     gpu: Gpu | Sequence[Gpu],
     *,
-    phase: str = "prefill",
-    batch: Dimension = 1,
-    context: Dimension | None = None,
     request: Workload | Sequence[Workload] | None = None,
     quality: Quality | None = None,
     quality_model: str | None = None,
@@ -65,90 +60,85 @@ def frontier(
     task_type: str | None = None,
     source: str | None = None,
     measured: Measured | None = None,
-    dtype: str = "bf16",
-    execution: str = "fused",
-    cuda_graph: bool = True,
-    kv_dtype: str | None = None,
+    scenarios: Scenarios | Sequence[Scenarios] | None = None,
+    **options: Unpack[PassOptions],
 ) -> Frontier:
     """Join losses of quality with the speedups of the same plans.
 
     `quality` is a table of losses, by default the published one; `quality_model` the model whose losses are
-    taken, by default the one asked about. `recovery`, `task_type` and `source` narrow them. Several requests
-    may be given. The other arguments, and errors, are those of `compare`; more errors are those of
-    `chosen_points`.
+    taken, by default the one asked about. `recovery`, `task_type` and `source` narrow them. Scenario options:
+    see `ScenarioOptions`, of which several requests may be given; or `scenarios`, ready records of them, run
+    in one way. `measured`, and errors, are those of `compare`; more errors are those of `chosen_points`.
     """
     import pandas as pd
 
+    records = _records(scenarios, request, options)
     base = as_transformer(model)
     choice = Choice(model=quality_model or base.name, recovery=recovery, task_type=task_type, source=source)
     chosen, left_out = planned(base, chosen_points(quality, choice))
     plans = {each.plan.title: each.plan for each in chosen if each.plan is not None}
-    runs = make_execution(dtype=dtype, execution=execution, cuda_graph=cuda_graph, kv_dtype=kv_dtype)
+    several, profiles, index = list(plans.values()), as_profiles(gpu), measured_index(measured)
+    as_plans(base, several)
     frames, workloads = [], []
-    for name, wanted in _requests(request):
-        compared = compare(
-            base,
-            list(plans.values()),
-            gpu,
-            phase=phase,
-            batch=batch,
-            context=context,
-            request=wanted,
-            measured=measured,
-            dtype=dtype,
-            execution=execution,
-            cuda_graph=cuda_graph,
-            kv_dtype=kv_dtype,
-        ).assign(request=name)
-        cases = make_cases(phase=phase, batch=batch, context=context, request=wanted, execution=runs)
-        for profile in as_profiles(gpu):
-            for case in cases:
-                timings = CaseTimings.of(base, plans, case, profile)
-                here = compared[(compared["gpu"] == profile.name) & (compared["phase"] == case.phase)]
-                frames += list(_scenario_frames(here, chosen, case, timings))
-                workloads.append(_workloads(base, profile, name, case, timings))
+    for asked in records:
+        for timings in case_timings(base, several, profiles, asked.cases()):
+            compared = comparison_frame([timings], index).assign(request=_name(asked))
+            frames += list(_scenario_frames(compared, chosen, timings))
+            workloads.append(_workloads(_name(asked), timings))
     return Frontier(
         points=pd.concat(frames, ignore_index=True).assign(quality_model=choice.model),
         workloads=pd.concat(workloads, ignore_index=True),
-        execution=runs,
+        execution=records[0].execution,
         left_out=left_out,
     )
 
 
-def _requests(request: Workload | Sequence[Workload] | None) -> Iterator[tuple[str, Request | None]]:
-    """Each request by its name; no request is one without a name."""
+def _records(
+    ready: Scenarios | Sequence[Scenarios] | None,
+    request: Workload | Sequence[Workload] | None,
+    options: PassOptions,
+) -> list[Scenarios]:
+    """One for each request; those that are `ready`, beside which there is no option."""
     several = [request] if request is None or isinstance(request, Workload) else list(request)
-    for each in several:
-        known = request_named(each) if isinstance(each, str) else each
-        yield ("" if known is None else known.name), known
+    if ready is None:
+        return [Scenarios.of(request=each, **options) for each in several]
+    records = [ready] if isinstance(ready, Scenarios) else list(ready)
+    if request is not None or options or not records:
+        raise TypeError("scenarios: at least one record, and no option beside them")
+    if any(each.execution != records[0].execution for each in records):
+        raise InvalidValueError("scenarios", "several executions", "records of one execution")
+    return records
+
+
+def _name(asked: Scenarios) -> str:
+    """That of the request; no request has none."""
+    return "" if asked.request is None else asked.request.name
 
 
 def _scenario_frames(
-    compared: pd.DataFrame, chosen: Sequence[Planned], case: Case, timings: CaseTimings
+    compared: pd.DataFrame, chosen: Sequence[Planned], timings: CaseTimings
 ) -> Iterator[pd.DataFrame]:
     """The points in each scenario of a case on one GPU, judged frontier by frontier."""
-    scenarios = list(zip(case.batch.ravel(), case.context.ravel(), strict=True))
-    for scenario, (batch, context) in enumerate(scenarios):
+    for scenario, (batch, context) in enumerate(timings.case.scenarios):
         rows = compared[(compared["batch"] == batch) & (compared["context"] == context)]
         frame = point_rows(chosen, rows)
         for _, group in frame.groupby(list(GROUP_KEYS), sort=False):
             yield with_standings(group, partial(timings.half_width, scenario=scenario))
 
 
-def _workloads(
-    base: Transformer, profile: HardwareProfile, request: str, case: Case, timings: CaseTimings
-) -> pd.DataFrame:
+def _workloads(request: str, timings: CaseTimings) -> pd.DataFrame:
     import pandas as pd
 
+    case, dense = timings.case, timings.dense
     return pd.DataFrame(
         {
-            "model": base.name,
-            "gpu": profile.name,
+            "model": dense.program.transformer.name,
+            "gpu": timings.profile.name,
             "phase": case.phase,
             "request": request,
             "batch": case.batch.ravel().astype(np.int64),
             "context": case.context.ravel().astype(np.int64),
-            "dense_ms": timings.dense.latency_s.ravel() * 1e3,
+            "dense_ms": dense.latency_s.ravel() * 1e3,
             "decode_share": timings.decode_share(),
             "memory_bound_share": timings.memory_bound_share(),
             "weight_share": timings.weight_share(),

@@ -16,12 +16,10 @@ from annotated_types import Ge, Gt, Lt
 
 from infersim.profile_files.locations import data_folder
 from infersim.pruning.plan import OptionValue
+from infersim.pruning.registry import quality_axis
 from infersim.simulation.measured import Fraction, Positive, Text, Timed
 
 UNSTATED = "unstated"
-
-SPARSE_ATTENTION = ("dynamic-nk", "kv-pruning")
-"""Families whose loss depends on the length of the task: they are compared among themselves, task by task."""
 
 Finite: TypeAlias = Annotated[float, Gt(-math.inf), Lt(math.inf)]
 NotNegative: TypeAlias = Annotated[float, Ge(0), Lt(math.inf)]
@@ -69,10 +67,9 @@ class QualityPoint:
 
     @property
     def axis(self) -> str:
-        """Losses stand beside each other on one axis only: a type of task, for sparse attention one task."""
-        if self.family in SPARSE_ATTENTION:
-            return f"sparse attention, {self.metric.partition(' (')[0] or self.task_type}"
-        return self.task_type
+        """Losses stand beside each other on one axis only: a type of task, or a task on the family's own."""
+        own = quality_axis(self.family)
+        return f"{own}, {self.metric.partition(' (')[0] or self.task_type}" if own else self.task_type
 
     @property
     def series(self) -> str:

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import combinations, pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
@@ -15,9 +15,10 @@ from infersim.domain.errors import InvalidValueError
 from infersim.profile_files.overrides import number_of, with_overrides
 from infersim.profile_files.ranges import ImplausibleValueWarning
 from infersim.pruning.plan import Plan
-from infersim.simulation.comparison import compare
+from infersim.simulation.comparison import Measured, compare
 from infersim.simulation.frame_kinds import FrameKind, marks
 from infersim.simulation.resolving import Gpu, Model, as_profile
+from infersim.simulation.speedups.scenarios import ScenarioOptions, Scenarios
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,14 +32,23 @@ MOST_VALUES = 200
 
 @marks(FrameKind.COMPARE_ALONG)
 def compare_along(
-    model: Model, plans: Plan | Sequence[Plan], gpu: Gpu, key: str, values: Sequence[float], **scenarios: Any
+    model: Model,
+    plans: Plan | Sequence[Plan],
+    gpu: Gpu,
+    key: str,
+    values: Sequence[float],
+    *,
+    measured: Measured | None = None,
+    scenarios: Scenarios | None = None,
+    **options: Unpack[ScenarioOptions],
 ) -> pd.DataFrame:
     """A frame of `compare` for each of `values` of the number `key`, and for the datasheet's own value.
 
-    `key` and its unit are those of profile files (`memory.bandwidth_gb_s`); `scenarios` are arguments of
-    `compare`. Columns before its own: `key`, `value` and `own`, whether that is the datasheet's. Rows are
-    sorted by `value`; the GPU keeps its name in all of them. Raises what `with_overrides` and `compare`
-    raise, and InvalidValueError for no values, too many, or some that are no positive numbers.
+    `key` and its unit are those of profile files (`memory.bandwidth_gb_s`). `measured` is that of `compare`.
+    Scenario options: see `ScenarioOptions`; or `scenarios`, a ready record of them. Columns before those of
+    `compare`: `key`, `value` and `own`, whether that is the datasheet's. Rows are sorted by `value`; the GPU
+    keeps its name in all of them. Raises what `with_overrides` and `compare` raise, and InvalidValueError for
+    no values, too many, or some that are no positive numbers.
     """
     profile = as_profile(gpu)
     own = number_of(profile, key)
@@ -49,7 +59,7 @@ def compare_along(
             for value in sorted({*chosen, own})
         ]
     numbers = {changed.name: number_of(changed, key) for changed in swept}
-    frame = compare(model, plans, swept, **scenarios)
+    frame = compare(model, plans, swept, measured=measured, scenarios=Scenarios.of(scenarios, **options))
     value = frame["gpu"].map(numbers)
     frame = frame.assign(gpu=profile.name)
     frame.insert(0, "key", key)

@@ -44,7 +44,7 @@ class MeasuredIndex:
         """Collect the subjects of `table`."""
         return cls(table=table, subjects=frozenset(key[0] for key in table.by_scenario) | table.means.keys())
 
-    def columns(self, plan: Plan, gpu: str, case: Case, dtype: str) -> MeasuredColumns:
+    def columns(self, plan: Plan, gpu: str, case: Case) -> MeasuredColumns:
         """What was measured of `plan` on `gpu` in the scenarios of `case`."""
         if (gpu, plan.base.name, plan.family, case.phase) not in self.subjects:
             return _as_columns([None] * case.batch.size)
@@ -60,7 +60,7 @@ class MeasuredIndex:
                 batch=batch,
                 context=context,
                 output_len=case.output_len,
-                dtype=dtype,
+                dtype=execution.precision.name,
                 plan=plan.title,
                 execution=execution.layout.value,
                 cuda_graph=execution.cuda_graph,

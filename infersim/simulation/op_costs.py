@@ -71,9 +71,10 @@ def cost_ops(programs: Programs, profile: HardwareProfile) -> OpCosts:
         return rows
 
     model_bytes = counts * by_op(cost.model_bytes for cost in costs)
-    error_group = np.empty(len(counts), dtype="U16")
-    for stack, cost in zip(programs.stacks, costs, strict=True):
-        error_group[stack.rows] = cost.error_group
+    groups = np.array([cost.error_group for cost in costs])
+    error_group = np.empty(len(counts), dtype=groups.dtype)
+    for stack, group in zip(programs.stacks, groups, strict=True):
+        error_group[stack.rows] = group
     return OpCosts(
         flop=counts * by_op(cost.flop for cost in costs),
         model_bytes=model_bytes,

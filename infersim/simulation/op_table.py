@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,18 +15,18 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def op_table(timeline: Timeline) -> pd.DataFrame:
-    """One row for each op and scenario, ops in order of execution.
+def op_table(timeline: Timeline, places: Sequence[int] | None = None) -> pd.DataFrame:
+    """One row for each op and scenario, ops in order of execution; `places` are the scenarios to take.
 
-    `scenario` counts the scenarios along the flattened axes. `count` is the number of executions (expected,
-    so it may be a fraction), and all of `flop`, `kernel_bytes` (operands and result), `compulsory_bytes`
-    (weights and cache), `floor_ms`, `kernel_ms`, `launch_ms` are totals over them. `limiter` says what bounds
-    the kernel, `in_range` whether its shape was calibrated.
+    `scenario` counts the scenarios along the flattened axes, `places` too (None: all). `count` is the number
+    of executions (expected, so it may be a fraction), and all of `flop`, `kernel_bytes` (operands and
+    result), `compulsory_bytes` (weights and cache), `floor_ms`, `kernel_ms`, `launch_ms` are totals over
+    them. `limiter` says what bounds the kernel, `in_range` whether its shape was calibrated.
     """
     import pandas as pd
 
     costs, program = timeline.costs, timeline.program
-    scenarios = timeline.latency_s.size
+    chosen = np.arange(timeline.latency_s.size) if places is None else np.array(places, dtype=np.intp)
     columns = {
         "count": program.counts,
         "flop": costs.flop,
@@ -40,11 +41,14 @@ def op_table(timeline: Timeline) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "phase": np.repeat(
-                [program.passes[index].scenario.phase for index, _ in program.places], scenarios
+                [program.passes[index].scenario.phase for index, _ in program.places], len(chosen)
             ),
-            "op": np.repeat([op.name for op in program.ops], scenarios),
-            "part": np.repeat([op.part for op in program.ops], scenarios),
-            "scenario": np.tile(np.arange(scenarios), len(program.ops)),
-            **{name: np.ravel(column) for name, column in columns.items()},
+            "op": np.repeat([op.name for op in program.ops], len(chosen)),
+            "part": np.repeat([op.part for op in program.ops], len(chosen)),
+            "scenario": np.tile(chosen, len(program.ops)),
+            **{
+                name: column.reshape(len(program.ops), -1)[:, chosen].ravel()
+                for name, column in columns.items()
+            },
         }
     )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Unpack
 
 from infersim.pruning.plan import Plan
-from infersim.simulation.cases import Case, make_cases, make_execution
+from infersim.simulation.cases import Case
 from infersim.simulation.columns import (
     Columns,
     constant,
@@ -18,9 +18,9 @@ from infersim.simulation.columns import (
 )
 from infersim.simulation.frame_kinds import FrameKind, marks
 from infersim.simulation.program import lay_out
-from infersim.simulation.resolving import Dimension, Gpu, Model, as_plan, as_profiles
+from infersim.simulation.resolving import Gpu, Model, as_plan, as_profiles
+from infersim.simulation.speedups.scenarios import ScenarioOptions, Scenarios
 from infersim.simulation.timeline import Timeline, timelines
-from infersim.workload.requests import Request
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,20 +31,12 @@ def predict(
     model_or_plan: Model | Plan,
     gpu: Gpu | Sequence[Gpu],
     *,
-    phase: str = "prefill",
-    batch: Dimension = 1,
-    context: Dimension | None = None,
-    dtype: str = "bf16",
-    execution: str = "fused",
-    cuda_graph: bool = True,
-    kv_dtype: str | None = None,
-    request: str | Request | None = None,
+    scenarios: Scenarios | None = None,
+    **options: Unpack[ScenarioOptions],
 ) -> pd.DataFrame:
     """Latency of every combination of batch and context, one row each.
 
-    `phase` is `prefill` (`context` is the prompt), `decode` (one step; `context` includes the current token)
-    or `both`. With a `request` (a preset's name, or lengths) in place of a context, prefill and all decode
-    steps are summed over the growing context.
+    Scenario options: see `ScenarioOptions`; or `scenarios`, a ready record of them.
 
     Columns: `model gpu calibration phase batch context fits_memory`, `latency_ms` with its 80 % interval
     `lower_ms upper_ms` and `floor_ms`, `tokens_per_s` (read in prefill, generated otherwise), `memory_gib`,
@@ -57,16 +49,19 @@ def predict(
     UnsupportedError for a data type that the GPU lacks.
     """
     plan = as_plan(model_or_plan)
-    runs = make_execution(dtype=dtype, execution=execution, cuda_graph=cuda_graph, kv_dtype=kv_dtype)
-    cases = make_cases(phase=phase, batch=batch, context=context, request=request, execution=runs)
+    cases = Scenarios.of(scenarios, **options).cases()
     programs = [lay_out((plan.transformer,), case.passes) for case in cases]
-    return to_frame(
-        [
-            _columns(plan, case, timelines(laid_out, profile)[0])
-            for profile in as_profiles(gpu)
-            for case, laid_out in zip(cases, programs, strict=True)
-        ]
+    timed = (
+        (case, timelines(laid_out, profile)[0])
+        for profile in as_profiles(gpu)
+        for case, laid_out in zip(cases, programs, strict=True)
     )
+    return prediction_frame(plan, timed)
+
+
+def prediction_frame(plan: Plan, timed: Iterable[tuple[Case, Timeline]]) -> pd.DataFrame:
+    """The frame of `predict`: timelines of `plan` in their order, scenarios inside."""
+    return to_frame([_columns(plan, case, timeline) for case, timeline in timed])
 
 
 def _columns(plan: Plan, case: Case, timeline: Timeline) -> Columns:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from infersim.simulation.prediction import predict
 from infersim.simulation.published import load_published
 from infersim.simulation.published_kernels import DTYPE, KernelSpeedup, kernel_speedup, sparse_speedup
 from infersim.simulation.source_paper import SOURCE, load_figure2
+from infersim.simulation.speedups.scenarios import ScenarioOptions, Scenarios
 from infersim.workload.presets import load_model
 from infersim.workload.requests import Request
 
@@ -43,44 +44,42 @@ class Conditions:
 
     said: str
     gpu: str | None = None
-    dtype: str = "bf16"
-    execution: str = "fused"
-    cuda_graph: bool = True
-    context: int | None = None
-    request: Request | None = None
+    options: ScenarioOptions = field(default_factory=ScenarioOptions)
     scored: bool = False
+
+    def scenarios(self, row: MeasuredSpeedup) -> Scenarios:
+        """Those of a row: its own batch and request where it states them."""
+        options: ScenarioOptions = {**self.options, "phase": "decode", "batch": row.batch or 1}
+        if row.output_len is not None and row.prompt_len is not None:
+            options["context"] = None
+            options["request"] = Request(prompt_len=row.prompt_len, output_len=row.output_len)
+        return Scenarios.of(**options)
 
 
 EAGER = "eager Hugging Face, no graph"
+EAGER_FP16 = ScenarioOptions(dtype="fp16", execution="separate", cuda_graph=False)
 CONDITIONS = {
     "arXiv:2402.02834v2": Conditions(
         said=f"fp16 (not stated), {EAGER}; H100 taken as SXM",
         gpu="h100-sxm",
-        dtype="fp16",
-        execution="separate",
-        cuda_graph=False,
+        options=EAGER_FP16,
     ),
     "github.com/pytorch/ao@0021c2f": Conditions(
         said="A100 taken as SXM, w4a16, graph, batch 1; context 256 (not stated)",
         gpu="a100-sxm-80gb",
-        dtype="w4a16",
-        context=256,
+        options=ScenarioOptions(dtype="w4a16", context=256),
         scored=True,
     ),
     "arXiv:2310.06694": Conditions(
         said=f"A100 taken as SXM, fp16, {EAGER}; 128 tokens read, 2048 generated (not stated)",
         gpu="a100-sxm-80gb",
-        dtype="fp16",
-        execution="separate",
-        cuda_graph=False,
-        request=Request(prompt_len=128, output_len=2048),
+        options={**EAGER_FP16, "request": Request(prompt_len=128, output_len=2048)},
     ),
 }
 SPARSE_TOKENS = 2048
 SPARSE_GEMMS = Conditions(
     said=f"fp16, {SPARSE_TOKENS} tokens (not stated), weights cold; an A40, of the same die, for the A6000",
     gpu="a40",
-    dtype=DTYPE,
 )
 """Wanda's 2:4 GEMMs; how many tokens they had matters little, as all are limited by multiplying."""
 
@@ -192,21 +191,8 @@ def _compared(rows: Sequence[MeasuredSpeedup], conditions: Conditions) -> Iterat
     """Rows of one model and GPU, as `compare` predicts them; rows of a request all have the same one."""
     model, row = load_model(str(rows[0].model)), rows[0]
     gpu = row.gpu if row.gpu != OTHER else str(conditions.gpu)
-    request = conditions.request
-    if row.output_len is not None and row.prompt_len is not None:
-        request = Request(prompt_len=row.prompt_len, output_len=row.output_len)
-    frame = compare(
-        model,
-        [prune(model, each.family, float(each.sparsity or 0.0)) for each in rows],
-        gpu,
-        phase="decode",
-        batch=row.batch or 1,
-        context=None if request else conditions.context,
-        request=request,
-        dtype=conditions.dtype,
-        execution=conditions.execution,
-        cuda_graph=conditions.cuda_graph,
-    )
+    plans = [prune(model, each.family, float(each.sparsity or 0.0)) for each in rows]
+    frame = compare(model, plans, gpu, scenarios=conditions.scenarios(row))
     for each, found in zip(rows, frame.to_dict("records"), strict=True):
         yield _described(each, gpu, conditions.said) | {
             "predicted": found["predicted"],

@@ -15,27 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from infersim.domain.arrays import Array, as_array
-from infersim.domain.shapes import Attention, Gemm, MemoryBound, Shape
-
-DIMENSIONS: dict[type[Shape], tuple[str, ...]] = {
-    Gemm: ("m", "n", "k"),
-    Attention: (
-        "batch",
-        "query_len",
-        "context_len",
-        "num_heads",
-        "num_kv_heads",
-        "head_dim",
-        "kept",
-    ),
-    MemoryBound: ("read_bytes", "write_bytes", "compulsory_bytes"),
-}
-"""Fields of each kind of shape that may be arrays; kernels differ in kind by all the others."""
-
-_KIND_FIELDS: dict[type[Shape], tuple[str, ...]] = {
-    kind: tuple(field.name for field in fields(kind) if field.name not in dimensions)
-    for kind, dimensions in DIMENSIONS.items()
-}
+from infersim.domain.shapes import Shape
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,18 +48,28 @@ def same_shape(one: Shape, other: Shape) -> npt.NDArray[np.bool_]:
     if _kind(one) != _kind(other):
         return np.asarray(False)
     same = np.asarray(True)
-    for name in DIMENSIONS[type(one)]:
+    for name in one.DIMENSIONS:
         same = same & (as_array(getattr(one, name)) == as_array(getattr(other, name)))
     return same
 
 
 def _kind(shape: Shape) -> tuple[object, ...]:
     """All that must agree for two shapes to be timed in one call."""
-    return type(shape), *(getattr(shape, name) for name in _KIND_FIELDS[type(shape)])
+    return type(shape), *(getattr(shape, name) for name in _kind_fields(type(shape)))
+
+
+_KIND_FIELDS: dict[type[Shape], tuple[str, ...]] = {}
+
+
+def _kind_fields(kind: type[Shape]) -> tuple[str, ...]:
+    """The fields that are no dimensions; kept, as each op of each model is asked."""
+    if kind not in _KIND_FIELDS:
+        _KIND_FIELDS[kind] = tuple(each.name for each in fields(kind) if each.name not in kind.DIMENSIONS)
+    return _KIND_FIELDS[kind]
 
 
 def _dimensions(shape: Shape) -> list[Array]:
-    return [as_array(getattr(shape, name)) for name in DIMENSIONS[type(shape)]]
+    return [as_array(getattr(shape, name)) for name in shape.DIMENSIONS]
 
 
 def _extent(shape: Shape, axes: int) -> tuple[int, ...]:
@@ -93,6 +83,6 @@ def _stacked(members: Sequence[Shape], axes: int) -> Shape:
     columns = zip(*map(_dimensions, members), strict=True)
     stacked: dict[str, Any] = {
         name: np.stack([np.broadcast_to(dimension, extent) for dimension in column])
-        for name, column in zip(DIMENSIONS[type(members[0])], columns, strict=True)
+        for name, column in zip(members[0].DIMENSIONS, columns, strict=True)
     }
     return replace(members[0], **stacked)

@@ -1,8 +1,9 @@
-"""Notes on widths that no calibrated sample has: matrices of a pruned model off the usual multiples."""
+"""Notes on widths that no calibrated sample has: matrices of a model off the usual multiples."""
 
 from __future__ import annotations
 
 from infersim.cost.alignment import VECTOR_BYTES, misaligned
+from infersim.domain.ops import Part
 from infersim.domain.shapes import Gemm
 from infersim.simulation.program import Program
 from infersim.workload.transformer import Transformer
@@ -12,13 +13,17 @@ CALIBRATED_MULTIPLE = 32
 
 
 def width_notes(program: Program) -> list[str]:
-    """What is uncalibrated about the widths of a program's block matrices; empty where nothing is."""
+    """What is uncalibrated about the widths of block matrices and LM head; empty where nothing is."""
     odd = sorted(width for width in _widths(program.transformer) if width % CALIBRATED_MULTIPLE)
     if not odd:
         return []
     shown = ", ".join(map(str, odd[:3])) + (", ..." if len(odd) > 3 else "")
     notes = [f"no sample has widths off the multiple of {CALIBRATED_MULTIPLE}: {shown}"]
-    shapes = [op.shape for op in program.ops if op.group is not None and isinstance(op.shape, Gemm)]
+    shapes = [
+        op.shape
+        for op in program.ops
+        if (op.group is not None or op.part is Part.LM_HEAD) and isinstance(op.shape, Gemm)
+    ]
     if any(misaligned(shape).any() for shape in shapes if {shape.n, shape.k} & set(odd)):
         notes.append(
             f"rows off {VECTOR_BYTES}-byte boundaries slow kernels down: by how much is a stated guess"
@@ -27,7 +32,9 @@ def width_notes(program: Program) -> list[str]:
 
 
 def _widths(transformer: Transformer) -> set[int]:
-    """N, K and ranks of the block linears."""
+    """N, K and ranks of the block linears, and the vocabulary that an LM head gives."""
     linears = [linear for block, _ in transformer.grouped_blocks() for linear in block.linears]
     found = {width for linear in linears for width in (linear.out_features, linear.in_features)}
-    return found | {linear.rank for linear in linears if linear.rank is not None}
+    found |= {linear.rank for linear in linears if linear.rank is not None}
+    head = transformer.head
+    return found | {transformer.vocab} if head is not None and head.labels is None else found

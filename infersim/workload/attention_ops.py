@@ -16,31 +16,32 @@ from infersim.workload.kv_eviction import eviction_ops
 from infersim.workload.linear_ops import linear_ops, stacked_ops
 from infersim.workload.mask_estimation import mask_estimation
 from infersim.workload.scenario import Layout, Scenario
-from infersim.workload.sublayer_ops import entry_ops, exit_ops
+from infersim.workload.sublayer_ops import Surroundings, entry_ops, exit_ops
 from infersim.workload.token_skip_ops import skips_in_place, zero_fill
 from infersim.workload.transformer import Attention, MaskEstimate
 
 
-def attention_ops(attention: Attention, hidden: int, scenario: Scenario) -> Iterator[Op]:
+def attention_ops(attention: Attention, around: Surroundings) -> Iterator[Op]:
     """Kernels from the norm to the residual add.
 
     Behind a router, q, attention and o see kept tokens only. With `dense_kv` the norm, k, v and the cache
     see every token, so that later tokens can attend to skipped ones; without it, nothing does, but a norm
     where kept rows were not gathered, and rotary sees zeros in place of their skipped neighbours' queries.
     """
-    execution = scenario.execution
+    scenario, execution = around.scenario, around.scenario.execution
     everyone = Flow(tokens=scenario.tokens)
     kept = everyone.kept_by(attention.skip)
     cached = kept if _skips_kv(attention) else everyone
     in_place = skips_in_place(attention.skip)
     queries_per_run = everyone.tokens if in_place else kept.expected_tokens / cached.runs
-    yield from entry_ops("attn", attention.skip, hidden, scenario, normed=everyone if in_place else cached)
+    yield from entry_ops("attn", attention, around, normed=everyone if in_place else cached)
     if in_place:
         yield zero_fill("attn", _result_widths(attention), everyone, execution)
     yield from _projections(attention, kept, cached, scenario)
-    if attention.qk_norm:
+    if attention.qk_norm is not None:
         yield elementwise.qk_norm(attention, queries_per_run, cached, execution)
-    yield elementwise.rotary(attention, queries_per_run, cached, execution)
+    if attention.rotary:
+        yield elementwise.rotary(attention, queries_per_run, cached, execution)
     yield elementwise.kv_write(attention, cached, execution)
     shape = attention_shape(attention, scenario)
     if attention.block_sparsity is not None and attention.block_sparsity.estimate is MaskEstimate.POOLED:
@@ -48,7 +49,7 @@ def attention_ops(attention: Attention, hidden: int, scenario: Scenario) -> Iter
     yield Op(name="attention", part=Part.ATTENTION, shape=shape, count=kept.runs)
     yield from eviction_ops(shape, attention.kv_kept, attention.kv_score, kept.runs, execution)
     yield from linear_ops("o", Part.QKVO, attention.o, kept, execution.precision)
-    yield from exit_ops("attn", attention.skip, hidden, scenario)
+    yield from exit_ops("attn", attention, around, kept=everyone if in_place else kept)
 
 
 def attention_shape(attention: Attention, scenario: Scenario) -> shapes.Attention:

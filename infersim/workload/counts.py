@@ -6,7 +6,14 @@ from infersim.cost.floor import weight_bytes_each
 from infersim.domain.shapes import WeightForm
 from infersim.workload.scenario import Execution
 from infersim.workload.token_skip_ops import router
-from infersim.workload.transformer import Attention, Block, FeedForward, Linear, Transformer
+from infersim.workload.transformer import (
+    Attention,
+    Block,
+    FeedForward,
+    Linear,
+    ReplacedSublayer,
+    Transformer,
+)
 
 
 def dense_values(linear: Linear) -> int:
@@ -23,8 +30,32 @@ def stored_values(linear: Linear) -> int:
 
 def parameters(transformer: Transformer) -> int:
     """All stored values: embedding, LM head (unless tied), block linears, biases, norms, routers, maps."""
-    linears = block_linear_parameters(transformer)
-    return _embedding_values(transformer) + linears + _small_values(transformer)
+    return sum(parameters_by_part(transformer).values())
+
+
+def parameters_by_part(transformer: Transformer) -> dict[str, int]:
+    """Stored values of `embedding`, `attention`, `ffn` (their biases included), `norms`, `head`, `extra`.
+
+    A tied LM head has none of its own but a bias. `extra` are routers and residual maps. A sublayer that is
+    one linear layer counts where it stands.
+    """
+    hidden = transformer.hidden
+    counted = {
+        "embedding": _embedding_values(transformer),
+        "attention": 0,
+        "ffn": 0,
+        "norms": sum(
+            norm.values(hidden) for norm in (transformer.embedding.norm, transformer.final_norm) if norm
+        ),
+        "head": _head_values(transformer),
+        "extra": 0,
+    }
+    for block, times in transformer.grouped_blocks():
+        counted["attention"] += times * _sublayer_values(block.attention)
+        counted["ffn"] += times * _sublayer_values(block.ffn)
+        counted["norms"] += times * _norm_values(block, hidden)
+        counted["extra"] += times * _extra_values(block, hidden)
+    return counted
 
 
 def block_linear_parameters(transformer: Transformer) -> int:
@@ -48,31 +79,54 @@ def weight_bytes(transformer: Transformer, execution: Execution) -> float:
         for block, times in transformer.grouped_blocks()
         for linear in block.linears
     )
-    unquantised = _embedding_values(transformer) + _small_values(transformer)
+    unquantised = parameters(transformer) - block_linear_parameters(transformer)
     return linears + unquantised * execution.activation_bytes
 
 
 def _embedding_values(transformer: Transformer) -> int:
-    tables = 1 if transformer.tied_embeddings else 2
-    return tables * transformer.vocab * transformer.hidden
+    """Tables of tokens and positions, and the matrices between the table's width and the hidden size."""
+    embedding, hidden = transformer.embedding, transformer.hidden
+    width = embedding.width or hidden
+    projections = 2 * width * hidden if width != hidden else 0
+    return transformer.vocab * width + embedding.positions * hidden + projections
 
 
-def _small_values(transformer: Transformer) -> int:
-    """What is in no block linear and no embedding; the final norm has one value for each channel."""
-    hidden = transformer.hidden
-    in_blocks = sum(
-        times * _small_block_values(block, hidden) for block, times in transformer.grouped_blocks()
-    )
-    return hidden + in_blocks
+def _head_values(transformer: Transformer) -> int:
+    head = transformer.head
+    if head is None:
+        return 0
+    is_table = head.labels is None and transformer.tied_embeddings
+    width = 0 if is_table else transformer.embedding.width or transformer.hidden
+    return transformer.head_outputs * (width + head.bias)
 
 
-def _small_block_values(block: Block, hidden: int) -> int:
-    values = block.residual_maps * hidden**2
-    values += sum(linear.out_features for linear in block.linears if linear.bias)
-    for sublayer in (block.attention, block.ffn):
-        values += hidden if sublayer is not None else 0
-        if isinstance(sublayer, Attention | FeedForward) and sublayer.skip is not None:
-            values += stored_values(router(sublayer.skip, hidden))
-    if isinstance(block.attention, Attention) and block.attention.qk_norm:
-        values += 2 * block.attention.head_dim
+def _sublayer_values(sublayer: Attention | FeedForward | ReplacedSublayer | None) -> int:
+    if sublayer is None:
+        return 0
+    return sum(stored_values(linear) + linear.bias * linear.out_features for linear in sublayer.linears)
+
+
+def _norm_values(block: Block, hidden: int) -> int:
+    sublayers = [sublayer for sublayer in (block.attention, block.ffn) if sublayer is not None]
+    norms = [
+        norm for sublayer in sublayers for norm in (sublayer.norm, sublayer.post_norm) if norm is not None
+    ]
+    values = sum(norm.values(hidden) for norm in norms)
+    attention = block.attention
+    if isinstance(attention, Attention) and attention.qk_norm is not None:
+        values += attention.qk_norm.values(
+            query=attention.q.out_features, key=attention.k.out_features, head_dim=attention.head_dim
+        )
     return values
+
+
+def _extra_values(block: Block, hidden: int) -> int:
+    skips = [
+        sublayer.skip
+        for sublayer in (block.attention, block.ffn)
+        if isinstance(sublayer, Attention | FeedForward) and sublayer.skip is not None
+    ]
+    added = sum(stored_values(linear) for work in block.added for linear in work.linears)
+    return (
+        added + block.residual_maps * hidden**2 + sum(stored_values(router(skip, hidden)) for skip in skips)
+    )

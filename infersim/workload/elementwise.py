@@ -24,19 +24,34 @@ def embedding(tokens: Numeric, hidden: int, execution: Execution) -> Op:
     return Op(name="embedding", part=Part.ELEMENTWISE, shape=shape)
 
 
-def norm(name: str, flow: Flow, hidden: int, execution: Execution, *, adds_residual: bool = False) -> Op:
-    """RMSNorm: read x, write y. `adds_residual`: also read the residual, add, and write it back."""
-    passes = 2 if adds_residual else 1
-    return _op(name, flow, execution, reads=passes * hidden, writes=passes * hidden)
+def learned_positions(tokens: Numeric, hidden: int, execution: Execution) -> Op:
+    """Add one row of a learned table of positions to each token's embedding."""
+    row_bytes = tokens * hidden * execution.activation_bytes
+    shape = MemoryBound(
+        read_bytes=2 * row_bytes, write_bytes=row_bytes, compulsory_bytes=row_bytes, gathered=True
+    )
+    return Op(name="positions", part=Part.ELEMENTWISE, shape=shape)
 
 
-def residual_add(name: str, flow: Flow, hidden: int, execution: Execution) -> Op:
-    """A residual add on its own: two reads, one write."""
-    return _op(name, flow, execution, reads=2 * hidden, writes=hidden)
+def scaled(name: str, tokens: Numeric, width: int, execution: Execution, *, kernels: int = 1) -> Op:
+    """Kernels one after the other on values of `width` a token, such as a scale or a soft cap."""
+    moved = kernels * width
+    return _op(name, Flow(tokens=tokens), execution, reads=moved, writes=moved, kernels=kernels)
+
+
+def norm(name: str, flow: Flow, hidden: int, execution: Execution, *, adds: int = 0) -> Op:
+    """A norm of any kind: read x, write y. `adds`: results that it reads and adds to a residual it writes."""
+    return _op(name, flow, execution, reads=(1 + adds) * hidden, writes=(2 if adds else 1) * hidden)
+
+
+def residual_add(name: str, flow: Flow, hidden: int, execution: Execution, *, scaled: bool = False) -> Op:
+    """A residual add on its own: two reads, one write; a scale of the result before is one kernel more."""
+    scale, kernels = (hidden, 2) if scaled else (0, 1)
+    return _op(name, flow, execution, reads=2 * hidden + scale, writes=hidden + scale, kernels=kernels)
 
 
 def qk_norm(attention: Attention, queries: Numeric, keys: Flow, execution: Execution) -> Op:
-    """RMSNorm over each head, one kernel on q (of `queries` tokens a run) and one on k."""
+    """A norm of q and one of k, one kernel on q (of `queries` tokens a run) and one on k."""
     values = queries * attention.q.out_features + keys.tokens * attention.k.out_features
     return _moved("qk_norm", keys, execution, reads=values, writes=values, kernels=2)
 
@@ -47,14 +62,16 @@ def rotary(attention: Attention, queries: Numeric, keys: Flow, execution: Execut
     FUSED: one kernel turns q and k in place, reading head_dim values of cos and sin a token. SEPARATE, for
     each of q and k: `x * cos`, negate half of x, concatenate with the other half, `* sin`, add. In units of
     x these five read 1 + 1/2 + 1 + 1 + 2 and write 1 + 1/2 + 1 + 1 + 1; cos and sin have head_dim values a
-    token each.
+    token each. Where only a share of each head is turned, SEPARATE also puts both shares together again.
     """
-    values = queries * attention.q.out_features + keys.tokens * attention.k.out_features
-    table = attention.head_dim * keys.tokens
+    whole = queries * attention.q.out_features + keys.tokens * attention.k.out_features
+    values, table = attention.rotary * whole, attention.rotary * attention.head_dim * keys.tokens
     if execution.layout is Layout.FUSED:
         return _moved("rotary", keys, execution, reads=values + table, writes=values)
-    tables = 2 * table + 2 * attention.head_dim * queries
-    return _moved("rotary", keys, execution, reads=5.5 * values + tables, writes=4.5 * values, kernels=10)
+    tables = 2 * table + 2 * attention.rotary * attention.head_dim * queries
+    joined, kernels = (whole, 12) if attention.rotary < 1 else (0.0, 10)
+    reads, writes = 5.5 * values + tables + joined, 4.5 * values + joined
+    return _moved("rotary", keys, execution, reads=reads, writes=writes, kernels=kernels)
 
 
 def kv_write(attention: Attention, keys: Flow, execution: Execution) -> Op:
@@ -71,13 +88,19 @@ def kv_write(attention: Attention, keys: Flow, execution: Execution) -> Op:
 
 
 def activation(ffn: FeedForward, flow: Flow, execution: Execution) -> Op:
-    """SwiGLU: one kernel (2 reads, 1 write), or SEPARATE silu (1, 1) and product (2, 1). Ungated: one."""
-    width = ffn.width
+    """Gated: one kernel (2 reads, 1 write), or SEPARATE the function (1, 1) and the product (2, 1).
+
+    Without a gate the function alone, which SEPARATE may run as several kernels.
+    """
+    width, fused = ffn.width, execution.layout is Layout.FUSED
+    function = 1 if fused else ffn.activation.eager_kernels
     if ffn.gate is None:
-        return _op("activation", flow, execution, reads=width, writes=width)
-    if execution.layout is Layout.FUSED:
+        moved = function * width
+        return _op("activation", flow, execution, reads=moved, writes=moved, kernels=function)
+    if fused:
         return _op("activation", flow, execution, reads=2 * width, writes=width)
-    return _op("activation", flow, execution, reads=3 * width, writes=2 * width, kernels=2)
+    reads, writes = (2 + function) * width, (1 + function) * width
+    return _op("activation", flow, execution, reads=reads, writes=writes, kernels=1 + function)
 
 
 def _op(name: str, flow: Flow, execution: Execution, *, reads: int, writes: int, kernels: int = 1) -> Op:

@@ -75,14 +75,19 @@ def kv_cache_bytes(transformer: Transformer, scenario: Scenario) -> Array:
 def peak_activation_bytes(transformer: Transformer, scenario: Scenario) -> Array:
     """Bytes of intermediates at the widest point: the hungriest sublayer, or the logits.
 
-    Beside the sublayer's own values there are always the residual stream and the normed input.
+    Beside the sublayer's own values there are always the residual stream and the normed input; in a parallel
+    block attention's result waits until the FFN has read that input.
     """
     hidden = transformer.hidden
     layout = scenario.execution.layout
     widest = max((_widest_values(block, layout) for block, _ in transformer.grouped_blocks()), default=0)
     value_bytes = scenario.execution.activation_bytes
-    stream = as_array(scenario.tokens) * 2 * hidden * value_bytes
-    logits = as_array(scenario.batch) * transformer.vocab * (value_bytes + LOGIT_BYTES)
+    kept = 3 if any(block.parallel for block, _ in transformer.grouped_blocks()) else 2
+    stream = as_array(scenario.tokens) * kept * hidden * value_bytes
+    scored = (
+        scenario.tokens if transformer.head is not None and transformer.head.every_token else scenario.batch
+    )
+    logits = as_array(scored) * transformer.head_outputs * (value_bytes + LOGIT_BYTES)
     return stream + np.maximum(as_array(scenario.tokens) * widest * value_bytes, logits)
 
 
@@ -104,12 +109,16 @@ def _widest_values(block: Block, layout: Layout) -> int:
 
 
 def _attention_values(attention: Attention | ReplacedSublayer | None, layout: Layout) -> int:
-    """q, k, v and the attention's result; in eager rotary q, q cos, the rotated q and that times sin."""
+    """q, k, v and the attention's result; in eager rotary q, q cos, the rotated q and that times sin.
+
+    Without rotary there is no such moment.
+    """
     if not isinstance(attention, Attention):
         return 0 if attention is None else attention.linear.out_features
     q, k, v = (linear.out_features for linear in (attention.q, attention.k, attention.v))
     fused = q + k + v + attention.o.in_features
-    return fused if layout is Layout.FUSED else max(fused, 4 * q + k + v)
+    eager = layout is Layout.SEPARATE and attention.rotary > 0
+    return max(fused, 4 * q + k + v) if eager else fused
 
 
 def _ffn_values(ffn: FeedForward | ReplacedSublayer | None) -> int:

@@ -12,8 +12,8 @@ from infersim.workload.attention_ops import attention_ops
 from infersim.workload.ffn_ops import ffn_ops
 from infersim.workload.flow import Flow
 from infersim.workload.linear_ops import linear_ops
-from infersim.workload.scenario import Scenario
-from infersim.workload.sublayer_ops import replaced_ops
+from infersim.workload.scenario import Layout, Scenario
+from infersim.workload.sublayer_ops import Surroundings, replaced_ops
 from infersim.workload.transformer import Block, Linear, ReplacedSublayer, Transformer
 
 
@@ -24,42 +24,79 @@ def model_ops(transformer: Transformer, scenario: Scenario) -> tuple[Op, ...]:
     distinct blocks. Within a group, as outside the blocks, names are unique. The scenario is taken as it
     is: `scenario_checks.check_scenario` tells users what is wrong with theirs.
     """
-    execution, hidden = scenario.execution, transformer.hidden
-    everyone = Flow(tokens=scenario.tokens)
-    ops = [elementwise.embedding(scenario.tokens, hidden, execution)]
+    ops = list(embedding_ops(transformer, scenario))
     for group, (block, times) in enumerate(transformer.grouped_blocks()):
         ops.extend(
             replace(op, count=op.count * times, captured=times, group=group)
-            for op in block_ops(block, hidden, scenario)
+            for op in block_ops(block, transformer, scenario)
         )
-    ops.append(elementwise.norm("final_norm", everyone, hidden, execution))
-    ops.append(lm_head(transformer, scenario))
+    ops.extend(head_ops(transformer, scenario))
     return tuple(ops)
 
 
-def block_ops(block: Block, hidden: int, scenario: Scenario) -> Iterator[Op]:
-    """Ops of one block; a removed sublayer has none, not even its norm and residual add."""
+def block_ops(block: Block, transformer: Transformer, scenario: Scenario) -> Iterator[Op]:
+    """Ops of one block, added work last; a removed sublayer has none, not even its norm and residual add."""
+    hidden = transformer.hidden
+    around = Surroundings(
+        hidden=hidden,
+        scenario=scenario,
+        shared_norm=block.shares_norm,
+        scaled=transformer.scaled_residuals,
+    )
     if isinstance(block.attention, ReplacedSublayer):
-        yield from replaced_ops("attn", "attention_linear", Part.QKVO, block.attention, hidden, scenario)
+        yield from replaced_ops("attn", "attention_linear", Part.QKVO, block.attention, around)
     elif block.attention is not None:
-        yield from attention_ops(block.attention, hidden, scenario)
+        yield from attention_ops(block.attention, around)
     yield from _residual_map("attn", block.residual_maps >= 1, hidden, scenario)
     if isinstance(block.ffn, ReplacedSublayer):
-        yield from replaced_ops("ffn", "ffn_linear", Part.FFN, block.ffn, hidden, scenario)
+        yield from replaced_ops("ffn", "ffn_linear", Part.FFN, block.ffn, around)
     elif block.ffn is not None:
-        yield from ffn_ops(block.ffn, hidden, scenario)
+        yield from ffn_ops(block.ffn, around)
     yield from _residual_map("ffn", block.residual_maps >= 2, hidden, scenario)
+    for work in block.added:
+        yield from work.ops(hidden, scenario)
 
 
-def lm_head(transformer: Transformer, scenario: Scenario) -> Op:
-    """Logits of one token a sequence (in prefill the last); never pruned in place nor quantised."""
-    shape = Gemm(
-        m=scenario.batch,
-        n=transformer.vocab,
-        k=transformer.hidden,
-        precision=scenario.execution.head_precision,
-    )
-    return Op(name="lm_head", part=Part.LM_HEAD, shape=shape)
+def embedding_ops(transformer: Transformer, scenario: Scenario) -> Iterator[Op]:
+    """From tokens to the residual stream: tables, and what the model does to their rows."""
+    embedding, tokens, hidden = transformer.embedding, scenario.tokens, transformer.hidden
+    execution = scenario.execution
+    width = embedding.width or hidden
+    yield elementwise.embedding(tokens, width, execution)
+    if embedding.scaled and execution.layout is Layout.SEPARATE:
+        yield elementwise.scaled("embedding_scale", tokens, width, execution)
+    if width != hidden:
+        inwards = Linear(out_features=hidden, in_features=width)
+        yield from linear_ops("project_in", Part.LM_HEAD, inwards, _all(scenario), execution.head_precision)
+    if embedding.positions:
+        yield elementwise.learned_positions(tokens, hidden, execution)
+    if embedding.norm is not None:
+        yield elementwise.norm("embedding_norm", _all(scenario), hidden, execution)
+
+
+def head_ops(transformer: Transformer, scenario: Scenario) -> Iterator[Op]:
+    """Final norm and head: logits of one token a sequence (in prefill the last), or a classifier's scores.
+
+    The head is never pruned in place nor quantised.
+    """
+    execution, hidden, head = scenario.execution, transformer.hidden, transformer.head
+    width = transformer.embedding.width or hidden
+    if transformer.final_norm is not None:
+        yield elementwise.norm("final_norm", _all(scenario), hidden, execution)
+    if width != hidden:
+        outwards = Linear(out_features=width, in_features=hidden)
+        yield from linear_ops("project_out", Part.LM_HEAD, outwards, _all(scenario), execution.head_precision)
+    if head is None:
+        return
+    tokens, outputs = scenario.tokens if head.every_token else scenario.batch, transformer.head_outputs
+    shape = Gemm(m=tokens, n=outputs, k=width, precision=execution.head_precision)
+    yield Op(name="lm_head" if head.labels is None else "score_head", part=Part.LM_HEAD, shape=shape)
+    if head.kernels and execution.layout is Layout.SEPARATE:
+        yield elementwise.scaled("logits", tokens, outputs, execution, kernels=head.kernels)
+
+
+def _all(scenario: Scenario) -> Flow:
+    return Flow(tokens=scenario.tokens)
 
 
 def _residual_map(prefix: str, present: bool, hidden: int, scenario: Scenario) -> Iterator[Op]:

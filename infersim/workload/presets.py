@@ -29,15 +29,17 @@ def load_model(name_or_path: str | Path) -> Transformer:
     """Return a model by preset name or alias (in any case), config file, or folder with a `config.json`.
 
     A preset's name wins over a folder of the same name; write `./NAME` for the folder. Raises
-    UnknownNameError that lists the presets, and the errors of `hf_config.transformer_from_file`.
+    UnknownNameError that lists the presets, and the errors of `hf.reading.transformer_from_file`.
     """
     # pydantic, which checks the file, takes longer to import than all the rest of this package.
-    from infersim.workload.hf_config import transformer_from_config, transformer_from_file
+    from infersim.workload.hf.reading import transformer_from_config, transformer_from_file
 
     name = str(name_or_path)
     if isinstance(name_or_path, str) and name.lower() in _names():
         preset = _preset_name(name)
-        return transformer_from_config(_presets()[preset], name=preset, file=f"{_PRESETS} [{preset}]")
+        stated = _presets()[preset].items()
+        keys = {key: None if value == "null" else value for key, value in stated if key != "aliases"}
+        return transformer_from_config(keys, name=preset, file=f"{_PRESETS} [{preset}]")
     if isinstance(name_or_path, Path) or name.endswith(".json") or _exists(name):
         return transformer_from_file(name_or_path)
     raise UnknownNameError("model", name, _presets(), spellings=_names())

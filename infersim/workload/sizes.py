@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from infersim.domain.errors import InvalidValueError
+from infersim.workload.activations import Activation
+from infersim.workload.norms import RMS_NORM, Norm, QkNorm
 from infersim.workload.transformer import Attention, FeedForward, Linear
 
 
@@ -14,8 +16,11 @@ def grouped_query_attention(
     head_dim: int,
     qkv_bias: bool = False,
     o_bias: bool = False,
-    qk_norm: bool = False,
+    qk_norm: QkNorm | None = None,
     window: int | None = None,
+    rotary: float = 1.0,
+    norm: Norm | None = RMS_NORM,
+    post_norm: Norm | None = None,
 ) -> Attention:
     """Attention whose `num_heads` queries share `num_kv_heads` keys and values.
 
@@ -34,13 +39,34 @@ def grouped_query_attention(
         head_dim=head_dim,
         qk_norm=qk_norm,
         window=window,
+        rotary=rotary,
+        norm=norm,
+        post_norm=post_norm,
+    )
+
+
+def feed_forward(
+    *,
+    hidden: int,
+    width: int,
+    gate: bool = True,
+    bias: bool = False,
+    activation: Activation = Activation.SILU,
+    norm: Norm | None = RMS_NORM,
+    post_norm: Norm | None = None,
+) -> FeedForward:
+    """A feed-forward sublayer of intermediate size `width`, gated or of two matrices."""
+    inwards = Linear(out_features=width, in_features=hidden, bias=bias)
+    return FeedForward(
+        gate=inwards if gate else None,
+        up=inwards,
+        down=Linear(out_features=hidden, in_features=width, bias=bias),
+        activation=activation,
+        norm=norm,
+        post_norm=post_norm,
     )
 
 
 def swiglu(*, hidden: int, width: int, bias: bool = False) -> FeedForward:
     """A gated feed-forward sublayer of intermediate size `width`."""
-    return FeedForward(
-        gate=Linear(out_features=width, in_features=hidden, bias=bias),
-        up=Linear(out_features=width, in_features=hidden, bias=bias),
-        down=Linear(out_features=hidden, in_features=width, bias=bias),
-    )
+    return feed_forward(hidden=hidden, width=width, bias=bias)

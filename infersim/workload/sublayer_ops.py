@@ -2,12 +2,15 @@
 
 Where the residual adds are counted: FUSED runs each add inside the norm that follows it. We count it with the
 norm of the sublayer whose result it adds, and the final norm as a plain one: over a model the bytes are the
-same (its very first norm is plain, its final one adds), and a sublayer's removal takes its own add away.
+same (its very first norm is plain, its final one adds), and a sublayer's removal takes its own add away. In a
+parallel block with one norm, that norm adds the results of both sublayers. Where results are normed and
+inputs are not, no norm follows the add, and it is a kernel of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from infersim.domain.ops import Op, Part
 from infersim.workload import elementwise
@@ -15,28 +18,63 @@ from infersim.workload.flow import Flow
 from infersim.workload.linear_ops import linear_ops
 from infersim.workload.scenario import Layout, Scenario
 from infersim.workload.token_skip_ops import routing_ops, scatter, skips_in_place
-from infersim.workload.transformer import ReplacedSublayer, TokenSkip
+from infersim.workload.transformer import Attention, FeedForward, ReplacedSublayer, TokenSkip
+
+Sublayer = Attention | FeedForward | ReplacedSublayer
 
 
-def entry_ops(
-    prefix: str, skip: TokenSkip | None, hidden: int, scenario: Scenario, *, normed: Flow
-) -> Iterator[Op]:
-    """Router and gather if tokens may skip, and the norm of the tokens in `normed`."""
-    execution = scenario.execution
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What a sublayer's first and last ops must know of its block.
+
+    `shared_norm`: one norm writes the input of both sublayers of a parallel block; the FFN has none of its
+    own. `scaled`: results are multiplied by a number before they are added.
+    """
+
+    hidden: int
+    scenario: Scenario
+    shared_norm: bool = False
+    scaled: bool = False
+
+
+def entry_ops(prefix: str, sublayer: Sublayer, around: Surroundings, *, normed: Flow) -> Iterator[Op]:
+    """Router and gather if tokens may skip, and the norm of the tokens in `normed` where there is one."""
+    execution, hidden, skip = around.scenario.execution, around.hidden, _skip(sublayer)
     if skip is not None:
-        yield from routing_ops(prefix, skip, hidden, Flow(tokens=scenario.tokens), execution)
+        yield from routing_ops(prefix, skip, hidden, Flow(tokens=around.scenario.tokens), execution)
+    if sublayer.norm is None:
+        return
     # Behind a gather the scatter does the residual add.
-    adds_residual = not _is_scattered(skip) and execution.layout is Layout.FUSED
-    yield elementwise.norm(f"{prefix}_norm", normed, hidden, execution, adds_residual=adds_residual)
+    adds = 0 if _is_scattered(skip) or execution.layout is Layout.SEPARATE else 1
+    if around.shared_norm and execution.layout is Layout.FUSED:
+        adds += 1
+    yield elementwise.norm(f"{prefix}_norm", normed, hidden, execution, adds=adds)
 
 
-def exit_ops(prefix: str, skip: TokenSkip | None, hidden: int, scenario: Scenario) -> Iterator[Op]:
-    """Scatter if kept tokens were gathered; else a residual add of its own in the SEPARATE layout."""
-    everyone, execution = Flow(tokens=scenario.tokens), scenario.execution
+def exit_ops(prefix: str, sublayer: Sublayer, around: Surroundings, *, kept: Flow) -> Iterator[Op]:
+    """The norm of the result where there is one; then a scatter if kept tokens were gathered, or an add.
+
+    The add is an op of its own in the SEPARATE layout, and where no norm stands before a sublayer.
+    """
+    everyone, execution, hidden = (
+        Flow(tokens=around.scenario.tokens),
+        around.scenario.execution,
+        around.hidden,
+    )
+    skip = _skip(sublayer)
+    if sublayer.post_norm is not None:
+        yield elementwise.norm(f"{prefix}_post_norm", kept, hidden, execution)
+    name = f"{prefix}_residual"
     if skip is not None and _is_scattered(skip):
         yield scatter(prefix, hidden, everyone.kept_by(skip), execution)
     elif execution.layout is Layout.SEPARATE:
-        yield elementwise.residual_add(f"{prefix}_residual", everyone, hidden, execution)
+        yield elementwise.residual_add(name, everyone, hidden, execution, scaled=around.scaled)
+    elif sublayer.norm is None and not around.shared_norm:
+        yield elementwise.residual_add(name, everyone, hidden, execution)
+
+
+def _skip(sublayer: Sublayer) -> TokenSkip | None:
+    return None if isinstance(sublayer, ReplacedSublayer) else sublayer.skip
 
 
 def _is_scattered(skip: TokenSkip | None) -> bool:
@@ -44,10 +82,10 @@ def _is_scattered(skip: TokenSkip | None) -> bool:
 
 
 def replaced_ops(
-    prefix: str, name: str, part: Part, sublayer: ReplacedSublayer, hidden: int, scenario: Scenario
+    prefix: str, name: str, part: Part, sublayer: ReplacedSublayer, around: Surroundings
 ) -> Iterator[Op]:
     """A sublayer of one linear layer: norm, GEMM `name`, residual add."""
-    everyone = Flow(tokens=scenario.tokens)
-    yield from entry_ops(prefix, None, hidden, scenario, normed=everyone)
-    yield from linear_ops(name, part, sublayer.linear, everyone, scenario.execution.precision)
-    yield from exit_ops(prefix, None, hidden, scenario)
+    everyone = Flow(tokens=around.scenario.tokens)
+    yield from entry_ops(prefix, sublayer, around, normed=everyone)
+    yield from linear_ops(name, part, sublayer.linear, everyone, around.scenario.execution.precision)
+    yield from exit_ops(prefix, sublayer, around, kept=everyone)

@@ -10,9 +10,15 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Protocol
 
 from infersim.domain.errors import InvalidValueError
+from infersim.domain.ops import Op
 from infersim.domain.shapes import Phase, WeightForm
+from infersim.workload.activations import Activation
+from infersim.workload.ends import LM_HEAD, PLAIN_EMBEDDING, Embedding, Head
+from infersim.workload.norms import RMS_NORM, Norm, QkNorm
+from infersim.workload.scenario import Scenario
 
 
 class SkipExecution(StrEnum):
@@ -123,6 +129,8 @@ class Attention:
     """Grouped-query self-attention; `num_heads` is a multiple of `num_kv_heads`.
 
     `kv_kept` is the fraction of cached tokens that decode attends to (kv-pruning), chosen by `kv_score`.
+    `norm` is that of the input (None: there is none), `post_norm` that of the result before it is added.
+    `rotary` is the share of each head that rotary position embedding turns (0: none does).
     """
 
     q: Linear
@@ -132,8 +140,11 @@ class Attention:
     num_heads: int
     num_kv_heads: int
     head_dim: int
-    qk_norm: bool = False
+    qk_norm: QkNorm | None = None
     window: int | None = None
+    rotary: float = 1.0
+    norm: Norm | None = RMS_NORM
+    post_norm: Norm | None = None
     block_sparsity: BlockSparsity | None = None
     kv_kept: float = 1.0
     kv_score: KvScore = KvScore.POSITION
@@ -156,11 +167,18 @@ class Attention:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedForward:
-    """SwiGLU (`gate` set) or plain two-matrix feed-forward."""
+    """Gated feed-forward (SwiGLU and its like: `gate` set), or a plain one of two matrices.
+
+    `norm` and `post_norm` are those of `Attention`; in a parallel block without a `norm` of its own, the
+    sublayer reads what attention's norm has written.
+    """
 
     gate: Linear | None
     up: Linear
     down: Linear
+    activation: Activation = Activation.SILU
+    norm: Norm | None = RMS_NORM
+    post_norm: Norm | None = None
     skip: TokenSkip | None = None
 
     @property
@@ -179,6 +197,8 @@ class ReplacedSublayer:
     """A sublayer replaced by one linear layer hidden -> hidden (as searched architectures do)."""
 
     linear: Linear
+    norm: Norm | None = RMS_NORM
+    post_norm: Norm | None = None
 
     @property
     def linears(self) -> tuple[Linear, ...]:
@@ -186,22 +206,48 @@ class ReplacedSublayer:
         return (self.linear,)
 
 
+class AddedWork(Protocol):
+    """Work of a family's own in a block, where no field above describes it: a frozen record with these.
+
+    Blocks are compared, so records that do the same work are equal.
+    """
+
+    @property
+    def name(self) -> str:
+        """What it is called in messages."""
+
+    @property
+    def linears(self) -> tuple[Linear, ...]:
+        """The weight matrices that it brings, kept in 16 bit; they count as parameters and in memory."""
+
+    def ops(self, hidden: int, scenario: Scenario) -> Iterator[Op]:
+        """Its kernels, of part EXTRA, with names that the block has not."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
     """One layer: an attention and a feed-forward sublayer, either of which may be gone (None).
 
     `residual_maps` is how many hidden x hidden matrices the residual stream passes through in this block
-    (SliceGPT-like cross-layer width needs up to two).
+    (SliceGPT-like cross-layer width needs up to two). `parallel`: the FFN reads the block's input, as
+    attention does, and both results are added at once. `added` is other work that pruning brings.
     """
 
     attention: Attention | ReplacedSublayer | None
     ffn: FeedForward | ReplacedSublayer | None
     residual_maps: int = 0
+    parallel: bool = False
+    added: tuple[AddedWork, ...] = ()
 
     def __post_init__(self) -> None:
         """Raise InvalidValueError for more residual maps than sublayers."""
         if self.residual_maps not in (0, 1, 2):
             raise InvalidValueError("residual_maps", self.residual_maps, "0, 1 or 2: one for each sublayer")
+
+    @property
+    def shares_norm(self) -> bool:
+        """Whether the FFN reads what attention's norm has written."""
+        return self.parallel and self.ffn is not None and self.ffn.norm is None
 
     @property
     def linears(self) -> tuple[Linear, ...]:
@@ -211,7 +257,11 @@ class Block:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transformer:
-    """A whole model. `blocks` are in order; equal blocks are equal objects and are costed once."""
+    """A whole model. `blocks` are in order; equal blocks are equal objects and are costed once.
+
+    `scaled_residuals`: the sublayers' results are multiplied by a number before they are added. `notes` are
+    what people must know of where the model came from (parts that were left out).
+    """
 
     name: str
     hidden: int
@@ -219,11 +269,23 @@ class Transformer:
     tied_embeddings: bool
     max_position: int
     blocks: tuple[Block, ...]
+    embedding: Embedding = PLAIN_EMBEDDING
+    final_norm: Norm | None = RMS_NORM
+    head: Head | None = LM_HEAD
+    scaled_residuals: bool = False
+    notes: tuple[str, ...] = field(default=(), compare=False)
     _groups: tuple[tuple[Block, int], ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Group the blocks once: comparing them takes longer than most that is asked of the groups."""
         object.__setattr__(self, "_groups", tuple(Counter(self.blocks).items()))
+
+    @property
+    def head_outputs(self) -> int:
+        """Values that the head gives for a token: the vocabulary, or a classifier's labels."""
+        if self.head is None:
+            return 0
+        return self.vocab if self.head.labels is None else self.head.labels
 
     def grouped_blocks(self) -> Iterator[tuple[Block, int]]:
         """Each distinct block with how often it occurs, in order of first occurrence."""

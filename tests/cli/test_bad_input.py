@@ -8,6 +8,8 @@ from typing import TypeAlias
 
 import pytest
 
+from tests.report.handmade import check_order, check_says
+
 Refused: TypeAlias = Callable[..., str]
 
 COMPARE = ("compare", "-m", "llama-3.1-8b", "-g", "h100-sxm", "-c", "1024")
@@ -59,7 +61,7 @@ def test_impossible_dimensions_of_a_gemm(refused: Refused, place: int, value: st
 
 def test_a_gemm_of_hours(refused: Refused) -> None:
     message = refused("gemm", "100000000", "16000000", "16000000", "-g", "l4")
-    assert "within an hour" in message
+    check_says(message, "hour", "l4")
 
 
 @pytest.mark.parametrize("value", ["1", "1.0", "-0.1", "50", "nan", "inf", "half", "0.5,,", "25%"])
@@ -71,8 +73,7 @@ def test_impossible_sparsities(refused: Refused, value: str) -> None:
 
 def test_a_sparsity_that_the_only_family_cannot_have(refused: Refused) -> None:
     message = refused(*COMPARE, "-f", "static-k-2:4", "-s", "0.25")
-    assert "static-k-2:4 at 0.25" in message
-    assert "expected 0.5" in message
+    check_order(message, "static-k-2:4", "0.25", "0.5")
 
 
 @pytest.mark.parametrize(
@@ -97,13 +98,12 @@ def test_what_is_missing_or_too_much_is_named(refused: Refused, arguments: tuple
 
 
 def test_a_data_type_that_the_gpu_lacks(refused: Refused) -> None:
-    assert "v100-sxm has no bf16 tensor rate: choose a data type (--dtype) of " in refused(
-        "predict", "-m", "llama-3.1-8b", "-g", "v100-sxm", "-c", "9"
-    )
+    message = refused("predict", "-m", "llama-3.1-8b", "-g", "v100-sxm", "-c", "9")
+    check_order(message, "v100-sxm", "bf16", "--dtype", "fp16", "int8")
 
 
 def test_json_and_csv_at_once(refused: Refused) -> None:
-    assert "--json and --csv at once" in refused("models", "--json", "--csv")
+    check_says(refused("models", "--json", "--csv"), "--json", "--csv")
 
 
 CONFIG = {
@@ -132,7 +132,7 @@ def config(folder: Path, **changes: str) -> str:
         ({"hidden_size": "-1"}, ("hidden_size = -1",)),
         ({"num_hidden_layers": "NaN"}, ("num_hidden_layers = nan",)),
         ({"vocab_size": '"big"'}, ("vocab_size = 'big'",)),
-        ({"model_type": '"mixtral"', "num_local_experts": "8"}, ("mixtral", "out of scope")),
+        ({"model_type": '"mixtral"', "num_local_experts": "8"}, ("mixtral",)),
     ],
 )
 def test_bad_configs_name_file_key_value_and_expectation(
@@ -159,15 +159,15 @@ def test_damaged_json(refused: Refused, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[remove]\nlayers = [40]\n", ("remove.layers[0] = 40", "a layer from 0 to 31")),
-        ('[layer."30-40"]\nnum_heads = 8\n', ("layer = '30-40'", "a layer from 0 to 31")),
+        ("[remove]\nlayers = [40]\n", ("remove.layers[0] = 40", "0 to 31")),
+        ('[layer."30-40"]\nnum_heads = 8\n', ("layer = '30-40'", "0 to 31")),
         ('[[step]]\nfamily = "static-nk"\nsparsity = 1.5\n', ("step[0]", "sparsity")),
-        ('[[step]]\nfamily = "static-kn"\nsparsity = 0.5\n', ("step[0]", "a known family: static-nk, ")),
+        ('[[step]]\nfamily = "static-kn"\nsparsity = 0.5\n', ("step[0]", "static-kn", "static-nk")),
         ("[layer.3]\nnum_heads = 7\n", ("layer.3", "num_kv_heads")),
         ("[remove\nlayers = [1]\n", ("valid TOML",)),
         ('model = "qwen3-8b"\n[remove]\nlayers = [1]\n', ("model = 'qwen3-8b'", "llama-3.1-8b")),
         ("[remove]\nlayer = [1]\n", ("layer",)),
-        ("", ("something to prune",)),
+        ("", ("step = []",)),
     ],
 )
 def test_bad_plans_name_file_key_value_and_expectation(

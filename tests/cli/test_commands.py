@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from infersim.profile_files.profiles import list_profiles, load_profile
 from infersim.simulation.kernel_latency import gemm_latency
 from infersim.workload.presets import list_models
 from tests.cli.conftest import Infersim
+from tests.report.handmade import check_order
 
 PREDICT = ("predict", "-m", "llama-3.2-1b", "-g", "l4")
 
@@ -26,8 +28,17 @@ def test_predict_prints_a_row_for_each_scenario(answered: Infersim) -> None:
 
 def test_predict_tells_latency_and_floor_first(answered: Infersim) -> None:
     first = answered(*PREDICT, "-c", "512", "-p", "prefill").out.splitlines()[0]
-    assert first.startswith("Prefill of llama-3.2-1b is predicted to take ")
-    assert "times its floor" in first
+    check_order(first, "prefill", "llama-3.2-1b", "ms", "l4", "floor")
+
+
+def test_what_a_file_leaves_out_is_told_aside(answered: Infersim, tmp_path: Path) -> None:
+    file = tmp_path / "seeing.json"
+    text = {"hidden_size": 512, "num_hidden_layers": 2, "intermediate_size": 1024, "num_attention_heads": 4}
+    file.write_text(json.dumps({"model_type": "llava", "vision_config": {}, "text_config": text}))
+    ran = answered("predict", "-m", str(file), "-g", "l4", "-c", "128", "-p", "decode", "--json")
+    assert "seeing: only the text model counts; left out: vision_config" in ran.err
+    assert "seeing: left to the model's class by the file: vocab_size 32000" in ran.err
+    assert [row["model"] for row in ran.rows] == ["seeing"]
 
 
 def test_predict_sets_plans_below_each_other(answered: Infersim) -> None:
@@ -78,9 +89,7 @@ def test_gemm_tells_dtype_and_sparsity(answered: Infersim) -> None:
 
 def test_gemm_sentence_names_interval_floor_and_limiter(answered: Infersim) -> None:
     text = answered("gemm", "16", "4096", "4096", "-g", "h100-sxm").out
-    assert "predicted to take" in text
-    assert "times its floor" in text
-    assert "limited by memory bandwidth" in text
+    check_order(text, "m=16", "us", "h100-sxm", "floor", "memory bandwidth")
 
 
 def test_weights_that_stay_in_l2_are_faster(answered: Infersim) -> None:

@@ -15,6 +15,7 @@ import pytest
 from infersim.pruning.registry import families
 from infersim.simulation.chain import FACTORS
 from tests.cli.conftest import Infersim
+from tests.report.handmade import check_order, check_says
 
 MAIN = (
     "compare --model llama-3.1-8b --gpu rtx-pro-6000 --families all --sparsity 0.25,0.5 "
@@ -31,7 +32,7 @@ def test_it_prints_the_verdict_then_speedups_then_losses(answered: Infersim) -> 
     text = "\n".join(lines)
     for family in families():
         assert f"{family.name} 50" in text
-    for heading in ("bound", "predicted", "measured", "What eats the speedup", "launch"):
+    for heading in ("bound", "predicted", "measured", "efficiency", "launch"):
         assert heading in text
 
 
@@ -140,10 +141,11 @@ def test_no_number_is_cut_on_a_terminal_of_any_width(
 
 def test_batches_and_phases_are_sections_with_every_plan_in_each(answered: Infersim) -> None:
     text = answered(*SHORT, "-f", "static-m,static-nk", "-b", "1,8").out.replace("\u00a0", " ")
-    table = text[text.index("Speedups of") : text.index("What eats")]
-    sections = re.findall(r"^(?:prefill|decode), batch \d \(dense: \S+ ms\)$", table, flags=re.MULTILINE)
-    assert len(sections) == len(set(sections)) == 4
-    assert table.count("static-m 50 %") == table.count("static-nk 50 %") == 4
+    heading = re.compile(r"^(?:prefill|decode), batch \d \(dense: \S+ ms\)$", flags=re.MULTILINE)
+    assert len(set(heading.findall(text))) == 4
+    for section in heading.split(text)[1:]:
+        rows = section.partition("\n\n")[0]
+        assert rows.count("static-m 50 %") == rows.count("static-nk 50 %") == 1
 
 
 def test_what_is_typed_twice_is_asked_once(answered: Infersim) -> None:
@@ -156,7 +158,7 @@ def test_what_is_typed_twice_is_asked_once(answered: Infersim) -> None:
 
 def test_a_phase_beside_a_request_is_refused(refused: Callable[..., str]) -> None:
     told = refused("compare", "-m", "llama-3.2-1b", "-g", "l4", "--request", "generation", "-p", "prefill")
-    assert "phase = 'prefill'; expected none beside a request" in told
+    check_says(told, "phase = 'prefill'", "request")
 
 
 def test_a_gpu_is_found_by_how_its_name_begins(refused: Callable[..., str]) -> None:
@@ -184,14 +186,15 @@ def test_a_target_takes_each_family_at_the_sparsity_that_reaches_it(answered: In
         *SHORT, "-p", "prefill", "-f", "static-m", "-s", str(row["sparsity_realised"] - 1 / 16), "--json"
     )
     assert fewer.rows[0]["predicted"] < 1.3
-    assert ran.err == "Left out: kv-pruning: out of reach: 1.00x at most\n"
+    check_order(ran.err, "left out", "kv-pruning", "1.00x")
+    assert ran.err.count("\n") == 1
 
 
 def test_a_target_stands_beside_no_plan_from_a_file(refused: Callable[..., str], tmp_path: Path) -> None:
     plan = tmp_path / "mine.toml"
     plan.write_text('model = "llama-3.2-1b"\n[[step]]\nfamily = "static-m"\nsparsity = 0.5\n')
     told = refused("compare", "--plan", str(plan), "-g", "l4", "-c", "512", "--target-speedup", "1.5")
-    assert "target_speedup = 1.5; expected none beside plans from files" in told
+    check_says(told, "target_speedup = 1.5", "files")
 
 
 @pytest.mark.parametrize("target", ["1", "0.5", "nan", "150"])
@@ -201,5 +204,4 @@ def test_a_target_that_is_no_speedup_is_refused(target: str, refused: Callable[.
 
 def test_a_target_that_no_family_reaches_is_told_with_its_limits(refused: Callable[..., str]) -> None:
     told = refused(*SHORT, "-p", "prefill", "--target-speedup", "5", "-f", "kv-pruning,static-k-2:4")
-    assert "no family reaches 5" in told
-    assert "kv-pruning: unreachable: ceiling" in told
+    assert re.search(r"\b5\b.*kv-pruning: .*\d\.\d\dx.*static-k-2:4: .*\d\.\d\dx", told)

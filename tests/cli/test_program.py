@@ -11,6 +11,7 @@ import pytest
 
 from infersim.cli.main import BROKEN_PIPE, app
 from tests.cli.conftest import Infersim
+from tests.report.handmade import check_order
 
 RUN = "from infersim.cli.main import run; run()"
 HEAVY = {"numpy", "scipy", "pandas", "plotly", "pyarrow", "pydantic", "torch"}
@@ -75,7 +76,7 @@ def test_a_terminal_without_dashes_shows_something_in_their_place() -> None:
 def test_errors_of_a_fresh_process_exit_with_2_and_one_line() -> None:
     done = subprocess.run(program("gpus", "h100-sx"), capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("Error: unknown GPU 'h100-sx': did you mean h100-sxm")
+    check_order(done.stderr, "Error", "GPU 'h100-sx'", "h100-sxm")
     assert done.stderr.count("\n") == 1
 
 
@@ -85,9 +86,7 @@ def test_warnings_are_one_line_on_standard_error(answered: Infersim) -> None:
         "gemm", "1", "4096", "4096", "-g", "h100-sxm", "--set", "memory.bandwidth_gb_s=60000", "--json"
     )
     assert len(ran.rows) == 1
-    assert ran.err.startswith(
-        "Warning: h100-sxm[memory.bandwidth_gb_s=60000]: memory.bandwidth_gb_s = 60000 is"
-    )
+    check_order(ran.err, "Warning", "h100-sxm[memory.bandwidth_gb_s=60000]", "memory.bandwidth_gb_s = 60000")
     assert ran.err.count("\n") == 1
 
 

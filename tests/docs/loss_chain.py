@@ -9,10 +9,10 @@ import infersim
 from infersim.domain.arrays import Array
 from infersim.pruning.plan import Plan
 from infersim.report import rounding
-from infersim.simulation.cases import make_cases, make_execution
 from infersim.simulation.chain import FACTORS, chain, chain_times_s, static_m_equivalent
-from infersim.simulation.program import lay_out
-from infersim.simulation.timeline import Timeline, timelines
+from infersim.simulation.frontier_timing import case_timings
+from infersim.simulation.speedups.scenarios import Scenarios
+from infersim.simulation.timeline import Timeline
 from tests.docs.markdown import markdown_table
 
 _COUNTED = (
@@ -60,16 +60,10 @@ def chain_table(question: dict[str, Any]) -> str:
 
 def _timelines(question: dict[str, Any], plan: Plan) -> tuple[Timeline, ...]:
     """Of the dense model and the plan, in one scenario."""
-    runs = make_execution(dtype="bf16", execution="fused", cuda_graph=True, kv_dtype=None)
-    (case,) = make_cases(
-        phase=question["phase"],
-        batch=question["batch"],
-        context=question["context"],
-        request=None,
-        execution=runs,
-    )
-    laid_out = lay_out((plan.base, plan.transformer), case.passes)
-    return timelines(laid_out, infersim.load_profile(question["gpu"]))
+    scenarios = Scenarios.of(phase=question["phase"], batch=question["batch"], context=question["context"])
+    profile = infersim.load_profile(question["gpu"])
+    (timings,) = case_timings(plan.base, [plan], [profile], scenarios.cases())
+    return timings.dense, *timings.pruned
 
 
 def _milliseconds(seconds: Array) -> list[float]:

@@ -14,6 +14,7 @@ from typing import Any
 from tests import family_pages
 from tests.docs import (
     accuracy_tables,
+    architecture_tables,
     calibration_table,
     command_options,
     excerpts,
@@ -29,6 +30,7 @@ _PART = re.compile(
 )
 KINDS: dict[str, Callable[[dict[str, Any]], str]] = {
     **family_pages.KINDS,
+    **architecture_tables.KINDS,
     "accuracy": accuracy_tables.accuracy,
     "computed_on": accuracy_tables.computed_on,
     "coverage": accuracy_tables.coverage,

@@ -103,18 +103,18 @@ def test_the_system_folder_names_the_gpu_where_the_device_does_not(tmp_path: Pat
     text = GEMMS.replace(H100, "cuda device")
     path = write(tmp_path / "systems" / "data" / "a100_sxm" / "gemm_perf.txt", text)
     assert set(import_source("aiconfigurator", path).frame["gpu"]) == {"a100-sxm-80gb"}
-    with pytest.raises(InfersimError, match=r"names the GPU 'cuda device'; expected .*--gpu"):
+    with pytest.raises(InfersimError, match=r"GPU 'cuda device'.*--gpu"):
         import_source("aiconfigurator", write(tmp_path / "elsewhere" / "gemm_perf.txt", text))
 
 
 def test_a_git_lfs_pointer_is_told_from_a_table(tmp_path: Path) -> None:
     pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
     for name in ("gemm_perf.txt", "gemm_perf.parquet"):
-        with pytest.raises(FileContentError, match=r"a Git LFS pointer.*git lfs pull"):
+        with pytest.raises(FileContentError, match=r"LFS.*git lfs pull"):
             import_source("aiconfigurator", write(tmp_path / name, pointer))
 
 
 def test_an_attention_table_that_names_no_phase_is_refused(tmp_path: Path) -> None:
     text = f"{HEAD}{ATTENTION}\nVLLM,1,{H100},attention,x,2,1024,32,8,128,1,bfloat16,bfloat16,0,0.15\n"
-    with pytest.raises(FileContentError, match="expected context or generation attention"):
+    with pytest.raises(FileContentError, match=r"context.*generation"):
         import_source("aiconfigurator", write(tmp_path / "attention.txt", text))

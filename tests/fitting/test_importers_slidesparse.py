@@ -56,7 +56,7 @@ def test_six_of_eight_is_a_sparsity_of_its_own(tmp_path: Path) -> None:
 def test_fp4_has_no_counterpart(tmp_path: Path) -> None:
     path = tmp_path / "alg_search_model.csv"
     path.write_text(DENSE.replace("BF16 -> BF16", "FP4E2M1 -> BF16"))
-    with pytest.raises(InfersimError, match=r"no sample that can be used \(1 rows: dtype fp4e2m1"):
+    with pytest.raises(InfersimError, match=r"1 rows: dtype fp4e2m1"):
         import_source("slidesparse", path)
 
 

@@ -112,9 +112,7 @@ def test_what_was_not_timed_is_counted(tmp_path: Path) -> None:
 def test_a_time_that_the_file_rounds_to_zero_is_bad_and_named_by_its_line(tmp_path: Path) -> None:
     row = ",0.0,,,8192,64,8,16,1,4096,4,0,128,False,AttentionBackend.FLASH_ATTENTION"
     path = write(tmp_path, "attention.csv", ATTENTION_HEAD, f"0.02{row}", f"0.0{row}")
-    with pytest.raises(
-        BadSamplesError, match=r"attention.csv: line 3: latency_us = 0.0; expected a number from 0.001"
-    ):
+    with pytest.raises(BadSamplesError, match=r"attention.csv: line 3: latency_us = 0.0"):
         import_source("vidur", path)
     read = import_source("vidur", path, skip_bad=True)
     assert (len(read.frame), len(read.set_aside)) == (1, 1)
@@ -125,7 +123,7 @@ def test_a_gpu_of_several_variants_has_to_be_named(tmp_path: Path) -> None:
     moved = tmp_path / "profiling" / "a100" / "mlp.csv"
     moved.parent.mkdir(parents=True)
     path.rename(moved)
-    with pytest.raises(InfersimError, match=r"names the GPU 'a100'; expected a known name, .*--gpu"):
+    with pytest.raises(InfersimError, match=r"GPU 'a100'.*--gpu"):
         import_source("vidur", moved)
     assert set(import_source("vidur", moved, gpu="NVIDIA A100 80GB PCIe").frame["gpu"]) == {"a100-pcie-80gb"}
 
@@ -135,7 +133,7 @@ def test_one_name_cannot_stand_for_the_gpus_of_two_folders(tmp_path: Path) -> No
         path = tmp_path / "profiling" / "compute" / folder / "an-org" / "a-model" / "mlp.csv"
         path.parent.mkdir(parents=True)
         path.write_text(f"{MLP_HEAD}\n{TIMES},32,8,4096,14336,128256,True,512,1\n")
-    with pytest.raises(InfersimError, match=r"several GPUs that are not known \(a100, h100\)"):
+    with pytest.raises(InfersimError, match=r"GPUs.*a100, h100"):
         import_source("vidur", tmp_path, gpu="h100-sxm")
     narrowed = tmp_path / "profiling" / "compute" / "h100"
     assert set(import_source("vidur", narrowed, gpu="h100-sxm").frame["gpu"]) == {"h100-sxm"}

@@ -16,6 +16,7 @@ from infersim.domain.errors import FileContentError, InfersimError, InvalidValue
 from infersim.fitting.sample_writing import write_samples
 from infersim.fitting.samples import parse_defaults, read_samples
 from tests.fitting.example_samples import ATTENTION, GEMM, LAUNCH, MEMORY, every_kind, table
+from tests.report.handmade import check_order
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".csv", ".jsonl"])
@@ -81,12 +82,12 @@ def test_defaults_fill_missing_columns_and_empty_cells_only() -> None:
 
 @pytest.mark.parametrize("word", ["gpu", "gpu=", "colour=red"])
 def test_a_default_that_names_no_column_or_value_is_refused(word: str) -> None:
-    with pytest.raises(InvalidValueError, match=f"default = '{word}'; expected COLUMN=VALUE"):
+    with pytest.raises(InvalidValueError, match=f"default = '{word}'"):
         parse_defaults([word])
 
 
 def test_an_unknown_column_in_defaults_is_refused() -> None:
-    with pytest.raises(InvalidValueError, match="default = 'colour'; expected a column of gpu, kind"):
+    with pytest.raises(InvalidValueError, match=r"default = 'colour'.*gpu, kind"):
         read_samples(table(GEMM), defaults={"colour": "red"})
 
 
@@ -94,22 +95,19 @@ def test_selection_by_gpu_and_kind_counts_the_rows_it_leaves_out() -> None:
     read = read_samples(table(GEMM, GEMM | {"gpu": "l40s"}, ATTENTION), gpu="h100-sxm", kind="gemm")
     assert len(read.frame) == 1
     assert read.left_out == {"gpu l40s": 1, "kind attention": 1}
-    assert (
-        read.account()
-        == "3 rows read, 1 row kept; 1 row left out (gpu l40s); 1 row left out (kind attention)"
-    )
+    check_order(read.account(), "3 rows", "1 row", "gpu l40s", "kind attention")
 
 
 def test_selecting_a_gpu_that_the_file_lacks_says_which_it_has() -> None:
-    with pytest.raises(InfersimError, match="gpu = h100-sxm, l40s; expected rows of t4"):
+    with pytest.raises(InfersimError, match=r"gpu = h100-sxm, l40s.*t4"):
         read_samples(table(GEMM, GEMM | {"gpu": "l40s"}), gpu="t4")
 
 
 def test_missing_columns_are_named_all_at_once_with_the_way_to_fill_them() -> None:
     bare = table({name: value for name, value in GEMM.items() if name not in ("gpu", "kind")})
-    with pytest.raises(FileContentError, match=r"expected also gpu, kind .*gpu=\.\.\. kind=\.\.\."):
+    with pytest.raises(FileContentError, match=r"gpu, kind .*gpu=\.\.\. kind=\.\.\."):
         read_samples(bare)
-    with pytest.raises(FileContentError, match="expected also n, k for kind gemm"):
+    with pytest.raises(FileContentError, match=r"\bn, k .*gemm"):
         read_samples(table(GEMM).drop(columns=["n", "k"]))
 
 
@@ -151,7 +149,7 @@ def test_a_later_format_version_is_refused(
     with monkeypatch.context() as later:
         later.setattr("infersim.fitting.sample_writing.FORMAT_VERSION", 2)
         write_samples(table(GEMM), path)
-    with pytest.raises(FileContentError, match=r"format version = '?2'?; expected at most 1") as refusal:
+    with pytest.raises(FileContentError, match=r"format version = '?2'?.*\b1\b") as refusal:
         read_samples(path)
     assert str(path) in str(refusal.value)
 
@@ -159,12 +157,12 @@ def test_a_later_format_version_is_refused(
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
-        ("samples.txt", b"", "samples files end in .parquet, .csv, .jsonl, not '.txt'"),
-        ("samples.csv", b"", "line 1 = ''; expected column names"),
-        ("samples.csv", b"gpu,m,gpu\na,2,b\n", "expected each column once"),
-        ("samples.csv", b"\xff\xfe\x00gpu", "expected a csv table of samples"),
-        ("samples.parquet", b"not parquet at all", "expected a parquet table of samples"),
-        ("samples.jsonl", b"\xff\xfe", "expected a jsonl table of samples"),
+        ("samples.txt", b"", "'.txt'"),
+        ("samples.csv", b"", "line 1 = ''"),
+        ("samples.csv", b"gpu,m,gpu\na,2,b\n", "once"),
+        ("samples.csv", b"\xff\xfe\x00gpu", "csv table"),
+        ("samples.parquet", b"not parquet at all", "parquet table"),
+        ("samples.jsonl", b"\xff\xfe", "jsonl table"),
     ],
 )
 def test_a_file_that_is_no_table_is_an_error_that_names_it(

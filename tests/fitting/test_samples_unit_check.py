@@ -70,7 +70,7 @@ def test_plausible_samples_pass_and_are_described(kind: str) -> None:
 def test_another_unit_is_refused_and_named(kind: str, unit: str, per_microsecond: float) -> None:
     frame = plausible(kind)
     frame = frame.assign(latency_us=frame["latency_us"] * per_microsecond)
-    with pytest.raises(WrongUnitError, match=f"{kind} samples: .*expected microseconds.*look like {unit}"):
+    with pytest.raises(WrongUnitError, match=f"{kind} samples: .*microseconds.*{unit}"):
         check_against_floor(frame, load_profile("h100-sxm"))
 
 
@@ -84,8 +84,8 @@ def test_one_kind_in_another_unit_is_found_among_the_others() -> None:
 @pytest.mark.parametrize(
     ("slower", "says"),
     [
-        ("a100-sxm-80gb", "of 40 rows are faster than a100-sxm-80gb can be"),
-        ("t4", "look like milliseconds, or the times of a faster GPU"),
+        ("a100-sxm-80gb", r"\b40 rows.*a100-sxm-80gb"),
+        ("t4", "milliseconds.*faster"),
     ],
 )
 def test_samples_faster_than_the_gpu_can_be_are_refused(slower: str, says: str) -> None:

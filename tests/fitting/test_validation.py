@@ -201,9 +201,9 @@ def test_the_order_of_the_rows_changes_nothing(truth: HardwareProfile, samples: 
 def test_what_cannot_be_compared_is_refused(truth: HardwareProfile, samples: pd.DataFrame) -> None:
     with pytest.raises(UnknownNameError, match="did you mean attention"):
         validate(truth, samples, kinds=["attentoin"])
-    with pytest.raises(InvalidValueError, match="samples = 'launch'; expected rows of gemm"):
+    with pytest.raises(InvalidValueError, match=r"samples = 'launch'.*gemm"):
         validate(truth, table(LAUNCH), kinds=["gemm"])
-    with pytest.raises(InfersimError, match="expected rows of h100-sxm"):
+    with pytest.raises(InfersimError, match="h100-sxm"):
         validate(truth, samples.assign(gpu="l40s"))
     with pytest.raises(UnsupportedError, match="a100-sxm-80gb has no fp8"):
         validate("a100-sxm-80gb", samples.assign(gpu="a100-sxm-80gb", dtype="fp8"), kinds=["gemm"])

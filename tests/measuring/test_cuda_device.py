@@ -125,9 +125,7 @@ def test_a_capture_that_breaks_off_loses_the_process_but_not_the_stream(cuda: Re
         "CUDA error: operation failed due to a previous error\nsee CUDA_LAUNCH_BLOCKING"
     )
 
-    with pytest.raises(
-        DeviceLostError, match=r"capture in a CUDA graph: CUDA error: operation failed .* error$"
-    ):
+    with pytest.raises(DeviceLostError, match=r"graph: CUDA error: operation failed .* error$"):
         CudaDevice(0).capture(lambda: None)
     assert cuda.current == "default"
 
@@ -160,7 +158,7 @@ def test_a_device_is_lost_when_it_cannot_be_waited_for(
 
 def test_a_gpu_that_is_not_there_is_told_with_those_that_are(cuda: RecordedCuda) -> None:
     del cuda
-    with pytest.raises(InvalidValueError, match="cuda:0 to cuda:1, or cpu"):
+    with pytest.raises(InvalidValueError, match=r"cuda:0.*cuda:1.*cpu"):
         open_cuda(2)
 
 
@@ -176,9 +174,7 @@ def test_a_build_without_kernels_for_the_gpu_is_told_with_what_it_has(
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (7, 0))
     monkeypatch.setattr(torch.cuda, "get_arch_list", lambda: ["sm_75", "sm_80"])
 
-    with pytest.raises(
-        InfersimError, match=r"cuda:1 cannot be used: .* capability 7\.0, only for sm_75, sm_80; "
-    ):
+    with pytest.raises(InfersimError, match=r"cuda:1.*7\.0.*sm_75, sm_80"):
         open_cuda(1)
 
 
@@ -192,7 +188,7 @@ def test_a_gpu_that_fails_its_first_kernel_is_told_in_one_line(
 
     monkeypatch.setattr(torch, "zeros", fail)
 
-    with pytest.raises(InfersimError, match=r"cuda:0 cannot be used: CUDA error: all .* or unavailable$"):
+    with pytest.raises(InfersimError, match=r"cuda:0.*CUDA error: all .* or unavailable$"):
         open_cuda(0)
 
 
@@ -204,7 +200,7 @@ def test_a_driver_that_is_too_old_is_told_in_pytorchs_words(monkeypatch: pytest.
     monkeypatch.setattr(torch.cuda, "is_available", unavailable)
     monkeypatch.setattr(torch.version, "cuda", "13.0")
 
-    with pytest.raises(InfersimError, match=r"driver on your system is too old\): measure the CPU"):
+    with pytest.raises(InfersimError, match=r"driver on your system is too old.*--device cpu"):
         open_cuda(0)
 
 
@@ -212,5 +208,5 @@ def test_a_build_without_cuda_is_told_with_where_to_get_one(monkeypatch: pytest.
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.version, "cuda", None)
 
-    with pytest.raises(InfersimError, match=r"is built without CUDA; https://pytorch\.org"):
+    with pytest.raises(InfersimError, match=r"CUDA.*https://pytorch\.org"):
         open_cuda(0)

@@ -38,15 +38,15 @@ def test_threads_and_clocks_that_cannot_be_are_refused() -> None:
             open_device("cpu", threads)
     with pytest.raises(InvalidValueError, match="wall, cpu"):
         open_device("cpu", 1, "sundial")
-    with pytest.raises(InvalidValueError, match="no threads for a GPU"):
+    with pytest.raises(InvalidValueError, match="threads = 4"):
         open_device("cuda:0", 4)
-    with pytest.raises(InvalidValueError, match="whose events are its clock"):
+    with pytest.raises(InvalidValueError, match=r"clock = 'cpu'"):
         open_device("cuda:0", clock="cpu")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_without_cuda_the_cpu_is_named() -> None:
-    with pytest.raises(InfersimError, match=r"CUDA cannot be used here .* --device cpu"):
+    with pytest.raises(InfersimError, match=r"CUDA.*--device cpu"):
         open_device("cuda:0")
 
 

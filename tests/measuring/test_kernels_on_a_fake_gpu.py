@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -95,19 +96,19 @@ def test_what_a_graph_could_not_hold_is_refused(
 @pytest.mark.parametrize(
     ("row", "capability", "reason"),
     [
-        (GEMM, (7, 5), "unsupported: bf16 GEMMs need compute capability 8.0, and Fake GPU has 7.5"),
-        ({**GEMM, "dtype": "fp8"}, (8, 0), "unsupported: fp8 GEMMs need compute capability 8.9"),
-        ({**GEMM, "dtype": "tf32"}, (7, 0), "unsupported: tf32 GEMMs need compute capability 8.0"),
-        (DECODE, (7, 5), "unsupported: attention kernels in bf16 need compute capability 8.0"),
+        (GEMM, (7, 5), r"unsupported: bf16 .*8\.0.*Fake GPU.*7\.5"),
+        ({**GEMM, "dtype": "fp8"}, (8, 0), r"unsupported: fp8 .*8\.9"),
+        ({**GEMM, "dtype": "tf32"}, (7, 0), r"unsupported: tf32 .*8\.0"),
+        (DECODE, (7, 5), r"unsupported: attention .*bf16.*8\.0"),
         (
             {**GEMM, "kind": "sparse_gemm", "sparsity": "2:4", "dtype": "fp16"},
             (7, 0),
-            "unsupported: 2:4 GEMMs: this PyTorch has no kernels for compute capability 7.0",
+            r"unsupported: 2:4 .*PyTorch.*7\.0",
         ),
         (
             {**GEMM, "kind": "sparse_gemm", "sparsity": "2:4"},
             (9, 0),
-            "unsupported: 2:4 GEMMs: this PyTorch has no kernels for compute capability 9.0: it is built",
+            r"unsupported: 2:4 .*PyTorch.*9\.0.*built",
         ),
     ],
 )
@@ -116,4 +117,4 @@ def test_what_a_gpu_is_too_old_for_is_told_and_not_tried(
 ) -> None:
     found = measured(row, monkeypatch, capability)
 
-    assert str(found["status"]).startswith(reason)
+    assert re.match(reason, str(found["status"]))

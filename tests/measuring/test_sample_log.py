@@ -72,7 +72,7 @@ def test_another_plan_device_or_library_is_refused(tmp_path: Path, key: str) -> 
     log = tmp_path / "log.jsonl"
     before = written(log)
 
-    with pytest.raises(FileContentError, match=f"{key} = .*expected 'other', which is measured now"):
+    with pytest.raises(FileContentError, match=f"{key} = .*'other'"):
         open_log(log, {**ENVIRONMENT, key: "other"})
 
     assert log.read_bytes() == before
@@ -95,13 +95,13 @@ def test_samples_without_an_environment_are_no_log_of_ours(tmp_path: Path) -> No
     log = tmp_path / "log.jsonl"
     log.write_text('{"record": "samples", "version": 1}\n{"gpu": "h100-sxm", "kind": "gemm"}\n')
 
-    with pytest.raises(FileContentError, match="a log that infersim measure kernels began"):
+    with pytest.raises(FileContentError, match=r"log\.jsonl.*measure kernels"):
         open_log(log, ENVIRONMENT)
 
 
 def test_two_measurements_cannot_write_one_log(tmp_path: Path) -> None:
     log = tmp_path / "log.jsonl"
-    with open_log(log, ENVIRONMENT), pytest.raises(InfersimError, match="another measurement is writing it"):
+    with open_log(log, ENVIRONMENT), pytest.raises(InfersimError, match="another measurement"):
         open_log(log, ENVIRONMENT)
 
 
@@ -116,9 +116,7 @@ def test_a_full_disk_is_told_and_takes_nothing_away(tmp_path: Path, monkeypatch:
 
     with open_log(log, ENVIRONMENT) as opened:
         monkeypatch.setattr(os, "write", full)
-        with pytest.raises(
-            InfersimError, match=r"No space left on device\. What was measured before is in it"
-        ):
+        with pytest.raises(InfersimError, match=r"log\.jsonl.*No space left on device"):
             opened.append(3, sample(4))
 
     assert log.read_bytes() == before

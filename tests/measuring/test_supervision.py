@@ -12,6 +12,7 @@ from infersim.measuring import crashes, supervision
 from infersim.measuring.plan_run import measure_plan
 from infersim.measuring.supervision import Measurer
 from tests.measuring.examples import FAKE_WORKER, SETUP, gemm
+from tests.report.handmade import check_order
 
 
 @pytest.mark.parametrize(
@@ -36,7 +37,7 @@ def test_a_users_error_comes_back_as_it_is() -> None:
 
 
 def test_a_process_that_cannot_start_says_why() -> None:
-    with pytest.raises(InfersimError, match="cannot be started: exit status 1: ImportError: libcudart"):
+    with pytest.raises(InfersimError, match="exit status 1: ImportError: libcudart"):
         Measurer({**SETUP, "device": "broken"}, command=FAKE_WORKER)
 
 
@@ -48,7 +49,7 @@ def test_a_device_that_takes_every_process_down_ends_the_run(monkeypatch: pytest
         measurer.measure(gemm(1))  # one that answers: it is the kernels then
         for _ in range(2):
             measurer.measure(gemm(1, behaviour="lost"))
-        with pytest.raises(InfersimError, match=r"3 kernels in a row took .* illegal"):
+        with pytest.raises(InfersimError, match=r"\b3 kernels.*illegal"):
             measurer.measure(gemm(1, behaviour="lost"))
 
 
@@ -62,7 +63,7 @@ def test_a_kind_that_only_crashes_is_left_out_after_some_tries(
     with Measurer(SETUP, command=FAKE_WORKER) as measurer:
         account = measure_plan(rows, measurer, tmp_path / "log.jsonl", settings={"plan": "tiny"})
 
-    assert str(account) == "3 of 7 kernels measured; 2 crashed; 2 skipped"
+    check_order(str(account), "3 of 7 kernels", "2 crashed", "2 skipped")
 
 
 def test_the_log_holds_every_row_and_the_reason_where_one_has_no_latency(tmp_path: Path) -> None:
@@ -79,7 +80,7 @@ def test_the_log_holds_every_row_and_the_reason_where_one_has_no_latency(tmp_pat
     with Measurer(SETUP, command=FAKE_WORKER) as measurer:
         account = measure_plan(rows, measurer, log, settings={"plan": "tiny"}, on_row=done.append)
 
-    assert str(account) == "2 of 5 kernels measured; 1 crashed; 2 out of memory"
+    check_order(str(account), "2 of 5 kernels", "1 crashed", "2 out of memory")
     assert done == [0, 1, 2, 3, 4, 5]
     read = read_samples(log)
     assert read.frame["m"].tolist() == [1, 5]

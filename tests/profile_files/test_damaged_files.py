@@ -37,12 +37,13 @@ def test_the_message_names_the_key(tmp_path: Path, old: str, new: str, message: 
     with pytest.raises(FileContentError) as caught:
         load_profile(write_example(tmp_path, (old, new)))
     assert str(caught.value).startswith(f"example.toml: {message}")
+    assert caught.value.expected
 
 
 def test_damaged_toml_names_the_place(tmp_path: Path) -> None:
     path = tmp_path / "cut.toml"
     path.write_text(EXAMPLE[:200], encoding="utf-8")
-    with pytest.raises(FileContentError, match=r"^cut.toml: .*valid TOML: .*(line|end of document)"):
+    with pytest.raises(FileContentError, match=r"^cut.toml: .*TOML.*(line|end of document)"):
         load_profile(path)
 
 
@@ -54,10 +55,10 @@ def test_a_file_that_is_no_text(tmp_path: Path) -> None:
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(InvalidValueError, match=r"gone.toml.*an existing file, or one of a10"):
+    with pytest.raises(InvalidValueError, match=r"gone.toml.*\ba10\b"):
         load_profile(str(tmp_path / "gone.toml"))
 
 
 def test_a_path_that_is_no_profile(tmp_path: Path) -> None:
-    with pytest.raises(InvalidValueError, match=r"a path to a \.toml file"):
+    with pytest.raises(InvalidValueError, match=r"profile\.json.*\.toml"):
         load_profile(tmp_path / "profile.json")

@@ -93,7 +93,7 @@ def test_nothing_is_left_of_a_file_that_cannot_be_written(tmp_path: Path) -> Non
     path = tmp_path / "x.fit.json"
     write_fit(example_fit("x"), path)
     before = path.read_bytes()
-    with pytest.raises(InvalidValueError, match=r"provenance.when = .*expected a text, a number"):
+    with pytest.raises(InvalidValueError, match=r"provenance\.when = "):
         write_fit(Fit(gpu="x", kinds={}, provenance={"when": object()}), path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
@@ -132,9 +132,9 @@ def test_what_cannot_be_read_again_is_not_written(
 
 
 def test_a_missing_folder_or_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InvalidValueError, match="a path in a folder that exists"):
+    with pytest.raises(InvalidValueError, match=r"gone/x\.fit\.json"):
         write_fit(example_fit("x"), tmp_path / "gone" / "x.fit.json")
-    with pytest.raises(InvalidValueError, match=r"gone.fit.json.*an existing file"):
+    with pytest.raises(InvalidValueError, match=r"gone\.fit\.json"):
         read_fit(tmp_path / "gone.fit.json")
 
 
@@ -144,34 +144,34 @@ GEMM = ("kinds", "gemm.bf16")
 @pytest.mark.parametrize(
     ("where", "value", "message"),
     [
-        (("version",), 2, "version = 2; expected 1"),
-        (("format",), "samples", "format = 'samples'; expected 'infersim fit'"),
-        (("gpu",), None, "gpu = None; expected a text"),
-        (("extra",), 1, "extra = 1; expected no such key here"),
-        ((*GEMM, "rows"), -1, "kinds.gemm.bf16.rows = -1; expected a number of at least 0"),
+        (("version",), 2, "version = 2"),
+        (("format",), "samples", "format = 'samples'"),
+        (("gpu",), None, "gpu = None"),
+        (("extra",), 1, "extra = 1"),
+        ((*GEMM, "rows"), -1, "kinds.gemm.bf16.rows = -1"),
         (
             (*GEMM, "parameters", "tau_us"),
             "fast",
-            "kinds.gemm.bf16.parameters.tau_us = 'fast'; expected a number",
+            "kinds.gemm.bf16.parameters.tau_us = 'fast'",
         ),
         (
             (*GEMM, "parameters", "tau_us"),
             0,
-            "kinds.gemm.bf16.parameters.tau_us = 0.0; expected a number above 0",
+            "kinds.gemm.bf16.parameters.tau_us = 0.0",
         ),
-        ((*GEMM, "parameters", "tau_us"), 1e300, "kinds.gemm.bf16.parameters.tau_us = 1e+300; expected"),
-        ((*GEMM, "uncertainties", "tau"), 0.1, "kinds.gemm.bf16.uncertainties = 'tau'; expected one of"),
-        ((*GEMM, "uncertainties", "tau_us"), -0.1, "kinds.gemm.bf16.uncertainties.tau_us = -0.1; expected"),
-        ((*GEMM, "at_bound"), ["tau"], "kinds.gemm.bf16.at_bound = 'tau'; expected one of"),
+        ((*GEMM, "parameters", "tau_us"), 1e300, "kinds.gemm.bf16.parameters.tau_us = 1e+300"),
+        ((*GEMM, "uncertainties", "tau"), 0.1, "kinds.gemm.bf16.uncertainties = 'tau'"),
+        ((*GEMM, "uncertainties", "tau_us"), -0.1, "kinds.gemm.bf16.uncertainties.tau_us = -0.1"),
+        ((*GEMM, "at_bound"), ["tau"], "kinds.gemm.bf16.at_bound = 'tau'"),
         (
             (*GEMM, "ranges", "m"),
             [8, 1],
-            "kinds.gemm.bf16.ranges.m = [8.0, 1.0]; expected the lower number first",
+            "kinds.gemm.bf16.ranges.m = [8.0, 1.0]",
         ),
         (
             (*GEMM, "interval", "pair"),
             -1,
-            "kinds.gemm.bf16.interval.pair = -1; expected a number of at least 0",
+            "kinds.gemm.bf16.interval.pair = -1",
         ),
         (
             (*GEMM, "residuals", 0, "values"),
@@ -204,6 +204,7 @@ def test_a_damaged_file_is_refused(
     with pytest.raises(FileContentError) as caught:
         read_fit(path)
     assert str(caught.value).startswith(f"x.fit.json: {message}")
+    assert caught.value.expected
 
 
 def test_an_axis_that_runs_backwards_is_refused(tmp_path: Path) -> None:
@@ -222,5 +223,5 @@ def test_an_axis_that_runs_backwards_is_refused(tmp_path: Path) -> None:
 def test_what_is_no_json_table_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "x.fit.json"
     path.write_bytes(content)
-    with pytest.raises(FileContentError, match=r"^x.fit.json: the file = .*expected (valid JSON|a table)"):
+    with pytest.raises(FileContentError, match=r"^x.fit.json: the file = "):
         read_fit(path)

@@ -85,7 +85,7 @@ def test_a_fit_of_another_gpu_is_refused(
 ) -> None:
     path = write_example(tmp_path, *replacements)
     write_fit(example_fit("h100-sxm"), tmp_path / f"{file}.fit.json")
-    with pytest.raises(FileContentError, match=rf"^{file}.fit.json: gpu = 'h100-sxm'; expected '{file}'"):
+    with pytest.raises(FileContentError, match=rf"^{file}.fit.json: gpu = 'h100-sxm'.*'{file}'"):
         load_profile(path)
 
 

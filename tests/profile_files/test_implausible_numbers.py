@@ -72,7 +72,7 @@ def test_sparse_peaks_with_the_flop_doubled_along_are_told_by_the_capability(tmp
             f"datasheet_tflops = {float(tflops) * 4}, flop_per_clock_per_sm = {int(flop) * 4},",
         )
     path.write_text(text)
-    with pytest.warns(ImplausibleValueWarning, match=r"16.* = 8192; expected 4096, .* sparse \(2:4\) rate"):
+    with pytest.warns(ImplausibleValueWarning, match=r"16.* = 8192.*4096.*2:4"):
         load_profile(path)
 
 
@@ -87,24 +87,22 @@ def test_a_declared_exception_silences_the_warning(tmp_path: Path) -> None:
 def test_a_file_that_bears_a_known_name_is_compared_with_infersims_own(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(shipped_text("l40s").replace('name = "l40s"', 'name = "mine"').replace("48", "46"))
-    with pytest.warns(
-        ImplausibleValueWarning, match=r"mine.toml: memory.capacity_gb = 46; expected 48, as .*l40s"
-    ):
+    with pytest.warns(ImplausibleValueWarning, match=r"mine.toml: memory.capacity_gb = 46.*48.*l40s"):
         load_profile(path)
 
 
 def test_a_bandwidth_in_gib_that_nothing_in_the_file_checks_is_told_from_relatives(tmp_path: Path) -> None:
     path = write_example(tmp_path, UNCHECKED, HOPPER, (BANDWIDTH, "bandwidth_gb_s = 3120"))
     with (
-        pytest.warns(ImplausibleValueWarning, match="expected 4096, the dense rate"),
-        pytest.warns(ImplausibleValueWarning, match="looks like the 3350 of h100-sxm with GiB for GB"),
+        pytest.warns(ImplausibleValueWarning, match="4096"),
+        pytest.warns(ImplausibleValueWarning, match="3350 of h100-sxm.*GiB"),
     ):
         load_profile(path)
 
 
 def test_the_sm_count_of_another_die_is_told_by_all_peaks_together(tmp_path: Path) -> None:
     path = write_example(tmp_path, ("sm_count = 100", "sm_count = 108"))
-    with pytest.raises(FileContentError, match="all data types are off alike: 100 SMs"):
+    with pytest.raises(FileContentError, match="100 SMs"):
         load_profile(path)
 
 

@@ -51,8 +51,8 @@ def test_the_example_itself_is_valid(tmp_path: Path) -> None:
         (FP8, FP8.replace("409.6", "4.096e14"), "matrix.fp8.datasheet_tflops", "FLOP/s: write 409.6"),
         # clocks and generations
         ("clock_max_mhz = 1200", "clock_max_mhz = 900", "chip.tensor_clock_mhz", r"at most .* \(900\)"),
-        ('"9.9"', '"7.5"', "matrix.tf32.datasheet_tflops", "no tf32 before compute capability 8.0"),
-        ('"9.9"', '"8.6"', "matrix.fp8.datasheet_tflops", "no fp8 before compute capability 8.9"),
+        ('"9.9"', '"7.5"', "matrix.tf32.datasheet_tflops", "tf32.*8.0"),
+        ('"9.9"', '"8.6"', "matrix.fp8.datasheet_tflops", "fp8.*8.9"),
         ('"9.9"', '"Hopper"', "compute_capability", "a version such as 9.0"),
     ],
 )
@@ -72,13 +72,13 @@ def test_it_is_refused(tmp_path: Path, old: str, new: str, key: str, expectation
             "fp8",
             819.2,
             8192,
-            r"2 x matrix.bf16.datasheet_tflops \(204.8\); one of the two looks like a sparse",
+            r"2 x matrix.bf16.datasheet_tflops \(204.8\).*sparse",
         ),
-        ("fp8", 204.8, 2048, r"2 x matrix.bf16.datasheet_tflops \(204.8\).*one is a copy of the other"),
+        ("fp8", 204.8, 2048, r"2 x matrix.bf16.datasheet_tflops \(204.8\).*copy"),
         ("fp8", 614.4, 6144, r"2 x matrix.bf16.datasheet_tflops \(204.8\)$"),
-        ("fp16", 409.6, 4096, r"1 x matrix.bf16.datasheet_tflops \(204.8\); one of the two"),
+        ("fp16", 409.6, 4096, r"1 x matrix.bf16.datasheet_tflops \(204.8\).+"),
         ("int8", 614.4, 6144, r"2 or 4 x matrix.bf16.datasheet_tflops \(204.8\)$"),
-        ("int8", 204.8, 2048, r"2 or 4 x matrix.bf16.datasheet_tflops \(204.8\); one of the two"),
+        ("int8", 204.8, 2048, r"2 or 4 x matrix.bf16.datasheet_tflops \(204.8\).+"),
     ],
 )
 def test_a_wrong_ratio_of_data_types_is_refused(
@@ -146,7 +146,7 @@ def test_what_no_gpu_has_is_used_with_a_warning(tmp_path: Path) -> None:
     path = write_example(tmp_path, ("capacity_gb = 80", "capacity_gb = 8000"))
     outside = r"example.toml: memory.capacity_gb = 8000 .* 4 to 4000 GB"
     with (
-        pytest.warns(ImplausibleValueWarning, match="times the capacity each second"),
+        pytest.warns(ImplausibleValueWarning, match=r"capacity.*second"),
         pytest.warns(ImplausibleValueWarning, match=outside),
     ):
         profile = load_profile(path)

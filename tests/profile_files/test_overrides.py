@@ -78,7 +78,7 @@ def test_an_unverified_number_that_is_set_is_no_longer_unverified() -> None:
         ("memory.bandwidth_gb_s", float("nan"), "a finite number"),
         ("chip.sm_count", 132.5, "an integer"),
         ("matrix.bf16.datasheet_tflops", 1979.0, "sparse"),
-        ("matrix.bf16.sparse_factor", 4.0, "1 to 2 times the dense rate"),
+        ("matrix.bf16.sparse_factor", 4.0, "1 to 2 times"),
     ],
 )
 def test_the_checks_of_files_hold(key: str, value: float, expectation: str) -> None:
@@ -106,7 +106,7 @@ def test_an_unknown_key_is_named_with_the_closest() -> None:
 
 
 def test_text_is_no_number_to_set() -> None:
-    with pytest.raises(UnknownNameError, match="unknown number of a profile 'title'"):
+    with pytest.raises(UnknownNameError, match="'title'"):
         with_overrides("h100-sxm", {"title": 1.0})
 
 
@@ -123,5 +123,5 @@ def test_another_capacity_forgets_what_the_device_reports() -> None:
     gpu = load_profile("h100-sxm")
     assert gpu.memory.total_bytes == 81559 * 2**20
     assert with_overrides(gpu, {"memory.capacity_gb": 160}).memory.total_bytes == 160e9
-    with pytest.raises(FileContentError, match=r"reported_mib = 40000.0; expected 75,366 to 81,920"):
+    with pytest.raises(FileContentError, match=r"reported_mib = 40000.0.*75,366.*81,920"):
         with_overrides(gpu, {"memory.reported_mib": 40000})

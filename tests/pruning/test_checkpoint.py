@@ -89,12 +89,12 @@ def test_what_cannot_have_come_from_the_base_is_refused(llama: Transformer) -> N
     mixed = llama.with_blocks((small.blocks[0], *llama.blocks[1:]))
     ungated = replace(llama.blocks[0], ffn=replace(ffn_of(llama.blocks[0]), gate=None))
     for base, pruned, reason in (
-        (llama, load_model("llama-3.1-70b"), "its hidden size is 8192, above 4096"),
+        (llama, load_model("llama-3.1-70b"), "8192.*4096"),
         (small, llama, "layer 0 has widths"),
-        (llama.with_blocks(llama.blocks[:4]), llama, "it has 32 layers, more than 4"),
-        (mixed, mixed.with_blocks(mixed.blocks[:30]), "2 layers are gone, and the dense ones are not all"),
-        (bare, llama, "layer 15 has a sublayer that the dense one lacks"),
-        (llama, llama.with_blocks((ungated, *llama.blocks[1:])), "layer 0 has an FFN of another kind"),
+        (llama.with_blocks(llama.blocks[:4]), llama, r"\b32 layers.*\b4\b"),
+        (mixed, mixed.with_blocks(mixed.blocks[:30]), "2 layers.*dense"),
+        (bare, llama, "layer 15.*sublayer"),
+        (llama, llama.with_blocks((ungated, *llama.blocks[1:])), "layer 0.*FFN"),
     ):
         with pytest.raises(UnsupportedError, match=reason):
             plan_from_config(base, pruned)

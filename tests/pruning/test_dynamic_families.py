@@ -68,7 +68,7 @@ def test_a_model_without_attention_has_nothing_to_prune_there(llama: Transformer
         prune(bare, "dynamic-m", 0.5, target="attention")
     with pytest.raises(UnsupportedError, match="no attention sublayer"):
         prune(bare, "static-m", 0.5, target="attention")
-    with pytest.raises(UnsupportedError, match="no weight matrices in attention"):
+    with pytest.raises(UnsupportedError, match="matrices in attention"):
         prune(bare, "static-k-lowrank", 0.5, target="attention")
 
 
@@ -93,5 +93,5 @@ def test_a_pyramid_keeps_the_mean_and_less_with_each_layer(llama: Transformer) -
     ],
 )
 def test_choices_that_do_not_exist_are_refused(llama: Transformer, family: str, option: str) -> None:
-    with pytest.raises(InvalidValueError, match=rf"{option} = .*expected one of"):
+    with pytest.raises(InvalidValueError, match=rf"{option} = 'none'"):
         prune(llama, family, 0.5, **{option: "none"})

@@ -45,7 +45,7 @@ def test_static_m_rounds_to_whole_layers_halves_upwards() -> None:
 
 @pytest.mark.parametrize("target", ["layer", "attention", "ffn"])
 def test_static_m_never_removes_all(llama: Transformer, target: str) -> None:
-    with pytest.raises(InvalidValueError, match="leaves at least one of 32"):
+    with pytest.raises(InvalidValueError, match=r"\b32\b"):
         prune(llama, "static-m", 0.99, target=target)
 
 
@@ -181,14 +181,14 @@ def test_cross_layer_slices_a_replaced_sublayer(llama: Transformer) -> None:
 @pytest.mark.parametrize(
     ("family", "options", "message"),
     [
-        ("static-m", {"target": "heads"}, "target = 'heads'; expected one of layer, attention, ffn"),
-        ("static-nk", {"align": 0}, "align = 0; expected an integer of at least 1"),
+        ("static-m", {"target": "heads"}, "target = 'heads'.*layer, attention, ffn"),
+        ("static-nk", {"align": 0}, "align = 0"),
         ("static-nk", {"align": 64.0}, "align = 64.0"),
-        ("static-nk", {"kv_heads": "drop"}, "expected one of prune, keep"),
-        ("static-nk-cross", {"residual_maps": 3}, "expected an integer from 0 to 2"),
+        ("static-nk", {"kv_heads": "drop"}, "kv_heads = 'drop'.*prune, keep"),
+        ("static-nk-cross", {"residual_maps": 3}, "residual_maps = 3"),
         ("static-k-lowrank", {"align": True}, "align = True"),
         ("dynamic-m", {"router_width": -1}, "router_width = -1"),
-        ("dynamic-m", {"dense_kv": 1}, "dense_kv = 1; expected true or false"),
+        ("dynamic-m", {"dense_kv": 1}, "dense_kv = 1"),
         ("dynamic-nk", {"block": 0}, "block = 0"),
     ],
 )

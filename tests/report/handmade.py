@@ -1,13 +1,37 @@
-"""Comparison and prediction rows made by hand, whose verdicts and tables can be told on paper."""
+"""Comparison and prediction rows made by hand, whose verdicts and tables can be told on paper.
+
+Also what tests check of a text: the facts in it, in whatever words.
+"""
 
 from __future__ import annotations
 
+import re
 from math import nan
 from typing import Any
 
 import pandas as pd
 
 FACTORS = ("unpruned_work", "memory_floor", "extra_work", "kernel_efficiency", "launch")
+
+
+def check_says(text: str, *facts: str) -> None:
+    """Check that each fact (a number with its unit, a name) stands in `text`; capitals do not matter."""
+    missing = [fact for fact in facts if _place(fact, text) is None]
+    assert not missing, f"{missing} not in {text!r}"
+
+
+def check_order(text: str, *facts: str) -> None:
+    """Check that the facts stand in `text` in this order, each at its first place."""
+    check_says(text, *facts)
+    places = {fact: _place(fact, text) for fact in facts}
+    assert sorted(facts, key=lambda fact: places[fact] or 0) == list(facts), f"{places} in {text!r}"
+
+
+def _place(fact: str, text: str) -> int | None:
+    """Where `fact` begins in `text` as words and numbers of its own: 1.5 is not in 1.52 nor in 11.5."""
+    whole = rf"(?<![\w.,]){re.escape(fact)}(?![\w%]|[.,]\d)"
+    found = re.search(whole, text.replace("\u00a0", " "), re.IGNORECASE)
+    return None if found is None else found.start()
 
 
 def comparison(*changes: dict[str, Any]) -> pd.DataFrame:

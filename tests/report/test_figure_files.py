@@ -81,9 +81,7 @@ def test_without_a_browser_it_is_said_how_to_name_one(
 ) -> None:
     pytest.importorskip("kaleido")
     monkeypatch.setenv("BROWSER_PATH", str(tmp_path / "none"))
-    with pytest.raises(
-        InfersimError, match="need a Chrome or Chromium: install one, or name it in BROWSER_PATH"
-    ):
+    with pytest.raises(InfersimError, match=r"Chrom.*BROWSER_PATH"):
         write_figures(tmp_path, small)
 
 
@@ -91,6 +89,6 @@ def test_a_file_in_the_way_is_told(small: Page, tmp_path: Path) -> None:
     pytest.importorskip("kaleido")
     file = tmp_path / "figures"
     file.write_text("mine")
-    with pytest.raises(InvalidValueError, match="a folder, or where one can be made"):
+    with pytest.raises(InvalidValueError, match=f"{file.name}.*a folder"):
         write_figures(file, small)
     assert file.read_text() == "mine"

@@ -6,6 +6,7 @@ import numpy as np
 
 from infersim.domain.costs import Latency
 from infersim.report.kernels import kernel_frame, kernel_table, kernel_verdict
+from tests.report.handmade import check_says
 
 
 def latency(count: int, *, calibration: str = "fitted") -> Latency:
@@ -36,7 +37,7 @@ def test_dimensions_broadcast_over_kernels() -> None:
     )
 
 
-def test_one_kernel_is_told_with_shape_floor_and_limiter() -> None:
+def test_a_verdict_on_one_kernel_reads_like_this() -> None:
     frame = kernel_frame("h100-sxm", {"m": 1, "n": 4096, "k": 14336}, latency(1))
     assert kernel_verdict("GEMM", frame).sentences == (
         "The GEMM m=1 n=4096 k=14336 is predicted to take 10.0 (9.00–11.0) us on h100-sxm, "
@@ -47,10 +48,10 @@ def test_one_kernel_is_told_with_shape_floor_and_limiter() -> None:
 def test_several_kernels_are_told_with_their_span() -> None:
     frame = kernel_frame("h100-sxm", {"m": np.arange(3)}, latency(3))
     verdict = kernel_verdict("GEMM", frame)
-    assert verdict.sentences == (
-        "3 GEMMs are predicted to take 10.0 to 12.0 us; 2 of them are limited by compute.",
-    )
-    assert verdict.notes == ("Outside the calibrated range: 1 of 3 kernels; their intervals are wider.",)
+    (sentence,) = verdict.sentences
+    check_says(sentence, "3 GEMMs", "10.0", "12.0 us", "2", "compute")
+    (note,) = verdict.notes
+    check_says(note, "calibrated range", "1 of 3")
 
 
 def test_kernels_without_calibration_are_only_called_that() -> None:

@@ -11,8 +11,10 @@ import pytest
 from infersim.domain.arrays import Array
 from infersim.pruning.registry import families
 from infersim.report.figures.palette import (
+    BY_NAME,
     DARK,
     INK,
+    MARKERS,
     NEUTRAL,
     PANELS,
     PART_COLOURS,
@@ -23,7 +25,7 @@ from infersim.report.figures.palette import (
     family_looks,
     palette_css,
 )
-from infersim.report.legend import legend_entries
+from infersim.report.legend import SHAPES, legend_entries
 
 # Machado, Oliveira and Fernandes, "A Physiologically-based Model for Simulation of Color Vision Deficiency"
 # (2009), severity 1.0, on linear RGB.
@@ -93,9 +95,24 @@ def test_colours_are_told_apart(theme: str, sight: str) -> None:
 
 
 def test_families_have_looks_of_their_own_in_colour_and_in_marker() -> None:
+    """There are no more colours than these that all people tell apart; beyond them markers have to do."""
     looks = [family_look(family.name) for family in families()]
-    assert len({look.colour for look in looks}) == len({look.marker for look in looks}) == len(looks)
+    assert len({look.marker for look in looks}) == len(looks)
+    assert len({look.colour for look in looks}) == min(len(looks), len(BY_NAME))
+    assert [(look.colour, look.marker) for look in looks] == [
+        (BY_NAME[family.colour], family.marker) for family in families()
+    ]
     assert family_look("static-m + static-nk").colour == INK
+
+
+def test_the_colours_that_families_choose_from_are_the_palette() -> None:
+    assert set(BY_NAME.values()) == set(DARK)
+
+
+def test_legends_can_draw_every_marker_each_in_its_own_way() -> None:
+    shapes = [SHAPES[marker] for marker in MARKERS]
+    assert len(set(shapes)) == len(MARKERS) == len(set(MARKERS))
+    assert {family.marker for family in families()} <= set(MARKERS)
 
 
 def test_curves_of_one_family_share_its_colour_and_differ_in_marker_and_dash() -> None:

@@ -20,6 +20,7 @@ from infersim.report.validation_points import MAX_POINTS, drawn_dimensions, vali
 from infersim.report.validation_tables import error_report_table, speedup_report_table, validation_frame
 from infersim.report.validation_verdict import validation_verdict
 from tests.report.example_pages import validated
+from tests.report.handmade import check_order, check_says
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +38,20 @@ def gemms(found: Validation) -> pd.DataFrame:
     return found.predictions[found.predictions["kind"] == "gemm"]
 
 
+def test_the_verdict_on_a_validation_reads_like_this(found: Validation) -> None:
+    row = found.errors[(found.errors["kind"] == "gemm") & (found.errors["division"] == "all")].iloc[0]
+    mean, median, p90, roofline = (
+        f"{100 * row[key]:.1f}".removesuffix(".0")
+        for key in ("mape", "median_ape", "p90_ape", "roofline_mape")
+    )
+    assert validation_verdict(found).sentences[1] == (
+        f"Mean error of bf16 GEMMs on h100-sxm: {mean} % (median {median} %, 90 % of the rows within "
+        f"{p90} %), where the plain roofline is off by {roofline} %; the 80 % intervals, "
+        f"{100 * np.expm1(row['log_half_width']):.0f} % wide to either side, hold "
+        f"{100 * row['coverage']:.0f} % of {row['rows']} rows."
+    )
+
+
 def test_the_verdict_has_a_sentence_for_each_kind_and_for_speedups(found: Validation) -> None:
     sentences = validation_verdict(found).sentences
     kinds = (
@@ -47,27 +62,27 @@ def test_the_verdict_has_a_sentence_for_each_kind_and_for_speedups(found: Valida
         "the speedups of bf16",
     )
     for sentence, kind in zip(sentences, kinds, strict=True):
-        assert f"error of {kind}" in sentence
-    assert "where the plain roofline is off by" in sentences[1]
+        check_says(sentence, kind)
     assert "roofline" not in sentences[2]
-    assert "where the FLOPs ratio is off by" in sentences[-1]
+    cut = found.speedups[found.speedups["cut"] == "n or k"].iloc[0]
+    check_order(sentences[-1], f"{100 * cut['median_ape']:.1f} %", f"{100 * cut['flops_median_ape']:.1f} %")
 
 
 @pytest.mark.parametrize(
-    ("overlap", "says"),
-    [
-        (Overlap.ALL, "These are the samples that were fitted"),
-        (Overlap.UNKNOWN, "Whether single rows were fitted too cannot be known"),
-    ],
+    ("overlap", "facts"), [(Overlap.ALL, ("fitted",)), (Overlap.UNKNOWN, ("fitted", "known"))]
 )
-def test_the_notes_say_what_is_known_of_the_overlap(found: Validation, overlap: Overlap, says: str) -> None:
-    assert any(says in note for note in validation_verdict(replace(found, overlap=overlap)).notes)
+def test_the_notes_say_what_is_known_of_the_overlap(
+    found: Validation, overlap: Overlap, facts: tuple[str, ...]
+) -> None:
+    apart = validation_verdict(replace(found, overlap=Overlap.NONE)).notes
+    (note,) = set(validation_verdict(replace(found, overlap=overlap)).notes) - set(apart)
+    check_says(note, *facts)
 
 
 def test_the_notes_count_what_lies_outside_the_range_and_what_was_left_out(found: Validation) -> None:
     notes = " ".join(validation_verdict(replace(found, left_out={"gpu l40s": 1200})).notes)
-    assert f"Outside the calibrated range: {found.outside_range} of {len(found.predictions)}" in notes
-    assert "Rows left out: 1,200 of gpu l40s." in notes
+    check_order(notes, "calibrated range", f"{found.outside_range} of {len(found.predictions)}")
+    check_order(notes, "left out", "1,200", "gpu l40s")
 
 
 def test_tables_say_what_the_classes_mean(found: Validation) -> None:

@@ -18,7 +18,7 @@ from infersim.domain.costs import KernelCost
 from infersim.domain.dtypes import DType
 from infersim.domain.fit import Fit, IntervalFit, KindFit
 from infersim.domain.profile import Chip, HardwareProfile, Matrix, Memory
-from infersim.domain.shapes import Attention, Gemm, Phase, Shape, WeightForm
+from infersim.domain.shapes import Attention, Gemm, MemoryBound, Phase, Shape, WeightForm
 from infersim.workload.transformer import Transformer
 from tests.toy_models import transformer_from_sizes
 
@@ -76,6 +76,7 @@ def paper_cost(shape: Shape, profile: HardwareProfile, *, cuda_graph: bool = Tru
         flop, group = attention_flop(shape), "attention"
         model_bytes = kernel_bytes * (shape.phase is Phase.DECODE)
     else:
+        assert isinstance(shape, MemoryBound)
         model_bytes, group = as_array(shape.compulsory_bytes), "memory"
         kernel_bytes = as_array(shape.read_bytes) + shape.write_bytes
         flop, kernels = np.zeros_like(kernel_bytes), shape.kernels

@@ -15,7 +15,8 @@ from infersim.domain.errors import InvalidValueError, UnknownNameError, Unsuppor
 from infersim.simulation.frontier import Frontier, frontier
 from infersim.simulation.frontier_bands import best_within, leading_bands
 from infersim.simulation.frontier_claims import agreement, claimed_bands
-from infersim.simulation.frontier_timing import CaseTimings
+from infersim.simulation.frontier_timing import case_timings
+from infersim.simulation.speedups.scenarios import Scenarios
 
 PAPER = "arXiv:2606.09080"
 LORA = "lora (RedPajama, 164M tokens)"
@@ -138,16 +139,11 @@ def test_wide_intervals_leave_a_slightly_slower_plan_undecided(tmp_path: Path) -
 
 
 def test_the_width_of_a_pair_is_symmetric() -> None:
-    from infersim.simulation.cases import make_cases, make_execution
-
     model = sim.load_model("llama-3.2-1b")
-    plans = {
-        plan.title: plan for plan in (sim.prune(model, "static-nk", 0.5), sim.prune(model, "static-m", 0.5))
-    }
-    runs = make_execution(dtype="bf16", execution="fused", cuda_graph=True, kv_dtype=None)
-    (case,) = make_cases(phase="decode", batch=[1, 8], context=512, request=None, execution=runs)
-    timings = CaseTimings.of(model, plans, case, sim.load_profile("a100-sxm-80gb"))
-    one, other = plans
+    plans = [sim.prune(model, "static-nk", 0.5), sim.prune(model, "static-m", 0.5)]
+    cases = Scenarios.of(phase="decode", batch=[1, 8], context=512).cases()
+    (timings,) = case_timings(model, plans, [sim.load_profile("a100-sxm-80gb")], cases)
+    one, other = (plan.title for plan in plans)
     assert timings.half_width(one, one, 0) == 0
     assert timings.half_width(one, other, 1) == timings.half_width(other, one, 1) > 0
 

@@ -11,7 +11,9 @@ from infersim.pruning.composition import prune
 from infersim.simulation.comparison import compare
 from infersim.simulation.measured_account import measured_account
 from infersim.simulation.published import load_measured
+from infersim.simulation.speedups.scenarios import make_execution
 from infersim.workload.presets import load_model
+from tests.report.handmade import check_order, check_says
 
 HEADER = (
     "gpu,model,family,plan,sparsity,phase,batch,context,dtype,execution,cuda_graph,"
@@ -58,7 +60,7 @@ def compared(path: Path, **execution: object) -> tuple[list[float], list[str]]:
         measured=table,
         **asked,  # type: ignore[arg-type]  # the mapping is mixed
     )
-    account = measured_account(table, frame, **asked)  # type: ignore[arg-type]
+    account = measured_account(table, frame, make_execution(**asked))  # type: ignore[arg-type]
     return frame["measured"].tolist(), account
 
 
@@ -78,28 +80,31 @@ def test_a_row_of_the_same_execution_is_joined_with_its_times(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("changes", "reason"),
+    ("changes", "facts"),
     [
-        ({"gpu": "my-card"}, "measured on my-card, and not on h100-sxm"),
-        ({"model": "llama-3.1-8b (8 of 32 layers)"}, "is compared with --layers"),
-        ({"dtype": "fp32"}, "compare with --dtype fp32"),
-        ({"execution": "separate"}, "compare with --execution separate"),
-        ({"cuda_graph": "False"}, "compare with --no-cuda-graph"),
-        ({"plan": "static-m 50 % (target=ffn)"}, "of the plan static-m 50 % (target=ffn), which is not"),
-        ({"plan": "", "sparsity": "0.25"}, "of static-m at another sparsity"),
-        ({"phase": "prefill"}, "phase prefill, which is not compared"),
-        ({"batch": "2"}, "batch 2, which is not compared"),
-        ({"context": "2048"}, "context 2048, which is not compared"),
+        ({"gpu": "my-card"}, ("my-card", "h100-sxm")),
+        ({"model": "llama-3.1-8b (8 of 32 layers)"}, ("--layers",)),
+        ({"dtype": "fp32"}, ("--dtype fp32",)),
+        ({"execution": "separate"}, ("--execution separate",)),
+        ({"cuda_graph": "False"}, ("--no-cuda-graph",)),
+        ({"plan": "static-m 50 % (target=ffn)"}, ("static-m 50 % (target=ffn)",)),
+        ({"plan": "", "sparsity": "0.25"}, ("static-m", "sparsity")),
+        ({"phase": "prefill"}, ("phase prefill",)),
+        ({"batch": "2"}, ("batch 2",)),
+        ({"context": "2048"}, ("context 2048",)),
     ],
 )
-def test_a_row_of_something_else_says_why(tmp_path: Path, changes: dict[str, str], reason: str) -> None:
+def test_a_row_of_something_else_says_why(
+    tmp_path: Path, changes: dict[str, str], facts: tuple[str, ...]
+) -> None:
     measured, account = compared(file_of(tmp_path, changes))
     assert measured != [1.5]
-    assert account[0] == "Measured: 0 of 1 speedups stand beside predictions."
-    assert reason in account[1]
+    joined, reason = account
+    check_says(joined, "0 of 1")
+    check_order(reason, *facts)
 
 
-def test_rows_that_state_no_execution_match_any(tmp_path: Path) -> None:
+def test_an_account_reads_like_this_also_where_rows_state_no_execution(tmp_path: Path) -> None:
     path = file_of(tmp_path, {"execution": "", "cuda_graph": "", "plan": "", "dtype": ""})
     measured, account = compared(path, cuda_graph=False)
     assert measured == [1.5]
@@ -113,7 +118,8 @@ def test_what_could_not_be_measured_is_told_once(tmp_path: Path) -> None:
     assert len(table.rows) == 1
     assert table.failures == ("static-nk 50 %: out of memory", "static-m 50 %: out of memory")
     _, account = compared(path)
-    assert "Not measured: static-nk 50 %: out of memory." in account
+    (failure,) = (line for line in account if "static-nk" in line)
+    check_order(failure, "not measured", "static-nk 50 %", "out of memory")
 
 
 def test_composed_plans_bear_the_names_of_their_families(tmp_path: Path) -> None:

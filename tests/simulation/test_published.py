@@ -270,11 +270,11 @@ class TestOwnFile:
 
     def test_a_speedup_that_is_not_dense_over_pruned_is_refused(self, tmp_path: Path) -> None:
         swapped = {**OWN, "dense_ms": "8", "pruned_ms": "10"}
-        with pytest.raises(FileContentError, match=r"measured_speedup = 1\.25; expected 0\.800"):
+        with pytest.raises(FileContentError, match=r"measured_speedup = 1\.25.*0\.800"):
             load_measured(write_csv(tmp_path, swapped))
 
     def test_figures_need_their_unit(self, tmp_path: Path) -> None:
-        with pytest.raises(FileContentError, match="unit = None; expected the unit of dense and pruned"):
+        with pytest.raises(FileContentError, match="unit = None"):
             load_measured(write_csv(tmp_path, {**OWN, "dense": "10", "pruned": "8"}))
 
     def test_a_request_needs_its_output_length(self, tmp_path: Path) -> None:
@@ -282,7 +282,7 @@ class TestOwnFile:
             load_measured(write_csv(tmp_path, {**OWN, "phase": "request"}))
 
     def test_published_facts_need_a_source(self, tmp_path: Path) -> None:
-        with pytest.raises(FileContentError, match="id = None; expected a value"):
+        with pytest.raises(FileContentError, match="id = None"):
             read_cited(write_csv(tmp_path, OWN))
 
     @pytest.mark.parametrize(
@@ -290,7 +290,7 @@ class TestOwnFile:
         [
             ("own.csv", b"", "at least one"),
             ("own.csv", b"\xff\xfe\x00binary", "CSV text in UTF-8"),
-            ("own.csv", b"gpu,model\nh100-sxm,a,b,c\n", "as many as the header names"),
+            ("own.csv", b"gpu,model\nh100-sxm,a,b,c\n", "line 2"),
             ("own.parquet", b"not parquet", "a Parquet table"),
         ],
     )

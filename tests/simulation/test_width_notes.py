@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from infersim.pruning.composition import prune
 from infersim.simulation.comparison import compare
 from infersim.simulation.prediction import predict
+from infersim.workload.ends import Head
 from infersim.workload.presets import load_model
 
 MODEL = load_model("llama-3.1-8b")
@@ -24,7 +27,7 @@ def test_usual_widths_need_no_note() -> None:
     assert notes(32) == ()
 
 
-def test_unusual_widths_are_named() -> None:
+def test_a_note_on_unusual_widths_reads_like_this() -> None:
     # 0.7 x 14336 is 10035.2, to the nearest multiple of 8: 10032.
     assert notes(8) == ("no sample has widths off the multiple of 32: 10032",)
 
@@ -33,6 +36,19 @@ def test_rows_off_their_boundaries_are_told_as_guessed() -> None:
     widths, rows = notes(1)
     assert widths == "no sample has widths off the multiple of 32: 10035"
     assert rows.startswith("rows off 16-byte boundaries")
+
+
+@pytest.mark.parametrize("vocab", [32001, 32003, 128257])
+def test_an_odd_vocabulary_makes_the_lm_head_an_odd_matrix(vocab: int) -> None:
+    model = replace(MODEL, vocab=vocab)
+    frame = compare(model, prune(model, "static-m", 0.5), "h100-sxm", phase="decode", context=1024)
+    told = f"no sample has widths off the multiple of 32: {vocab}; rows off 16-byte boundaries"
+    assert frame["notes"].iloc[0].startswith(told)
+
+
+def test_a_classifier_has_no_vocabulary_to_give() -> None:
+    model = replace(MODEL, vocab=32001, head=Head(labels=3))
+    assert predict(model, "h100-sxm", phase="decode", context=1024)["notes"].iloc[0] == ""
 
 
 def test_ranks_count_and_predictions_tell_them_too() -> None:

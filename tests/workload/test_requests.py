@@ -63,5 +63,5 @@ def test_presets() -> None:
 @pytest.mark.parametrize("key", ["prompt_len", "output_len"])
 def test_bad_lengths_are_refused(key: str, bad: object) -> None:
     lengths: dict[str, object] = {"prompt_len": 10, "output_len": 10, key: bad}
-    with pytest.raises(InvalidValueError, match=f"{key} = .*; expected an integer from 1 to"):
+    with pytest.raises(InvalidValueError, match=f"{key} = "):
         Request(**lengths)  # type: ignore[arg-type]  # wrong on purpose

@@ -33,7 +33,7 @@ def test_bad_numbers_are_named(key: str, bad: object) -> None:
 
 
 def test_the_first_bad_entry_of_an_array_is_shown() -> None:
-    with pytest.raises(InvalidValueError, match=r"batch = -7; expected an integer from 1 to 1048576"):
+    with pytest.raises(InvalidValueError, match=r"batch = -7.*1048576"):
         check_scenario(decode(np.array([1, -7, 0]), 128))
 
 

@@ -6,8 +6,14 @@ from collections.abc import Iterator
 
 from infersim.domain.errors import UnsupportedError
 from infersim.domain.shapes import Phase, WeightForm
+from infersim.pruning.plan import Plan
+from infersim.pruning.registry import family_named
+from infersim.workload.activations import Activation
+from infersim.workload.ends import LM_HEAD, PLAIN_EMBEDDING
+from infersim.workload.norms import RMS_NORM, QkNorm
 from infersim.workload.transformer import (
     Attention,
+    Block,
     FeedForward,
     KvScore,
     Linear,
@@ -19,16 +25,55 @@ from infersim.workload.transformer import (
 )
 
 
+def check_families_measurable(plan: Plan) -> None:
+    """Raise UnsupportedError where a family of the plan states that it is not measured, with its reason."""
+    for step in plan.steps:
+        family = family_named(step.family)
+        if family.not_measured:
+            raise UnsupportedError(f"{plan.title} cannot be measured: {family.not_measured}")
+
+
 def check_measurable(transformer: Transformer, phase: Phase) -> None:
-    """Raise UnsupportedError for the first thing in the model that no kernel of PyTorch does in `phase`."""
+    """Raise UnsupportedError for the first thing in the model that is not built to be run in `phase`."""
+    for reason in _of_ends(transformer):
+        raise UnsupportedError(f"predicted only: {reason}")
     for block, _ in transformer.grouped_blocks():
+        if block.added:
+            raise UnsupportedError(f"predicted only: {block.added[0].name}, which a family adds")
         reasons = [reason for linear in block.linears for reason in _of_linear(linear)]
+        reasons += _of_block(block)
         if isinstance(block.attention, Attention):
             reasons += _of_attention(block.attention, phase)
         if isinstance(block.ffn, FeedForward):
             reasons += _of_skip(block.ffn.skip)
         if reasons:
             raise UnsupportedError(f"predicted only: {reasons[0]}")
+
+
+def _of_ends(transformer: Transformer) -> Iterator[str]:
+    if transformer.embedding != PLAIN_EMBEDDING:
+        yield "an embedding with positions, a norm, a scale or a width of its own"
+    if transformer.head != LM_HEAD:
+        yield "a head that is no plain LM head"
+    if transformer.final_norm != RMS_NORM:
+        yield "a final norm other than an RMSNorm"
+    if transformer.scaled_residuals:
+        yield "scaled residuals"
+
+
+def _of_block(block: Block) -> Iterator[str]:
+    if block.parallel:
+        yield "attention and FFN in parallel"
+    for sublayer in (block.attention, block.ffn):
+        if sublayer is not None and (sublayer.norm != RMS_NORM or sublayer.post_norm is not None):
+            yield "norms other than one RMSNorm before each sublayer"
+    if isinstance(block.ffn, FeedForward) and block.ffn.activation is not Activation.SILU:
+        yield f"the activation {block.ffn.activation.value}"
+    attention = block.attention
+    if isinstance(attention, Attention) and attention.rotary != 1:
+        yield "positions other than rotary ones of whole heads"
+    if isinstance(attention, Attention) and attention.qk_norm not in (None, QkNorm()):
+        yield "norms of q and k other than one RMSNorm for all heads"
 
 
 def _of_linear(linear: Linear) -> Iterator[str]:

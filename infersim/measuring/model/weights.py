@@ -150,8 +150,8 @@ class WeightSource:
             k=self.matrix(attention.k),
             v=self.matrix(attention.v),
             o=self.matrix(attention.o),
-            q_norm=self._norm(head_dim) if attention.qk_norm else None,
-            k_norm=self._norm(head_dim) if attention.qk_norm else None,
+            q_norm=self._norm(head_dim) if attention.qk_norm is not None else None,
+            k_norm=self._norm(head_dim) if attention.qk_norm is not None else None,
             router=self._router(attention.skip, hidden),
             gate=None if sparsity is None else self.normal(sparsity.gate_dim, head_dim, scale=head_dim**-0.5),
         )

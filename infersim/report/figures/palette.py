@@ -13,11 +13,25 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from infersim.domain.ops import Part
-from infersim.pruning.registry import families
+from infersim.pruning.registry import find_family
 from infersim.simulation.timeline import LAUNCH
 
 BLUE, VERMILION, GREEN, PURPLE = "#395997", "#B73D00", "#65956A", "#B16688"
 ORANGE, SKY, YELLOW, GREY = "#D9710A", "#0497C6", "#939049", "#535353"
+
+BY_NAME = MappingProxyType(
+    {
+        "blue": BLUE,
+        "vermilion": VERMILION,
+        "green": GREEN,
+        "purple": PURPLE,
+        "orange": ORANGE,
+        "sky": SKY,
+        "yellow": YELLOW,
+        "grey": GREY,
+    }
+)
+"""The colours by the names that families choose theirs by."""
 
 DARK = MappingProxyType(
     {
@@ -53,6 +67,9 @@ PART_COLOURS = {
 }
 
 _MARKERS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "star", "hexagon")
+MARKERS = (*_MARKERS, "x", "pentagon", "triangle-left", "triangle-right", "bowtie", "hourglass")
+"""All that legends can draw: the first eight for series one after the other, the others for more families."""
+
 _DASHES = ("solid", "dash", "dot")
 
 
@@ -70,8 +87,6 @@ SERIES = tuple(
 )
 """Looks of one series after the other."""
 
-_PLACES = {family.name: place for place, family in enumerate(families())}
-
 
 def series(index: int) -> Look:
     """The look of a series."""
@@ -79,18 +94,17 @@ def series(index: int) -> Look:
 
 
 def family_look(family: str, nth: int = 0) -> Look:
-    """The look of a family, the same on every page; `nth` tells several series of one family apart.
+    """The look that a family states, the same on every page; `nth` tells several series of it apart.
 
     Plans of several families are drawn in ink: they belong to none.
     """
-    place = _PLACES.get(family)
-    if place is None:
+    found = find_family(family)
+    if found is None:
         return Look(colour=INK, marker=_MARKERS[nth % len(_MARKERS)], dash=_DASHES[nth % len(_DASHES)])
-    look = series(place)
-    if nth == 0:
-        return look
-    dash = _DASHES[(_DASHES.index(look.dash) + nth) % len(_DASHES)]
-    return Look(colour=look.colour, marker=_MARKERS[(place + 3 * nth) % len(_MARKERS)], dash=dash)
+    place = MARKERS.index(found.marker)
+    marker = found.marker if nth == 0 else _MARKERS[(place + 3 * nth) % len(_MARKERS)]
+    dash = _DASHES[(place % 2 + nth) % len(_DASHES)]
+    return Look(colour=BY_NAME[found.colour], marker=marker, dash=dash)
 
 
 def look_lists(names: Iterable[object]) -> dict[str, list[str]]:

@@ -11,9 +11,8 @@ from dataclasses import dataclass, replace
 
 from infersim.domain.profile import HardwareProfile
 from infersim.pruning.plan import Plan
-from infersim.simulation.cases import make_execution
-from infersim.workload.requests import Request, decode_points
-from infersim.workload.scenario import Execution
+from infersim.simulation.speedups.scenarios import Scenarios
+from infersim.workload.requests import decode_points
 from infersim.workload.transformer import Transformer
 
 CHUNK_ROWS = 32_768
@@ -21,68 +20,48 @@ CHUNK_ROWS = 32_768
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
-    """How a model is run, by the names that `compare` takes."""
-
-    dtype: str
-    kv_dtype: str | None
-    execution: str
-    cuda_graph: bool
-
-    def as_execution(self) -> Execution:
-        """The record; raises UnknownNameError for names that are not known."""
-        return make_execution(
-            dtype=self.dtype, execution=self.execution, cuda_graph=self.cuda_graph, kv_dtype=self.kv_dtype
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
-    """Scenarios of one phase or of one request (then without contexts), in rows of this order of axes.
+    """Scenarios of one phase or of one request, in rows of this order of axes.
 
     GPUs are the outermost axis, then plans, batches and contexts: the order of `compare`.
     """
 
     model: Transformer
-    setting: Setting
-    phase: str | None
-    request: Request | None
+    scenarios: Scenarios
     gpus: tuple[HardwareProfile, ...]
     plans: tuple[Plan, ...]
-    batches: tuple[int, ...]
-    contexts: tuple[int, ...]
 
     @property
     def rows(self) -> int:
         """Rows of its table."""
-        return len(self.gpus) * len(self.plans) * self.scenarios
+        return len(self.gpus) * len(self.plans) * self.plan_rows
 
     @property
-    def scenarios(self) -> int:
+    def plan_rows(self) -> int:
         """Rows of each plan on each GPU."""
-        return len(self.batches) * (len(self.contexts) if self.request is None else 1)
+        return math.prod(self._sizes[2:])
 
     @property
     def weight(self) -> int:
         """What a row costs: forward passes x unlike blocks of a plan (one pass of equal blocks: 1)."""
-        passes = 1 if self.request is None else 1 + len(decode_points(self.request)[0])
+        request = self.scenarios.request
+        passes = 1 if request is None else 1 + len(decode_points(request)[0])
         return passes * max(len(tuple(plan.transformer.grouped_blocks())) for plan in self.plans)
 
     def chunks(self, rows: int) -> Iterator[Grid]:
         """Consecutive smaller grids of at most `rows` rows of weight 1, or fewer of more weight."""
         for gpus, plans, batches, contexts in _cuts(self._sizes, max(1, rows // self.weight)):
-            yield replace(
-                self,
-                gpus=self.gpus[gpus],
-                plans=self.plans[plans],
-                batches=self.batches[batches],
-                contexts=self.contexts[contexts],
+            asked = replace(
+                self.scenarios,
+                batch=self.scenarios.batch[batches],
+                context=self.scenarios.context[contexts],
             )
+            yield replace(self, scenarios=asked, gpus=self.gpus[gpus], plans=self.plans[plans])
 
     @property
     def _sizes(self) -> tuple[int, int, int, int]:
-        contexts = len(self.contexts) if self.request is None else 1
-        return len(self.gpus), len(self.plans), len(self.batches), contexts
+        contexts = len(self.scenarios.context) if self.scenarios.request is None else 1
+        return len(self.gpus), len(self.plans), len(self.scenarios.batch), contexts
 
 
 def _cuts(sizes: Sequence[int], limit: int) -> Iterator[tuple[slice, ...]]:

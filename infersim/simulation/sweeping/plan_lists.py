@@ -7,7 +7,7 @@ looked up in `plan_prunings`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import TypeVar
@@ -18,11 +18,12 @@ from infersim.domain.shapes import Phase
 from infersim.profile_files.overrides import with_overrides
 from infersim.pruning.plan_file_errors import located
 from infersim.simulation.cases import BOTH
+from infersim.simulation.speedups.scenarios import RunOptions, make_execution
 from infersim.simulation.sweeping.fingerprint import fingerprint
-from infersim.simulation.sweeping.grid import Setting
 from infersim.simulation.sweeping.plan_tables import AUTO, RequestTable, SweepTables
 from infersim.workload.presets import load_model
 from infersim.workload.requests import Request, request_named
+from infersim.workload.scenario import Execution
 from infersim.workload.transformer import Transformer
 
 Value = TypeVar("Value")
@@ -61,19 +62,24 @@ def listed_gpus(source: Source) -> tuple[HardwareProfile, ...]:
     return _each_once(source, "gpu", len(source.tables.gpu), gpu)
 
 
-def listed_settings(source: Source) -> tuple[Setting, ...]:
+def listed_settings(source: Source) -> tuple[RunOptions, ...]:
     """Every way to run a model, each once: `auto` and the KV cache type that it stands for are one."""
-    tables, found = source.tables, dict[object, Setting]()
-    for key in ("dtype", "kv_dtype", "execution"):
-        for place, name in enumerate(getattr(tables, key)):
-            defaults = {"dtype": "bf16", "kv_dtype": AUTO, "execution": "fused"}
-            with located(source.label, f"{key}[{place}]"):
-                _setting(**{**defaults, key: name}, cuda_graph=True).as_execution()
-    for dtype, kv_dtype, execution, graph in product(
+    tables, found = source.tables, dict[Execution, RunOptions]()
+    for place, dtype in enumerate(tables.dtype):
+        with located(source.label, f"dtype[{place}]"):
+            make_execution(dtype=dtype)
+    for place, cache in enumerate(tables.kv_dtype):
+        with located(source.label, f"kv_dtype[{place}]"):
+            make_execution(kv_dtype=_cache_dtype(cache))
+    for place, layout in enumerate(tables.execution):
+        with located(source.label, f"execution[{place}]"):
+            make_execution(execution=layout)
+    for dtype, cache, layout, graph in product(
         tables.dtype, tables.kv_dtype, tables.execution, tables.cuda_graph
     ):
-        setting = _setting(dtype=dtype, kv_dtype=kv_dtype, execution=execution, cuda_graph=graph)
-        found.setdefault((dtype, setting.as_execution().cache_dtype, execution, graph), setting)
+        setting = RunOptions(dtype=dtype, kv_dtype=_cache_dtype(cache), execution=layout, cuda_graph=graph)
+        runs = make_execution(**setting)
+        found.setdefault(replace(runs, kv_dtype=runs.cache_dtype), setting)
     return tuple(found.values())
 
 
@@ -107,13 +113,8 @@ def distinct(values: Iterable[Value]) -> tuple[Value, ...]:
     return tuple(dict.fromkeys(values))
 
 
-def _setting(*, dtype: str, kv_dtype: str, execution: str, cuda_graph: bool) -> Setting:
-    return Setting(
-        dtype=dtype,
-        kv_dtype=None if kv_dtype == AUTO else kv_dtype,
-        execution=execution,
-        cuda_graph=cuda_graph,
-    )
+def _cache_dtype(name: str) -> str | None:
+    return None if name == AUTO else name
 
 
 def _request(table: RequestTable) -> Request:

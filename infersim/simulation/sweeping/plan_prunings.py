@@ -10,7 +10,8 @@ from infersim.domain.errors import FileContentError, InfersimError, UnsupportedE
 from infersim.pruning.plan import Plan
 from infersim.pruning.plan_file import plan_from_file
 from infersim.pruning.plan_file_errors import located
-from infersim.pruning.registry import Family, families, family_named
+from infersim.pruning.pruned import Family
+from infersim.pruning.registry import families, family_named
 from infersim.simulation.family_plans import FamilyChoice, family_plans
 from infersim.simulation.sweeping.plan_lists import Source
 from infersim.simulation.sweeping.plan_tables import FamilyTable

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from infersim.domain.errors import InfersimError, InvalidValueError, UnsupportedError
-from infersim.simulation.cases import make_cases
 from infersim.simulation.program import Programs, lay_out
-from infersim.simulation.sweeping.grid import Grid, Setting
+from infersim.simulation.speedups.scenarios import RunOptions, Scenarios
+from infersim.simulation.sweeping.grid import Grid
 from infersim.simulation.sweeping.identity import Identity, sweep_identity
 from infersim.simulation.sweeping.plan_lists import (
     Source,
@@ -69,7 +70,7 @@ def resolve_sweep(plan: SweepPlan) -> ResolvedSweep:
         for setting in settings:
             for asked in _asked(source, pruning, setting, phases, requests):
                 for each in pruning.skipped:
-                    left_out[each.what, each.reason] += each.plans * len(gpus) * asked.scenarios
+                    left_out[each.what, each.reason] += each.plans * len(gpus) * asked.plan_rows
                 grids += _possible(replace(asked, gpus=gpus), left_out)
     told = tuple(LeftOut(what=key[0], reason=key[1], scenarios=n) for key, n in left_out.items())
     if not grids:
@@ -81,40 +82,34 @@ def resolve_sweep(plan: SweepPlan) -> ResolvedSweep:
 def _asked(
     source: Source,
     pruning: ModelPlans,
-    setting: Setting,
+    setting: RunOptions,
     phases: Sequence[str],
     requests: Sequence[Request],
 ) -> Iterator[Grid]:
     """A grid for each phase and request, still without GPUs."""
     tables = source.tables
-    questions: list[tuple[str | None, Request | None]] = [(phase, None) for phase in phases]
-    for phase, request in [*questions, *((None, request) for request in requests)]:
-        yield Grid(
-            model=pruning.model,
-            setting=setting,
-            phase=phase,
-            request=request,
-            gpus=(),
-            plans=pruning.plans,
-            batches=distinct(tables.batch),
-            contexts=distinct(tables.context or []) if request is None else (),
-        )
+    batch, context = distinct(tables.batch), distinct(tables.context or [])
+    subject = partial(Grid, model=pruning.model, gpus=(), plans=pruning.plans)
+    for phase in phases:
+        yield subject(scenarios=Scenarios.of(phase=phase, batch=batch, context=context, **setting))
+    for request in requests:
+        yield subject(scenarios=Scenarios.of(batch=batch, request=request, **setting))
 
 
 def _possible(grid: Grid, left_out: Counter[tuple[str, str]]) -> Iterator[Grid]:
     """The grid on the GPUs that can run it; the others are counted in `left_out`."""
     if not grid.plans:
         return
-    corner = _largest(grid)
+    asked, corner = grid.scenarios, _largest(grid)
     able = []
     for profile in grid.gpus:
         try:
             timelines(corner, profile)
         except UnsupportedError as error:
             alone = replace(grid, gpus=(profile,))
-            left_out[f"{grid.setting.dtype} on {profile.name}", str(error)] += alone.rows
+            left_out[f"{asked.execution.precision.name} on {profile.name}", str(error)] += alone.rows
         except InvalidValueError as error:
-            size = f"batch {max(grid.batches)}" + (f", context {max(grid.contexts)}" if grid.contexts else "")
+            size = f"batch {max(asked.batch)}" + (f", context {max(asked.context)}" if asked.context else "")
             raise InfersimError(f"{grid.model.name} on {profile.name}, {size}: {error}") from None
         else:
             able.append(profile)
@@ -124,11 +119,7 @@ def _possible(grid: Grid, left_out: Counter[tuple[str, str]]) -> Iterator[Grid]:
 
 def _largest(grid: Grid) -> Programs:
     """The dense model in the largest scenario: where it can be timed, all others can."""
-    (case,) = make_cases(
-        phase=grid.phase or "",
-        batch=max(grid.batches),
-        context=max(grid.contexts) if grid.request is None else None,
-        request=grid.request,
-        execution=grid.setting.as_execution(),
-    )
+    asked = grid.scenarios
+    contexts = (max(asked.context),) if asked.context else ()
+    (case,) = replace(asked, batch=(max(asked.batch),), context=contexts).cases()
     return lay_out((grid.model,), case.passes)

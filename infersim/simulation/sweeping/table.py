@@ -29,26 +29,14 @@ def grid_frame(grid: Grid) -> pd.DataFrame:
 
     `pruning` is the plan without its sparsity. Notes are joined.
     """
-    setting = grid.setting
-    frame = compare(
-        grid.model,
-        grid.plans,
-        grid.gpus,
-        phase=grid.phase or "both",
-        batch=grid.batches,
-        context=grid.contexts if grid.request is None else None,
-        request=grid.request,
-        dtype=setting.dtype,
-        execution=setting.execution,
-        cuda_graph=setting.cuda_graph,
-        kv_dtype=setting.kv_dtype,
-    )
+    setting = grid.scenarios
+    frame = compare(grid.model, grid.plans, grid.gpus, scenarios=setting)
     said = {
-        "request": "" if grid.request is None else grid.request.name,
-        "dtype": setting.dtype,
-        "kv_dtype": setting.as_execution().cache_dtype.value,
-        "execution": setting.execution,
-        "cuda_graph": setting.cuda_graph,
+        "request": "" if setting.request is None else setting.request.name,
+        "dtype": setting.execution.precision.name,
+        "kv_dtype": setting.execution.cache_dtype.value,
+        "execution": setting.execution.layout.value,
+        "cuda_graph": setting.execution.cuda_graph,
     }
     place = list(frame.columns).index("context") + 1
     for offset, name in enumerate(SETTING_COLUMNS):

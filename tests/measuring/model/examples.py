@@ -11,6 +11,7 @@ from infersim.measuring.model.block_attention import attend_by_rows
 from infersim.measuring.model.executor import Kernels, ModelExecutor, build
 from infersim.pruning.composition import prune
 from infersim.pruning.plan import Plan
+from infersim.workload.norms import QkNorm
 from infersim.workload.scenario import Execution, Layout
 from infersim.workload.transformer import (
     Attention,
@@ -45,7 +46,7 @@ def changed(model: Transformer, **fields: object) -> Transformer:
 
 def qwen_like() -> Transformer:
     """Norms on q and k, and biases on q, k and v."""
-    model = changed(dense(), qk_norm=True)
+    model = changed(dense(), qk_norm=QkNorm())
     blocks = []
     for block in model.blocks:
         assert isinstance(block.attention, Attention)

@@ -60,14 +60,14 @@ def test_a_later_run_knows_what_is_there(path: Path) -> None:
 def test_another_setting_is_refused(path: Path, name: str, value: object) -> None:
     ResultFile(path, SETTING, PLANS).append(row())
     before = path.read_bytes()
-    with pytest.raises(InfersimError, match=rf"{name} = .*not to be mixed, so give another --out"):
+    with pytest.raises(InfersimError, match=rf"{name} = .*--out"):
         ResultFile(path, {**SETTING, name: value}, PLANS)
     assert path.read_bytes() == before
 
 
 def test_a_plan_that_changed_under_its_name_is_refused(path: Path) -> None:
     ResultFile(path, SETTING, PLANS).append(row())
-    with pytest.raises(InfersimError, match="plan 'static-m 50 %' = 'one', and this run has 'three'"):
+    with pytest.raises(InfersimError, match=r"plan 'static-m 50 %' = 'one'.*'three'"):
         ResultFile(path, SETTING, {"static-m 50 %": "three"})
 
 
@@ -89,7 +89,7 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
         ResultFile(path, SETTING, PLANS)
     damaged = tmp_path / "other.parquet"
     damaged.write_bytes(b"no table")
-    with pytest.raises(InfersimError, match="is no file of measured speedups"):
+    with pytest.raises(InfersimError, match=r"other\.parquet"):
         ResultFile(damaged, SETTING, PLANS)
 
 
@@ -102,7 +102,7 @@ def test_a_full_disk_costs_the_new_row_only(path: Path, monkeypatch: pytest.Monk
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(InfersimError, match="No space left on device; the 1 rows before it are in the file"):
+    with pytest.raises(InfersimError, match=r"No space left on device.*\b1 rows"):
         results.append(row(phase="prefill"))
     assert path.read_bytes() == before
     assert [name.name for name in path.parent.iterdir()] == [path.name]

@@ -83,7 +83,8 @@ def test_a_lost_device_ends_the_run_with_a_row_and_the_next_goes_on_after_it(
 ) -> None:
     path = tmp_path / "rows.csv"
     monkeypatch.setattr(runs, "build", failing_for(FIRST, DeviceLostError("capture in a CUDA graph: broken")))
-    with pytest.raises(InfersimError, match=r"crashed: capture in a CUDA graph: broken.* goes on after it"):
+    # The script that measures all of a GPU looks for the last words, and begins again where it finds them.
+    with pytest.raises(InfersimError, match=r"crashed: capture.*broken.*the same command goes on after it"):
         measure(path)
 
     monkeypatch.setattr(runs, "build", build)
@@ -95,7 +96,7 @@ def test_without_a_dense_model_there_is_nothing_to_measure(
 ) -> None:
     monkeypatch.setattr(runs, "build", failing_for(RUN.model, torch.OutOfMemoryError("20 GiB")))
 
-    with pytest.raises(InfersimError, match="dense, cannot be built: out of memory; fewer --layers may help"):
+    with pytest.raises(InfersimError, match=r"dense.*out of memory.*--layers"):
         measure(tmp_path / "rows.csv")
 
 

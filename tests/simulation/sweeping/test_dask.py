@@ -30,7 +30,7 @@ def test_a_scheduler_that_does_not_answer_is_told_and_leaves_nothing(
 ) -> None:
     monkeypatch.setattr("infersim.simulation.sweeping.engines.CONNECT_S", 1)
     out = tmp_path / "table.parquet"
-    with pytest.raises(InfersimError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9"):
+    with pytest.raises(InfersimError, match=r"Dask.*tcp://127\.0\.0\.1:9"):
         sweep(PLAN, out, scheduler="tcp://127.0.0.1:9", chunk_rows=CHUNK_ROWS)
     assert list(tmp_path.iterdir()) == []
 
@@ -42,5 +42,5 @@ def test_where_dask_is_not_installed_the_extra_is_named(monkeypatch: pytest.Monk
 
 
 def test_an_address_that_is_none_is_told(tmp_path: Path) -> None:
-    with pytest.raises(InfersimError, match="no Dask scheduler answers at nonsense://x"):
+    with pytest.raises(InfersimError, match=r"Dask.*nonsense://x"):
         sweep(PLAN, tmp_path / "table.parquet", scheduler="nonsense://x")

@@ -9,26 +9,23 @@ from hypothesis import strategies as st
 
 import infersim as sim
 from infersim.pruning.composition import prune
-from infersim.simulation.sweeping.grid import Grid, Setting
+from infersim.simulation.speedups.scenarios import Scenarios
+from infersim.simulation.sweeping.grid import Grid
 from infersim.workload.requests import Request
 
 MODEL = sim.load_model("llama-3.2-1b")
 GPU = sim.load_profile("l4")
 PLANS = [prune(MODEL, "static-m", k / 16) for k in range(1, 9)]
-SETTING = Setting(dtype="bf16", kv_dtype=None, execution="fused", cuda_graph=True)
 
 
 def grid(gpus: int, plans: int, batches: int, contexts: int, request: Request | None = None) -> Grid:
-    return Grid(
-        model=MODEL,
-        setting=SETTING,
-        phase=None if request else "decode",
+    asked = Scenarios.of(
+        phase="decode",
+        batch=range(1, batches + 1),
+        context=None if request else range(1, contexts + 1),
         request=request,
-        gpus=(GPU,) * gpus,
-        plans=tuple(PLANS[:plans]),
-        batches=tuple(range(1, batches + 1)),
-        contexts=() if request else tuple(range(1, contexts + 1)),
     )
+    return Grid(model=MODEL, scenarios=asked, gpus=(GPU,) * gpus, plans=tuple(PLANS[:plans]))
 
 
 def cells(part: Grid) -> list[tuple[int, str, int, int]]:
@@ -37,8 +34,8 @@ def cells(part: Grid) -> list[tuple[int, str, int, int]]:
         (gpu, plan.title, batch, context)
         for gpu in range(len(part.gpus))
         for plan in part.plans
-        for batch in part.batches
-        for context in part.contexts
+        for batch in part.scenarios.batch
+        for context in part.scenarios.context
     ]
 
 
@@ -72,15 +69,7 @@ def test_models_of_unlike_blocks_weigh_more() -> None:
     half = prune(MODEL, "static-m", 0.5, target="ffn")
     unlike = len(tuple(half.transformer.grouped_blocks()))
     assert unlike == 2
-    whole = Grid(
-        model=MODEL,
-        setting=SETTING,
-        phase="decode",
-        request=None,
-        gpus=(GPU,),
-        plans=(half,),
-        batches=(1, 2),
-        contexts=(64,),
-    )
+    asked = Scenarios.of(phase="decode", batch=[1, 2], context=64)
+    whole = Grid(model=MODEL, scenarios=asked, gpus=(GPU,), plans=(half,))
     assert whole.weight == 2
     assert math.prod((whole.weight, whole.rows)) == 4

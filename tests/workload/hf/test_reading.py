@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infersim.domain.errors import FileContentError, InfersimError, InvalidValueError, UnsupportedError
-from infersim.workload.hf_config import transformer_from_config, transformer_from_file
+from infersim.workload.counts import parameters
+from infersim.workload.hf.entries import ARCHITECTURES
+from infersim.workload.hf.reading import transformer_from_config, transformer_from_file
 from infersim.workload.transformer import Attention, Linear
 from tests.workload.examples import sublayers
 
@@ -92,24 +94,30 @@ def test_qwen_slides_from_max_window_layers_on(config: dict[str, object]) -> Non
 
 
 DAMAGE = [
-    (LLAMA, "hidden_size", -256, "hidden_size = -256; expected a number above 0"),
-    (LLAMA, "hidden_size", 0, "hidden_size = 0; expected a number above 0"),
+    (LLAMA, "hidden_size", -256, "hidden_size = -256; expected more than 0"),
+    (LLAMA, "hidden_size", 0, "hidden_size = 0; expected more than 0"),
     (LLAMA, "hidden_size", "256", "hidden_size = '256'; expected an integer"),
     (LLAMA, "hidden_size", 256.5, "hidden_size = 256.5; expected an integer"),
     (LLAMA, "hidden_size", float("nan"), "hidden_size = nan; expected an integer"),
     (LLAMA, "hidden_size", None, "hidden_size = None; expected an integer"),
-    (LLAMA, "hidden_size", 10**9, "hidden_size = 1000000000; expected a number of at most 131072"),
+    (LLAMA, "hidden_size", 10**9, "hidden_size = 1000000000; expected at most 131072"),
     (LLAMA, "hidden_size", 260, "hidden_size = 260; expected a multiple of num_attention_heads = 8"),
-    (LLAMA, "vocab_size", 10**12, "vocab_size = 1000000000000; expected a number of at most 4194304"),
+    (LLAMA, "vocab_size", 10**12, "vocab_size = 1000000000000; expected at most 4194304"),
     (LLAMA, "num_hidden_layers", True, "num_hidden_layers = True; expected an integer"),
     (LLAMA, "num_key_value_heads", 3, "num_key_value_heads = 3; expected a divisor of num_attention"),
     (LLAMA, "num_key_value_heads", 16, "num_key_value_heads = 16; expected a divisor of"),
     (LLAMA, "tie_word_embeddings", "no", "tie_word_embeddings = 'no'; expected true or false"),
-    (LLAMA, "model_type", None, "model_type = None; expected one of llama, mistral, nemotron-nas"),
-    (MISTRAL, "sliding_window", 0, "sliding_window = 0; expected a number above 0"),
-    (QWEN2, "use_sliding_window", True, "sliding_window = None; expected an integer, as use_sliding_window"),
+    (LLAMA, "model_type", None, "model_type = None; expected one of arcee, aya_vision, baichuan, "),
+    (MISTRAL, "sliding_window", 0, "sliding_window = 0; expected more than 0"),
+    (LLAMA, "hidden_size", True, "hidden_size = True; expected an integer"),
+    (LLAMA, "head_dim", 2.5, "head_dim = 2.5; expected an integer"),
+    (LLAMA, "architectures", "LlamaForCausalLM", "architectures = 'LlamaForCausalLM'; expected a list of"),
+    (LLAMA, "auto_map", ["x"], r"auto_map = \['x'\]; expected an object of keys and values"),
+    (LLAMA | {"architectures": ["LlamaForTokenClassification"]}, "num_labels", 0, "num_labels = 0; expected"),
+    (QWEN2 | {"use_sliding_window": True}, "max_window_layers", -1, "max_window_layers = -1; expected at"),
     (QWEN2, "layer_types", ["full_attention"], r"layer_types = .*; expected one entry for each of 4 layers"),
-    (QWEN2, "layer_types", ["sliding_attention"] * 4, "sliding_window = None; expected an integer, as layer"),
+    (QWEN2 | {"sliding_window": None}, "layer_types", ["sliding_attention"] * 4,
+     "sliding_window = None; expected an integer, as layer"),
     (QWEN2, "layer_types", "full", "layer_types = 'full'; expected a list"),
     (QWEN3, "head_dim", None, "head_dim = None; expected an integer"),
 ]  # fmt: skip
@@ -123,10 +131,24 @@ def test_damage_is_told_as_file_key_value_expectation(
         transformer_from_config(config | {key: value}, file="some.json")
 
 
-@pytest.mark.parametrize("key", [key for key in LLAMA if key != "num_key_value_heads"])
-def test_a_missing_key_is_named(key: str) -> None:
-    with pytest.raises(FileContentError, match=f"some.json: {key} = None; expected "):
-        transformer_from_config(without(LLAMA, key), file="some.json")
+@pytest.mark.parametrize("key", [key for key in LLAMA if key not in ("model_type", "num_key_value_heads")])
+def test_a_missing_key_is_what_the_class_takes(key: str) -> None:
+    """LlamaConfig's own: 4096 wide, FFN 11008, 32 layers of 32 heads, 32000 tokens, 2048 positions."""
+    taken = {"hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 32,
+             "num_attention_heads": 32, "vocab_size": 32000, "max_position_embeddings": 2048}  # fmt: skip
+    missing = transformer_from_config(without(LLAMA, key))
+    assert missing == transformer_from_config(LLAMA | {key: taken[key]})
+    told = (
+        ()
+        if key == "max_position_embeddings"
+        else (f"left to the model's class by the file: {key} {taken[key]}",)
+    )
+    assert missing.notes == told
+
+
+def test_a_config_without_a_type_is_no_config() -> None:
+    with pytest.raises(FileContentError, match="model_type = None; expected one of"):
+        transformer_from_config(without(LLAMA, "model_type"))
 
 
 @pytest.mark.parametrize(
@@ -136,8 +158,16 @@ def test_a_missing_key_is_named(key: str) -> None:
         ({"model_type": "llama", "num_experts": 16}, "mixture of experts"),
         ({"model_type": "deepseek_v2", "kv_lora_rank": 512}, "multi-head latent attention"),
         ({"model_type": "jamba", "mamba_d_state": 16}, "Mamba"),
-        ({"model_type": "llava", "vision_config": {}, "text_config": {"a": 1}}, "more than text"),
-        ({"model_type": "gpt2"}, "'gpt2' is not supported"),
+        ({"model_type": "mixtral"}, "mixture of experts"),
+        ({"model_type": "qwen3_moe"}, "mixture of experts"),
+        ({"model_type": "gpt_oss", "num_local_experts": 32}, "mixture of experts"),
+        ({"model_type": "falcon_mamba"}, "Mamba"),
+        ({"model_type": "nemotron_h"}, "Mamba"),
+        ({"model_type": "qwen3_next"}, "linear attention"),
+        ({"model_type": "rwkv"}, "linear attention or recurrence"),
+        ({"model_type": "t5"}, "an encoder"),
+        ({"model_type": "llama", "add_cross_attention": True}, "cross-attention"),
+        ({"model_type": "my_llama"}, "'my_llama' is not supported; supported: arcee, .*qwen3, "),
         (
             {"model_type": "qwen2", "layer_types": ["linear_attention"] * 4},
             "layer_types has linear_attention",
@@ -198,8 +228,9 @@ JSON_VALUES = st.recursive(
 )
 
 
-@given(key=st.sampled_from([*LLAMA, "head_dim", "layer_types", "sliding_window"]), value=JSON_VALUES,
-       config=st.sampled_from([LLAMA, MISTRAL, QWEN2, QWEN3]))  # fmt: skip
+@given(key=st.sampled_from([*LLAMA, "head_dim", "layer_types", "sliding_window", "auto_map", "id2label",
+                            "text_config", "architectures", "rope_parameters", "quantization_config"]),
+       value=JSON_VALUES, config=st.sampled_from([LLAMA, MISTRAL, QWEN2, QWEN3]))  # fmt: skip
 @settings(deadline=None)
 def test_any_value_builds_a_model_or_an_error_of_ours(
     key: str, value: object, config: dict[str, object]
@@ -213,3 +244,18 @@ def test_any_value_builds_a_model_or_an_error_of_ours(
 
 def model_layers(config: dict[str, object], key: str, value: object) -> object:
     return (config | {key: value})["num_hidden_layers"]
+
+
+@given(model_type=st.sampled_from(sorted(ARCHITECTURES)), data=st.data())
+@settings(deadline=None, max_examples=300)
+def test_any_value_of_any_key_of_any_type(model_type: str, data: st.DataObject) -> None:
+    entry = ARCHITECTURES[model_type]
+    name = data.draw(st.sampled_from(sorted(entry.defaults)))
+    key = data.draw(st.sampled_from(entry.spellings.get(name, (name,))))
+    small = {"model_type": model_type, entry.spellings.get("num_hidden_layers", ("num_hidden_layers",))[0]: 2}
+    try:
+        model = transformer_from_config(small | {key: data.draw(JSON_VALUES)})
+    except InfersimError:
+        return
+    assert model.blocks
+    assert parameters(model) > 0

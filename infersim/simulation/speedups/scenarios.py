@@ -1,0 +1,192 @@
+"""Scenarios: what a question is about, as one record that is made at the border and passed on whole.
+
+The keywords that users type it with are documented here and nowhere else. What is timed of it are its cases.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypedDict, Unpack, cast
+
+import numpy as np
+
+from infersim.domain.arrays import Array
+from infersim.domain.dtypes import DType, precision_named
+from infersim.domain.errors import InvalidValueError, UnknownNameError
+from infersim.domain.shapes import Phase
+from infersim.simulation.cases import BOTH, PHASES, Case, phase_case, request_case
+from infersim.simulation.resolving import Dimension, checked_dimension
+from infersim.workload.requests import Request, request_named
+from infersim.workload.scenario import Execution, Layout
+from infersim.workload.scenario_checks import MAX_BATCH, MAX_CONTEXT
+
+
+class RunOptions(TypedDict, total=False):
+    """How the model is run; see ScenarioOptions."""
+
+    dtype: str
+    kv_dtype: str | None
+    execution: str
+    cuda_graph: bool
+
+
+class PassOptions(RunOptions, total=False):
+    """Which forward passes, and how the model is run; see ScenarioOptions."""
+
+    phase: str
+    batch: Dimension
+    context: Dimension | None
+
+
+class ScenarioOptions(PassOptions, total=False):
+    """Keywords by which public functions are asked about scenarios; defaults in brackets.
+
+    Every batch is combined with every context.
+
+    - `phase` (`prefill`): `prefill` reads whole prompts, `decode` is one step, which makes one token for each
+      sequence; `both`.
+    - `batch` (1): sequences at once, a number or several.
+    - `context`: tokens, a number or several: the prompt's in prefill, in decode all so far, the current one
+      included.
+    - `request`: in place of a context, whole requests: a preset's name (`classification`, `generation`,
+      `reasoning`) or a `Request` with its lengths in tokens. Prefill and all decode steps are summed over the
+      growing context; the phase says nothing then.
+    - `dtype` (`bf16`): how the linears of the blocks are stored and multiplied: `bf16`, `fp16`, `tf32`,
+      `fp32`, `fp8` and `int8` (W8A8), `w8a16` and `w4a16` (weights only).
+    - `kv_dtype` (the attention's own type): how cached K and V are stored, such as `fp8`.
+    - `execution` (`fused`): one QKV and one gate-up GEMM and fused elementwise kernels, or `separate`, each
+      apart as eager PyTorch does.
+    - `cuda_graph` (True): launches are replayed from a CUDA graph; False: the host issues each.
+    """
+
+    request: str | Request | None
+
+
+DEFAULTS: ScenarioOptions = {
+    "phase": Phase.PREFILL.value,
+    "batch": 1,
+    "context": None,
+    "request": None,
+    "dtype": "bf16",
+    "kv_dtype": None,
+    "execution": Layout.FUSED.value,
+    "cuda_graph": True,
+}
+"""What is taken where an option is left out; neither a context nor a request is an error."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenarios:
+    """Every batch with every context, in one phase or both, or whole requests; and how the model is run.
+
+    Made by `Scenarios.of`, which checks. `batch` are sequences at once and `context` tokens, which is empty
+    beside a `request` (its lengths stand for it, and `phase` is `both`).
+    """
+
+    phase: str
+    batch: tuple[int, ...]
+    context: tuple[int, ...]
+    request: Request | None
+    execution: Execution
+
+    @classmethod
+    def of(cls, ready: Scenarios | None = None, /, **options: Unpack[ScenarioOptions]) -> Scenarios:
+        """The record of some options; or `ready`, beside which there can be none.
+
+        Raises TypeError for an option of no known name, InvalidValueError for dimensions that are impossible,
+        missing or one too many, and UnknownNameError for names that are not known.
+        """
+        if ready is not None:
+            if options:
+                raise TypeError(f"{', '.join(options)}: none beside scenarios; see Scenarios.replace")
+            return ready
+        said = _with_defaults(options)
+        request = said["request"]
+        execution = _execution(said)
+        batch = _whole("batch", said["batch"], MAX_BATCH)
+        if said["phase"] not in PHASES:
+            raise UnknownNameError("phase", said["phase"], PHASES)
+        return cls(
+            phase=said["phase"] if request is None else BOTH,
+            batch=batch,
+            context=_contexts(said["context"], request),
+            request=request_named(request) if isinstance(request, str) else request,
+            execution=execution,
+        )
+
+    def replace(self, **options: Unpack[ScenarioOptions]) -> Scenarios:
+        """The same with other options, checked as in `of`."""
+        said: ScenarioOptions = {**self._options(), **options}
+        return type(self).of(**said)
+
+    def cases(self) -> tuple[Case, ...]:
+        """One case for each phase, or the one of the request."""
+        batches = _floats(self.batch)[:, np.newaxis]
+        if self.request is not None:
+            return (request_case(self.request, batches, self.execution),)
+        contexts = _floats(self.context)
+        phases = tuple(Phase) if self.phase == BOTH else (Phase(self.phase),)
+        return tuple(phase_case(phase, batches, contexts, self.execution) for phase in phases)
+
+    def _options(self) -> ScenarioOptions:
+        """The options that make this record."""
+        return {
+            "phase": self.phase,
+            "batch": self.batch,
+            "context": self.context or None,
+            "request": self.request,
+            "dtype": self.execution.precision.name,
+            "kv_dtype": None if self.execution.kv_dtype is None else self.execution.kv_dtype.value,
+            "execution": self.execution.layout.value,
+            "cuda_graph": self.execution.cuda_graph,
+        }
+
+
+def make_execution(**options: Unpack[RunOptions]) -> Execution:
+    """The execution by its names; raises UnknownNameError that lists the known ones."""
+    return _execution(_with_defaults(cast("ScenarioOptions", options)))
+
+
+def _with_defaults(options: ScenarioOptions) -> ScenarioOptions:
+    for name in options:
+        if name not in DEFAULTS:
+            raise TypeError(f"{name!r} is no scenario option; known: {', '.join(DEFAULTS)}")
+    return {**DEFAULTS, **options}
+
+
+def _execution(said: ScenarioOptions) -> Execution:
+    layouts = [layout.value for layout in Layout]
+    if said["execution"] not in layouts:
+        raise UnknownNameError("execution", said["execution"], layouts)
+    kv_dtype, dtypes = said["kv_dtype"], [name.value for name in DType]
+    if kv_dtype is not None and kv_dtype not in dtypes:
+        raise UnknownNameError("kv_dtype", kv_dtype, dtypes)
+    return Execution(
+        layout=Layout(said["execution"]),
+        cuda_graph=said["cuda_graph"],
+        precision=precision_named(said["dtype"]),
+        kv_dtype=None if kv_dtype is None else DType(kv_dtype),
+    )
+
+
+def _contexts(context: Dimension | None, request: str | Request | None) -> tuple[int, ...]:
+    if request is not None and context is not None:
+        raise InvalidValueError("context", context, "none beside a request, which has its own lengths")
+    if request is not None:
+        return ()
+    if context is None:
+        raise InvalidValueError(
+            "context", None, "the context in tokens (--context 4096), or a request (--request generation)"
+        )
+    return _whole("context", context, MAX_CONTEXT)
+
+
+def _whole(key: str, value: Dimension, high: int) -> tuple[int, ...]:
+    array = np.atleast_1d(checked_dimension(key, value, high))
+    if array.ndim > 1:
+        raise InvalidValueError(key, value, "a positive integer, or a flat list of them")
+    return tuple(int(each) for each in array)
+
+
+def _floats(values: tuple[int, ...]) -> Array:
+    return np.array(values, dtype=np.float64)

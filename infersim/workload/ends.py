@@ -1,0 +1,42 @@
+"""What stands before and after a transformer's blocks: embedding and head."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from infersim.workload.norms import Norm
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Embedding:
+    """The embedding beside its table `[vocab, hidden]`.
+
+    - `width` (None: the hidden size): that of the table and of the LM head, with a matrix without bias from
+      it to the hidden size before the blocks, and one back after them.
+    - `positions`: rows of a learned table of positions (0: there is none).
+    - `norm`: that of the embedded tokens, before the first block.
+    - `scaled`: whether embedded tokens are multiplied by a number.
+    """
+
+    width: int | None = None
+    positions: int = 0
+    norm: Norm | None = None
+    scaled: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """The matrix after the blocks: an LM head, or a classifier's score of `labels` values without table.
+
+    `bias`: whether it has one. `every_token`: whether it reads all tokens and not each sequence's last.
+    `kernels` are elementwise ones on the logits (a scale, a soft cap).
+    """
+
+    labels: int | None = None
+    bias: bool = False
+    every_token: bool = False
+    kernels: int = 0
+
+
+PLAIN_EMBEDDING = Embedding()
+LM_HEAD = Head()

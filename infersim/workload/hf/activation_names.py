@@ -1,0 +1,32 @@
+"""Activation functions by the names that configs use."""
+
+from __future__ import annotations
+
+from infersim.domain.errors import UnsupportedError
+from infersim.workload.activations import Activation
+from infersim.workload.hf.config_keys import Keys
+
+NAMES = {
+    "silu": Activation.SILU,
+    "swish": Activation.SILU,
+    "gelu": Activation.GELU,
+    "gelu_10": Activation.GELU,
+    "gelu_fast": Activation.GELU_BY_PARTS,
+    "gelu_new": Activation.GELU_BY_PARTS,
+    "gelu_python": Activation.GELU,
+    "gelu_pytorch_tanh": Activation.GELU_TANH,
+    "quick_gelu": Activation.GELU_TANH,
+    "relu": Activation.RELU,
+    "relu2": Activation.RELU_SQUARED,
+}
+
+
+def activation(keys: Keys) -> Activation:
+    """The activation that `hidden_act` names; UnsupportedError for one that is not known here."""
+    name = keys.text("hidden_act")
+    if name not in NAMES:
+        raise UnsupportedError(
+            f"{keys.file}: {keys.spelling('hidden_act')} = {name!r} is not supported; "
+            f"supported: {', '.join(sorted(NAMES))}"
+        )
+    return NAMES[name]

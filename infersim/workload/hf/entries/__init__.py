@@ -1,0 +1,14 @@
+"""All model types that are read, as data: one entry each, in files by kinship."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from infersim.workload.hf.architecture import Architecture
+from infersim.workload.hf.entries import gpt, llama, norms_and_windows, parallel
+
+ARCHITECTURES: Mapping[str, Architecture] = {
+    entry.model_type: entry
+    for entry in (*llama.ENTRIES, *norms_and_windows.ENTRIES, *gpt.ENTRIES, *parallel.ENTRIES)
+}
+"""By `model_type`. Searched architectures (`nemotron-nas`) are read by `nemotron_nas`."""

@@ -1,0 +1,290 @@
+"""Llama and what differs from it by biases, KV heads, windows, multipliers or the names of keys."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from infersim.workload.hf import layer_patterns as patterns
+from infersim.workload.hf.architecture import Architecture
+from infersim.workload.hf.building import checked_groups
+from infersim.workload.hf.config_keys import MAX_HEADS, Keys
+from infersim.workload.hf.entries.defaults import defaults
+from infersim.workload.hf.entries.rules import logit_kernels, other_than_one, partly_rotary
+from infersim.workload.norms import Norm, NormKind, QkNorm
+
+
+def _listed_kv_heads(keys: Keys) -> list[int]:
+    """`num_key_value_heads_per_layer`, else `num_key_value_heads` in every layer."""
+    listed = keys.layer_list("num_key_value_heads_per_layer")
+    name = "num_key_value_heads_per_layer"
+    if listed is None:
+        name = "num_key_value_heads"
+        listed = [keys.value(name) or keys.whole("num_attention_heads")] * keys.whole("num_hidden_layers")
+    counts = [keys.checked_whole(name, entry, high=MAX_HEADS) for entry in listed]
+    return [checked_groups(keys, name, count) for count in counts]
+
+
+LLAMA = Architecture(
+    model_type="llama",
+    classes=("Llama", "LLaMA"),
+    defaults=defaults(
+        vocab=32000, hidden=4096, width=11008, layers=32, heads=32, positions=2048,
+        attention_bias=False, mlp_bias=False,
+    ),
+    qkv_bias="attention_bias",
+    o_bias="attention_bias",
+    ffn_bias="mlp_bias",
+)  # fmt: skip
+
+MISTRAL = Architecture(
+    model_type="mistral",
+    classes=("Mistral",),
+    defaults=defaults(
+        vocab=32000, hidden=4096, width=14336, layers=32, heads=32, kv_heads=8, positions=131072,
+        sliding_window=4096, layer_types=None,
+    ),
+    windows=patterns.one_window,
+)  # fmt: skip
+
+QWEN2 = Architecture(
+    model_type="qwen2",
+    classes=("Qwen2",),
+    defaults=defaults(
+        vocab=151936, hidden=4096, width=22016, layers=32, heads=32, kv_heads=32, positions=32768,
+        use_sliding_window=False, sliding_window=4096, max_window_layers=28, layer_types=None,
+    ),
+    qkv_bias=True,
+    windows=patterns.windows_where_used,
+)  # fmt: skip
+
+QWEN3 = Architecture(
+    model_type="qwen3",
+    classes=("Qwen3",),
+    defaults={**QWEN2.defaults, "head_dim": 128, "attention_bias": False},
+    qkv_bias="attention_bias",
+    o_bias="attention_bias",
+    qk_norm=QkNorm(),
+    windows=patterns.windows_where_used,
+)
+
+INTERNLM2 = Architecture(
+    model_type="internlm2",
+    classes=("InternLM2",),
+    defaults=defaults(
+        vocab=103168, hidden=4096, width=11008, layers=32, heads=32, positions=2048, bias=True,
+    ),
+    qkv_bias="bias",
+    o_bias="bias",
+)  # fmt: skip
+
+DECI = Architecture(
+    model_type="deci",
+    classes=("DeciLM", "DeciCoder"),
+    defaults=defaults(
+        vocab=32000, hidden=4096, width=11008, layers=32, heads=32, positions=2048,
+        num_key_value_heads_per_layer=None, attention_bias=False,
+    ),
+    qkv_bias="attention_bias",
+    o_bias="attention_bias",
+    kv_heads=_listed_kv_heads,
+    harmless=frozenset({"naive_attention_prefill", "naive_attention_decode_batched",
+                        "naive_attention_decode_single"}),
+    remark="KV heads layer by layer",
+)  # fmt: skip
+
+ENTRIES = (
+    LLAMA,
+    MISTRAL,
+    replace(MISTRAL, model_type="ministral", classes=("Ministral",)),
+    replace(
+        MISTRAL,
+        model_type="ministral3",
+        classes=("Ministral3",),
+        defaults={**MISTRAL.defaults,
+            "vocab_size": 131072, "num_hidden_layers": 34, "head_dim": 128,
+            "max_position_embeddings": 262144, "sliding_window": None,
+        },
+    ),
+    QWEN2,
+    QWEN3,
+    *(
+        replace(
+            QWEN2,
+            model_type=model_type,
+            defaults={
+                **QWEN2.defaults,
+                "vocab_size": 152064, "hidden_size": 8192, "intermediate_size": 29568,
+                "num_hidden_layers": 80, "num_attention_heads": 64, "num_key_value_heads": 8,
+                "max_window_layers": 80,
+            },
+            remark="inside a wrapper",
+        )
+        for model_type in ("qwen2_vl_text", "qwen2_5_vl_text")
+    ),
+    Architecture(
+        model_type="qwen3_vl_text",
+        classes=("Qwen3VLText",),
+        defaults=defaults(
+            vocab=151936, hidden=4096, width=22016, layers=32, heads=32, kv_heads=32, head_dim=128,
+            positions=128000, attention_bias=False,
+        ),
+        qkv_bias="attention_bias",
+        o_bias="attention_bias",
+        qk_norm=QkNorm(),
+        remark="inside a wrapper",
+    ),
+    INTERNLM2,
+    Architecture(
+        model_type="internlm3",
+        classes=("InternLM3", "Llama"),
+        defaults=defaults(
+            vocab=128512, hidden=4096, width=10240, layers=48, heads=32, kv_heads=2, head_dim=128,
+            positions=32768, attention_bias=False, mlp_bias=False,
+        ),
+        spellings={"attention_bias": ("qkv_bias", "attention_bias"), "mlp_bias": ("bias", "mlp_bias")},
+        nullable=frozenset({"head_dim"}),
+        qkv_bias="attention_bias",
+        o_bias="mlp_bias",
+        ffn_bias="mlp_bias",
+    ),
+    replace(
+        LLAMA,
+        model_type="exaone",
+        classes=("Exaone", "Llama"),
+        defaults={**LLAMA.defaults,
+            "vocab_size": 102400, "intermediate_size": 14336, "num_key_value_heads": 8,
+            "max_position_embeddings": 4096,
+        },
+        spellings={
+            "num_hidden_layers": ("num_layers", "num_hidden_layers"),
+            "hidden_act": ("activation_function", "hidden_act"),
+        },
+    ),
+    Architecture(
+        model_type="baichuan",
+        classes=("Baichuan", "BaiChuan"),
+        defaults=defaults(vocab=125696, hidden=4096, width=11008, layers=32, heads=32, positions=4096),
+        spellings={"max_position_embeddings": ("max_position_embeddings", "model_max_length")},
+        rotary=lambda keys: 1.0 if "max_position_embeddings" in keys.config else 0.0,
+        remark="ALiBi where the file has no `max_position_embeddings` (13B)",
+    ),
+    DECI,
+    replace(DECI, model_type="decilm"),
+    Architecture(
+        model_type="smollm3",
+        classes=("SmolLM3",),
+        defaults=defaults(
+            vocab=128256, hidden=2048, width=11008, layers=36, heads=16, kv_heads=4, positions=32768,
+            tied=True, attention_bias=False, mlp_bias=False, use_sliding_window=False, sliding_window=None,
+            no_rope_layers=None, no_rope_layer_interval=4, layer_types=None,
+        ),
+        qkv_bias="attention_bias",
+        o_bias="attention_bias",
+        ffn_bias="mlp_bias",
+        windows=patterns.windows_of_layers_without_rotary,
+        rotary_layers=patterns.listed_rotary_layers,
+        harmless=frozenset({"max_window_layers"}),
+        remark="every fourth layer without rotary positions",
+    ),
+    Architecture(
+        model_type="granite",
+        classes=("Granite",),
+        defaults={**LLAMA.defaults,
+            "embedding_multiplier": 1.0, "residual_multiplier": 1.0, "logits_scaling": 1.0,
+        },
+        qkv_bias="attention_bias",
+        o_bias="attention_bias",
+        ffn_bias="mlp_bias",
+        scaled_embedding=other_than_one("embedding_multiplier"),
+        scaled_residuals=other_than_one("residual_multiplier"),
+        head_kernels=logit_kernels("logits_scaling", 1),
+        remark="multipliers of embedding, residuals and logits",
+    ),
+    replace(
+        LLAMA,
+        model_type="arcee",
+        classes=("Arcee",),
+        defaults={**LLAMA.defaults,
+            "hidden_size": 2560, "intermediate_size": 18432, "hidden_act": "relu2",
+            "max_position_embeddings": 4096,
+        },
+        gate=False,
+    ),
+    Architecture(
+        model_type="helium",
+        classes=("Helium",),
+        defaults=defaults(
+            vocab=48000, hidden=2560, width=7040, layers=24, heads=20, kv_heads=20, head_dim=128,
+            positions=4096, attention_bias=False, mlp_bias=False,
+        ),
+        qkv_bias="attention_bias",
+        ffn_bias="mlp_bias",
+    ),
+    Architecture(
+        model_type="seed_oss",
+        classes=("SeedOss",),
+        defaults=defaults(
+            vocab=155136, hidden=4096, width=27648, layers=64, heads=80, kv_heads=8, head_dim=128,
+            positions=524288, attention_bias=True, attention_out_bias=False, mlp_bias=False,
+        ),
+        nullable=frozenset({"head_dim"}),
+        qkv_bias="attention_bias",
+        o_bias="attention_out_bias",
+        ffn_bias="mlp_bias",
+    ),
+    Architecture(
+        model_type="ernie4_5",
+        classes=("Ernie4_5",),
+        defaults=defaults(
+            vocab=103424, hidden=1024, width=3072, layers=18, heads=16, kv_heads=2, head_dim=128,
+            positions=131072, tied=True, use_bias=False,
+        ),
+        nullable=frozenset({"head_dim"}),
+        qkv_bias="use_bias",
+        o_bias="use_bias",
+        ffn_bias="use_bias",
+    ),
+    Architecture(
+        model_type="hunyuan_v1_dense",
+        classes=("HunYuanDenseV1",),
+        defaults=defaults(
+            vocab=290943, hidden=4096, width=11008, layers=32, heads=32, positions=2048, attention_bias=False,
+        ),
+        qkv_bias="attention_bias",
+        o_bias="attention_bias",
+        qk_norm=QkNorm(),
+    ),
+    Architecture(
+        model_type="cwm",
+        classes=("Cwm",),
+        defaults=defaults(
+            vocab=128256, hidden=6144, width=21504, layers=64, heads=48, kv_heads=8, head_dim=128,
+            positions=131072, mlp_bias=False, sliding_window=8192, layer_types=None,
+        ),
+        ffn_bias="mlp_bias",
+        windows=patterns.first_of_four_full,
+    ),
+    Architecture(
+        model_type="olmo",
+        classes=("Olmo", "OLMo"),
+        defaults=defaults(
+            vocab=50304, hidden=4096, width=11008, layers=32, heads=32, positions=2048, attention_bias=False,
+        ),
+        qkv_bias="attention_bias",
+        o_bias="attention_bias",
+        norm=Norm(kind=NormKind.LAYER, scale=False),
+        remark="norms without parameters",
+    ),
+    Architecture(
+        model_type="phi3",
+        classes=("Phi3",),
+        defaults=defaults(
+            vocab=32064, hidden=3072, width=8192, layers=32, heads=32, positions=4096,
+            sliding_window=None, layer_types=None, attention_bias=False,
+        ),
+        only={"attention_bias": False},
+        rotary=partly_rotary(1.0),
+        windows=patterns.one_window,
+        remark="Phi-4 too",
+    ),
+)  # fmt: skip

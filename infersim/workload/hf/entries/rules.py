@@ -1,0 +1,61 @@
+"""Rules that entries share: what several keys of a config say together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from infersim.domain.errors import UnsupportedError
+from infersim.workload.hf.building import head_dim_of
+from infersim.workload.hf.config_keys import Keys
+
+
+def partly_rotary(share: float, *other_keys: str) -> Callable[[Keys], float]:
+    """The share of each head by `partial_rotary_factor`, also inside `rope_parameters`, or `other_keys`."""
+
+    def rotary(keys: Keys) -> float:
+        inside = keys.config.get("rope_parameters")
+        places = [keys.config.get(key) for key in ("partial_rotary_factor", *other_keys)]
+        if isinstance(inside, dict):
+            places.append(inside.get("partial_rotary_factor"))
+        stated = next((place for place in places if place is not None), share)
+        if isinstance(stated, bool) or not isinstance(stated, int | float) or not 0 <= stated <= 1:
+            keys.fail("partial_rotary_factor", stated, "a number from 0 to 1")
+        return float(stated)
+
+    return rotary
+
+
+def rotary_by_dim(keys: Keys) -> float:
+    """GPT-J: `rotary_dim` dimensions of each head are turned."""
+    turned, size = keys.optional_whole("rotary_dim"), head_dim_of(keys)
+    return 1.0 if turned is None else min(turned, size) / size
+
+
+def other_than_one(key: str) -> Callable[[Keys], bool]:
+    """Whether a multiplier is there and changes anything."""
+
+    def changes(keys: Keys) -> bool:
+        return keys.number(key) not in (None, 1.0)
+
+    return changes
+
+
+def logit_kernels(key: str, kernels: int) -> Callable[[Keys], int]:
+    """So many elementwise kernels on the logits, where the number `key` is there and not 1."""
+
+    def count(keys: Keys) -> int:
+        return kernels if keys.number(key) not in (None, 1.0) else 0
+
+    return count
+
+
+def only(key: str, value: object, *, reason: str) -> Callable[[Keys], None]:
+    """Refuse a config whose `key` is not `value`."""
+
+    def check(keys: Keys) -> None:
+        if keys.value(key) != value:
+            raise UnsupportedError(
+                f"{keys.file}: {keys.spelling(key)} = {keys.value(key)!r}: {reason}; supported: {value!r}"
+            )
+
+    return check

@@ -1,0 +1,60 @@
+"""Names of families and GPUs stand where they are entered, and in what is told of published work."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import infersim
+from infersim.cost import sparse_parameters
+from infersim.fitting.importers import aiconfigurator
+from infersim.profile_files import list_profiles
+from infersim.pruning.registry import families
+from infersim.simulation import published_check, reproduction, reproduction_reasons, source_paper
+
+PACKAGE = Path(infersim.__file__).parent
+OF_PAPERS = {
+    Path(str(module.__file__))
+    for module in (source_paper, reproduction, reproduction_reasons, published_check)
+}
+"""What sources measured is data of theirs."""
+
+OF_FITS = {Path(str(module.__file__)) for module in (sparse_parameters, aiconfigurator)}
+"""What a relation was fitted on, and what GPUs are called by another project."""
+
+
+def _texts(file: Path) -> Iterator[str]:
+    """The strings of a module, but for docstrings and what else stands alone."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    alone = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in alone:
+            yield node.value
+
+
+def _naming(names: Iterable[str], but: set[Path]) -> dict[str, list[str]]:
+    """Strings that are one of `names`, or a list of several, by the file that they stand in."""
+    known = set(names)
+    found: dict[str, list[str]] = {}
+    for file in sorted(set(PACKAGE.rglob("*.py")) - but):
+        for text in _texts(file):
+            if text in known or len(known.intersection(re.split(r"[,/\s]+", text))) > 1:
+                found.setdefault(str(file.relative_to(PACKAGE)), []).append(text)
+    return found
+
+
+def test_no_list_of_families_stands_beside_the_registry() -> None:
+    own = {Path(inspect.getfile(family.function)) for family in families()}
+    assert _naming([family.name for family in families()], own | OF_PAPERS) == {}
+
+
+def test_no_list_of_gpus_stands_beside_their_files() -> None:
+    assert _naming(list_profiles(), OF_PAPERS | OF_FITS) == {}
+
+
+def test_the_search_finds_names_where_they_stand() -> None:
+    found = _naming([family.name for family in families()], set())
+    assert {text for texts in found.values() for text in texts} >= {family.name for family in families()}

@@ -1,0 +1,135 @@
+"""What the library's configuration classes take for keys that are missing or null, and their layer lists."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+from huggingface_hub.errors import StrictDataclassFieldValidationError
+
+from infersim.domain.errors import FileContentError
+from infersim.workload.hf.entries import ARCHITECTURES
+from infersim.workload.hf.reading import transformer_from_config
+from infersim.workload.transformer import Attention, FeedForward, Transformer
+from tests.workload.hf.library import library_config, spelt, transformers
+from tests.workload.hf.sizes import MODEL_TYPES, small
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+NOT_IN_THE_CLASS = {
+    # Read by the models' code with a getattr, or in files alone.
+    "head_dim", "layer_types", "attention_bias", "max_position_embeddings", "intermediate_size", "hidden_act",
+    "num_key_value_heads", "sliding_window_pattern",
+}  # fmt: skip
+
+
+def class_defaults(model_type: str) -> dict[str, Any]:
+    fields = dataclasses.fields(transformers.CONFIG_MAPPING[model_type])
+    return {field.name: field.default for field in fields}
+
+
+def own_key(model_type: str, name: str) -> str:
+    """Our name as the class spells it: the first spelling that it has."""
+    spellings = ARCHITECTURES[model_type].spellings.get(name, (name,))
+    return next((key for key in spellings if key in class_defaults(model_type)), spellings[0])
+
+
+@pytest.mark.parametrize("model_type", MODEL_TYPES)
+def test_defaults_are_the_class_s(model_type: str) -> None:
+    theirs, compared = class_defaults(model_type), 0
+    for name, value in ARCHITECTURES[model_type].defaults.items():
+        key = own_key(model_type, name)
+        if key not in theirs:
+            assert name in NOT_IN_THE_CLASS, f"{name} is no key of the class"
+        elif name != "attention_types":  # the class fills it in later
+            assert value == theirs[key], name
+            compared += 1
+    assert compared >= 5
+
+
+def attention_of(model: Transformer, layer: int = 0) -> Attention:
+    found = model.blocks[layer].attention
+    assert isinstance(found, Attention)
+    return found
+
+
+NULLS = [
+    (name, key)
+    for name in MODEL_TYPES
+    for key in ("num_key_value_heads", "head_dim", "intermediate_size", "sliding_window")
+    if own_key(name, key) in class_defaults(name)
+    # These classes keep a null, and no model of theirs can be built then.
+    and (name, key) not in (("glm", "head_dim"), ("exaone4", "sliding_window"))
+]
+
+
+@pytest.mark.parametrize(("model_type", "key"), NULLS)
+def test_null_means_what_the_class_makes_of_it(model_type: str, key: str) -> None:
+    own = own_key(model_type, key)
+    sizes = {name: value for name, value in small(model_type).items() if name != key}
+    config = spelt(model_type, **sizes) | {own: None}
+    try:
+        theirs = library_config(config)
+    except StrictDataclassFieldValidationError:
+        # The class takes no null (older ones made as many KV heads as heads of it).
+        if key in ("head_dim", "intermediate_size"):
+            with pytest.raises(FileContentError):
+                transformer_from_config(config)
+        return
+    model = transformer_from_config(config)
+    attention, ffn = attention_of(model), model.blocks[0].ffn
+    assert isinstance(ffn, FeedForward)
+    if key == "num_key_value_heads":
+        assert attention.num_kv_heads == (theirs.num_key_value_heads or theirs.num_attention_heads)
+    elif key == "head_dim":
+        size = getattr(theirs, key) or theirs.hidden_size // theirs.num_attention_heads
+        assert attention.head_dim == size
+    elif key == "intermediate_size":
+        assert ffn.width == (getattr(theirs, own) or 4 * theirs.hidden_size)
+    else:
+        assert attention.window is None
+
+
+LAYER_OPTIONS: list[tuple[str, dict[str, Any]]] = [
+    *((name, {}) for name in MODEL_TYPES if "layer_types" in ARCHITECTURES[name].defaults),
+    ("qwen2", {"use_sliding_window": True, "max_window_layers": 5, "sliding_window": 64}),
+    ("qwen3", {"use_sliding_window": True, "max_window_layers": 0, "sliding_window": 64}),
+    ("qwen2", {"use_sliding_window": True, "sliding_window": None}),
+    ("gemma3_text", {"sliding_window_pattern": 3, "sliding_window": 64}),
+    ("cohere2", {"sliding_window_pattern": 2}),
+    ("exaone4", {"sliding_window_pattern": 3}),
+    ("exaone4", {"sliding_window": None, "layer_types": ["full_attention"] * 13}),
+    ("ministral", {"sliding_window": None}),
+    ("smollm3", {"use_sliding_window": True, "sliding_window": 64, "no_rope_layer_interval": 3}),
+]
+
+
+@pytest.mark.parametrize(("model_type", "options"), LAYER_OPTIONS)
+def test_windows_of_layers(model_type: str, options: dict[str, Any]) -> None:
+    layers = 13
+    config = spelt(model_type, **(small(model_type) | {"num_hidden_layers": layers} | options))
+    theirs = library_config(config)
+    kinds = getattr(theirs, "layer_types", None) or ["sliding_attention"] * layers
+    expected = [theirs.sliding_window if kind == "sliding_attention" else None for kind in kinds]
+    model = transformer_from_config(config)
+    assert [attention_of(model, layer).window for layer in range(layers)] == expected
+
+
+def test_layers_without_rotary_positions() -> None:
+    config = spelt("smollm3", **(small("smollm3") | {"num_hidden_layers": 9, "no_rope_layer_interval": 4}))
+    theirs = library_config(config)
+    model = transformer_from_config(config)
+    assert [attention_of(model, layer).rotary for layer in range(9)] == theirs.no_rope_layers
+
+
+@pytest.mark.parametrize(
+    "model_type",
+    [name for name in MODEL_TYPES if name not in ("gptj", "codegen", "smollm3", "cohere2", "exaone4")],
+)
+def test_the_share_of_each_head_that_is_turned(model_type: str) -> None:
+    config = spelt(model_type, **small(model_type))
+    parameters = getattr(library_config(config), "rope_parameters", None) or {}
+    rotary = attention_of(transformer_from_config(config)).rotary
+    learned = ARCHITECTURES[model_type].learned_positions is not None or model_type in ("bloom", "mpt")
+    assert rotary == (0.0 if learned else parameters.get("partial_rotary_factor", 1.0))

@@ -1,0 +1,51 @@
+"""FLOPs of a prefill against torch's counter on the `transformers` library's models, on the meta device."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from infersim.domain.shapes import Attention, Gemm
+from infersim.workload.hf.reading import transformer_from_config
+from infersim.workload.ops import model_ops
+from tests.workload.examples import prefill
+from tests.workload.hf.library import library_model, spelt, torch
+from tests.workload.hf.sizes import MODEL_TYPES, small
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+BATCH, TOKENS = 2, 48
+
+
+def counted(config: dict[str, Any]) -> float:
+    """Multiplications and additions of one pass of the library's model."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    model = library_model(config).eval()
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        ids = torch.ones(BATCH, TOKENS, dtype=torch.long, device="meta")
+        model(ids, attention_mask=torch.ones_like(ids), use_cache=False)
+    return float(counter.get_total_flops())
+
+
+def ours(config: dict[str, Any]) -> float:
+    """Ours, counted as eager code works: masked pairs too, and the head on all tokens."""
+    total = 0.0
+    for op in model_ops(transformer_from_config(config), prefill(BATCH, TOKENS)):
+        if isinstance(op.shape, Gemm):
+            rows = BATCH * TOKENS if op.name == "lm_head" else op.shape.m
+            work = 2.0 * np.asarray(rows) * op.shape.n * op.shape.k
+        elif isinstance(op.shape, Attention):
+            work = 4.0 * BATCH * TOKENS**2 * np.asarray(op.shape.num_heads * op.shape.head_dim)
+        else:
+            continue
+        total += float(work * op.count)
+    return total
+
+
+@pytest.mark.parametrize("model_type", MODEL_TYPES)
+def test_prefill(model_type: str) -> None:
+    config = spelt(model_type, **small(model_type))
+    assert ours(config) == pytest.approx(counted(config), rel=0.005)

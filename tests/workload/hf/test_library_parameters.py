@@ -1,0 +1,97 @@
+"""Parameters of every part, exactly as the `transformers` library's own models have them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from infersim.workload.counts import parameters_by_part
+from infersim.workload.hf.entries import ARCHITECTURES
+from infersim.workload.hf.reading import transformer_from_config
+from tests.workload.hf.library import known, library_model, library_parts, spelt
+from tests.workload.hf.sizes import MODEL_TYPES, PUBLISHED, small
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+ABSENT_FROM_THE_LIBRARY = {"baichuan", "deci", "decilm", "internlm2"}
+
+
+def ours(config: dict[str, Any]) -> dict[str, int]:
+    parts = parameters_by_part(transformer_from_config(config))
+    assert parts.pop("extra") == 0
+    return parts
+
+
+def test_every_model_type_is_compared() -> None:
+    inside_wrappers = {name for name in ARCHITECTURES if name.endswith("_vl_text")}  # see test_wrappers
+    assert set(ARCHITECTURES) - ABSENT_FROM_THE_LIBRARY - inside_wrappers == set(MODEL_TYPES)
+    assert not any(map(known, ABSENT_FROM_THE_LIBRARY))
+    assert len(MODEL_TYPES) >= 30
+
+
+@pytest.mark.parametrize("model_type", MODEL_TYPES)
+def test_small_models(model_type: str) -> None:
+    config = spelt(model_type, **small(model_type))
+    assert ours(config) == library_parts(library_model(config))
+
+
+@pytest.mark.parametrize(("model_type", "name", "sizes"), PUBLISHED, ids=[name for _, name, _ in PUBLISHED])
+def test_models_of_published_sizes(model_type: str, name: str, sizes: dict[str, Any]) -> None:
+    config = spelt(model_type, **sizes)
+    assert ours(config) == library_parts(library_model(config)), name
+
+
+OPTIONS = [
+    ("llama", {"attention_bias": True, "mlp_bias": True}),
+    ("llama", {"head_dim": 24}),
+    ("qwen3", {"attention_bias": True, "tie_word_embeddings": True}),
+    ("phi", {"qk_layernorm": True}),
+    ("stablelm", {"qk_layernorm": True, "use_parallel_residual": True, "use_qkv_bias": True}),
+    ("stablelm", {"use_parallel_residual": True}),
+    ("cohere", {"use_qk_norm": True, "attention_bias": True, "tie_word_embeddings": False}),
+    ("gpt_neox", {"attention_bias": False, "use_parallel_residual": False}),
+    ("starcoder2", {"use_bias": False}),
+    ("opt", {"enable_bias": False}),
+    ("opt", {"layer_norm_elementwise_affine": False}),
+    ("opt", {"do_layer_norm_before": False}),
+    ("gpt_bigcode", {"multi_query": False}),
+    ("persimmon", {"qk_layernorm": False}),
+    ("falcon", {"bias": True, "multi_query": False}),
+    ("falcon", {"new_decoder_architecture": True, "num_kv_heads": 2}),
+    ("falcon", {"new_decoder_architecture": True, "num_kv_heads": 2, "num_ln_in_parallel_attn": 1}),
+    ("falcon", {"parallel_attn": False, "ffn_hidden_size": 352}),
+    ("granite", {"attention_bias": True, "mlp_bias": True}),
+    ("nemotron", {"attention_bias": True, "mlp_bias": True}),
+    ("internlm3", {"attention_bias": True, "mlp_bias": True}),
+    ("seed_oss", {"attention_bias": False, "attention_out_bias": True, "mlp_bias": True}),
+    ("ernie4_5", {"use_bias": True}),
+    ("glm4", {"attention_bias": False}),
+]
+
+
+@pytest.mark.parametrize(("model_type", "options"), OPTIONS)
+def test_options(model_type: str, options: dict[str, Any]) -> None:
+    config = spelt(model_type, **(small(model_type) | options))
+    assert ours(config) == library_parts(library_model(config))
+    assert ours(config) != ours(spelt(model_type, **small(model_type)))
+
+
+@pytest.mark.parametrize(
+    ("task", "name"),
+    [
+        ("AutoModelForSequenceClassification", "LlamaForSequenceClassification"),
+        ("AutoModelForTokenClassification", "LlamaForTokenClassification"),
+        ("AutoModelForQuestionAnswering", "LlamaForQuestionAnswering"),
+        ("AutoModel", "LlamaModel"),
+    ],
+)
+@pytest.mark.parametrize("labels", [{}, {"num_labels": 5}, {"id2label": {"0": "bad", "1": "good", "2": "?"}}])
+def test_heads(task: str, name: str, labels: dict[str, Any]) -> None:
+    config = spelt("llama", **small("llama")) | labels
+    model = library_model(config, task)
+    head = sum(
+        each.numel() for key, each in model.named_parameters() if "score" in key or "qa_outputs" in key
+    )
+    assert ours(config | {"architectures": [name]})["head"] == head
+    assert sum(ours(config | {"architectures": [name]}).values()) == sum(library_parts(model).values())
