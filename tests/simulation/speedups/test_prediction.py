@@ -112,18 +112,6 @@ def test_a_plan_is_named_with_what_was_done() -> None:
     assert row["model"] == "llama-3.1-8b (static-m, 25.0%)"
 
 
-def test_execution_and_types_change_the_answer() -> None:
-    def latency_ms(**options: Any) -> float:
-        frame = predict("llama-3.1-8b", "h100-sxm", phase="decode", context=4096, **options)
-        return float(frame["latency_ms"].iloc[0])
-
-    plain = latency_ms()
-    assert latency_ms(execution="separate") > plain
-    assert latency_ms(cuda_graph=False) > plain
-    assert latency_ms(dtype="w4a16") < plain
-    assert latency_ms(kv_dtype="fp8") < plain
-
-
 @pytest.mark.parametrize(
     ("options", "error", "told"),
     [
