@@ -12,6 +12,7 @@ from infersim.domain.errors import UnsupportedError
 from infersim.domain.ops import Part
 from infersim.pruning.composition import prune
 from infersim.pruning.plan_files.checkpoint import plan_from_config
+from infersim.workload.hf.reading import transformer_from_config
 from infersim.workload.presets import load_model
 from infersim.workload.transformer import Linear, ReplacedSublayer, Transformer
 from tests.pruning.looking import ffn_of
