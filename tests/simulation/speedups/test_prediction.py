@@ -84,7 +84,7 @@ def test_what_does_not_fit_is_timed_and_marked() -> None:
 
 def test_a_context_beyond_the_models_positions_is_told() -> None:
     frame = predict("llama-3.1-8b", "h100-sxm", phase="decode", context=[131072, 131073])
-    assert frame["notes"].tolist() == [(), ("context beyond the model's 131072 positions",)]
+    assert frame["notes"].tolist() == ["", "context beyond the model's 131072 positions"]
 
 
 def test_a_request_is_prefill_and_every_decode_step() -> None:
