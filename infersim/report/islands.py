@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -29,17 +28,8 @@ class Islands:
     def figures_json(self) -> str:
         """Figures by name, as plotly reads them."""
         entries = (f"{json.dumps(name)}: {figure.to_json()}" for name, figure in self._figures.items())
-        return harmless(f"{{{', '.join(entries)}}}")
+        return f"{{{', '.join(entries)}}}"
 
     def data_json(self) -> str:
         """CSV by key."""
-        return harmless(_json({key: csv for csv, key in self._keys.items()}))
-
-
-def harmless(text: str) -> str:
-    """JSON that cannot end the script element that holds it: each `<` is written as an escape."""
-    return text.replace("<", "\\u003c")
-
-
-def _json(values: Mapping[str, str]) -> str:
-    return json.dumps(values, ensure_ascii=False)
+        return json.dumps({key: csv for csv, key in self._keys.items()}, ensure_ascii=False)
