@@ -19,9 +19,8 @@ OWN_DATA = (".fit.json", "pool.json", ".ipynb")
 
 MINIFIED = re.compile(r"\.min\.(js|css|mjs)$")
 LICENSED = re.compile(
-    r"(?i)copyright \(c\)|copyright (19|20)\d\d|\ball rights reserved|permission is hereby granted"
-    r"|licensed under the (mit|bsd|apache|gnu|mozilla)|SPDX-License"
-    r"-Identifier"
+    r"(?i)copyright \(c\)|copyright (19|20)\d\d|\ball rights reserv(ed)|permission is hereby grant(ed)"
+    r"|licensed under the (mit|bsd|apache|gnu|mozilla)|SPDX-License(-)Identifier"
 )
 LICENCE = "LICENSE"
 

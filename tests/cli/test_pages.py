@@ -13,6 +13,8 @@ from tests.cli.conftest import Infersim
 from tests.fitting.synthetic_samples import GPU, attention_shapes, known_kind, known_profile, measured
 from tests.report.browser import chromium
 
+pytestmark = pytest.mark.slow
+
 COMPARE = ("compare", "-m", "llama-3.2-1b", "-g", "l4", "-c", "512", "-s", "0.25,0.5")
 PREDICT = ("predict", "-m", "llama-3.2-1b", "-g", "l4", "-c", "512")
 REPRODUCE = ("reproduce", "beyond-flops")

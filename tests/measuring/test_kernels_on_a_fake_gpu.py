@@ -20,6 +20,8 @@ from infersim.measuring.random_data import RandomData  # noqa: E402
 from infersim.measuring.telemetry import NoTelemetry  # noqa: E402
 from tests.measuring.fake_cuda import CUDA, fake_gpu  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 Row = Mapping[str, Any]
 
 GEMM: Row = {"kind": "gemm", "dtype": "bf16", "m": 24, "n": 256, "k": 512}

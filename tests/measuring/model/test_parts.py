@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+pytest.importorskip("torch")
+
+import torch
 
 from infersim.domain.dtypes import precision_named
 from infersim.domain.errors import UnsupportedError
