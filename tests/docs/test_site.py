@@ -19,6 +19,8 @@ import pytest
 from tests.docs.headless import open_page
 from tests.docs.pages import DOCS
 
+pytestmark = pytest.mark.slow
+
 BUILD_LIMIT_S = 120
 LOADING = {"link": "href", "script": "src", "img": "src", "iframe": "src", "source": "src", "video": "src"}
 """Attributes that make a browser fetch something; `link` only where its `rel` does."""
