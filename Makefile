@@ -65,12 +65,12 @@ bench: $(VENV)/dev-all.stamp
 
 # README and docs show what commands print and what is computed; after a change of numbers, write that anew.
 readme: $(VENV)/dev.stamp
-	$(BIN)/python -m tests.readme
+	PYTHONPATH=docs $(BIN)/python -m _generate.readme
 
 # The error figures of docs/accuracy.md, from published measurements in ../shared/data; without them they stay.
 accuracy: $(VENV)/dev.stamp
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python bench/accuracy_rows.py
-	$(BIN)/python -m tests.readme
+	PYTHONPATH=docs $(BIN)/python -m _generate.readme
 
 docs: $(VENV)/docs.stamp
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build

@@ -24,6 +24,9 @@ LICENSED = re.compile(
 )
 LICENCE = "LICENSE"
 
+MAX_ENTRIES = 17
+MAX_LINES = 300
+
 
 def tracked() -> list[Path]:
     """The files that git tracks, relative to the root; skipped where this is no checkout."""
@@ -72,3 +75,21 @@ def test_what_others_wrote_is_noticed(name: str, content: bytes, fault: str) -> 
 
 def test_own_fits_may_be_written_in_one_line() -> None:
     assert faults(Path("hw_profiles/h100-sxm.fit.json"), b"1," * 20_000) == []
+
+
+def test_a_folder_holds_what_an_eye_can_take_in() -> None:
+    folders = [ROOT / "infersim", *(path for path in (ROOT / "infersim").rglob("*") if path.is_dir())]
+    entries = {
+        str(folder.relative_to(ROOT)): len([one for one in folder.iterdir() if one.name != "__pycache__"])
+        for folder in folders
+        if folder.name != "__pycache__"
+    }
+    assert len(entries) > 10
+    assert {folder: count for folder, count in entries.items() if count > MAX_ENTRIES} == {}
+
+
+def test_a_module_holds_one_idea() -> None:
+    modules = sorted((ROOT / "infersim").rglob("*.py"))
+    lines = {str(path.relative_to(ROOT)): len(path.read_text("utf-8").splitlines()) for path in modules}
+    assert len(lines) > 100
+    assert {path: count for path, count in lines.items() if count > MAX_LINES} == {}

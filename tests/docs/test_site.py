@@ -16,8 +16,8 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from _generate.pages import DOCS
 from tests.docs.headless import open_page
-from tests.docs.pages import DOCS
 
 pytestmark = pytest.mark.slow
 
