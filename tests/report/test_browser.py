@@ -18,6 +18,7 @@ import pytest
 from infersim.report.comparison_page import compare_page
 from infersim.report.comparison_report import ComparisonReport
 from infersim.report.page import Page, render_page
+from infersim.report.plotly_js import TRACES
 from tests.report.browser import Look, Seen, see
 from tests.report.example_pages import PAGES, frontiers
 
@@ -81,6 +82,14 @@ def test_every_figure_of_every_scenario_is_drawn_when_it_is_scrolled_to(one: Ope
             assert len(view["figures"]) == sum(len(chart.panels) for chart in page_view.charts)
     for figure in one.figures():
         assert figure["traces"] == figure["expected"] > 0, figure
+
+
+def test_the_kinds_of_traces_that_a_page_starts_are_those_of_its_figures(opened: dict[str, Opened]) -> None:
+    pages = [one.page for one in opened.values()]
+    panels = [
+        panel for page in pages for view in page.views for chart in view.charts for panel in chart.panels
+    ]
+    assert {trace.type for panel in panels for trace in panel.figure.data} == TRACES
 
 
 def test_it_fits_the_screen(one: Opened) -> None:
