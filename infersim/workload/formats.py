@@ -146,11 +146,11 @@ def stored_text(transformer: Transformer) -> str:
         said.append(f"2:4 in {_share(sparse, total)}")
     if head is not None:
         said.append(f"LM head {head.name} ({head.label})")
-    if counted:
-        said.append(f"kept in 16 bit: {', '.join(_kept(kept, head is None))}")
     if transformer.kv_dtype is not None:
         said.append(f"KV cache {transformer.kv_dtype}")
-    return f"stored as {'; '.join(said)}" if said else ""
+    if counted:
+        said.append(f"kept in 16 bit: {', '.join(_kept(kept, head is None))}")
+    return f"stored as {', '.join(said)}" if said else ""
 
 
 def _share(times: int, total: int) -> str:

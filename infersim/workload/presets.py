@@ -31,7 +31,7 @@ def load_model(name_or_path: str | Path) -> Transformer:
     A preset's name wins over a folder of the same name; write `./NAME` for the folder. Raises
     UnknownNameError that lists the presets, and the errors of `hf.reading.transformer_from_file`.
     """
-    # pydantic, which checks the file, takes longer to import than all the rest of this package.
+    # Names are listed without the reader of files.
     from infersim.workload.hf.reading import transformer_from_config, transformer_from_file
 
     name = str(name_or_path)

@@ -211,10 +211,7 @@ class ReplacedSublayer:
 
 
 class AddedWork(Protocol):
-    """Work of a family's own in a block, where no field above describes it: a frozen record with these.
-
-    Blocks are compared, so records that do the same work are equal.
-    """
+    """A family's own work in a block: a frozen record, equal to others that do the same work."""
 
     @property
     def name(self) -> str:
@@ -263,9 +260,9 @@ class Block:
 class Transformer:
     """A whole model. `blocks` are in order; equal blocks are equal objects and are costed once.
 
-    `scaled_residuals`: the sublayers' results are multiplied by a number before they are added. `notes` are
-    what people must know of where the model came from (parts that were left out). `kv_dtype` is the KV
-    cache's type where the checkpoint states one, and `stated` one line of all that it states of formats.
+    `scaled_residuals`: sublayers' results are multiplied by a number before they are added. `kv_dtype` is the
+    KV cache's type, if the checkpoint states one, `stated` a line of all that it states of formats. `notes`
+    are what people must know of where the model came from.
     """
 
     name: str

@@ -24,6 +24,8 @@ from infersim.workload.transformer import Attention, Transformer
 
 CONFIG_NAME = "config.json"
 MODELOPT_NAME = "hf_quant_config.json"
+MAX_CONFIG_BYTES = 2**24
+"""Several hundred times what configs have: a larger file is something else."""
 
 READ: Mapping[str, Architecture] = {
     **ARCHITECTURES,
@@ -162,6 +164,9 @@ def _with_neighbour(config: dict[str, object], file: Path) -> dict[str, object]:
 
 
 def _read_json_object(file: Path) -> dict[str, object]:
+    size = file.stat().st_size
+    if size > MAX_CONFIG_BYTES:
+        raise FileContentError(file, "size", f"{size} bytes", f"at most {MAX_CONFIG_BYTES}: no config")
     try:
         # A byte-order mark is no part of the text.
         content = json.loads(file.read_text(encoding="utf-8-sig"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -15,8 +16,10 @@ import pandas as pd
 import pytest
 
 from infersim.report.html.page import Page, render_page
+from infersim.report.html.plotly_js import TRACES
 from infersim.report.speedups.comparison_page import compare_page
 from infersim.report.speedups.gathering import ComparisonReport
+from infersim.simulation.speedups.columns import with_joined_notes
 from tests.report.browser import Look, Seen, see
 from tests.report.example_pages import PAGES, frontiers
 
@@ -82,6 +85,14 @@ def test_every_figure_of_every_scenario_is_drawn_when_it_is_scrolled_to(one: Ope
         assert figure["traces"] == figure["expected"] > 0, figure
 
 
+def test_the_kinds_of_traces_that_a_page_starts_are_those_of_its_figures(opened: dict[str, Opened]) -> None:
+    pages = [one.page for one in opened.values()]
+    panels = [
+        panel for page in pages for view in page.views for chart in view.charts for panel in chart.panels
+    ]
+    assert {trace.type for panel in panels for trace in panel.figure.data} == TRACES
+
+
 def test_it_fits_the_screen(one: Opened) -> None:
     for seen in (one.desk, one.phone):
         for view in seen.views:
@@ -127,7 +138,8 @@ def test_links_lead_to_the_frames_that_were_drawn_and_tabulated(one: Opened) -> 
             for place, panel in enumerate(chart.panels):
                 _assert_same(linked[f"{index}-{chart.name}-{place}.csv"], panel.data)
     for table in one.page.tables:
-        assert any(text == table.frame.to_csv(index=False, lineterminator="\n") for text in linked.values())
+        expected = with_joined_notes(table.frame).to_csv(index=False, lineterminator="\n")
+        assert expected in linked.values()
     name, content = one.desk.downloaded
     assert content == linked[name]
 
@@ -148,6 +160,7 @@ def test_the_page_answers_before_it_has_drawn_everything(opened: dict[str, Opene
 def _assert_same(text: str, frame: pd.DataFrame) -> None:
     """The CSV holds the frame, to the last digit."""
     head, *rows = csv.reader(io.StringIO(text))
+    frame = with_joined_notes(frame)
     assert head == list(frame.columns)
     assert len(rows) == len(frame)
     for name, cells in zip(head, zip(*rows, strict=True), strict=True):
@@ -162,6 +175,26 @@ def _lightness(colour: str) -> float:
     """Mean of red, green and blue, 0 to 255, of a computed `rgb(...)`."""
     channels = [float(part) for part in colour.removeprefix("rgb(").removesuffix(")").split(",")]
     return sum(channels) / len(channels)
+
+
+def test_a_browser_that_cannot_unpack_shows_the_words_and_says_why_it_draws_nothing(
+    page: str, tmp_path: Path
+) -> None:
+    old = page.replace("<head>", "<head><script>delete window.DecompressionStream</script>")
+    damaged = re.sub(r'(id="plotly">.{1000}).{7}', r"\1", page, flags=re.DOTALL)
+    looks = [
+        Look(name=name, html=html, width=DESK, words_only=True)
+        for name, html in (("able", page), ("old", old), ("damaged", damaged))
+    ]
+    seen = see(looks, tmp_path)
+    assert "need JavaScript and a browser" not in seen["able"].words
+    for name in ("old", "damaged"):
+        words = seen[name].words
+        assert "need JavaScript and a browser that can unpack them" in words
+        assert "How far to trust it".lower() in words.lower()
+        assert "CSV" not in words.partition("How far to trust it")[2].replace("the CSV", "")
+    assert seen["old"].errors == []
+    assert seen["damaged"].errors
 
 
 def test_a_page_with_faults_is_noticed(page: str, tmp_path: Path) -> None:

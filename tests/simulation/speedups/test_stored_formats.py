@@ -48,7 +48,7 @@ def ms(model: Any, gpu: str = "h100-sxm", phase: str = "decode", **options: Any)
 
 def notes(model: Any, gpu: str = "h100-sxm") -> tuple[str, ...]:
     (found,) = predict(model, gpu, phase="decode", context=1024)["notes"]
-    return tuple(found)
+    return tuple(found.split("; "))
 
 
 def test_plain_fp8_is_what_the_option_makes_of_the_dense_model() -> None:

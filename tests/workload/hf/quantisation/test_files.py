@@ -27,7 +27,7 @@ def written(folder: Path, config: dict[str, Any], beside: dict[str, Any]) -> Pat
 def test_modelopt_states_formats_in_a_file_beside_the_config(tmp_path: Path) -> None:
     model = transformer_from_file(written(tmp_path, SMALL, NVFP4))
     assert only_format(model).name == "nvfp4"
-    assert model.stated.endswith("kept in 16 bit: embedding, head; KV cache fp8")
+    assert model.stated.endswith("in all block matrices, KV cache fp8, kept in 16 bit: embedding, head")
     other = tmp_path / "other.json"
     other.write_text(json.dumps(SMALL))
     assert not transformer_from_file(other).stated

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from infersim.domain.dtypes import DType
-from infersim.domain.errors import FileContentError, InfersimError, UnsupportedError
+from infersim.domain.errors import FileContentError, UnsupportedError
 from infersim.workload.hf.quantisation.reading import ENTRIES, METHODS, REFUSED_METHODS
-from tests.workload.hf.quantisation.stated import ALL, every, formats, kept, only_format, stating
+from infersim.workload.hf.reading import transformer_from_config
+from tests.workload.hf.quantisation.stated import ALL, SMALL, every, formats, kept, only_format, stating
 
 INT4 = {"num_bits": 4, "type": "int", "strategy": "group", "group_size": 64, "symmetric": True}
 FP8 = {"num_bits": 8, "type": "float", "strategy": "channel", "dynamic": False}
@@ -154,10 +155,7 @@ def test_what_is_refused(method: str, stated: dict[str, Any], told: str) -> None
 
 @pytest.mark.parametrize("value", ["int8", ["a"], 8])
 def test_a_statement_is_an_object(value: object) -> None:
-    from infersim.workload.hf.reading import transformer_from_config
-    from tests.workload.hf.quantisation.stated import SMALL
-
-    with pytest.raises(InfersimError, match="quantization_config = .* expected an object"):
+    with pytest.raises(FileContentError, match=r"quantization_config = .*; expected an object"):
         transformer_from_config(SMALL | {"quantization_config": value})
 
 
@@ -176,7 +174,7 @@ def test_what_one_method_keeps_in_16_bit() -> None:
         ignore=["lm_head", "model.layers.3.mlp.down_proj", "re:.*layers.0.*q_proj$"],
     )
     assert kept(ignored) == {"3.down", "0.q"}
-    assert "in 26 of 28 block matrices; kept in 16 bit: q (1), down (1), embedding, head" in ignored.stated
+    assert "in 26 of 28 block matrices, kept in 16 bit: q (1), down (1), embedding, head" in ignored.stated
 
 
 def test_formats_by_group_of_modules() -> None:
