@@ -28,7 +28,6 @@ Detail comes first, whatever its place in the file, then the steps. Imports pyda
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,12 +38,11 @@ from infersim.pruning.composition import prune
 from infersim.pruning.families.static_m import is_empty, without
 from infersim.pruning.plan import Plan
 from infersim.pruning.plan_files.layer_detail import detailed
+from infersim.pruning.plan_files.layer_numbers import layers_in
 from infersim.pruning.plan_files.tables import NESTED, PlanTables, RemoveTable
 from infersim.pruning.recognition import recognise
 from infersim.workload.presets import load_model
 from infersim.workload.transformer import Block, Transformer
-
-LAYER_RANGE = re.compile(r"(\d+)(?:-(\d+))?")
 
 
 def plan_from_file(path: str | Path, base: Transformer | None = None) -> Plan:
@@ -101,11 +99,10 @@ def _with_detail(tables: PlanTables, file: Path, model: Transformer) -> Plan:
 
 def _layers(key: str, count: int, file: Path) -> range:
     """The layers that a key such as `3` or `8-15` names."""
-    match = LAYER_RANGE.fullmatch(key)
-    first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, -1)
-    if not first <= last < count:
+    layers = layers_in(key, count)
+    if layers is None:
         raise FileContentError(file, "layer", key, f"a layer from 0 to {count - 1}, or a range such as 0-1")
-    return range(first, last + 1)
+    return layers
 
 
 def _without_removed(blocks: list[Block], remove: RemoveTable, file: Path) -> list[Block]:
