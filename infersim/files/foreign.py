@@ -27,8 +27,8 @@ MAX_YAML_BYTES = MIB // 8
 def read_text(path: Path, key: str, limit: int = MAX_TEXT_BYTES) -> str:
     """The text of `path` (unpacked, if it ends in `.gz`); `key` is what the user calls the file.
 
-    Raises InvalidValueError for a path that is no readable file, FileContentError for one that is larger than
-    `limit` or no UTF-8.
+    Raises InvalidValueError for a path that is no readable file, FileContentError for one that is larger
+    than `limit` or no UTF-8.
     """
     if not path.is_file():
         raise InvalidValueError(key, str(path), "an existing file")
@@ -48,7 +48,7 @@ def read_text(path: Path, key: str, limit: int = MAX_TEXT_BYTES) -> str:
 
 
 def read_json(path: Path, key: str, limit: int = MAX_TEXT_BYTES) -> object:
-    """The JSON value in `path`; errors as in `read_text`, and for JSON that is damaged or says a key twice."""
+    """The JSON value in `path`; errors as in `read_text`, and for JSON that is damaged or repeats a key."""
     return parse_json(read_text(path, key, limit), path)
 
 
