@@ -28,7 +28,7 @@ _OF_A_COMPONENT = frozenset(
 
 _KINDS = {
     "layer": ("M", "m"),
-    "attention": ("base", "blasst", "seer"),
+    "attention": ("blasst", "seer"),
     "self_attn": ("M", "m"),
     "mlp": ("M", "m"),
 }
@@ -73,9 +73,7 @@ class Components:
         return {
             _STYLES[each.kind]
             for name, each in self.by_name.items()
-            if each.kind is not None
-            and not (name == "attention" and each.kind == "base")
-            and name.split(".")[0] not in routed - {name}
+            if each.kind is not None and name.split(".")[0] not in routed - {name}
         }
 
     def router_width(self, name: str, file: Path) -> int:
@@ -122,6 +120,8 @@ def _component(
             expected = f"one of the keys {', '.join(sorted((*_OF_A_COMPONENT, *matrices)))}"
             raise FileContentError(file, f"{key}.{name}", value, expected)
     kind = _word(table.get("pruning_type"))
+    if kind == "base" and key in COMPONENTS:
+        kind = None  # the dense kernels; only of a matrix it means two factors
     if kind is not None and kind not in kinds:
         known = f"one of {', '.join(kinds)}, none"
         if kind == "unstructured":
