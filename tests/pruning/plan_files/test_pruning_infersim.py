@@ -15,6 +15,7 @@ import yaml
 
 from infersim.domain.errors import FileContentError, InfersimError, UnsupportedError
 from infersim.pruning.composition import prune
+from infersim.pruning.plan import OptionValue
 from infersim.pruning.plan_files.reading import plan_from_file
 from infersim.workload.transformer import Transformer
 
@@ -112,7 +113,7 @@ FILES: dict[str, dict[str, Any]] = {
 }
 """A file for each family, in the shape of the program's own."""
 
-OPTIONS = {
+OPTIONS: dict[str, dict[str, OptionValue]] = {
     "static-k-2:4": {"result": "transposed"},
     "static-nk-cross": {"residual_maps": 2},
     "dynamic-m": {"router_width": 16},
