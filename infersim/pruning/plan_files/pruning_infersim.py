@@ -25,6 +25,13 @@ from pathlib import Path
 from infersim.domain.errors import FileContentError, UnsupportedError
 from infersim.files.errors import located
 from infersim.pruning.composition import prune
+from infersim.pruning.families.dynamic_m import DYNAMIC_M
+from infersim.pruning.families.dynamic_nk import DYNAMIC_NK
+from infersim.pruning.families.static_k_2_4 import STATIC_K_2_4
+from infersim.pruning.families.static_k_lowrank import STATIC_K_LOWRANK
+from infersim.pruning.families.static_m import STATIC_M
+from infersim.pruning.families.static_nk import STATIC_NK
+from infersim.pruning.families.static_nk_cross import STATIC_NK_CROSS
 from infersim.pruning.plan import OptionValue, Plan
 from infersim.pruning.plan_files.assembling import needed_model
 from infersim.pruning.plan_files.pruning_infersim_keys import Component, Components, components
@@ -62,7 +69,7 @@ def plan_of_family_file(
     plan = Plan(base=model, transformer=model)
     for step in _steps(found, file):
         fraction = _sparsity(step.stated_by, sparsity, file)
-        if step.family == "static-nk" and fraction == 0:
+        if step.family == STATIC_NK.name and fraction == 0:
             continue
         with located(file, step.stated_by.key):
             plan = prune(plan, step.family, fraction, **step.options)
@@ -89,14 +96,14 @@ def _steps(found: Components, file: Path) -> Iterator[_Step]:
     yield from _depth(found)
     yield from _width(found)
     yield from _hidden(found, file)
-    yield from _alike(found, "semi_structured", "static-k-2:4", {"result": TRANSPOSED}, file)
+    yield from _alike(found, "semi_structured", STATIC_K_2_4.name, {"result": TRANSPOSED}, file)
     if not any(found[name].kind == "m" for name in ("layer", "self_attn", "mlp")):
-        yield from _alike(found, "base", "static-k-lowrank", {}, file)
+        yield from _alike(found, "base", STATIC_K_LOWRANK.name, {}, file)
     yield from _routed(found, file)
     kind = found["attention"].kind
     if kind in SPARSE_ATTENTION:
         yield _Step(
-            family="dynamic-nk",
+            family=DYNAMIC_NK.name,
             stated_by=found["attention"],
             options={"estimate": SPARSE_ATTENTION[kind]},
         )
@@ -106,7 +113,7 @@ def _depth(found: Components) -> Iterator[_Step]:
     for name, target in (("layer", "layer"), ("self_attn", "attention"), ("mlp", "ffn")):
         if found[name].kind == "M":
             options = {} if target == "layer" else {"target": target}
-            yield _Step(family="static-m", stated_by=found[name], options=options)
+            yield _Step(family=STATIC_M.name, stated_by=found[name], options=options)
 
 
 def _width(found: Components) -> Iterator[_Step]:
@@ -114,12 +121,12 @@ def _width(found: Components) -> Iterator[_Step]:
     up, gate = (found[f"mlp.{name}"] for name in ("up_proj", "gate_proj"))
     width = next((each for each in (up, gate) if each.kind == "N"), None)
     if heads is not None and width is not None and heads.sparsity == width.sparsity:
-        yield _Step(family="static-nk", stated_by=heads, options={})
+        yield _Step(family=STATIC_NK.name, stated_by=heads, options={})
         return
     if heads is not None:
-        yield _Step(family="static-nk", stated_by=heads, options={"target": "heads"})
+        yield _Step(family=STATIC_NK.name, stated_by=heads, options={"target": "heads"})
     if width is not None:
-        yield _Step(family="static-nk", stated_by=width, options={"target": "ffn"})
+        yield _Step(family=STATIC_NK.name, stated_by=width, options={"target": "ffn"})
 
 
 def _hidden(found: Components, file: Path) -> Iterator[_Step]:
@@ -135,7 +142,7 @@ def _hidden(found: Components, file: Path) -> Iterator[_Step]:
         )
     _check_same((output, down, found["self_attn.q_proj"]), file)
     maps = 2 if found.flags["residual_mapping"] else 0
-    yield _Step(family="static-nk-cross", stated_by=output, options={"residual_maps": maps})
+    yield _Step(family=STATIC_NK_CROSS.name, stated_by=output, options={"residual_maps": maps})
 
 
 def _alike(
@@ -178,12 +185,12 @@ def _routed(found: Components, file: Path) -> Iterator[_Step]:
     options: dict[str, OptionValue] = {"dense_kv": False} if keys else {}
     if len(set(steps.values())) == 1 and len(steps) == 2:
         own = {"router_width": steps["mlp"][1], **options}
-        yield _Step(family="dynamic-m", stated_by=routed["self_attn"], options=own)
+        yield _Step(family=DYNAMIC_M.name, stated_by=routed["self_attn"], options=own)
         return
     for name, each in routed.items():
         target = {"self_attn": "attention", "mlp": "ffn"}[name]
         own = {"target": target, "router_width": steps[name][1], **options}
-        yield _Step(family="dynamic-m", stated_by=each, options=own)
+        yield _Step(family=DYNAMIC_M.name, stated_by=each, options=own)
 
 
 def _check_same(matrices: list[Component] | tuple[Component, ...], file: Path) -> None:

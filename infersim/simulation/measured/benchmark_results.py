@@ -23,7 +23,14 @@ from typing import NamedTuple
 
 from infersim.domain.errors import FileContentError, InvalidValueError
 from infersim.files.foreign import read_text
+from infersim.pruning.families.dynamic_m import DYNAMIC_M
+from infersim.pruning.families.dynamic_nk import DYNAMIC_NK
 from infersim.pruning.families.registry import family_named
+from infersim.pruning.families.static_k_2_4 import STATIC_K_2_4
+from infersim.pruning.families.static_k_lowrank import STATIC_K_LOWRANK
+from infersim.pruning.families.static_m import STATIC_M
+from infersim.pruning.families.static_nk import STATIC_NK
+from infersim.pruning.families.static_nk_cross import STATIC_NK_CROSS
 from infersim.pruning.plan import OptionValue
 from infersim.simulation.measured.table import MeasuredSpeedup, MeasuredTable, Timed, Unit
 from infersim.workload.presets import list_models, load_model, model_aliases
@@ -33,13 +40,13 @@ SUFFIX = ".txt"
 DENSE = "dense"
 
 FAMILIES: Mapping[str, tuple[str, Mapping[str, OptionValue]]] = {
-    "static_m": ("static-m", {}),
-    "static_k": ("static-k-2:4", {"result": "transposed"}),
-    "static_k_lowrank": ("static-k-lowrank", {}),
-    "static_nk": ("static-nk", {}),
-    "static_nk_cross": ("static-nk-cross", {}),
-    "dynamic_m": ("dynamic-m", {}),
-    "dynamic_nk": ("dynamic-nk", {"estimate": "scores"}),
+    "static_m": (STATIC_M.name, {}),
+    "static_k": (STATIC_K_2_4.name, {"result": "transposed"}),
+    "static_k_lowrank": (STATIC_K_LOWRANK.name, {}),
+    "static_nk": (STATIC_NK.name, {}),
+    "static_nk_cross": (STATIC_NK_CROSS.name, {}),
+    "dynamic_m": (DYNAMIC_M.name, {}),
+    "dynamic_nk": (DYNAMIC_NK.name, {"estimate": "scores"}),
 }
 """Configuration files that come with the program -> family, with the options that are that code's way."""
 
@@ -156,7 +163,7 @@ def _in_our_definition(family: str, sparsity: float, model: str) -> float:
     fixed = family_named(family).fixed_sparsity
     if fixed is not None:
         return fixed
-    if family == "static-m" and model in list_models():
+    if family == STATIC_M.name and model in list_models():
         layers = len(load_model(model).blocks)
         return int(layers * sparsity) / layers
     return sparsity
