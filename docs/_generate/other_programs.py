@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from _generate.markdown import markdown_table
 from infersim.fitting.samples.spellings import DTYPE_SPELLINGS
 from infersim.pruning.plan_files import block_configs, layer_widths
 from infersim.pruning.plan_files.others import REMOVED
 from infersim.simulation.measured.benchmark_results import FAMILIES
-from tests.docs.markdown import markdown_table
 
 
 def benchmark_families(_: dict[str, Any]) -> str:
