@@ -45,7 +45,12 @@ def parameters_by_part(transformer: Transformer) -> dict[str, int]:
         "attention": 0,
         "ffn": 0,
         "norms": sum(
-            norm.values(hidden) for norm in (transformer.embedding.norm, transformer.final_norm) if norm
+            norm.values(width)
+            for norm, width in (
+                (transformer.embedding.norm, hidden),
+                (transformer.final_norm, transformer.final_width),
+            )
+            if norm
         ),
         "head": _head_values(transformer),
         "extra": 0,
@@ -96,7 +101,7 @@ def _head_values(transformer: Transformer) -> int:
     if head is None:
         return 0
     is_table = head.labels is None and transformer.tied_embeddings
-    width = 0 if is_table else transformer.embedding.width or transformer.hidden
+    width = 0 if is_table else transformer.head_inputs
     return transformer.head_outputs * (width + head.bias)
 
 

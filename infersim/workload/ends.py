@@ -29,13 +29,15 @@ class Head:
     """The matrix after the blocks: an LM head, or a classifier's score of `labels` values without table.
 
     `bias`: whether it has one. `every_token`: whether it reads all tokens and not each sequence's last.
-    `kernels` are elementwise ones on the logits (a scale, a soft cap).
+    `kernels` are elementwise ones on the logits (a scale, a soft cap). `in_features`: its K where that is
+    neither the table's width nor the hidden size (slicing that leaves the last layer's output whole).
     """
 
     labels: int | None = None
     bias: bool = False
     every_token: bool = False
     kernels: int = 0
+    in_features: int | None = None
 
 
 PLAIN_EMBEDDING = Embedding()

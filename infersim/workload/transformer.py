@@ -260,7 +260,8 @@ class Transformer:
     """A whole model. `blocks` are in order; equal blocks are equal objects and are costed once.
 
     `scaled_residuals`: the sublayers' results are multiplied by a number before they are added. `notes` are
-    what people must know of where the model came from (parts that were left out).
+    what people must know of where the model came from (parts that were left out). `layer_numbers` are the
+    blocks' numbers in a checkpoint in which some are missing (None: they are not known).
     """
 
     name: str
@@ -274,6 +275,7 @@ class Transformer:
     head: Head | None = LM_HEAD
     scaled_residuals: bool = False
     notes: tuple[str, ...] = field(default=(), compare=False)
+    layer_numbers: tuple[int, ...] | None = field(default=None, compare=False, repr=False)
     _groups: tuple[tuple[Block, int], ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -287,10 +289,22 @@ class Transformer:
             return 0
         return self.vocab if self.head.labels is None else self.head.labels
 
+    @property
+    def final_width(self) -> int:
+        """Width of the residual stream behind the last block."""
+        own = None if self.head is None else self.head.in_features
+        return own or self.hidden
+
+    @property
+    def head_inputs(self) -> int:
+        """K of the head."""
+        own = None if self.head is None else self.head.in_features
+        return own or self.embedding.width or self.hidden
+
     def grouped_blocks(self) -> Iterator[tuple[Block, int]]:
         """Each distinct block with how often it occurs, in order of first occurrence."""
         return iter(self._groups)
 
     def with_blocks(self, blocks: tuple[Block, ...]) -> Transformer:
         """The same model with other blocks."""
-        return replace(self, blocks=blocks)
+        return replace(self, blocks=blocks, layer_numbers=None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from infersim.domain.errors import FileContentError, InvalidValueError, UnsupportedError
@@ -12,14 +12,14 @@ from infersim.workload.hf import nemotron_nas
 from infersim.workload.hf.architecture import Architecture
 from infersim.workload.hf.building import build
 from infersim.workload.hf.config_keys import Keys
-from infersim.workload.hf.custom_code import head_kind
+from infersim.workload.hf.custom_code import head_kind, own_code
 from infersim.workload.hf.entries import ARCHITECTURES
-from infersim.workload.hf.harmless_keys import check_keys
+from infersim.workload.hf.harmless_keys import check_keys, unknown_keys
 from infersim.workload.hf.heads import LM, head_of, plain_lm_head
 from infersim.workload.hf.refusals import checked_type
 from infersim.workload.hf.stated_formats import FORMAT_KEYS, refuse_stated_formats
 from infersim.workload.hf.wrappers import WRAPPERS, notes, text_config
-from infersim.workload.transformer import Attention, Transformer
+from infersim.workload.transformer import Attention, Block, Transformer
 
 CONFIG_NAME = "config.json"
 
@@ -36,6 +36,20 @@ _SHAPES = (
 """Names whose defaults people are told of where a file leaves them out."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stated:
+    """What a config says.
+
+    `layers` are the model's blocks by number, with those that do nothing (`model` has none of them).
+    `wrapped`: parts for images or sound stand beside the text model.
+    """
+
+    model: Transformer
+    layers: tuple[Block, ...]
+    model_type: str
+    wrapped: bool = False
+
+
 def transformer_from_file(path: str | Path) -> Transformer:
     """Read a `config.json`, or the folder that holds one.
 
@@ -49,7 +63,7 @@ def transformer_from_file(path: str | Path) -> Transformer:
     if not file.is_file():
         raise InvalidValueError("model", str(path), f"a file, or a folder that holds {CONFIG_NAME}")
     stem = file.resolve().parent.name if file.name == CONFIG_NAME else file.stem
-    return transformer_from_config(_read_json_object(file), name=stem, file=file)
+    return transformer_from_config(read_json_object(file), name=stem, file=file)
 
 
 def transformer_from_config(
@@ -59,26 +73,53 @@ def transformer_from_config(
 
     Raises FileContentError (file, key, value, expectation) and UnsupportedError.
     """
+    return stated_by_config(config, name=name, file=file).model
+
+
+def stated_by_config(
+    config: Mapping[str, object],
+    *,
+    name: str = "custom",
+    file: object = CONFIG_NAME,
+    shapes_known: bool = False,
+) -> Stated:
+    """What a config says; errors as in `transformer_from_config`.
+
+    `shapes_known`: weight files tell the shapes and how they are stored, so formats, classes and keys of the
+    checkpoint's own are no reason to refuse it; classes and keys are noted.
+    """
     wrapper = WRAPPERS.get(str(config.get("model_type")))
+    text, prefix, place = config, "", str(file)
     if wrapper is None:
-        model_type = checked_type(config, (*READ, *WRAPPERS), file)
+        entry = READ[checked_type(config, (*READ, *WRAPPERS), file)]
+        classes = entry.classes
+    else:
+        text, prefix, place = text_config(config, wrapper, file), "text_config.", f"{file}: text_config"
+        entry, classes = READ[checked_type(text, READ, place)], wrapper.classes
+    if not shapes_known:
         refuse_stated_formats(config, file)
-        kind = head_kind(config, READ[model_type].classes, file)
-        return _read(config, READ[model_type], kind, name=name, file=file, prefix="")
-    refuse_stated_formats(config, file)
-    text = text_config(config, wrapper, file)
-    entry = READ[checked_type(text, READ, f"{file}: text_config")]
-    refuse_stated_formats(text, f"{file}: text_config")
-    kind = head_kind(config, wrapper.classes, file)
-    model = _read(text, entry, kind, name=name, file=file, prefix="text_config.")
-    return replace(model, notes=(*notes(config, wrapper), *model.notes))
+        refuse_stated_formats(text, place)
+    kind, code = own_code(config, classes, file) if shapes_known else (head_kind(config, classes, file), ())
+    stated = _read(text, entry, kind, name=name, file=file, prefix=prefix, shapes_known=shapes_known)
+    told = (*(notes(config, wrapper) if wrapper else ()), *code, *stated.model.notes)
+    return replace(stated, model=replace(stated.model, notes=told), wrapped=wrapper is not None)
 
 
 def _read(
-    config: Mapping[str, object], entry: Architecture, kind: str, *, name: str, file: object, prefix: str
-) -> Transformer:
+    config: Mapping[str, object],
+    entry: Architecture,
+    kind: str,
+    *,
+    name: str,
+    file: object,
+    prefix: str,
+    shapes_known: bool,
+) -> Stated:
     """The model that `entry` describes, with a head of `kind`."""
-    check_keys(config, entry.known_keys() | set(FORMAT_KEYS), file)
+    known = entry.known_keys() | set(FORMAT_KEYS)
+    unknown = tuple(unknown_keys(config, known)) if shapes_known else ()
+    if not shapes_known:
+        check_keys(config, known, file)
     for key, allowed in entry.only.items():
         if config.get(key, allowed) != allowed and (config[key] or allowed):
             raise UnsupportedError(
@@ -89,9 +130,15 @@ def _read(
     head = head_of(kind, plain_lm_head(entry.head_bias, kernels), config, file)
     tied = keys.flag("tie_word_embeddings") and kind == LM
     model = build(entry, keys, name=name, head=head, tied=tied)
+    layers = model.blocks
     if entry is nemotron_nas.NEMOTRON_NAS:
-        model = model.with_blocks(nemotron_nas.blocks(config, keys))
-    return replace(model, notes=_filled(keys, model))
+        layers = nemotron_nas.layers(config, keys)
+        model = model.with_blocks(
+            tuple(block for block in layers if block.attention is not None or block.ffn is not None)
+        )
+    told = [f"no key of model_type {entry.model_type!r}: {', '.join(unknown)}"] if unknown else []
+    model = replace(model, notes=(*told, *_filled(keys, model)))
+    return Stated(model=model, layers=layers, model_type=entry.model_type)
 
 
 def _filled(keys: Keys, model: Transformer) -> tuple[str, ...]:
@@ -105,7 +152,7 @@ def _filled(keys: Keys, model: Transformer) -> tuple[str, ...]:
     return (f"left to the model's class by the file: {', '.join(taken)}",) if taken else ()
 
 
-def _read_json_object(file: Path) -> dict[str, object]:
+def read_json_object(file: Path) -> dict[str, object]:
     try:
         # A byte-order mark is no part of the text.
         content = json.loads(file.read_text(encoding="utf-8-sig"))
