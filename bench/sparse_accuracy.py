@@ -19,12 +19,6 @@ import pandas as pd
 import typer
 
 from accuracy_goals import Outcome, at_most, outcomes_table
-from bench.sparse_relation import (
-    MeasuredPairs,
-    fit_relation,
-    predicted_speedups,
-    with_relation,
-)
 from infersim.cli.printing import print_for_people
 from infersim.cli.questions import names
 from infersim.cost.gemm.sparse import BULK, GRAPHICS, MMA, kernel_generation
@@ -40,6 +34,12 @@ from infersim.fitting.validation.predictions import roofline_s
 from infersim.profile_files.profiles import load_profile
 from infersim.report.core import rounding
 from infersim.report.core.table import Column, Table, number_column, text_column
+from sparse_relation import (
+    MeasuredPairs,
+    fit_relation,
+    predicted_speedups,
+    with_relation,
+)
 
 MEASURED = Path(__file__).parents[2] / "shared" / "data" / "sparse_gemm" / "slidesparse_2_4.csv"
 WEIGHT_COPIES = 1

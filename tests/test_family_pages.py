@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from _generate.pages import DOCS, parts
 from infersim.pruning.families.family import Family
 from infersim.pruning.families.registry import families
-from tests.docs.pages import DOCS, parts
 
 PAGES = DOCS / "families"
 INDEX = PAGES / "README.md"

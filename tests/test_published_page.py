@@ -5,10 +5,10 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+from _generate.published_page import computed, parts
 from infersim.simulation.measured.files import load_published
 from infersim.simulation.measured.table import Scope
 from infersim.simulation.paper.published_check import check_published
-from tests.published_page import computed, parts
 
 LEAST_MATCHED = 15
 

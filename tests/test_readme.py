@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.readme import README, examples, outputs, pages_with_examples
+from _generate.readme import README, examples, outputs, pages_with_examples
 
 TEXT = README.read_text(encoding="utf-8")
 

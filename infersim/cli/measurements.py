@@ -1,4 +1,7 @@
-"""The profile and the samples that a command is about, from what was typed, with the options that name them."""
+"""The profile and the samples that a command is about, from what was typed.
+
+With the options that name them.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What a command puts out: verdicts and tables for people, rows in full for machines, and pages beside them.
 
-Tables wider than the terminal stand in blocks below each other, so that no number is cut. A command never writes
-over what it reads, nor twice to one place.
+Tables wider than the terminal stand in blocks below each other, so that no number is cut. A command never
+writes over what it reads, nor twice to one place.
 """
 
 from __future__ import annotations

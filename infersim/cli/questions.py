@@ -1,4 +1,7 @@
-"""The GPUs and scenarios that a command is about, from what was typed: lists with commas, settings `key=value`."""
+"""The GPUs and scenarios that a command is about, from what was typed.
+
+Lists with commas, settings `key=value`.
+"""
 
 from __future__ import annotations
 

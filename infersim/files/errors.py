@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from math import inf
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -60,7 +61,8 @@ def _expectation(details: ErrorDetails) -> str:
         return "no such key here"
     if kind in _LIMITS:
         words, limit = _LIMITS[kind]
-        return f"a number {words} {context[limit]:.12g}"
+        # A limit of infinity is how a column says "finite".
+        return "a finite number" if context[limit] == inf else f"a number {words} {context[limit]:.12g}"
     if kind in ("enum", "literal_error"):
         several = " or " in context["expected"]
         return f"{'one of ' if several else ''}{context['expected']}"

@@ -1,7 +1,7 @@
 """The layout of `<gpu>.fit.json`, version 1: sorted names, rounded numbers, residual grids as text.
 
-A grid is base64 of deflated little-endian int16, in units of a power of two, which is exact in binary: reading and
-writing again changes nothing. Imported with the first fit that is read.
+A grid is base64 of deflated little-endian int16, in units of a power of two, which is exact in binary:
+reading and writing again changes nothing. Imported with the first fit that is read.
 """
 
 from __future__ import annotations

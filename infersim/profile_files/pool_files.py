@@ -1,4 +1,7 @@
-"""The pool file, version 1: what `infersim calibrate --pool` writes and every profile without a fit starts from."""
+"""The pool file, version 1.
+
+What `infersim calibrate --pool` writes and every profile without a fit starts from.
+"""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """Applying a family to a model or to a plan: plans compose step by step.
 
-Also every family at each sparsity that a model allows, and stacks of fewer layers for machines that cannot hold
-the whole model: of each kind of block (and of the removed ones) the same share stays, as nearly as whole layers
-allow. Dense and pruned stacks are compared with each other, so a speedup measured on them is well defined, and is
-to be set against one predicted for the same stacks.
+Also every family at each sparsity that a model allows, and stacks of fewer layers for machines that cannot
+hold the whole model: of each kind of block (and of the removed ones) the same share stays, as nearly as
+whole layers allow. Dense and pruned stacks are compared with each other, so a speedup measured on them is
+well defined, and is to be set against one predicted for the same stacks.
 """
 
 from __future__ import annotations

@@ -40,5 +40,10 @@ class Head:
     in_features: int | None = None
 
 
+def final_width(head: Head | None, hidden: int) -> int:
+    """Width of the residual stream behind the last block, of a model of hidden size `hidden`."""
+    return hidden if head is None or head.in_features is None else head.in_features
+
+
 PLAIN_EMBEDDING = Embedding()
 LM_HEAD = Head()

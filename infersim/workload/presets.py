@@ -32,7 +32,7 @@ def load_model(name_or_path: str | Path) -> Transformer:
     over a folder of the same name; write `./NAME` for the folder. Raises UnknownNameError that lists the
     presets, and the errors of `checkpoint.reading.transformer_from_path`.
     """
-    # pydantic, which checks the file, takes longer to import than all the rest of this package.
+    # Names are listed without the reader of files.
     from infersim.workload.checkpoint.reading import transformer_from_path
     from infersim.workload.hf.reading import transformer_from_config
 

@@ -289,18 +289,6 @@ class Transformer:
             return 0
         return self.vocab if self.head.labels is None else self.head.labels
 
-    @property
-    def final_width(self) -> int:
-        """Width of the residual stream behind the last block."""
-        own = None if self.head is None else self.head.in_features
-        return own or self.hidden
-
-    @property
-    def head_inputs(self) -> int:
-        """K of the head."""
-        own = None if self.head is None else self.head.in_features
-        return own or self.embedding.width or self.hidden
-
     def grouped_blocks(self) -> Iterator[tuple[Block, int]]:
         """Each distinct block with how often it occurs, in order of first occurrence."""
         return iter(self._groups)

@@ -14,6 +14,8 @@ from tests.fitting.synthetic_samples import GPU, attention_shapes, known_kind, k
 from tests.report.browser import chromium
 from tests.report.handmade import check_says
 
+pytestmark = pytest.mark.slow
+
 COMPARE = ("compare", "-m", "llama-3.2-1b", "-g", "l4", "-c", "512", "-s", "0.25,0.5")
 PREDICT = ("predict", "-m", "llama-3.2-1b", "-g", "l4", "-c", "512")
 REPRODUCE = ("reproduce", "beyond-flops")

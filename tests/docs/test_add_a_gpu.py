@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from _generate.excerpts import excerpt
+from _generate.pages import DOCS, parts
 from infersim.domain.profile import Calibration
 from infersim.files.locations import data_folder
 from infersim.profile_files import names
 from infersim.profile_files.profiles import list_profiles, load_profile
 from tests.cli.conftest import Infersim, answered, infersim
-from tests.docs.excerpts import excerpt
-from tests.docs.pages import DOCS, parts
 from tests.docs.walks import block, commands
 from tests.fitting.synthetic_samples import gemm_shapes, known_kind, known_profile, measured
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
+from _generate.command_options import all_commands, page_name
+from _generate.pages import DOCS, computed, pages, parts
 from infersim.fitting.plans.schema import MeasurementPlanTables
 from infersim.profile_files.fit_format import FitTable, KindTable
 from infersim.profile_files.schema import ChipTable, Datasheet, MatrixRow, MemoryTable
@@ -21,8 +23,6 @@ from infersim.pruning.plan_files.tables import (
 )
 from infersim.simulation.frontier.quality import QualityPoint
 from infersim.simulation.measured.table import MeasuredSpeedup
-from tests.docs.command_options import all_commands, page_name
-from tests.docs.pages import DOCS, computed, pages, parts
 
 ROOT = DOCS.parent
 HOW_TO = [DOCS / f"add-a-{what}.md" for what in ("gpu", "family", "kernel")]

@@ -16,8 +16,10 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from _generate.pages import DOCS
 from tests.docs.headless import open_page
-from tests.docs.pages import DOCS
+
+pytestmark = pytest.mark.slow
 
 BUILD_LIMIT_S = 120
 LOADING = {"link": "href", "script": "src", "img": "src", "iframe": "src", "source": "src", "video": "src"}

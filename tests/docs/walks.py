@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.docs.pages import DOCS
+from _generate.pages import DOCS
 
 _COMPUTED = re.compile(r"<!-- (?!end).*?<!-- end -->", re.DOTALL)
 _BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.DOTALL | re.MULTILINE)

@@ -1,7 +1,13 @@
-"""The loop on this machine's CPU, for real: ceilings, kernels, calibration, errors on what was held out."""
+"""The whole loop for real, on this machine's CPU: ceilings, kernels, fit, pruned models, comparison.
+
+The kernels are measured once. It is checked that the loop ends and that its numbers are sane; how near they
+come is for `make bench` to say, on a machine that is not busy with tests.
+"""
 
 from __future__ import annotations
 
+import csv
+import json
 import re
 from pathlib import Path
 
@@ -19,8 +25,28 @@ from infersim.profile_files import load_profile
 
 pytest.importorskip("torch")
 
+pytestmark = pytest.mark.slow
+
+# One thread and its own time: other programs, such as tests beside this one, count for little.
+CPU = ("--device", "cpu", "--threads", "1", "--clock", "cpu")
+FAMILIES = "static-m,static-nk,static-k-lowrank,dynamic-m/execution=gather"
+MODEL = {
+    "model_type": "llama",
+    "architectures": ["LlamaForCausalLM"],
+    "hidden_size": 512,
+    "intermediate_size": 1408,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 8,
+    "num_key_value_heads": 4,
+    "vocab_size": 1024,
+    "max_position_embeddings": 512,
+    "tie_word_embeddings": False,
+    "torch_dtype": "float32",
+}
+
+
 ROWS = {"gemm space": 80, "gemm decode": 40, "attention prefill": 15, "attention decode": 15}
-FEW = 6
+FEW = 8
 """Rows of every other part."""
 
 SANE_ERROR = 0.35
@@ -46,15 +72,20 @@ def infersim(*arguments: str) -> None:
     assert ended.value.code == 0
 
 
-@pytest.mark.slow
-def test_measured_kernels_calibrate_the_cpu_that_they_were_measured_on(tmp_path: Path) -> None:
-    machine, log = str(tmp_path / "cpu.toml"), str(tmp_path / "samples.jsonl")
-    # One thread and its own time: other programs, such as tests beside this one, count for little.
-    cpu = ("--device", "cpu", "--threads", "1", "--clock", "cpu")
-    infersim("measure", "machine", *cpu, "--out", machine)
-    plan = str(smaller_plan(tmp_path))
-    infersim("measure", "kernels", *cpu, "--plan", plan, "--passes", "1", "--gpu", machine, "--out", log)
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The profile of this machine and the log of its kernels."""
+    folder = tmp_path_factory.mktemp("measured")
+    machine, log = folder / "cpu.toml", folder / "samples.jsonl"
+    plan = smaller_plan(folder)
+    infersim("measure", "machine", *CPU, "--out", str(machine))
+    asked = ("--plan", str(plan), "--passes", "1", "--gpu", str(machine))
+    infersim("measure", "kernels", *CPU, *asked, "--out", str(log))
+    return machine, log
 
+
+def test_measured_kernels_calibrate_the_cpu_that_they_were_measured_on(measured: tuple[Path, Path]) -> None:
+    machine, log = map(str, measured)
     profile = load_profile(machine)
     frame = read_samples(log).frame
     assert (frame["kind"] == "gemm").sum() == 120
@@ -71,3 +102,36 @@ def test_measured_kernels_calibrate_the_cpu_that_they_were_measured_on(tmp_path:
     (gemm,) = errors[(errors["kind"] == "gemm") & (errors["division"] == "all")].to_dict("records")
     assert gemm["mape"] < SANE_ERROR
     assert gemm["mape"] < gemm["roofline_mape"]
+
+
+def test_pruned_models_end_the_chain_at_what_is_unexplained(
+    measured: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine, log = measured
+    profile, fit, model, out = (
+        tmp_path / name for name in ("cpu.toml", "cpu.fit.json", "model.json", "measured.csv")
+    )
+    profile.write_text(machine.read_text(encoding="utf-8"), encoding="utf-8")
+    model.write_text(json.dumps(MODEL), encoding="utf-8")
+    asked = ("--model", str(model), "--families", FAMILIES, "--context", "128", "--gpu", str(profile))
+
+    infersim("calibrate", str(profile), str(log), "--out", str(fit))
+    infersim("measure", "model", *asked, *CPU, "--out", str(out), "--seconds", "0.2")
+    capsys.readouterr()
+    infersim("compare", *asked, "--dtype", "fp32", "--no-cuda-graph", "--measured", str(out), "--json")
+    printed = capsys.readouterr()
+
+    assert "Measured: 8 of 8 speedups stand beside predictions." in printed.err
+    with out.open(encoding="utf-8", newline="") as file:
+        found = {(row["plan"], row["phase"]): row for row in csv.DictReader(file)}
+    rows = json.loads(printed.out)
+    assert len(rows) == 8
+    for row in rows:
+        own = found[row["plan"], row["phase"]]
+        assert row["calibration"] == "fitted"
+        assert row["measured"] == pytest.approx(float(own["measured_speedup"]))
+        assert row["predicted"] * row["loss_unexplained"] == pytest.approx(row["measured"])
+        # Noise included: another program may have slowed the ceilings that floors are made of.
+        assert float(own["pruned_ms"]) > 0.8 * row["floor_ms"]
+        assert 0.5 < row["loss_unexplained"] < 2
+        assert 0.7 < row["measured"] < 3

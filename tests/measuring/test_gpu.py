@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch")
 
 from infersim.domain.shapes import Phase  # noqa: E402
 from infersim.fitting.samples.reading import read_samples  # noqa: E402
-from infersim.measuring.devices.opening import open_device
+from infersim.measuring.devices.opening import open_device  # noqa: E402
 from infersim.measuring.kernel_runs.one_kernel import measure_kernel  # noqa: E402
 from infersim.measuring.kernel_runs.plan_rows import rows_to_measure  # noqa: E402
 from infersim.measuring.kernel_runs.plan_run import measure_plan  # noqa: E402

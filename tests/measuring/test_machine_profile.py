@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip("torch")
+
 from infersim.domain.dtypes import DType
 from infersim.domain.errors import InfersimError
 from infersim.measuring.ceilings import Ceilings

@@ -28,6 +28,7 @@ class Look:
     """A page to be opened: `name` tells it from others.
 
     What takes longer is done if asked: `switch` the theme while it is open, `download` its data, `print` it.
+    `words_only`: of a page that draws nothing.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Look:
     switch: bool = False
     download: bool = False
     print: bool = False
+    words_only: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,6 +49,7 @@ class Seen:
     - `views`: one entry for each scenario, of what `probe.js` saw; `switched`: the last in the other theme.
     - `undrawn`: figures that were not drawn before they were scrolled to.
     - `linked`: the CSV that each link leads to, by the name of its file; `downloaded`: the file of the first.
+    - `words`: all text that is visible at first.
     - `pdf`: the page as printed, `printed`: the width of each figure then.
     """
 
@@ -56,6 +59,7 @@ class Seen:
     undrawn: int = 0
     headings: list[int] = field(default_factory=list)
     outline: str = ""
+    words: str = ""
     linked: dict[str, str] = field(default_factory=dict)
     downloaded: tuple[str, str] = ("", "")
     pdf: bytes = b""
@@ -104,6 +108,9 @@ class _Reader:
     async def read(self) -> Seen:
         look, seen = self._look, self._seen
         await self._open()
+        seen.words = await self._evaluate("probe.words()")
+        if look.words_only:
+            return seen
         seen.undrawn = await self._evaluate("probe.undrawn()")
         seen.views = await self._evaluate("probe.readAll()")
         seen.headings = await self._evaluate("probe.headings()")

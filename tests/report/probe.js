@@ -85,25 +85,29 @@ globalThis.probe = (() => {
   const links = () => [...document.querySelectorAll("a[data-csv]")];
 
   // Clicks the first link to data, and says which file it should become.
-  function clickFirst() {
+  async function clickFirst() {
     links()[0].click();
     return links()[0].download;
   }
 
   // What every link to data leads to, by the name of its file.
   async function linked() {
+    await until(() => links().every((link) => link.href.startsWith("blob:")));
     const read = async (link) => [link.download, await (await fetch(link.href)).text()];
     return Object.fromEntries(await Promise.all(links().map(read)));
   }
 
-  const figures = () => JSON.parse(document.getElementById("figures").textContent);
+  const figures = async () => (await unpack("figures")).json();
+
+  // Whether the page says that it cannot draw.
+  const givenUp = () => !(document.getElementById("undrawn")?.hidden ?? true);
 
   // Figures that stand near enough to be drawn without scrolling.
   const near = () => here().filter((place) => place.getBoundingClientRect().top < innerHeight);
 
   // Resolves, with the milliseconds since the page was asked for, when what is seen at first is drawn.
   async function ready() {
-    await until(() => document.readyState === "complete" && near().every((place) => place.dataset.drawn));
+    await until(() => document.readyState === "complete" && (givenUp() || near().every((place) => place.dataset.drawn)));
     return performance.now();
   }
 
@@ -116,7 +120,7 @@ globalThis.probe = (() => {
         picker.dispatchEvent(new Event("change"));
       }
       await readThrough();
-      views.push({ label: option?.textContent ?? "", ...look(figures()) });
+      views.push({ label: option?.textContent ?? "", ...look(await figures()) });
     }
     return views;
   }
@@ -126,11 +130,12 @@ globalThis.probe = (() => {
     const ink = () => getComputedStyle(document.body).color;
     const tick = (place) => getComputedStyle(place.querySelector(".xtick text, .ytick text")).fill;
     await until(() => here().every((place) => tick(place) === ink()));
-    return look(figures());
+    return look(await figures());
   }
 
   const probe = {
     ready,
+    words: () => document.body.innerText,
     readAll,
     readAgain,
     headings,

@@ -46,12 +46,14 @@ def compare_along_number(
     from infersim.report.core.scenarios import setting_text
     from infersim.report.hardware.page import hardware_page
     from infersim.report.hardware.tables import hardware_table, hardware_verdict
-    from infersim.simulation.speedups.hardware_sweep import compare_along
+    from infersim.simulation.speedups.comparison import measured_index
+    from infersim.simulation.speedups.hardware_sweep import compared_along
 
     if len(gpus) != 1:
         raise InvalidValueError("gpu", ", ".join(gpu.name for gpu in gpus), "one GPU beside --sweep-set")
     key, values = swept_number(text)
-    frame = compare_along(pruning.model, pruning.plans, gpus[0], key, values, scenarios=scenarios)
+    index = measured_index(None)
+    frame = compared_along(pruning.model, pruning.plans, gpus[0], key, values, scenarios, index)
     for reason in pruning.left_out:
         print_aside(f"Left out: {reason}")
     if not printed_for_machines(frame, as_json=as_json, as_csv=as_csv):
@@ -142,7 +144,7 @@ def compare_command(
     from infersim.report.speedups.comparison_page import compare_page
     from infersim.report.speedups.gathering import gather_comparison
     from infersim.simulation.measured.files import load_measured
-    from infersim.simulation.speedups.comparison import compare
+    from infersim.simulation.speedups.comparison import measured_index, streamed_comparison
     from infersim.simulation.speedups.measured_columns import measured_account
 
     check_outputs([html, figures], [*plan, *pruned_config, measured, gpu, model])
@@ -174,7 +176,8 @@ def compare_command(
         )
         return
     if html is None and figures is None:
-        frame = compare(pruning.model, pruning.plans, gpus, measured=table, scenarios=scenarios)
+        index = measured_index(table)
+        frame = streamed_comparison(pruning.model, pruning.plans, gpus, scenarios, index)
     else:
         report = gather_comparison(
             pruning.model,

@@ -1,4 +1,7 @@
-"""`infersim gpus` and `infersim models`: what is known by name, and the numbers of one GPU with their sources."""
+"""`infersim gpus` and `infersim models`.
+
+What is known by name, and the numbers of one GPU with their sources.
+"""
 
 from __future__ import annotations
 

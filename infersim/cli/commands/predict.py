@@ -40,7 +40,7 @@ def predict_command(
     )
     from infersim.cli.questions import chosen_gpus, chosen_scenarios
     from infersim.report.speedups.prediction_page import gather_prediction, predict_page
-    from infersim.simulation.speedups.prediction import predict
+    from infersim.simulation.speedups.prediction import predicted
 
     check_outputs([html, figures], [*plan, *pruned_config, gpu, model])
     pruning = chosen_pruning(
@@ -50,7 +50,7 @@ def predict_command(
     scenarios = chosen_scenarios(passes, runs, own_request)
     subjects = pruning.plans or (pruning.model,)
     if html is None and figures is None:
-        frame = pd.concat([predict(each, gpus, scenarios=scenarios) for each in subjects], ignore_index=True)
+        frame = pd.concat([predicted(each, gpus, scenarios) for each in subjects], ignore_index=True)
     elif len(subjects) == 1:
         report = gather_prediction(subjects[0], gpus, scenarios=scenarios)
         write_asked(partial(predict_page, report), html=html, figures=figures)

@@ -14,9 +14,9 @@ from another source, a sibling or the defaults.
   again, the weights or the activations (`tiles`): 1 is a kernel that keeps no order for the sake of L2,
   as libraries' dense kernels do.
 
-Fitted on the log speedups of SlideSparse's tables (github.com/bcacdwk/vllmbench @92a8ca4, arXiv 2603.05232: best
-cuBLASLt against cuSPARSELt, weights hot, M from 64), each GPU's dense model on the dense rows of the same tables.
-`python bench/sparse_accuracy.py --parameters` fits them anew.
+Fitted on the log speedups of SlideSparse's tables (github.com/bcacdwk/vllmbench @92a8ca4, arXiv 2603.05232:
+best cuBLASLt against cuSPARSELt, weights hot, M from 64), each GPU's dense model on the dense rows of the
+same tables. `python bench/sparse_accuracy.py --parameters` fits them anew.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """80 % intervals from left-out errors: a quantile in each regime, and one for ratios of related kernels.
 
-Also how good predictions are (errors of latencies, coverage of intervals), and how the intervals of a fit that
-starts from other GPUs become its own as samples come in.
+Also how good predictions are (errors of latencies, coverage of intervals), and how the intervals of a fit
+that starts from other GPUs become its own as samples come in.
 """
 
 from __future__ import annotations

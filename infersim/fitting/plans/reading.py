@@ -3,8 +3,8 @@
     plan = read_plan("standard")  # one that travels with infersim, or the path of one's own
     planned_samples(plan, dtypes=["bf16", "fp8"])
 
-The layout of the files is in `schema`. What a kernel takes, bytes of its operands and FLOPs, is held against the
-limits of its plan. Nothing here measures.
+The layout of the files is in `schema`. What a kernel takes, bytes of its operands and FLOPs, is held
+against the limits of its plan. Nothing here measures.
 """
 
 from __future__ import annotations

@@ -2,9 +2,10 @@
 
 Which of them stay is decided in `reading`: those within the limits that are not there yet.
 
-Each part is a scrambled Sobol sequence: it fills a cube evenly whatever its length, so that a part can be cut off
-after any row. Every axis of a part, also its choices among head counts or matrices, is an axis of the cube.
-(I. M. Sobol', USSR Comput. Math. Math. Phys. 7, 1967; scrambled as in A. B. Owen, J. Complexity 14, 1998.)
+Each part is a scrambled Sobol sequence: it fills a cube evenly whatever its length, so that a part can be
+cut off after any row. Every axis of a part, also its choices among head counts or matrices, is an axis of
+the cube. (I. M. Sobol', USSR Comput. Math. Math. Phys. 7, 1967; scrambled as in A. B. Owen, J. Complexity
+14, 1998.)
 """
 
 from __future__ import annotations

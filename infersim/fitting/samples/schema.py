@@ -1,7 +1,8 @@
 """The samples format, version 1: kinds, columns and what each value must be.
 
-One table for all kinds of kernel. Cells are turned into numbers, truths and names over the distinct values of a
-column, so that a table of any length costs a few passes in numpy. Files are read in `files`, checked in `checks`.
+One table for all kinds of kernel. Cells are turned into numbers, truths and names over the distinct values
+of a column, so that a table of any length costs a few passes in numpy. Files are read in `files`, checked
+in `checks`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """What PyTorch is asked for in measurements: compiled functions, 2:4 storage, TF32, and attention kernels.
 
-Whole prompts take PyTorch's own order of attention kernels (cuDNN first on Hopper and data-centre Blackwell,
-FlashAttention elsewhere). Decode steps take FlashAttention first, which splits the KV cache over the SMs: cuDNN
-builds a plan for each shape, some 0.4 s, and a decode step has a context length that none had before.
+Whole prompts take PyTorch's own order of attention kernels (cuDNN first on Hopper and data-centre
+Blackwell, FlashAttention elsewhere). Decode steps take FlashAttention first, which splits the KV cache over
+the SMs: cuDNN builds a plan for each shape, some 0.4 s, and a decode step has a context length that none
+had before.
 """
 
 from __future__ import annotations

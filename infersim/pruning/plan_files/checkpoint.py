@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from infersim.pruning.plan import Plan
 from infersim.pruning.recognition import recognise
 from infersim.pruning.sublayer_pairs import sublayer_pairs
 from infersim.workload.presets import load_model
-from infersim.workload.transformer import Block, Transformer
+from infersim.workload.transformer import Attention, Block, Transformer
 
 REMOVED = Block(attention=None, ffn=None)
 """What a removed layer is compared as."""
@@ -43,13 +44,20 @@ def _aligned(base: Transformer, pruned: Transformer) -> list[tuple[Block, Block]
     return list(zip_longest(base.blocks, pruned.blocks, fillvalue=REMOVED))
 
 
+def _shapes(block: Block) -> Block:
+    """The block without what changes no matrix: its window and its rotary positions."""
+    if not isinstance(block.attention, Attention):
+        return block
+    return replace(block, attention=replace(block.attention, window=None, rotary=1.0))
+
+
 def _reasons_against(base: Transformer, pruned: Transformer) -> Iterator[str]:
     """Why one model cannot have become the other by pruning, if there are reasons."""
     if pruned.hidden > base.hidden:
         yield f"its hidden size is {pruned.hidden}, above {base.hidden}"
     if len(pruned.blocks) > len(base.blocks):
         yield f"it has {len(pruned.blocks)} layers, more than {len(base.blocks)}"
-    if len(pruned.blocks) < len(base.blocks) and len(set(base.blocks)) > 1:
+    if len(pruned.blocks) < len(base.blocks) and len(set(map(_shapes, base.blocks))) > 1:
         yield f"{len(base.blocks) - len(pruned.blocks)} layers are gone, and the dense ones are not all equal"
     for layer, (dense, left) in enumerate(zip(base.blocks, pruned.blocks, strict=False)):
         for pair in sublayer_pairs([(dense, left)]):

@@ -15,13 +15,11 @@ from infersim.report.accuracy.calibration_tables import (
 from infersim.report.accuracy.validation_page import GLOSSARY as VALIDATION_GLOSSARY
 from infersim.report.accuracy.validation_page import validation_views
 from infersim.report.accuracy.validation_tables import validation_tables, validation_verdict
+from infersim.report.core.glossary import glossary
 from infersim.report.core.verdict import Verdict
 from infersim.report.html.page import Page
 
-GLOSSARY = VALIDATION_GLOSSARY | {
-    "Held out": "Kept out of the fit: matrices and head layouts that it has not seen.",
-    "At bound": "A parameter at the end of its range: it makes up for something else, and is no physics.",
-}
+GLOSSARY = VALIDATION_GLOSSARY | glossary("Held out", "At bound")
 
 
 def calibration_page(

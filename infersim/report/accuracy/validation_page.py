@@ -15,6 +15,7 @@ from infersim.fitting.validation.validation import Validation
 from infersim.report.accuracy.validation_points import MAX_POINTS, drawn_dimensions, validation_points
 from infersim.report.accuracy.validation_tables import validation_tables, validation_verdict
 from infersim.report.core import rounding
+from infersim.report.core.glossary import glossary
 from infersim.report.figures.predicted_measured import predicted_measured
 from infersim.report.figures.residual_by_shape import octave_medians, residual_by_shape
 from infersim.report.figures.sample_roofline import sample_roofline
@@ -37,14 +38,7 @@ def residuals_finding(points: pd.DataFrame, dimension: str) -> str:
     return f"The median stays between {medians.min():.2f} and {medians.max():.2f}"
 
 
-GLOSSARY = {
-    "80 % interval": "Where four of five measurements are expected to lie.",
-    "Covered": "The share of rows that lie in their interval; near 80 % the intervals are right.",
-    "Bias": "The mean of log(predicted / measured): above 0 where predictions are too slow.",
-    "Plain roofline": "max(FLOPs / peak, bytes / bandwidth) with the datasheet's numbers: no calibration.",
-    "FLOPs ratio": "The speedup that a count of operations promises.",
-    "Floor": "The time that no kernel can beat: highest clock, and only the bytes that L2 cannot hold.",
-}
+GLOSSARY = glossary("80 % interval", "Covered", "Bias", "Plain roofline", "FLOPs ratio", "Floor")
 
 
 _ROOFLINE_DATA = ["flop", "kernel_bytes", "latency_us", "predicted_us"]

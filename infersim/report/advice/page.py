@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from infersim.report.advice.tables import advice_tables
 from infersim.report.advice.verdict import advice_verdict
 from infersim.report.core import rounding
+from infersim.report.core.glossary import glossary
 from infersim.report.core.scenarios import SCENARIO_KEYS, label, varying_keys
 from infersim.report.core.verdict import as_sentence, enumeration
 from infersim.report.figures.advice import needed_sparsities, speedup_ranges
@@ -18,12 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
 
-GLOSSARY = {
-    "sparsity needed": "The least that reaches the speedup, as it can be realised.",
-    "ceiling": "Dense latency over the plan's floor: what no implementation of the plan can exceed.",
-    "to pay": "The whole 80 % interval of the predicted speedup is above 1.",
-    "aligned": "A multiple of 64: what tiles of kernels divide.",
-}
+GLOSSARY = glossary("sparsity needed", "ceiling", "to pay", "aligned")
 
 
 def advice_page(

@@ -1,10 +1,9 @@
 "use strict";
 // Draws the figures that come into view, in the colours of the page, one after the other so that the page answers
-// while it does; makes downloads of their data and pictures. All comes from the JSON islands; nothing is fetched.
+// while it does; makes downloads of their data and pictures. All is in the page, packed; nothing is fetched.
 (() => {
-  const island = (name) => JSON.parse(document.getElementById(name).textContent);
-  const figures = island("figures");
-  const colours = Object.entries(island("colours"));
+  const colours = Object.entries(JSON.parse(document.getElementById("colours").textContent));
+  let figures = {};
   const root = document.documentElement;
   const picker = document.getElementById("view");
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
@@ -55,6 +54,9 @@
     [...document.querySelectorAll("[data-figure]")].filter((place) => !place.closest("[hidden]"));
   const drawn = () => placesInView().filter((place) => place.dataset.drawn);
 
+  // Before the library is there, a page is printed without figures.
+  const renderAll = () => globalThis.Plotly && placesInView().forEach(render);
+
   const waiting = new Set();
   let drawing = false;
 
@@ -82,7 +84,6 @@
     },
     { rootMargin: "600px 0px" },
   );
-  document.querySelectorAll("[data-figure]").forEach((place) => observer.observe(place));
 
   picker?.addEventListener("change", () => {
     for (const part of document.querySelectorAll("[data-view]")) {
@@ -101,11 +102,11 @@
   // Paper is white whatever the screen is, and shows what nobody scrolled to.
   window.addEventListener("beforeprint", () => {
     root.dataset.printing = "";
-    placesInView().forEach(render);
+    renderAll();
   });
   window.addEventListener("afterprint", () => {
     delete root.dataset.printing;
-    placesInView().forEach(render);
+    renderAll();
   });
 
   // A legend's button hides and shows what it names in all figures beside it.
@@ -114,7 +115,7 @@
     button.setAttribute("aria-pressed", String(pressed));
     const places = [...button.closest(".chart").querySelectorAll("[data-figure]")];
     for (const place of places) {
-      for (const trace of figures[place.dataset.figure].data) {
+      for (const trace of figures[place.dataset.figure]?.data ?? []) {
         if (trace.legendgroup === button.dataset.group) trace.visible = pressed;
       }
     }
@@ -146,16 +147,44 @@
     const entry = event.target.closest(".legend button");
     if (entry) toggle(entry);
     const image = event.target.closest("[data-image]");
-    if (image) save(image.closest("figure").querySelector("[data-figure]"), image.dataset.image);
+    if (image && globalThis.Plotly) save(image.closest("figure").querySelector("[data-figure]"), image.dataset.image);
   });
 
-  const urls = new Map(
-    Object.entries(island("data")).map(([key, csv]) => [
-      key,
-      URL.createObjectURL(new Blob([csv], { type: "text/csv;charset=utf-8" })),
-    ]),
-  );
-  for (const link of document.querySelectorAll("[data-csv]")) {
-    link.href = urls.get(link.dataset.csv);
+  async function linkData() {
+    const data = await (await unpack("data")).json();
+    const urls = new Map(
+      Object.entries(data).map(([key, csv]) => [
+        key,
+        URL.createObjectURL(new Blob([csv], { type: "text/csv;charset=utf-8" })),
+      ]),
+    );
+    for (const link of document.querySelectorAll("[data-csv]")) {
+      link.href = urls.get(link.dataset.csv);
+    }
+  }
+
+  // Runs plotly.js as a script of this page: a URL of it would not do where a page's policy forbids those.
+  async function loadPlotly() {
+    const script = document.createElement("script");
+    script.textContent = await (await unpack("plotly")).text();
+    document.head.append(script);
+    script.remove();
+  }
+
+  async function start() {
+    const loading = loadPlotly();
+    const packed = await unpack("figures");
+    figures = await packed.json();
+    await Promise.all([loading, linkData()]);
+    document.querySelectorAll("[data-figure]").forEach((place) => observer.observe(place));
+  }
+
+  // Words and tables stand without a browser that can unpack the rest; the page says what is missing.
+  const undrawn = document.getElementById("undrawn");
+  if (undrawn.hidden) {
+    start().catch((error) => {
+      undrawn.hidden = false;
+      throw error;
+    });
   }
 })();

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from infersim.report.core import rounding
+from infersim.report.core.glossary import glossary
 from infersim.report.core.scenarios import setting_text
 from infersim.report.core.verdict import Verdict
 from infersim.report.figures.frontier import frontier_figure
@@ -35,19 +36,16 @@ def frontier_finding(points: pd.DataFrame) -> str:
     return f"The frontier is {first}" if len(leading) == 1 else f"The frontier leads from {first} to {last}"
 
 
-GLOSSARY = {
-    "quality lost": "Relative to the dense model: what an accuracy loses, what a perplexity adds.",
-    "recovery": "What was trained after pruning. Points of different recovery never share a frontier.",
-    "frontier": "No other stated point loses less and gains more; the dense model is a point too.",
-    "not told apart": "Another point is better, but not beyond the uncertainty of the two speedups.",
-    "dominated": "Another point loses no more and is surely faster; drawn hollow.",
-    "between stated points": "Straight lines between points of one method; no source states them.",
-    "gain per point": "Percent of speed gained for each percent of quality lost.",
-    "memory-bound": "Reading weights and KV cache takes longer than computing with them, at the GPU's peaks. "
-    "A decode step reads all weights for one token of each sequence: it is memory-bound in small "
-    "batches, and a plan gains by the bytes it saves. Prefill uses each weight for many tokens: there it "
-    "gains by the FLOPs.",
-}
+GLOSSARY = glossary(
+    "quality lost",
+    "recovery",
+    "frontier",
+    "not told apart",
+    "dominated",
+    "between stated points",
+    "gain per point",
+    "memory-bound",
+)
 
 
 def frontier_page(found: Frontier, max_loss_percent: float | None = None) -> Page:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from infersim.report.core.glossary import glossary
 from infersim.report.core.scenarios import label, of_scenario, shown_scenarios, varying_keys
 from infersim.report.figures.hardware_curves import highest, plan_along, plans_along
 from infersim.report.hardware.tables import hardware_table, hardware_verdict, named
 from infersim.report.html.body import Chart, Panel, View
 from infersim.report.html.page import Page
-from infersim.report.speedups.comparison_page import GLOSSARY
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +32,7 @@ def hardware_page(frame: pd.DataFrame, setting: str) -> Page:
             for _, row in scenarios.iterrows()
         ),
         tables=(hardware_table(frame),),
-        glossary={word: GLOSSARY[word] for word in _WORDS},
+        glossary=glossary(*_WORDS),
     )
 
 

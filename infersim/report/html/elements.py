@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -39,20 +39,11 @@ class Islands:
     def figures_json(self) -> str:
         """Figures by name, as plotly reads them."""
         entries = (f"{json.dumps(name)}: {figure.to_json()}" for name, figure in self._figures.items())
-        return harmless(f"{{{', '.join(entries)}}}")
+        return f"{{{', '.join(entries)}}}"
 
     def data_json(self) -> str:
         """CSV by key."""
-        return harmless(_json({key: csv for csv, key in self._keys.items()}))
-
-
-def harmless(text: str) -> str:
-    """JSON that cannot end the script element that holds it: each `<` is written as an escape."""
-    return text.replace("<", "\\u003c")
-
-
-def _json(values: Mapping[str, str]) -> str:
-    return json.dumps(values, ensure_ascii=False)
+        return json.dumps({key: csv for csv, key in self._keys.items()}, ensure_ascii=False)
 
 
 MAX_ROWS = 500

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from infersim.domain.errors import InfersimError, InvalidValueError
 from infersim.report.html.body import full_title
 from infersim.report.html.elements import file_name
+from infersim.report.html.plotly_js import plotly_file
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -46,17 +46,15 @@ def write_figures(folder: str | Path, page: Page) -> list[Path]:
         expected = f"a folder, or where one can be made ({error.strerror})"
         raise InvalidValueError("folder", str(folder), expected) from error
     tasks = list(_tasks(folder, page))
-    with as_file(files("infersim.report").joinpath("assets", "plotly-basic.min.js")) as script:
-        try:
-            kaleido.write_fig_from_object_sync(
-                tasks, kopts={"plotlyjs": str(script), "mathjax": False}, cancel_on_error=True
-            )
-        except ChromeNotFoundError as error:
-            raise InfersimError(
-                "figures as files need a Chrome or Chromium: install one, or name it in BROWSER_PATH"
-            ) from error
-        except (RuntimeError, OSError, TimeoutError) as error:
-            raise InfersimError(f"the browser did not draw the figures: {error}") from error
+    options = {"plotlyjs": str(plotly_file()), "mathjax": False}
+    try:
+        kaleido.write_fig_from_object_sync(tasks, kopts=options, cancel_on_error=True)
+    except ChromeNotFoundError as error:
+        raise InfersimError(
+            "figures as files need a Chrome or Chromium: install one, or name it in BROWSER_PATH"
+        ) from error
+    except (RuntimeError, OSError, TimeoutError) as error:
+        raise InfersimError(f"the browser did not draw the figures: {error}") from error
     return [task["path"] for task in tasks]
 
 

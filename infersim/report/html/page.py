@@ -1,8 +1,8 @@
 """The page: one self-contained HTML file with words first, then figures, then tables.
 
-plotly.js is inlined once (its bundle of basic charts, a quarter of the whole), figures are JSON in the page
-and drawn when they come into view, their data are CSV: nothing is fetched, so the file can be mailed or
-archived.
+plotly.js of the installed package, the figures as JSON and their data as CSV are in the page, packed. The
+browser unpacks them once, while the words can be read already, and draws a figure when it comes into view:
+nothing is fetched, so the file can be mailed or archived.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from infersim.report.core.verdict import Verdict
 from infersim.report.figures.palette import DARK, INK, css_name, palette_css
 from infersim.report.html.body import View, glossary_html, picker, tables_html, view_html
 from infersim.report.html.elements import Islands, text, verdict_html
+from infersim.report.html.packing import packed
+from infersim.report.html.plotly_js import packed_plotly
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -51,12 +53,12 @@ def render_page(page: Page) -> str:
         setting=text(page.setting),
         generator=f"infersim {version('infersim')}",
         css=f"{palette_css()}\n{_asset('page.css')}",
-        javascript=_asset("page.js"),
+        javascript=f"{_asset('unpack.js')}\n{_asset('page.js')}",
         body="\n".join(body),
-        figures=islands.figures_json(),
-        data=islands.data_json(),
+        figures=packed(islands.figures_json()),
+        data=packed(islands.data_json()),
         colours=json.dumps({colour: css_name(colour) for colour in (*DARK, INK)}),
-        plotly=_asset("plotly-basic.min.js"),
+        plotly=packed_plotly(),
     )
 
 

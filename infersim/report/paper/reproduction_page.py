@@ -21,13 +21,14 @@ if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
 
-GLOSSARY = {
-    "bound": "Floor of the dense model over floor of the plan, a floor being the time no kernel can beat; "
-    "the mean over the grid.",
+from infersim.report.core.glossary import glossary
+
+GLOSSARY = glossary("bound", "predicted", "paper", "difference", "static-m equivalent") | {
+    "bound": (
+        "Floor of the dense model over floor of the plan, a floor being the time no kernel can beat; "
+        "the mean over the grid."
+    ),
     "predicted": "Mean over the grid; the line reaches from the least to the greatest speedup in it.",
-    "paper": "What the paper measured: a mean over scenarios that it does not state.",
-    "difference": "Predicted over published, less one.",
-    "static-m equivalent": "The part of the layers whose removal would be predicted as fast.",
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from infersim.pruning.families.registry import find_family
+from infersim.report.core.glossary import glossary
 from infersim.report.core.scenarios import SCENARIO_KEYS, label, of_scenario, varying_keys
 from infersim.report.core.verdict import Verdict
 from infersim.report.html.body import View
@@ -25,21 +26,20 @@ from infersim.simulation.speedups.op_frames import DENSE
 if TYPE_CHECKING:
     import pandas as pd
 
-GLOSSARY = {
-    "flops": "The ratio of FLOPs in the ops that a plan targets: what papers quote.",
-    "bound": "Floor of the dense model over floor of the plan, a floor being the time no kernel can beat. "
-    "Being a ratio of floors, it may be exceeded.",
-    "ceiling": "Dense latency over the plan's floor: what no implementation of the plan can exceed.",
-    "predicted": "The speedup to expect, with the interval that holds it in 80 % of cases.",
-    "attainment": "Realised over bound; realised is what was measured in this scenario, or else predicted.",
-    "static-m equivalent": "The part of the layers whose removal would be predicted as fast.",
-    "unpruned work": "FLOPs of the ops that the plan leaves alone.",
-    "memory floor": "Weights and KV cache have to be read, whatever the FLOPs; a gain if they shrink more.",
-    "extra work": "Ops that the family adds: routers, gather, scatter, masks, residual maps.",
-    "kernel efficiency": "Pruned kernels are farther from their floors than dense ones, or nearer.",
-    "launch": "Time to launch kernels: it shrinks with the number of kernels alone.",
-    "unexplained": "Measured over predicted.",
-}
+GLOSSARY = glossary(
+    "flops",
+    "bound",
+    "ceiling",
+    "predicted",
+    "attainment",
+    "static-m equivalent",
+    "unpruned work",
+    "memory floor",
+    "extra work",
+    "kernel efficiency",
+    "launch",
+    "unexplained",
+)
 
 
 def compare_page(report: ComparisonReport) -> Page:

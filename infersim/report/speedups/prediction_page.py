@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from infersim.domain.profile import HardwareProfile
 from infersim.pruning.plan import Plan
+from infersim.report.core.glossary import glossary
 from infersim.report.core.scenarios import label, of_scenario, setting_text, shown_scenarios, varying_keys
 from infersim.report.html.body import View
 from infersim.report.html.page import Page
@@ -68,7 +69,7 @@ def predict_page(report: PredictionReport) -> Page:
         verdict=predict_verdict(frame),
         views=tuple(_view(report, row) for _, row in report.scenarios.iterrows()),
         tables=(prediction_table(frame), parts_table(frame), gpus_table(list(report.profiles.values()))),
-        glossary={"floor": "The time that no kernels can beat: FLOPs at the peak, or compulsory bytes."},
+        glossary=glossary("floor"),
     )
 
 

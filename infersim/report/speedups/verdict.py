@@ -1,4 +1,7 @@
-"""The verdict on a comparison: whether to prune, which family, and why not more; and what to say of one plan."""
+"""The verdict on a comparison: whether to prune, which family, and why not more.
+
+And what to say of one plan.
+"""
 
 from __future__ import annotations
 

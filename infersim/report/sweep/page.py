@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from infersim.report.core import rounding
+from infersim.report.core.glossary import glossary
 from infersim.report.core.scenarios import MAX_SHOWN
 from infersim.report.core.verdict import Verdict, enumeration
 from infersim.report.figures.batch_context_map import batch_context_map
@@ -31,13 +32,8 @@ from infersim.simulation.sweeping.result import SWEEP_CASE, SweepResult
 if TYPE_CHECKING:
     import pandas as pd
 
-GLOSSARY = {
-    "case": "A model on a GPU, in prefill, decode or a request, in one data type and execution.",
-    "mean": "The geometric mean of predicted speedups over all batches and contexts that fit into memory.",
+GLOSSARY = glossary("case", "mean", "predicted", "bound", "sparsity") | {
     "predicted": "Dense latency over the plan's, as infersim expects them; below 1 the plan is slower.",
-    "bound": "Floor of the dense model over floor of the plan, a floor being the time no kernel can beat. "
-    "Being a ratio of floors, it may be exceeded.",
-    "sparsity": "The fraction removed of what the family prunes, as it came out after rounding.",
 }
 
 MAX_NAMED = 4

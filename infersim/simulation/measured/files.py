@@ -1,7 +1,7 @@
 """Measured speedups in files: those that travel with infersim, and a user's own in the same form.
 
-CSV or Parquet; a bad row is an error that names file, line, column and value. `calibration/README.md` says what
-each column means; matching lives in `table`.
+CSV or Parquet; a bad row is an error that names file, line, column and value. `calibration/README.md` says
+what each column means; matching lives in `table`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Numbers of the source paper's text beside infersim's: static-m equivalents, overheads, the share of GEMMs.
 
-Also what stands behind differences between its mean speedups and ours. None of it is fitted away: a reason is a
-fact of the paper, of its public code or of our samples. What needs the quality of pruned models (where each family
-leads) has no place here.
+Also what stands behind differences between its mean speedups and ours. None of it is fitted away: a reason
+is a fact of the paper, of its public code or of our samples. What needs the quality of pruned models (where
+each family leads) has no place here.
 """
 
 from __future__ import annotations

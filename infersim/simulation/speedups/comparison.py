@@ -29,6 +29,7 @@ from infersim.simulation.speedups.columns import (
     model_notes,
     scenario_columns,
     to_frame,
+    with_joined_notes,
 )
 from infersim.simulation.speedups.measured_columns import MeasuredColumns, MeasuredIndex
 from infersim.simulation.speedups.resolving import Gpu, Model, as_plans, as_profiles, as_transformer
@@ -86,8 +87,20 @@ def compare(
     base = as_transformer(model)
     several = as_plans(base, plans)
     asked = Scenarios.of(scenarios, **options)
-    timings = case_timings(base, several, as_profiles(gpu), asked.cases())
-    return comparison_frame(timings, measured_index(measured))
+    return with_joined_notes(
+        streamed_comparison(base, several, as_profiles(gpu), asked, measured_index(measured))
+    )
+
+
+def streamed_comparison(
+    base: Transformer,
+    plans: Sequence[Plan],
+    profiles: Sequence[HardwareProfile],
+    scenarios: Scenarios,
+    index: MeasuredIndex,
+) -> pd.DataFrame:
+    """`compare` with the notes of a row as a tuple of texts; timings are dropped as soon as they are read."""
+    return comparison_frame(case_timings(base, plans, profiles, scenarios.cases()), index)
 
 
 def compared(

@@ -16,8 +16,10 @@ from infersim.profile_files.overrides import number_of, with_overrides
 from infersim.profile_files.ranges import ImplausibleValueWarning
 from infersim.pruning.plan import Plan
 from infersim.simulation.frame_kinds import FrameKind, marks
-from infersim.simulation.speedups.comparison import Measured, compare
-from infersim.simulation.speedups.resolving import Gpu, Model, as_profile
+from infersim.simulation.speedups.columns import with_joined_notes
+from infersim.simulation.speedups.comparison import Measured, measured_index, streamed_comparison
+from infersim.simulation.speedups.measured_columns import MeasuredIndex
+from infersim.simulation.speedups.resolving import Gpu, Model, as_plans, as_profile, as_transformer
 from infersim.simulation.speedups.scenarios import ScenarioOptions, Scenarios
 
 if TYPE_CHECKING:
@@ -30,7 +32,6 @@ MOST_VALUES = 200
 """More points than a figure can show apart."""
 
 
-@marks(FrameKind.COMPARE_ALONG)
 def compare_along(
     model: Model,
     plans: Plan | Sequence[Plan],
@@ -50,6 +51,21 @@ def compare_along(
     keeps its name in all of them. Raises what `with_overrides` and `compare` raise, and InvalidValueError for
     no values, too many, or some that are no positive numbers.
     """
+    record = Scenarios.of(scenarios, **options)
+    return with_joined_notes(compared_along(model, plans, gpu, key, values, record, measured_index(measured)))
+
+
+@marks(FrameKind.COMPARE_ALONG)
+def compared_along(
+    model: Model,
+    plans: Plan | Sequence[Plan],
+    gpu: Gpu,
+    key: str,
+    values: Sequence[float],
+    scenarios: Scenarios,
+    index: MeasuredIndex,
+) -> pd.DataFrame:
+    """`compare_along`, with the notes of a row as a tuple of texts."""
     profile = as_profile(gpu)
     own = number_of(profile, key)
     chosen = _checked(key, values, own)
@@ -59,7 +75,8 @@ def compare_along(
             for value in sorted({*chosen, own})
         ]
     numbers = {changed.name: number_of(changed, key) for changed in swept}
-    frame = compare(model, plans, swept, measured=measured, scenarios=Scenarios.of(scenarios, **options))
+    base = as_transformer(model)
+    frame = streamed_comparison(base, as_plans(base, plans), swept, scenarios, index)
     value = frame["gpu"].map(numbers)
     frame = frame.assign(gpu=profile.name)
     frame.insert(0, "key", key)

@@ -16,6 +16,7 @@ from infersim.simulation.speedups.columns import (
     model_notes,
     scenario_columns,
     to_frame,
+    with_joined_notes,
 )
 from infersim.simulation.speedups.resolving import Gpu, Model, as_plan, as_profiles
 from infersim.simulation.speedups.scenarios import ScenarioOptions, Scenarios
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@marks(FrameKind.PREDICT)
 def predict(
     model_or_plan: Model | Plan,
     gpu: Gpu | Sequence[Gpu],
@@ -42,14 +42,19 @@ def predict(
     `lower_ms upper_ms` and `floor_ms`, `tokens_per_s` (read in prefill, generated otherwise), `memory_gib`,
     kernel milliseconds of each part and all launches (`ms_qkvo ms_ffn ms_attention ms_lm_head
     ms_elementwise ms_extra ms_launch`, which sum to `latency_ms`), `calibrated_share` (of the latency: from
-    kernels inside the calibrated range) and `notes`. A scenario that does not fit in memory is timed as if it
-    did, and marked.
+    kernels inside the calibrated range) and `notes`, one text. A scenario that does not fit in memory is
+    timed as if it did, and marked.
 
     Raises UnknownNameError for names that are not known, InvalidValueError for impossible dimensions, and
     UnsupportedError for a data type that the GPU lacks.
     """
+    return with_joined_notes(predicted(model_or_plan, gpu, Scenarios.of(scenarios, **options)))
+
+
+def predicted(model_or_plan: Model | Plan, gpu: Gpu | Sequence[Gpu], scenarios: Scenarios) -> pd.DataFrame:
+    """`predict`, with the notes of a row as a tuple of texts."""
     plan = as_plan(model_or_plan)
-    cases = Scenarios.of(scenarios, **options).cases()
+    cases = scenarios.cases()
     programs = [lay_out((plan.transformer,), case.passes) for case in cases]
     timed = (
         (case, timelines(laid_out, profile)[0])
@@ -59,6 +64,7 @@ def predict(
     return prediction_frame(plan, timed)
 
 
+@marks(FrameKind.PREDICT)
 def prediction_frame(plan: Plan, timed: Iterable[tuple[Case, Timeline]]) -> pd.DataFrame:
     """The frame of `predict`: timelines of `plan` in their order, scenarios inside."""
     return to_frame([_columns(plan, case, timeline) for case, timeline in timed])

@@ -1,4 +1,6 @@
-"""A sweep's plan: read from a user's file, one that infersim ships, or a mapping; models, GPUs and settings in it.
+"""A sweep's plan: read from a user's file, one that infersim ships, or a mapping.
+
+Models, GPUs and settings in it.
 
 Errors name the file, the key with its place in the list, the value and what was expected. The prunings are
 looked up in `plan_prunings`.

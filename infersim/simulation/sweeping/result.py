@@ -1,7 +1,7 @@
 """What a sweep leaves: a table, in a file or in memory, that is read whole or chunk by chunk, and its means.
 
-A mean is that of a case and plan over its batches and contexts: geometric, over the scenarios in which dense and
-pruned model fit into memory. A case is a model on a GPU in a phase or request, run in one way.
+A mean is that of a case and plan over its batches and contexts: geometric, over the scenarios in which
+dense and pruned model fit into memory. A case is a model on a GPU in a phase or request, run in one way.
 """
 
 from __future__ import annotations

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from infersim.simulation.speedups.columns import with_joined_notes
 from infersim.simulation.speedups.comparison import compare
 from infersim.simulation.sweeping.grid import Grid
 from infersim.simulation.sweeping.resolved import ResolvedSweep
@@ -35,7 +34,7 @@ _TYPES = {"i": pa.int64(), "b": pa.bool_(), "f": pa.float64()}
 def grid_frame(grid: Grid) -> pd.DataFrame:
     """What `compare` says of `grid`, with SETTING_COLUMNS and `pruning`; raises what `compare` raises.
 
-    `pruning` is the plan without its sparsity. Notes are joined.
+    `pruning` is the plan without its sparsity.
     """
     setting = grid.scenarios
     frame = compare(grid.model, grid.plans, grid.gpus, scenarios=setting)
@@ -51,7 +50,7 @@ def grid_frame(grid: Grid) -> pd.DataFrame:
         frame.insert(place + offset, name, said[name])
     prunings = {plan.title: plan.pruning for plan in grid.plans}
     frame.insert(list(frame.columns).index("plan") + 1, "pruning", frame["plan"].map(prunings))
-    return with_joined_notes(frame)
+    return frame
 
 
 def grid_table(grid: Grid) -> pa.Table:

@@ -33,10 +33,11 @@ HARMLESS = frozenset(_NAMES.split())
 """Names that configs in use have, of generation, training, bookkeeping, numerics and positions."""
 
 _HARMLESS_PATTERN = re.compile(
-    r"^_|^rope_|^rotary_emb|^init|^output_|^return_|^summary_|^mscale|^yarn_|^longrope_|^unsloth_|^router_"
-    r"|_token_ids?$|_token_index$|_token$|dropout(_prob)?$|_pdrop$|drop_rate$|_range$|_std$|_eps$|_epsilon$"
-    r"|_theta$|_penalty$|_coef$|_coeff$|_loss$|_version$|_tp$|_path$|_dtype$|_in_fp32$|_implementation$"
-    r"|_softcap(ping)?$|^pretraining_|^training_|^tokenizer"
+    r"^rope_|^rotary_emb|^init_(device|std|method|config)|^initializer_|^output_(hidden_states|attentions|scores)"
+    r"|^return_|^summary_|^mscale|^yarn_|^longrope_|^pretraining_|^training_|^tokenizer|_token_ids?$"
+    r"|_token_index$|dropout(_prob)?$|_pdrop$|drop_rate$|_range$|_std$|_eps$|_epsilon$|_theta$|_penalty$"
+    r"|_coef$|_coeff$|_loss$|_jitter_noise$|_version$|_tp$|_path$|_dtype$|_in_fp32$|_implementation$"
+    r"|_softcap(ping)?$"
 )
 """Further names, by how they begin or end."""
 
@@ -51,7 +52,7 @@ def check_keys(config: Mapping[str, object], known: Collection[str], file: objec
 
     `known` are the keys that the model type's entry reads. A key that is not set (null, false, 0, empty)
     changes nothing. Else numbers, lists and objects could be sizes; true and texts only under a name that
-    speaks of layers or of pruning.
+    speaks of layers or of pruning, and does not begin with an underscore (private marks of libraries).
     """
     for key in unknown_keys(config, known):
         raise UnsupportedError(
@@ -65,7 +66,7 @@ def unknown_keys(config: Mapping[str, object], known: Collection[str]) -> Iterat
     for key, value in config.items():
         if key in known or key in HARMLESS or _HARMLESS_PATTERN.search(key) or not value:
             continue
-        if isinstance(value, bool | str) and not _SHAPE_WORDS.search(key.lower()):
+        if isinstance(value, bool | str) and (key.startswith("_") or not _SHAPE_WORDS.search(key.lower())):
             continue
         yield key
 

@@ -68,7 +68,9 @@ def local_layers(keys: Keys) -> list[int | None]:
     value = keys.value("attention_types")
     try:
         for names, times in value:  # type: ignore[attr-defined]
-            kinds += list(names) * min(int(times), MAX_LAYERS)
+            kinds += (list(names) * min(int(times), layers + 1))[: layers + 1]
+            if len(kinds) > layers:
+                break
     except (TypeError, ValueError):
         keys.fail("attention_types", value, "a list of [kinds, times]")
     if len(kinds) != layers or not {"global", "local"}.issuperset(map(str, kinds)):

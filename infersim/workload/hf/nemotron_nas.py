@@ -6,15 +6,18 @@ The rules are those of the model's own `configuration_decilm.py` and `modeling_d
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from infersim.domain.errors import FileContentError, UnsupportedError
 from infersim.workload.hf.architecture import Architecture
-from infersim.workload.hf.block_schema import DeciAttention, DeciBlocks, DeciFeedForward, checked_keys
 from infersim.workload.hf.building import head_dim_of
 from infersim.workload.hf.config_keys import Keys
 from infersim.workload.hf.entries.defaults import defaults
 from infersim.workload.sizes import grouped_query_attention, swiglu
 from infersim.workload.transformer import Attention, Block, FeedForward, Linear, ReplacedSublayer
+
+if TYPE_CHECKING:
+    from infersim.workload.hf.block_schema import DeciAttention, DeciFeedForward
 
 WIDTH_MULTIPLE = 256
 """DeciLM rounds every intermediate size up to a multiple of this."""
@@ -36,6 +39,9 @@ def layers(config: Mapping[str, object], keys: Keys) -> tuple[Block, ...]:
     A block of which both sublayers are `no_op` is padding and no block. Raises FileContentError, and
     UnsupportedError for attention sinks and sparsified sublayers.
     """
+    # pydantic takes longer to import than all that other model types need.
+    from infersim.workload.hf.block_schema import DeciBlocks, checked_keys
+
     choices = checked_keys(DeciBlocks, config, keys.file).block_configs
     layers = keys.whole("num_hidden_layers")
     if len(choices) != layers:

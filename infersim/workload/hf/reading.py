@@ -22,6 +22,8 @@ from infersim.workload.hf.wrappers import WRAPPERS, notes, text_config
 from infersim.workload.transformer import Attention, Block, Transformer
 
 CONFIG_NAME = "config.json"
+MAX_CONFIG_BYTES = 2**24
+"""Several hundred times what configs have: a larger file is something else."""
 
 READ: Mapping[str, Architecture] = {
     **ARCHITECTURES,
@@ -153,6 +155,10 @@ def _filled(keys: Keys, model: Transformer) -> tuple[str, ...]:
 
 
 def read_json_object(file: Path) -> dict[str, object]:
+    """The keys and values of a JSON file of bounded size; FileContentError where it is none."""
+    size = file.stat().st_size
+    if size > MAX_CONFIG_BYTES:
+        raise FileContentError(file, "size", f"{size} bytes", f"at most {MAX_CONFIG_BYTES}: no config")
     try:
         # A byte-order mark is no part of the text.
         content = json.loads(file.read_text(encoding="utf-8-sig"))

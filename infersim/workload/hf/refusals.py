@@ -38,6 +38,7 @@ _TELLTALE_KEYS = {
         "num_experts",
         "moe_intermediate_size",
         "num_experts_per_tok",
+        "num_experts_per_token",
         "moe_num_experts",
         "num_shared_experts",
     ),

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from infersim.domain.ops import Op, Part
 from infersim.domain.shapes import Gemm
+from infersim.workload.ends import final_width
 from infersim.workload.ops import elementwise
 from infersim.workload.ops.attention import attention_ops
 from infersim.workload.ops.ffn import ffn_ops
@@ -82,14 +83,14 @@ def head_ops(transformer: Transformer, scenario: Scenario) -> Iterator[Op]:
     execution, hidden, head = scenario.execution, transformer.hidden, transformer.head
     width = transformer.embedding.width or hidden
     if transformer.final_norm is not None:
-        yield elementwise.norm("final_norm", _all(scenario), transformer.final_width, execution)
+        yield elementwise.norm("final_norm", _all(scenario), final_width(head, hidden), execution)
     if width != hidden:
         outwards = Linear(out_features=width, in_features=hidden)
         yield from linear_ops("project_out", Part.LM_HEAD, outwards, _all(scenario), execution.head_precision)
     if head is None:
         return
     tokens, outputs = scenario.tokens if head.every_token else scenario.batch, transformer.head_outputs
-    shape = Gemm(m=tokens, n=outputs, k=transformer.head_inputs, precision=execution.head_precision)
+    shape = Gemm(m=tokens, n=outputs, k=head.in_features or width, precision=execution.head_precision)
     yield Op(name="lm_head" if head.labels is None else "score_head", part=Part.LM_HEAD, shape=shape)
     if head.kernels and execution.layout is Layout.SEPARATE:
         yield elementwise.scaled("logits", tokens, outputs, execution, kernels=head.kernels)

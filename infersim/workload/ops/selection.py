@@ -1,4 +1,7 @@
-"""What selecting costs: which blocks block-sparse attention computes (dynamic-nk), which cached tokens stay (kv-pruning)."""
+"""What selecting costs.
+
+Which blocks block-sparse attention computes (dynamic-nk), which cached tokens stay (kv-pruning).
+"""
 
 from __future__ import annotations
 

@@ -8,11 +8,15 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip("torch")
+
 from infersim.measuring.model import runs
 from infersim.measuring.model.alternation import alternate
 from infersim.measuring.model.execution.executor import build
 from tests.cli.conftest import Infersim, Ran
 from tests.report.handmade import check_order, check_says
+
+pytestmark = pytest.mark.slow
 
 CONFIG = {
     "model_type": "llama",
@@ -51,7 +55,7 @@ def measure(infersim: Infersim, model: Path, out: Path, *more: str) -> Ran:
         "--context",
         "32",
         "--seconds",
-        "0.05",
+        "0.01",
         *more,
     )
 

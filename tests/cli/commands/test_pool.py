@@ -11,6 +11,8 @@ from infersim.profile_files.pool_files import read_pool
 from tests.cli.conftest import Infersim
 from tests.report.handmade import check_order, check_says
 
+pytestmark = pytest.mark.slow
+
 
 def test_two_fits_are_pooled_into_a_file(
     answered: Infersim, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

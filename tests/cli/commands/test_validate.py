@@ -141,7 +141,6 @@ def test_the_page_shows_each_kind_with_its_figures(
         (("--default", "gpus=t4"), "default = 'gpus=t4'"),
         (("--fit", "absent.json"), "fit file = 'absent.json'"),
         (("--html", "no/such/folder/page.html"), "page.html"),
-        (("--json", "--csv"), "--json and --csv"),
     ],
 )
 def test_what_cannot_be_done_is_said(

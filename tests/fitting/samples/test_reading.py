@@ -198,9 +198,9 @@ def test_fifty_thousand_rows_are_checked_in_well_under_a_second() -> None:
     frame[["m", "n", "k"]] = sizes
     seconds = []
     for _ in range(3):
-        start = time.perf_counter()
+        start = time.process_time()  # not of programs beside this one
         read_samples(frame)
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.process_time() - start)
     assert min(seconds) < 0.7
 
 

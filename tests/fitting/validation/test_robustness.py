@@ -27,6 +27,8 @@ from tests.fitting.synthetic_samples import (
     measured,
 )
 
+pytestmark = pytest.mark.slow
+
 NOISE = 0.05
 TRUTH = known_profile(
     known_kind("gemm.bf16", efficiency=0.7, chain_us=0.06, launch_us=3.0, dram_efficiency=0.85),

@@ -15,17 +15,11 @@ from infersim.domain.errors import InvalidValueError, UnknownNameError, Unsuppor
 from infersim.measuring.devices.cpu_device import CPU_BUDGET, CpuDevice  # noqa: E402
 from infersim.measuring.devices.device import DeviceLostError  # noqa: E402
 from infersim.measuring.devices.telemetry import NoTelemetry, Reading  # noqa: E402
-from infersim.measuring.devices.timing import (
-    Budget,  # noqa: E402
-    Clock,  # noqa: E402
-)
-from infersim.measuring.kernel_runs import one_kernel
+from infersim.measuring.devices.timing import Budget, Clock  # noqa: E402
+from infersim.measuring.kernel_runs import one_kernel  # noqa: E402
 from infersim.measuring.kernel_runs.one_kernel import measure_kernel  # noqa: E402
 from infersim.measuring.kernels import bench, fusing, preparing  # noqa: E402
-from infersim.measuring.kernels.bench import (
-    Bench,  # noqa: E402
-    Prepared,  # noqa: E402
-)
+from infersim.measuring.kernels.bench import Bench, Prepared  # noqa: E402
 from infersim.measuring.kernels.eight_bit import FP8, quantise_fp8, quantise_int8, rescaled  # noqa: E402
 from infersim.measuring.kernels.memory_bound import OPS  # noqa: E402
 from infersim.measuring.kernels.preparing import prepare  # noqa: E402

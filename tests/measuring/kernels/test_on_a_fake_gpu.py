@@ -21,6 +21,8 @@ from infersim.measuring.kernels.random_data import RandomData  # noqa: E402
 from infersim.measuring.kernels.rotation import CacheState  # noqa: E402
 from tests.measuring.fake_cuda import CUDA, fake_gpu  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 Row = Mapping[str, Any]
 
 GEMM: Row = {"kind": "gemm", "dtype": "bf16", "m": 24, "n": 256, "k": 512}

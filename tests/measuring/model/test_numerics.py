@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+pytest.importorskip("torch")
+
+import torch
 from torch import Tensor
 
 from infersim.domain.shapes import Phase

@@ -11,7 +11,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from infersim.domain.shapes import Phase  # noqa: E402
-from infersim.measuring.model.execution import attention_kernels
+from infersim.measuring.model.execution import attention_kernels  # noqa: E402
 from infersim.measuring.model.execution.block_attention import flex_attend  # noqa: E402
 from infersim.measuring.model.execution.executor import Kernels, build  # noqa: E402
 from infersim.pruning.composition import prune  # noqa: E402

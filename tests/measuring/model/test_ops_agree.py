@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+
+pytest.importorskip("torch")
+
 import torch
 
 from infersim.domain.dtypes import precision_named

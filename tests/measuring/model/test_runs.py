@@ -14,8 +14,8 @@ torch = pytest.importorskip("torch")
 from infersim.domain.dtypes import precision_named  # noqa: E402
 from infersim.domain.errors import InfersimError, UnsupportedError  # noqa: E402
 from infersim.domain.shapes import Phase  # noqa: E402
-from infersim.measuring.devices.device import DeviceLostError
-from infersim.measuring.devices.opening import open_device
+from infersim.measuring.devices.device import DeviceLostError  # noqa: E402
+from infersim.measuring.devices.opening import open_device  # noqa: E402
 from infersim.measuring.devices.timing import Budget  # noqa: E402
 from infersim.measuring.model import runs  # noqa: E402
 from infersim.measuring.model.execution.executor import build  # noqa: E402

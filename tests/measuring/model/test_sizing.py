@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+pytest.importorskip("torch")
+
 from infersim.domain.dtypes import precision_named
 from infersim.domain.errors import InfersimError, InvalidValueError
 from infersim.domain.ops import Part

@@ -12,6 +12,7 @@ from infersim.domain.errors import UnsupportedError
 from infersim.domain.ops import Part
 from infersim.pruning.composition import prune
 from infersim.pruning.plan_files.checkpoint import plan_from_config
+from infersim.workload.hf.reading import transformer_from_config
 from infersim.workload.presets import load_model
 from infersim.workload.transformer import Linear, ReplacedSublayer, Transformer
 from tests.pruning.looking import ffn_of
@@ -68,6 +69,45 @@ def test_what_a_family_made_is_recognised(llama: Transformer, family: str, spars
     assert found.family == family
     assert found.steps[0].sparsity_realised == pytest.approx(made.steps[0].sparsity_realised, abs=1e-12)
     assert found.targets == made.targets
+
+
+def test_layers_of_different_windows_may_be_gone() -> None:
+    """Of eight layers, six in windows: what goes is a layer, whatever its window."""
+    config = {"model_type": "gemma3_text", "hidden_size": 512, "num_hidden_layers": 8}
+    base = transformer_from_config(config)
+    kinds = ["sliding_attention"] * 4 + ["full_attention"] * 2
+    shorter = transformer_from_config(config | {"num_hidden_layers": 6, "layer_types": kinds})
+    plan = plan_from_config(base, shorter)
+    assert plan.family == "static-m"
+    assert plan.sparsity_realised == pytest.approx(0.25)
+
+
+def test_padding_blocks_are_no_layers() -> None:
+    """Four dense layers; of the pruned file's six blocks two do nothing and one lost its attention."""
+    sizes = {
+        "hidden_size": 1024,
+        "num_attention_heads": 8,
+        "vocab_size": 1000,
+        "max_position_embeddings": 2048,
+    }
+    base = transformer_from_config(
+        {
+            "model_type": "llama",
+            **sizes,
+            "intermediate_size": 2048,
+            "num_hidden_layers": 4,
+            "num_key_value_heads": 2,
+        }
+    )
+    whole = {"attention": {"n_heads_in_group": 4}, "ffn": {"ffn_mult": 3.0}}
+    bare = {"attention": {"no_op": True}, "ffn": {"ffn_mult": 3.0}}
+    nothing = {"attention": {"no_op": True}, "ffn": {"no_op": True}}
+    blocks = [whole, nothing, whole, nothing, bare, whole]
+    pruned = {"model_type": "nemotron-nas", **sizes, "num_hidden_layers": 6, "block_configs": blocks}
+    plan = plan_from_config(base, transformer_from_config(pruned))
+    attention, ffn = 1024 * (2 * 1024 + 2 * 256), 3 * 1024 * 2048
+    assert plan.family == "static-m"
+    assert plan.sparsity_realised == pytest.approx(attention / (4 * (attention + ffn)))
 
 
 def test_an_unchanged_model_has_no_steps(llama: Transformer) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -162,6 +163,26 @@ def _lightness(colour: str) -> float:
     """Mean of red, green and blue, 0 to 255, of a computed `rgb(...)`."""
     channels = [float(part) for part in colour.removeprefix("rgb(").removesuffix(")").split(",")]
     return sum(channels) / len(channels)
+
+
+def test_a_browser_that_cannot_unpack_shows_the_words_and_says_why_it_draws_nothing(
+    page: str, tmp_path: Path
+) -> None:
+    old = page.replace("<head>", "<head><script>delete window.DecompressionStream</script>")
+    damaged = re.sub(r'(id="plotly">.{1000}).{7}', r"\1", page, flags=re.DOTALL)
+    looks = [
+        Look(name=name, html=html, width=DESK, words_only=True)
+        for name, html in (("able", page), ("old", old), ("damaged", damaged))
+    ]
+    seen = see(looks, tmp_path)
+    assert "need JavaScript and a browser" not in seen["able"].words
+    for name in ("old", "damaged"):
+        words = seen[name].words
+        assert "need JavaScript and a browser that can unpack them" in words
+        assert "How far to trust it".lower() in words.lower()
+        assert "CSV" not in words.partition("How far to trust it")[2].replace("the CSV", "")
+    assert seen["old"].errors == []
+    assert seen["damaged"].errors
 
 
 def test_a_page_with_faults_is_noticed(page: str, tmp_path: Path) -> None:

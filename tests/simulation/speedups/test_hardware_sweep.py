@@ -90,7 +90,7 @@ def test_sms_come_whole_and_a_transferred_gpu_is_transferred_anew() -> None:
 )
 def test_what_cannot_be_swept_is_an_error(key: str, values: list[float], error: type[Exception]) -> None:
     with pytest.raises(error):
-        compare_along(MODEL, plans()[:1], "h100-sxm", key, values)
+        compare_along(MODEL, plans()[:1], "h100-sxm", key, values, context=1024)
 
 
 def test_one_number_of_several_gpus_is_warned_of_once() -> None:

@@ -84,7 +84,7 @@ def test_what_does_not_fit_is_timed_and_marked() -> None:
 
 def test_a_context_beyond_the_models_positions_is_told() -> None:
     frame = predict("llama-3.1-8b", "h100-sxm", phase="decode", context=[131072, 131073])
-    assert frame["notes"].tolist() == [(), ("context beyond the model's 131072 positions",)]
+    assert frame["notes"].tolist() == ["", "context beyond the model's 131072 positions"]
 
 
 def test_a_request_is_prefill_and_every_decode_step() -> None:
@@ -110,18 +110,6 @@ def test_a_plan_is_named_with_what_was_done() -> None:
     plan = prune(load_model("llama-3.1-8b"), "static-m", 0.25)
     row = only(predict(plan, "h100-sxm", phase="decode", context=512))
     assert row["model"] == "llama-3.1-8b (static-m, 25.0%)"
-
-
-def test_execution_and_types_change_the_answer() -> None:
-    def latency_ms(**options: Any) -> float:
-        frame = predict("llama-3.1-8b", "h100-sxm", phase="decode", context=4096, **options)
-        return float(frame["latency_ms"].iloc[0])
-
-    plain = latency_ms()
-    assert latency_ms(execution="separate") > plain
-    assert latency_ms(cuda_graph=False) > plain
-    assert latency_ms(dtype="w4a16") < plain
-    assert latency_ms(kv_dtype="fp8") < plain
 
 
 @pytest.mark.parametrize(

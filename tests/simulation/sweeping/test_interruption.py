@@ -8,8 +8,11 @@ import sys
 import time
 from pathlib import Path
 
-import psutil
 import pytest
+
+pytest.importorskip("psutil")
+
+import psutil
 
 from infersim.simulation.sweeping.parts import parts_folder
 from infersim.simulation.sweeping.resolved import resolve_sweep

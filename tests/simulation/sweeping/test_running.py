@@ -23,6 +23,8 @@ from infersim.simulation.sweeping.resolved import resolve_sweep
 from infersim.simulation.sweeping.table import SETTING_COLUMNS, grid_parquet
 from tests.simulation.sweeping.examples import CHUNK_ROWS, PLAN, ROWS
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).resolve().parents[3]
 SMALL: dict[str, object] = {
     "model": "llama-3.2-1b",

@@ -11,6 +11,9 @@ from infersim.workload.hf.entries import ARCHITECTURES
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers", reason="the library whose models are compared with ours")
 
+NoNullError = pytest.importorskip("huggingface_hub.errors").StrictDataclassFieldValidationError
+"""What a configuration class raises for a value of another type than its field's."""
+
 _PARTS = {
     "head": ("lm_head", "score"),
     "norms": ("norm", "ln_"),

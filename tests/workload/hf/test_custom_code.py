@@ -77,6 +77,10 @@ def test_own_classes_are_fine(config: dict[str, object], extra: dict[str, object
         ("use_pruned_heads", True),
         ("pruning_method", "slicegpt"),
         ("n_positions", 4096),
+        ("_inter_sizes", [512, 256]),
+        ("output_size", 64),
+        ("router_ranks", [4, 4]),
+        ("init_width", 64),
     ],
 )
 def test_keys_that_nobody_knows_and_that_may_change_shapes(key: str, value: object) -> None:
@@ -95,6 +99,7 @@ HARMLESS: dict[str, Any] = {
     "max_length": 4096, "unsloth_fixed": True, "output_hidden_states": True, "begin_pruned_layer": 0,
     "use_pruned_heads": False, "pruned_heads": {}, "task_specific_params": None, "license": "mit",
     "quantization_config": None, "id2label": {"0": "a"}, "is_decoder": True, "model_card": "hello",
+    "_flash_attn_2_enabled": True, "_attn_implementation_autoset": True,
 }  # fmt: skip
 
 

@@ -221,6 +221,20 @@ def test_damaged_files(tmp_path: Path, content: bytes, message: str) -> None:
         transformer_from_file(file)
 
 
+def test_a_file_too_large_for_a_config_is_not_read(tmp_path: Path) -> None:
+    file = tmp_path / "large.json"
+    with file.open("wb") as opened:
+        opened.truncate(2**24 + 1)
+    with pytest.raises(FileContentError, match=r"large\.json: size = '16777217 bytes'; expected at most"):
+        transformer_from_file(file)
+
+
+def test_lists_of_layers_are_bounded() -> None:
+    bomb = {"model_type": "gpt_neo", "attention_types": [[["global"], 10**15]] * 3}
+    with pytest.raises(FileContentError, match="global or local for each of 24 layers"):
+        transformer_from_config(bomb)
+
+
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),

@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from infersim.workload.hf.architecture import Architecture
-from infersim.workload.hf.entries import gpt, llama, norms_and_windows, parallel
+from infersim.workload.hf.entries import gpt, llama, mistral_qwen, norms_and_windows, parallel
 
 ARCHITECTURES: Mapping[str, Architecture] = {
     entry.model_type: entry
-    for entry in (*llama.ENTRIES, *norms_and_windows.ENTRIES, *gpt.ENTRIES, *parallel.ENTRIES)
+    for entry in (
+        *llama.ENTRIES,
+        *mistral_qwen.ENTRIES,
+        *norms_and_windows.ENTRIES,
+        *gpt.ENTRIES,
+        *parallel.ENTRIES,
+    )
 }
 """By `model_type`. Searched architectures (`nemotron-nas`) are read by `nemotron_nas`."""

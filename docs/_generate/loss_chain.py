@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import infersim
+from _generate.markdown import markdown_table
 from infersim.domain.arrays import Array
 from infersim.pruning.plan import Plan
 from infersim.report.core import rounding
@@ -13,7 +14,6 @@ from infersim.simulation.speedups.case_timings import case_timings
 from infersim.simulation.speedups.chain import FACTORS, chain, chain_times_s, static_m_equivalent
 from infersim.simulation.speedups.scenarios import Scenarios
 from infersim.simulation.timing.timeline import Timeline
-from tests.docs.markdown import markdown_table
 
 _COUNTED = (
     "FLOPs of the targeted ops, at the peak",

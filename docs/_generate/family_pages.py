@@ -1,4 +1,4 @@
-"""The tables of the pages in docs/families; `tests.docs.pages` finds their places and writes them.
+"""The tables of the pages in docs/families; `_generate.pages` finds their places and writes them.
 
 Speedups are predicted ones, as `infersim compare` gives them, the bound in brackets.
 """
@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import infersim
+from _generate.markdown import markdown_table
 from infersim.report.core import rounding
 from infersim.simulation.speedups.chain import FACTORS
-from tests.docs.markdown import markdown_table
 
-PAGES = Path(__file__).parents[1] / "docs" / "families"
+PAGES = Path(__file__).parents[2] / "docs" / "families"
 
 _PHASES = {"prefill": "{} tokens", "decode": "context {}"}
 

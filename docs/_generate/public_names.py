@@ -6,7 +6,7 @@ import inspect
 from typing import Any
 
 import infersim
-from tests.docs.markdown import markdown_table
+from _generate.markdown import markdown_table
 
 _GROUPS = {
     "profile_files": "GPUs",

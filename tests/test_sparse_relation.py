@@ -9,15 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.sparse_relation import (
+from infersim.domain.profile import Calibration, HardwareProfile
+from infersim.domain.shapes import WeightForm
+from infersim.profile_files import load_profile
+from sparse_relation import (
     MeasuredPairs,
     fit_relation,
     predicted_speedups,
     with_relation,
 )
-from infersim.domain.profile import Calibration, HardwareProfile
-from infersim.domain.shapes import WeightForm
-from infersim.profile_files import load_profile
 
 TRUE = {"sparse_operand_time": 0.45, "sparse_launch_us": 2.0, "weight_reread": 1.2}
 

@@ -1,4 +1,4 @@
-"""Computed parts of the pages in docs: found, computed, and with `python -m tests.readme` written anew.
+"""Computed parts of the pages in docs: found, computed, and with `make readme` written anew.
 
 A part stands between `<!-- kind {...} -->` and `<!-- end -->`; the braces hold its question as JSON.
 """
@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tests import family_pages
-from tests.docs import (
+from _generate import (
     accuracy_tables,
     architecture_tables,
     calibration_table,
     command_options,
     excerpts,
+    family_pages,
     loss_chain,
     parameter_tables,
     public_names,

@@ -1,4 +1,4 @@
-"""Examples that pages show: found, run, and with `python -m tests.readme` written anew.
+"""Examples that pages show: found, run, and with `make readme` written anew.
 
 An example is a block of language `console` that begins with `$ infersim ...`, in the README or a page of
 docs. Blocks with a title (```toml title="plan.toml") are files that the page's examples find in their folder.
@@ -15,11 +15,10 @@ from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from _generate import pages, published_page
 from infersim.cli.main import run
-from tests import published_page
-from tests.docs import pages
 
-README = Path(__file__).parents[1] / "README.md"
+README = Path(__file__).parents[2] / "README.md"
 
 _EXAMPLE = re.compile(r"(?P<command>```console\n\$ infersim .*\n)(?P<shown>(?:.*\n)*?)```")
 _FILE = re.compile(r'^```\w+ title="(?P<name>[\w.-]+)"\n(?P<content>.*?)^```$', re.MULTILINE | re.DOTALL)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from _generate.markdown import markdown_table
 from infersim.workload.hf import nemotron_nas
 from infersim.workload.hf.activation_names import NAMES
 from infersim.workload.hf.architecture import Architecture, Flag
@@ -14,7 +15,6 @@ from infersim.workload.hf.refusals import REFUSED_TYPES
 from infersim.workload.hf.stated_formats import FORMAT_KEYS
 from infersim.workload.hf.wrappers import WRAPPERS
 from infersim.workload.norms import Norm
-from tests.docs.markdown import markdown_table
 
 
 def architectures(_: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""docs/published-speedups.md: its tables, computed, and with `python -m tests.readme` written anew."""
+"""docs/published-speedups.md: its tables, computed, and with `make readme` written anew."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from infersim.report.paper.published_check import (
 )
 from infersim.simulation.paper.published_check import check_published
 
-PAGE = Path(__file__).parents[1] / "docs" / "published-speedups.md"
+PAGE = Path(__file__).parents[2] / "docs" / "published-speedups.md"
 
 _PART = re.compile(r"(?P<open><!-- (?P<name>\w+) -->\n)(?P<shown>(?:.*\n)*?)<!-- end -->")
 

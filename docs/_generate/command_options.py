@@ -9,8 +9,8 @@ from typing import Any
 
 import typer
 
+from _generate.markdown import markdown_table
 from infersim.cli.main import app
-from tests.docs.markdown import markdown_table
 
 _VALUES = {
     "TEXT": re.compile(r" (?:<str>|<list\[str\]>|TEXT)"),

@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
+from _generate.markdown import markdown_table
 from infersim.report.core import rounding
-from tests.docs.markdown import markdown_table
 
 FIGURES = Path(__file__).parents[2] / "docs" / "accuracy.csv"
 

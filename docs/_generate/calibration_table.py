@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import infersim
+from _generate.markdown import markdown_table
 from infersim.domain.dtypes import DType
 from infersim.domain.profile import Calibration, HardwareProfile
 from infersim.profile_files.names import shipped_files
-from tests.docs.markdown import markdown_table
 
 _KINDS = {
     "GEMM 16 bit": "gemm.bf16",

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import infersim
+from _generate.markdown import markdown_table
 from infersim.cost.parameters import DEFAULTS
 from infersim.domain.fit import KindFit
 from infersim.profile_files.names import shipped_files
 from infersim.report.core import rounding
-from tests.docs.markdown import markdown_table
 
 
 def parameters(question: dict[str, Any]) -> str:

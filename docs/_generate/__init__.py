@@ -1,0 +1,1 @@
+"""Writes what pages compute and what commands print into README and docs: `make readme`."""

@@ -1,0 +1,58 @@
+"""The words of infersim's tables and figures, each with its meaning: one place for pages and terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+WORDS: Mapping[str, str] = {
+    "flops": "The ratio of FLOPs in the ops that a plan targets: what papers quote.",
+    "bound": (
+        "Floor of the dense model over floor of the plan, a floor being the time no kernel can beat. "
+        "Being a ratio of floors, it may be exceeded."
+    ),
+    "floor": "The time that no kernels can beat: FLOPs at the peak, or compulsory bytes.",
+    "ceiling": "Dense latency over the plan's floor: what no implementation of the plan can exceed.",
+    "predicted": "The speedup to expect, with the interval that holds it in 80 % of cases.",
+    "attainment": ("Realised over bound; realised is what was measured in this scenario, or else predicted."),
+    "static-m equivalent": "The part of the layers whose removal would be predicted as fast.",
+    "unpruned work": "FLOPs of the ops that the plan leaves alone.",
+    "memory floor": ("Weights and KV cache have to be read, whatever the FLOPs; a gain if they shrink more."),
+    "extra work": "Ops that the family adds: routers, gather, scatter, masks, residual maps.",
+    "kernel efficiency": "Pruned kernels are farther from their floors than dense ones, or nearer.",
+    "launch": "Time to launch kernels: it shrinks with the number of kernels alone.",
+    "unexplained": "Measured over predicted.",
+    "80 % interval": "Where four of five measurements are expected to lie.",
+    "Covered": "The share of rows that lie in their interval; near 80 % the intervals are right.",
+    "Bias": "The mean of log(predicted / measured): above 0 where predictions are too slow.",
+    "Plain roofline": ("max(FLOPs / peak, bytes / bandwidth) with the datasheet's numbers: no calibration."),
+    "FLOPs ratio": "The speedup that a count of operations promises.",
+    "Floor": "The time that no kernel can beat: highest clock, and only the bytes that L2 cannot hold.",
+    "Held out": "Kept out of the fit: matrices and head layouts that it has not seen.",
+    "At bound": "A parameter at the end of its range: it makes up for something else, and is no physics.",
+    "quality lost": "Relative to the dense model: what an accuracy loses, what a perplexity adds.",
+    "recovery": "What was trained after pruning. Points of different recovery never share a frontier.",
+    "frontier": "No other stated point loses less and gains more; the dense model is a point too.",
+    "not told apart": "Another point is better, but not beyond the uncertainty of the two speedups.",
+    "dominated": "Another point loses no more and is surely faster; drawn hollow.",
+    "between stated points": "Straight lines between points of one method; no source states them.",
+    "gain per point": "Percent of speed gained for each percent of quality lost.",
+    "memory-bound": (
+        "Reading weights and KV cache takes longer than computing with them, at the GPU's peaks. A "
+        "decode step reads all weights for one token of each sequence: it is memory-bound in small "
+        "batches, and a plan gains by the bytes it saves. Prefill uses each weight for many tokens: "
+        "there it gains by the FLOPs."
+    ),
+    "sparsity needed": "The least that reaches the speedup, as it can be realised.",
+    "to pay": "The whole 80 % interval of the predicted speedup is above 1.",
+    "aligned": "A multiple of 64: what tiles of kernels divide.",
+    "case": "A model on a GPU, in prefill, decode or a request, in one data type and execution.",
+    "mean": ("The geometric mean of predicted speedups over all batches and contexts that fit into memory."),
+    "sparsity": "The fraction removed of what the family prunes, as it came out after rounding.",
+    "paper": "What the paper measured: a mean over scenarios that it does not state.",
+    "difference": "Predicted over published, less one.",
+}
+
+
+def glossary(*words: str) -> dict[str, str]:
+    """The meanings of `words`, in their order."""
+    return {word: WORDS[word] for word in words}

@@ -1,0 +1,22 @@
+"""What holds for all tests: none calculates with several threads beside others, garbage is soon collected."""
+
+from __future__ import annotations
+
+import gc
+import os
+
+from hypothesis import settings
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("beside others", deadline=None)
+settings.load_profile("beside others")
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")
+
+
+def pytest_collection_finish() -> None:
+    """Leave the imported libraries out of later collections: measuring a model collects some forty times."""
+    gc.collect()
+    gc.freeze()
