@@ -89,7 +89,12 @@ PlanOption: TypeAlias = Annotated[
     list[Path], typer.Option("--plan", help="A plan with detail layer by layer, in TOML.")
 ]
 PrunedConfigOption: TypeAlias = Annotated[
-    list[Path], typer.Option("--pruned-config", help="The config.json of a pruned model.")
+    list[Path],
+    typer.Option(
+        "--pruned",
+        "--pruned-config",
+        help="A pruned model: its folder, read by its weight files where it has any, or its config.json.",
+    ),
 ]
 LayersOption: TypeAlias = Annotated[
     int | None,

@@ -25,9 +25,11 @@ class Pruning:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the files of the models leave out or leave to others, each with the model's name."""
+        """What the files of the models say beside shapes, and what was found in pruned ones, by name."""
         models = (self.model, *(plan.transformer for plan in self.plans))
-        return tuple(dict.fromkeys(f"{model.name}: {note}" for model in models for note in model.notes))
+        told = [f"{model.name}: {note}" for model in models for note in model.notes]
+        found = [f"{plan.name}: {plan.recognised}" for plan in self.plans if plan.recognised]
+        return tuple(dict.fromkeys((*found, *told)))
 
 
 def chosen_pruning(

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from infersim.workload.transformer import Attention, Block, FeedForward, Transformer
 
 
-def contradictions(stated: Transformer, found: Transformer, layers: Collection[int]) -> Iterator[str]:
-    """What the config says and what the weight files hold, where these are not the same."""
+def contradictions(
+    stated: Transformer, stated_layers: Sequence[Block], found: Transformer, layers: Collection[int]
+) -> Iterator[str]:
+    """What the config says and what the weight files hold, where these are not the same.
+
+    `stated_layers` are the config's blocks by number, `layers` the numbers in the weight files.
+    """
     for name, said, is_there in (
         ("hidden size", stated.hidden, found.hidden),
         ("vocabulary", stated.vocab, found.vocab),
@@ -17,7 +22,7 @@ def contradictions(stated: Transformer, found: Transformer, layers: Collection[i
     ):
         if said != is_there:
             yield f"{name} {is_there} in the weight files, which count; the config says {said}"
-    yield from _layers(stated, found, layers)
+    yield from _layers(stated, stated_layers, found, layers)
     for name, size in _SIZES.items():
         expected, there_are = _values(stated, size), _values(found, size)
         if there_are - expected:
@@ -33,7 +38,9 @@ def contradictions(stated: Transformer, found: Transformer, layers: Collection[i
         )
 
 
-def _layers(stated: Transformer, found: Transformer, layers: Collection[int]) -> Iterator[str]:
+def _layers(
+    stated: Transformer, stated_layers: Sequence[Block], found: Transformer, layers: Collection[int]
+) -> Iterator[str]:
     if len(found.blocks) != len(stated.blocks):
         missing = sorted(set(range(max(layers) + 1)) - set(layers))
         gaps = f" (not there: {_ranges(missing)})" if missing else ""
@@ -43,9 +50,9 @@ def _layers(stated: Transformer, found: Transformer, layers: Collection[int]) ->
         without = [
             number
             for number, block in zip(_numbers(found), found.blocks, strict=True)
-            if not has(block) and (number >= len(stated.blocks) or has(stated.blocks[number]))
+            if not has(block) and (number >= len(stated_layers) or has(stated_layers[number]))
         ]
-        if without and any(map(has, stated.blocks)):
+        if without and any(map(has, stated_layers)):
             yield f"layers {_ranges(without)} have not {name} in the weight files, which count"
 
 

@@ -35,7 +35,7 @@ def matrix_of(module: Module, hint: Hint) -> Matrix:
     parts, biases = _parts(module)
     if not parts:
         raise biases[0].fail("a weight beside the bias")
-    tensor = next(iter(next(iter(parts.values())).values()))
+    tensor = next(iter(parts.get(_MAIN, next(iter(parts.values()))).values()))
     if len(parts) == 1 and _MAIN in parts:
         stored = stored_format(parts[_MAIN], hint)
         linear = Linear(

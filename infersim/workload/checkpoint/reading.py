@@ -105,7 +105,7 @@ def _model(found: NamedTensors, stated: Stated, place: Path) -> tuple[Transforme
         head=ends.head,
         layer_numbers=None if numbers == tuple(range(len(numbers))) else numbers,
     )
-    told = contradictions(stated.model, model, set(found.layers))
+    told = contradictions(stated.model, stated.layers, model, set(found.layers))
     stored = dict(reader.stored)
     if ends.head_matrix is not None:
         stored[HEAD] = ends.head_matrix.stored
