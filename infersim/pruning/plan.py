@@ -49,7 +49,7 @@ class Plan:
 
     @property
     def recognised(self) -> str:
-        """Which families were found in a checkpoint, and how much of each; empty where they were asked for."""
+        """Which families were found in a checkpoint, and how much of each; empty where they were given."""
         if not self.name or any(step.sparsity is not None for step in self.steps):
             return ""
         return f"found {', '.join(map(_step_title, self.steps)) or 'nothing that was pruned'}"

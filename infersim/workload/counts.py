@@ -5,6 +5,7 @@ from __future__ import annotations
 from infersim.cost.floor import weight_bytes_each
 from infersim.domain.shapes import WeightForm
 from infersim.workload.ends import final_width
+from infersim.workload.formats import as_stored
 from infersim.workload.ops.token_skip import router
 from infersim.workload.scenario import Execution
 from infersim.workload.transformer import (
@@ -78,15 +79,33 @@ def block_linear_parameters(transformer: Transformer) -> int:
 def weight_bytes(transformer: Transformer, execution: Execution) -> float:
     """Bytes of all weights: block linears in the execution's precision, everything else in 16 bit.
 
-    A 2:4 matrix takes 9/16 of its dense bytes in 16 bit and 5/8 in 8 bit: its positions are stored too.
+    What a checkpoint states of a matrix outranks both. A 2:4 matrix takes 9/16 of its dense bytes in 16 bit
+    and 5/8 in 8 bit: its positions are stored too.
     """
+    execution = as_stored(execution, transformer)
     linears = sum(
-        times * dense_values(linear) * weight_bytes_each(execution.precision, linear.form)
+        times * linear_bytes(linear, execution)
         for block, times in transformer.grouped_blocks()
         for linear in block.linears
     )
     unquantised = parameters(transformer) - block_linear_parameters(transformer)
-    return linears + unquantised * execution.activation_bytes
+    head, head_bytes = transformer.head, 0.0
+    if head is not None and head.format is not None:
+        outputs, width = transformer.head_outputs, transformer.embedding.width or transformer.hidden
+        head_bytes = head.format.stored_bytes(outputs, width)
+        unquantised -= _head_values(transformer) - outputs * head.bias
+    return linears + unquantised * execution.activation_bytes + head_bytes
+
+
+def linear_bytes(linear: Linear, execution: Execution) -> float:
+    """Bytes of a matrix, or of its two factors, without the bias."""
+    stored = linear.format
+    if stored is None:
+        return dense_values(linear) * weight_bytes_each(execution.precision, linear.form)
+    n, k, rank = linear.out_features, linear.in_features, linear.rank
+    if rank is None:
+        return stored.stored_bytes(n, k, linear.form)
+    return stored.stored_bytes(rank, k, linear.form) + stored.stored_bytes(n, rank, linear.form)
 
 
 def _embedding_values(transformer: Transformer) -> int:

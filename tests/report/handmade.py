@@ -118,3 +118,9 @@ def prediction(*changes: dict[str, Any]) -> pd.DataFrame:
         "notes": (),
     }
     return pd.DataFrame([row | change for change in changes])
+
+
+def island(page: str, name: str) -> str:
+    """What the page holds packed."""
+    (found,) = re.findall(rf'<script type="text/plain" id="{name}">([^<]*)</script>', page)
+    return unpacked(found)

@@ -8,9 +8,11 @@ from itertools import zip_longest
 from pathlib import Path
 
 from infersim.domain.errors import UnsupportedError
+from infersim.domain.shapes import WeightForm
 from infersim.pruning.plan import Plan
 from infersim.pruning.recognition import recognise
 from infersim.pruning.sublayer_pairs import sublayer_pairs
+from infersim.workload.formats import densified
 from infersim.workload.presets import load_model
 from infersim.workload.transformer import Attention, Block, Transformer
 
@@ -37,6 +39,16 @@ def plan_from_config(base: Transformer, pruned: Transformer | str | Path) -> Pla
         targets=found.targets,
         name=transformer.name,
     )
+
+
+def plan_of_sparse(transformer: Transformer) -> Plan | None:
+    """A checkpoint that states 2:4 matrices as a plan of its dense model in the same formats, else None."""
+    linears = (linear for block in transformer.blocks for linear in block.linears)
+    if not transformer.stated or all(linear.form is WeightForm.DENSE for linear in linears):
+        return None
+    base = densified(transformer)
+    found = recognise(base, transformer, _aligned(base, transformer))
+    return Plan(base=base, transformer=transformer, steps=found.steps, targets=found.targets)
 
 
 def _aligned(base: Transformer, pruned: Transformer) -> list[tuple[Block, Block]]:

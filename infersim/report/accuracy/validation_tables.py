@@ -150,7 +150,10 @@ def validation_frame(errors: pd.DataFrame, speedups: pd.DataFrame) -> pd.DataFra
     import pandas as pd
 
     renamed = speedups.rename(columns={"cut": "shape_class", "pairs": "rows"})
-    return pd.concat([errors, renamed.assign(kind="gemm speedup", division="cut")], ignore_index=True)
+    rows = renamed.assign(kind="gemm speedup", division="cut")
+    columns = [*errors, *(name for name in rows if name not in errors)]
+    parts = [part for part in (errors, rows) if len(part)] or [errors]
+    return pd.concat(parts, ignore_index=True).reindex(columns=columns)
 
 
 def _shapes(kind: str, division: str, shape_class: str) -> str:

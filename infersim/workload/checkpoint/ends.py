@@ -10,7 +10,7 @@ from infersim.workload.checkpoint.header import Tensor
 from infersim.workload.checkpoint.matrices import Matrix, matrix_of
 from infersim.workload.checkpoint.names import Module
 from infersim.workload.checkpoint.norms import norm_of
-from infersim.workload.checkpoint.storage import Hint, Storage
+from infersim.workload.checkpoint.stored import Hint, Storage
 from infersim.workload.ends import Embedding, Head
 from infersim.workload.norms import Norm
 from infersim.workload.transformer import Transformer

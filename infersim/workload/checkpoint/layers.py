@@ -14,9 +14,9 @@ from infersim.workload.checkpoint.heads import head_sizes
 from infersim.workload.checkpoint.matrices import Matrix, matrix_of
 from infersim.workload.checkpoint.names import Module
 from infersim.workload.checkpoint.norms import norm_of, qk_norm_of
-from infersim.workload.checkpoint.storage import Hint, Stored
+from infersim.workload.checkpoint.stored import Hint, Stored
 from infersim.workload.norms import Norm
-from infersim.workload.residual_maps import ResidualMap
+from infersim.workload.ops.residual_map import ResidualMap
 from infersim.workload.transformer import AddedWork, Attention, Block, FeedForward, ReplacedSublayer
 
 

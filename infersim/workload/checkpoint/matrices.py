@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from infersim.domain.errors import UnsupportedError
 from infersim.workload.checkpoint.header import Tensor
 from infersim.workload.checkpoint.names import Module
-from infersim.workload.checkpoint.storage import LEAVES, Hint, Stored, stored_format
+from infersim.workload.checkpoint.storage import stored_format
+from infersim.workload.checkpoint.stored import LEAVES, Hint, Stored
 from infersim.workload.transformer import Linear
 
 _BASE = "base_layer"

@@ -11,30 +11,31 @@ from infersim.workload.checkpoint.contradictions import contradictions
 from infersim.workload.checkpoint.ends import Ends, read_ends
 from infersim.workload.checkpoint.files import is_weights, opened, tensors_of, weight_files
 from infersim.workload.checkpoint.formats import as_stored_in_files
-from infersim.workload.checkpoint.header import MAX_HEADER_BYTES
 from infersim.workload.checkpoint.layers import LayerReader
 from infersim.workload.checkpoint.names import TRANSPOSED, NamedTensors, named
-from infersim.workload.checkpoint.storage import HEAD, StoredMatrices
+from infersim.workload.checkpoint.stored import HEAD, StoredMatrices
 from infersim.workload.hf.reading import (
     CONFIG_NAME,
+    MODELOPT_NAME,
     Stated,
     read_json_object,
     stated_by_config,
     transformer_from_file,
+    with_neighbour,
 )
 from infersim.workload.transformer import Block, Transformer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """The shapes of a model by its weight files, how each matrix is stored, and its config.
+    """The shapes of a model by its weight files, how each matrix is stored, and what its config says.
 
     `model` says nothing of formats but 2:4.
     """
 
     model: Transformer
     stored: StoredMatrices
-    config: Mapping[str, object]
+    stated: Stated
 
 
 def transformer_from_path(path: str | Path) -> Transformer:
@@ -56,7 +57,10 @@ def transformer_from_path(path: str | Path) -> Transformer:
     if not names:
         return transformer_from_file(path)
     checkpoint = read_checkpoint(file, names)
-    return as_stored_in_files(checkpoint.model, checkpoint.stored, checkpoint.config, file / CONFIG_NAME)
+    stated = checkpoint.stated
+    return as_stored_in_files(
+        checkpoint.model, checkpoint.stored, stated.formats, stated.model_type, file / CONFIG_NAME
+    )
 
 
 def read_checkpoint(folder: Path, names: Sequence[str]) -> Checkpoint:
@@ -65,15 +69,16 @@ def read_checkpoint(folder: Path, names: Sequence[str]) -> Checkpoint:
     if not place.is_file():
         expected = f"{CONFIG_NAME} beside the weight files: they do not say which heads there are"
         raise InvalidValueError("model", str(folder), expected)
-    with opened(folder, CONFIG_NAME) as (_, size):
-        if size > MAX_HEADER_BYTES:
-            raise FileContentError(place, "size", size, f"at most {MAX_HEADER_BYTES} bytes")
-    config = read_json_object(place)
+    for beside in (CONFIG_NAME, MODELOPT_NAME):
+        if (folder / beside).exists():
+            with opened(folder, beside):  # which checks that it is a file of the folder
+                pass
+    config = with_neighbour(read_json_object(place), place)
     stated = stated_by_config(config, name=folder.resolve().name, file=place, shapes_known=True)
     tensors = tensors_of(folder, names)
     found = named(tensors.values(), stated.model_type, towers=stated.wrapped)
     model, stored = _model(found, stated, place)
-    return Checkpoint(model=model, stored=stored, config=config)
+    return Checkpoint(model=model, stored=stored, stated=stated)
 
 
 def _model(found: NamedTensors, stated: Stated, place: Path) -> tuple[Transformer, StoredMatrices]:

@@ -7,75 +7,22 @@ the size that the matrix must have on that side (`Hint`) closes it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 
-from infersim.domain.errors import FileContentError
 from infersim.domain.shapes import WeightForm
 from infersim.workload.checkpoint.header import BITS, Tensor
+from infersim.workload.checkpoint.stored import (
+    Hint,
+    Storage,
+    Stored,
+    exact,
+    made,
+    matrix_shape,
+    needed,
+    whole,
+)
 
 FLOATS = frozenset({"F16", "BF16", "F32", "F64"})
 _FP8 = frozenset({"F8_E4M3", "F8_E5M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ"})
-
-
-class Storage(StrEnum):
-    """How the values of a matrix are stored."""
-
-    FLOAT = "float"
-    FP8 = "fp8"
-    FP8_BLOCK = "fp8_block"
-    INT8 = "int8"
-    GPTQ = "gptq"
-    AWQ = "awq"
-    PACKED = "packed integers"
-    NVFP4 = "nvfp4"
-    MXFP4 = "mxfp4"
-    BNB_4BIT = "bitsandbytes 4 bit"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hint:
-    """Sizes that the matrix must have by its neighbours, where they are known."""
-
-    n: int | None = None
-    k: int | None = None
-    transposed: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
-    """One matrix `W[n, k]` as it is stored.
-
-    `dtype` is the header's type of the main tensor, `bits` those of one value, `group` the values of K that
-    share a scale (0: a whole row or more), `stored_bytes` all its tensors together, without the bias.
-    """
-
-    n: int
-    k: int
-    storage: Storage
-    dtype: str
-    bits: int
-    group: int = 0
-    form: WeightForm = WeightForm.DENSE
-    stored_bytes: int
-
-
-StoredMatrices = Mapping[tuple[int, str], tuple[Stored, ...]]
-"""How each matrix is stored, by layer and role; two entries are two low-rank factors."""
-
-HEAD = (-1, "head")
-"""The key of the head."""
-
-LEAVES = (
-    "weight", "qweight", "qzeros", "scales", "g_idx", "weight_scale", "weight_scale_inv", "weight_scale_2",
-    "input_scale", "input_zero_point", "output_scale", "weight_packed", "weight_shape", "weight_zero_point",
-    "weight_g_idx", "weight_global_scale", "input_global_scale", "compressed", "weight_compressed",
-    "weight.compressed", "bitmask", "weight_bitmask", "weight.bitmask", "shape", "weight.shape", "meta",
-    "weight_meta",
-    "scale_packed", "SCB", "weight_format", "weight.absmax", "weight.quant_map", "weight.nested_absmax",
-    "weight.nested_quant_map", "weight.quant_state.bitsandbytes__nf4", "weight.quant_state.bitsandbytes__fp4",
-)  # fmt: skip
-"""Names of the tensors of one stored matrix that are known; `bias` is apart."""
 
 
 def stored_format(tensors: Mapping[str, Tensor], hint: Hint) -> Stored:
@@ -85,6 +32,8 @@ def stored_format(tensors: Mapping[str, Tensor], hint: Hint) -> Stored:
     """
     if "qweight" in tensors:
         return _integers_of_a_group(tensors)
+    if "q_weight" in tensors:
+        return _exl2(tensors)
     if "weight_packed" in tensors:
         return _packed(tensors, hint)
     for name in ("compressed", "weight_compressed", "weight.compressed"):
@@ -99,15 +48,7 @@ def stored_format(tensors: Mapping[str, Tensor], hint: Hint) -> Stored:
         return _four_bits(tensors, weight, hint)
     n, k = matrix_shape(weight, transposed=hint.transposed)
     storage, group = _storage_of_plain(tensors, weight, k)
-    return _made(tensors, weight, n=n, k=k, storage=storage, bits=BITS[weight.dtype], group=group)
-
-
-def matrix_shape(tensor: Tensor, *, transposed: bool = False) -> tuple[int, int]:
-    """N and K of a tensor of two dimensions."""
-    if len(tensor.shape) != 2 or not all(tensor.shape):
-        raise tensor.fail("a matrix: two dimensions, neither of them 0")
-    n, k = tensor.shape
-    return (k, n) if transposed else (n, k)
+    return made(tensors, weight, n=n, k=k, storage=storage, bits=BITS[weight.dtype], group=group)
 
 
 def _storage_of_plain(tensors: Mapping[str, Tensor], weight: Tensor, k: int) -> tuple[Storage, int]:
@@ -121,20 +62,20 @@ def _storage_of_plain(tensors: Mapping[str, Tensor], weight: Tensor, k: int) -> 
     if weight.dtype not in {*_FP8, "I8"} or scale is None:
         raise weight.fail("a float type, or 8 bit with weight_scale, weight_scale_inv or SCB beside it")
     blocks = len(scale.shape) == 2 and scale.shape[1] > 1
-    group = _whole(k, scale.shape[1]) if blocks else 0
+    group = whole(k, scale.shape[1]) if blocks else 0
     if weight.dtype == "I8":
-        return Storage.INT8, group
+        return (Storage.BNB_8BIT if "SCB" in tensors else Storage.INT8), group
     return (Storage.FP8_BLOCK if blocks else Storage.FP8), group
 
 
 def _integers_of_a_group(tensors: Mapping[str, Tensor]) -> Stored:
     """GPTQ packs integers along K, `qweight[K bits / 32, N]`; AWQ along N, `qweight[K, N bits / 32]`."""
-    qweight, scales, zeros = (_needed(tensors, name) for name in ("qweight", "scales", "qzeros"))
+    qweight, scales, zeros = (needed(tensors, name) for name in ("qweight", "scales", "qzeros"))
     groups, n = matrix_shape(scales)
-    bits = _exact(32 * matrix_shape(zeros)[1], n, zeros)
+    bits = exact(32 * matrix_shape(zeros)[1], n, zeros)
     rows, columns = matrix_shape(qweight)
     if columns == n:
-        storage, k = Storage.GPTQ, _exact(32 * rows, bits, qweight)
+        storage, k = Storage.GPTQ, exact(32 * rows, bits, qweight)
     else:
         storage, k = Storage.AWQ, rows
         if 32 * columns != n * bits:
@@ -142,7 +83,17 @@ def _integers_of_a_group(tensors: Mapping[str, Tensor]) -> Stored:
     index = tensors.get("g_idx")
     if index is not None and index.shape not in ((k,), (0,)):
         raise index.fail(f"one value for each of K = {k}")
-    return _made(tensors, qweight, n=n, k=k, storage=storage, bits=bits, group=_whole(k, groups))
+    return made(tensors, qweight, n=n, k=k, storage=storage, bits=bits, group=whole(k, groups))
+
+
+def _exl2(tensors: Mapping[str, Tensor]) -> Stored:
+    """exl2 packs along K with bits of their own for each group; K is the order's length."""
+    weight, order = tensors["q_weight"], needed(tensors, "q_invperm")
+    rows, n = matrix_shape(weight)
+    k = order.values
+    if not k:
+        raise order.fail("one value for each of K")
+    return made(tensors, weight, n=n, k=k, storage=Storage.EXL2, bits=32 * rows / k, group=0)
 
 
 def _packed(tensors: Mapping[str, Tensor], hint: Hint) -> Stored:
@@ -151,43 +102,43 @@ def _packed(tensors: Mapping[str, Tensor], hint: Hint) -> Stored:
     if "meta" in tensors or "scale_packed" in tensors:
         return _marlin_2_4(tensors, hint)
     n, columns = matrix_shape(packed)
-    scale = _needed(tensors, "weight_scale")
+    scale = needed(tensors, "weight_scale")
     if packed.dtype == "U8":
         storage = Storage.NVFP4 if "weight_global_scale" in tensors else Storage.MXFP4
-        group = _whole(2 * columns, scale.shape[-1])
-        return _made(tensors, packed, n=n, k=2 * columns, storage=storage, bits=4, group=group)
+        group = whole(2 * columns, scale.shape[-1])
+        return made(tensors, packed, n=n, k=2 * columns, storage=storage, bits=4, group=group)
     index, zeros = tensors.get("weight_g_idx"), tensors.get("weight_zero_point")
     k: int | None = hint.k if index is None else index.values
     if k is None and zeros is not None and zeros.dtype == "I32":
-        k = _exact(columns * n, matrix_shape(zeros)[0], packed)
+        k = exact(columns * n, matrix_shape(zeros)[0], packed)
     if k is None:
         raise packed.fail("weight_g_idx, weight_zero_point or a known input size: K is not in the header")
     bits = next((bits for bits in range(1, 9) if -(-k * bits // 32) == columns), None)
     if bits is None:
         raise packed.fail(f"1 to 8 bits for each of K = {k}")
-    group = _whole(k, scale.shape[-1]) if len(scale.shape) == 2 and scale.shape[1] > 1 else 0
-    return _made(tensors, packed, n=n, k=k, storage=Storage.PACKED, bits=bits, group=group)
+    group = whole(k, scale.shape[-1]) if len(scale.shape) == 2 and scale.shape[1] > 1 else 0
+    return made(tensors, packed, n=n, k=k, storage=Storage.PACKED, bits=bits, group=group)
 
 
 def _marlin_2_4(tensors: Mapping[str, Tensor], hint: Hint) -> Stored:
     """Marlin's 2:4: `weight_packed[K / 32, N bits / 2]`, `meta[K / 32, 2 N]` in I16, scales `[.., N]`."""
-    packed, meta, scales = (_needed(tensors, name) for name in ("weight_packed", "meta", "scale_packed"))
+    packed, meta, scales = (needed(tensors, name) for name in ("weight_packed", "meta", "scale_packed"))
     rows, columns = matrix_shape(packed)
     groups, n = matrix_shape(scales)
     k = 32 * rows
     if hint.k not in (None, k) or meta.values != k * n // 16:
         raise packed.fail(f"16 rows for each K / 32 of a 2:4 matrix of N = {n}, and {meta.name} to fit")
-    bits = _exact(2 * columns, n, packed)
-    return _made(
+    bits = exact(2 * columns, n, packed)
+    return made(
         tensors, packed, n=n, k=k, storage=Storage.PACKED, bits=bits,
-        group=_whole(k, groups) if groups > 1 else 0, form=WeightForm.SPARSE_2_4,
+        group=whole(k, groups) if groups > 1 else 0, form=WeightForm.SPARSE_2_4,
     )  # fmt: skip
 
 
 def _bitmask_2_4(tensors: Mapping[str, Tensor], name: str) -> Stored:
     """Compressed-tensors' sparse-24-bitmask: half of the values, and a bit for each place."""
     values = tensors[name]
-    mask = _needed(tensors, name.replace("compressed", "bitmask"))
+    mask = needed(tensors, name.replace("compressed", "bitmask"))
     n, half = matrix_shape(values)
     if matrix_shape(mask) != (n, -(-2 * half // 8)):
         raise mask.fail(f"[{n}, {-(-2 * half // 8)}]: a bit for each place of a matrix of {n} x {2 * half}")
@@ -197,7 +148,7 @@ def _bitmask_2_4(tensors: Mapping[str, Tensor], name: str) -> Stored:
         if leaf.split(".")[-1] not in ("shape",) and each not in (values, mask)
     }
     storage, group = _storage_of_plain({**rest, "weight": values}, values, 2 * half)
-    return _made(
+    return made(
         tensors, values, n=n, k=2 * half, storage=storage, bits=BITS[values.dtype], group=group,
         form=WeightForm.SPARSE_2_4,
     )  # fmt: skip
@@ -212,7 +163,7 @@ def _meta_2_4(tensors: Mapping[str, Tensor], weight: Tensor) -> Stored:
         raise meta.fail(f"{n * half // 4} bytes: two bits for each of {n} x {half} values")
     rest = {leaf: each for leaf, each in tensors.items() if leaf != name}
     storage, group = _storage_of_plain(rest, weight, 2 * half)
-    return _made(
+    return made(
         tensors, weight, n=n, k=2 * half, storage=storage, bits=BITS[weight.dtype], group=group,
         form=WeightForm.SPARSE_2_4,
     )  # fmt: skip
@@ -224,47 +175,13 @@ def _four_bits(tensors: Mapping[str, Tensor], weight: Tensor, hint: Hint) -> Sto
         known = hint.n or hint.k
         if known is None:
             raise weight.fail("a known N or K: bitsandbytes keeps one column of bytes")
-        other = _exact(2 * weight.values, known, weight)
+        other = exact(2 * weight.values, known, weight)
         n, k = (known, other) if hint.n else (other, known)
         if hint.n and hint.k and (n, k) != (hint.n, hint.k):
             raise weight.fail(f"{hint.n * hint.k // 2} bytes for {hint.n} x {hint.k} values of 4 bits")
         group = -(-2 * weight.values // tensors["weight.absmax"].values)
-        return _made(tensors, weight, n=n, k=k, storage=Storage.BNB_4BIT, bits=4, group=group)
-    scale = _needed(tensors, "weight_scale")
+        return made(tensors, weight, n=n, k=k, storage=Storage.BNB_4BIT, bits=4, group=group)
+    scale = needed(tensors, "weight_scale")
     n, k = matrix_shape(weight)[0], 2 * matrix_shape(weight)[1]
     storage = Storage.NVFP4 if "weight_scale_2" in tensors else Storage.MXFP4
-    return _made(tensors, weight, n=n, k=k, storage=storage, bits=4, group=_whole(k, scale.shape[-1]))
-
-
-def _made(
-    tensors: Mapping[str, Tensor],
-    main: Tensor,
-    *,
-    n: int,
-    k: int,
-    storage: Storage,
-    bits: int,
-    group: int,
-    form: WeightForm = WeightForm.DENSE,
-) -> Stored:
-    total = sum(tensor.stored_bytes for tensor in tensors.values())
-    return Stored(
-        n=n, k=k, storage=storage, dtype=main.dtype, bits=bits, group=group, form=form, stored_bytes=total
-    )
-
-
-def _needed(tensors: Mapping[str, Tensor], name: str) -> Tensor:
-    if name not in tensors:
-        some = next(iter(tensors.values()))
-        raise FileContentError(some.file, some.name, ", ".join(sorted(tensors)), f"{name} beside it")
-    return tensors[name]
-
-
-def _exact(product: int, divisor: int, tensor: Tensor) -> int:
-    if divisor < 1 or product % divisor or not product:
-        raise tensor.fail(f"a whole number of values: {product} / {divisor} is none")
-    return product // divisor
-
-
-def _whole(k: int, groups: int) -> int:
-    return -(-k // groups) if groups else 0
+    return made(tensors, weight, n=n, k=k, storage=storage, bits=4, group=whole(k, scale.shape[-1]))

@@ -16,12 +16,14 @@ from infersim.workload.hf.custom_code import head_kind, own_code
 from infersim.workload.hf.entries import ARCHITECTURES
 from infersim.workload.hf.harmless_keys import check_keys, unknown_keys
 from infersim.workload.hf.heads import LM, head_of, plain_lm_head
+from infersim.workload.hf.quantisation.method import Formats
+from infersim.workload.hf.quantisation.reading import FORMAT_KEYS, stated_formats, with_formats
 from infersim.workload.hf.refusals import checked_type
-from infersim.workload.hf.stated_formats import FORMAT_KEYS, refuse_stated_formats
 from infersim.workload.hf.wrappers import WRAPPERS, notes, text_config
 from infersim.workload.transformer import Attention, Block, Transformer
 
 CONFIG_NAME = "config.json"
+MODELOPT_NAME = "hf_quant_config.json"
 MAX_CONFIG_BYTES = 2**24
 """Several hundred times what configs have: a larger file is something else."""
 
@@ -43,12 +45,14 @@ class Stated:
     """What a config says.
 
     `layers` are the model's blocks by number, with those that do nothing (`model` has none of them).
-    `wrapped`: parts for images or sound stand beside the text model.
+    `formats` is what it states of how matrices are stored, which the model does not say. `wrapped`: parts for
+    images or sound stand beside the text model.
     """
 
     model: Transformer
     layers: tuple[Block, ...]
     model_type: str
+    formats: Formats | None
     wrapped: bool = False
 
 
@@ -65,7 +69,7 @@ def transformer_from_file(path: str | Path) -> Transformer:
     if not file.is_file():
         raise InvalidValueError("model", str(path), f"a file, or a folder that holds {CONFIG_NAME}")
     stem = file.resolve().parent.name if file.name == CONFIG_NAME else file.stem
-    return transformer_from_config(read_json_object(file), name=stem, file=file)
+    return transformer_from_config(with_neighbour(read_json_object(file), file), name=stem, file=file)
 
 
 def transformer_from_config(
@@ -75,7 +79,11 @@ def transformer_from_config(
 
     Raises FileContentError (file, key, value, expectation) and UnsupportedError.
     """
-    return stated_by_config(config, name=name, file=file).model
+    stated = stated_by_config(config, name=name, file=file)
+    if stated.formats is None:
+        return stated.model
+    numbers = [number for number, block in enumerate(stated.layers) if block.attention or block.ffn]
+    return with_formats(stated.model, stated.formats, stated.model_type, file=file, layers=numbers)
 
 
 def stated_by_config(
@@ -87,22 +95,20 @@ def stated_by_config(
 ) -> Stated:
     """What a config says; errors as in `transformer_from_config`.
 
-    `shapes_known`: weight files tell the shapes and how they are stored, so formats, classes and keys of the
-    checkpoint's own are no reason to refuse it; classes and keys are noted.
+    `shapes_known`: weight files tell the shapes, so classes and keys of the checkpoint's own are no reason to
+    refuse it, but noted.
     """
     wrapper = WRAPPERS.get(str(config.get("model_type")))
     text, prefix, place = config, "", str(file)
     if wrapper is None:
         entry = READ[checked_type(config, (*READ, *WRAPPERS), file)]
-        classes = entry.classes
+        classes, formats = entry.classes, stated_formats(config, file)
     else:
         text, prefix, place = text_config(config, wrapper, file), "text_config.", f"{file}: text_config"
         entry, classes = READ[checked_type(text, READ, place)], wrapper.classes
-    if not shapes_known:
-        refuse_stated_formats(config, file)
-        refuse_stated_formats(text, place)
+        formats = stated_formats(config, file) or stated_formats(text, file, prefix)
     kind, code = own_code(config, classes, file) if shapes_known else (head_kind(config, classes, file), ())
-    stated = _read(text, entry, kind, name=name, file=file, prefix=prefix, shapes_known=shapes_known)
+    stated = _read(text, entry, kind, formats, name=name, file=file, prefix=prefix, shapes_known=shapes_known)
     told = (*(notes(config, wrapper) if wrapper else ()), *code, *stated.model.notes)
     return replace(stated, model=replace(stated.model, notes=told), wrapped=wrapper is not None)
 
@@ -111,13 +117,14 @@ def _read(
     config: Mapping[str, object],
     entry: Architecture,
     kind: str,
+    formats: Formats | None,
     *,
     name: str,
     file: object,
     prefix: str,
     shapes_known: bool,
 ) -> Stated:
-    """The model that `entry` describes, with a head of `kind`."""
+    """The model that `entry` describes, with a head of `kind`, and that it is stored in `formats`."""
     known = entry.known_keys() | set(FORMAT_KEYS)
     unknown = tuple(unknown_keys(config, known)) if shapes_known else ()
     if not shapes_known:
@@ -135,12 +142,31 @@ def _read(
     layers = model.blocks
     if entry is nemotron_nas.NEMOTRON_NAS:
         layers = nemotron_nas.layers(config, keys)
-        model = model.with_blocks(
-            tuple(block for block in layers if block.attention is not None or block.ffn is not None)
-        )
+        model = model.with_blocks(tuple(block for block in layers if block.attention or block.ffn))
     told = [f"no key of model_type {entry.model_type!r}: {', '.join(unknown)}"] if unknown else []
-    model = replace(model, notes=(*told, *_filled(keys, model)))
-    return Stated(model=model, layers=layers, model_type=entry.model_type)
+    model = replace(model, notes=(*told, *_filled(keys, model), *_wide(config, formats, file, prefix)))
+    return Stated(model=model, layers=layers, model_type=entry.model_type, formats=formats)
+
+
+_SIXTEEN_BIT = ("bfloat16", "float16", "half", "auto")
+_FULL = ("float32", "float")
+
+
+def _wide(
+    config: Mapping[str, object], formats: Formats | None, file: object, prefix: str
+) -> tuple[str, ...]:
+    """What people are told of `torch_dtype`: 32 bit is no reason to time in 32 bit, unless asked for."""
+    for key in ("torch_dtype", "dtype"):
+        stated = config.get(key)
+        name = stated.removeprefix("torch.") if isinstance(stated, str) else stated
+        if name in _FULL and formats is None:
+            return (f"the file states {key} {name}: bf16 is meant unless --dtype says fp32",)
+        if name is not None and name not in (*_SIXTEEN_BIT, *_FULL):
+            raise UnsupportedError(
+                f"{file}: {prefix}{key} = {stated!r} is not supported; supported: "
+                f"{', '.join((*_SIXTEEN_BIT, *_FULL))}; other formats by quantization_config"
+            )
+    return ()
 
 
 def _filled(keys: Keys, model: Transformer) -> tuple[str, ...]:
@@ -152,6 +178,28 @@ def _filled(keys: Keys, model: Transformer) -> tuple[str, ...]:
     missing = [name for name in names if keys.knows(name) and not keys.stated(name)]
     taken = [f"{keys.spelling(name)} {value}" for name in missing if (value := keys.value(name)) is not None]
     return (f"left to the model's class by the file: {', '.join(taken)}",) if taken else ()
+
+
+def with_neighbour(config: dict[str, object], file: Path) -> dict[str, object]:
+    """The config with what ModelOpt states in a file beside it, where the config states no formats itself.
+
+    Raises FileContentError where both speak of formats and name different algorithms.
+    """
+    neighbour = file.parent / MODELOPT_NAME
+    if file.name != CONFIG_NAME or not neighbour.is_file():
+        return config
+    stated = read_json_object(neighbour)
+    inner = stated.get("quantization")
+    if not isinstance(inner, Mapping):
+        raise FileContentError(neighbour, "quantization", inner, "an object of keys and values")
+    own = config.get("quantization_config")
+    if not own:
+        return {**config, "quantization_config": {"quant_method": "modelopt", **inner}}
+    algorithm = own.get("quant_algo") if isinstance(own, Mapping) else None
+    if algorithm is not None and algorithm != inner.get("quant_algo"):
+        expected = f"{algorithm}, as quantization_config of {CONFIG_NAME} states"
+        raise FileContentError(neighbour, "quantization.quant_algo", inner.get("quant_algo"), expected)
+    return config
 
 
 def read_json_object(file: Path) -> dict[str, object]:

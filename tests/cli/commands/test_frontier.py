@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Infersim
-from tests.report.handmade import check_order, check_says
+from tests.report.handmade import check_order, check_says, island
 
 MODEL, GPU = ("-m", "llama-3.2-1b"), ("-g", "a100-sxm-80gb")
 PAPER = (
@@ -72,7 +72,7 @@ def test_a_page_is_written_beside_the_answer(answered: Infersim, quality: Path, 
     assert ran.err == f"Wrote {page}\n"
     html = page.read_text(encoding="utf-8")
     assert "quality lost (%)" in html
-    assert "mine.csv" in html
+    assert "mine.csv" in island(html, "figures")
 
 
 @pytest.mark.parametrize(

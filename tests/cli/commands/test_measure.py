@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip("torch")
+
 from infersim.measuring.kernel_runs import supervision
 from tests.cli.conftest import Infersim
 from tests.measuring.examples import FAKE_WORKER

@@ -16,8 +16,10 @@ import pandas as pd
 import pytest
 
 from infersim.report.html.page import Page, render_page
+from infersim.report.html.plotly_js import TRACES
 from infersim.report.speedups.comparison_page import compare_page
 from infersim.report.speedups.gathering import ComparisonReport
+from infersim.simulation.speedups.columns import with_joined_notes
 from tests.report.browser import Look, Seen, see
 from tests.report.example_pages import PAGES, frontiers
 
@@ -83,6 +85,14 @@ def test_every_figure_of_every_scenario_is_drawn_when_it_is_scrolled_to(one: Ope
         assert figure["traces"] == figure["expected"] > 0, figure
 
 
+def test_the_kinds_of_traces_that_a_page_starts_are_those_of_its_figures(opened: dict[str, Opened]) -> None:
+    pages = [one.page for one in opened.values()]
+    panels = [
+        panel for page in pages for view in page.views for chart in view.charts for panel in chart.panels
+    ]
+    assert {trace.type for panel in panels for trace in panel.figure.data} == TRACES
+
+
 def test_it_fits_the_screen(one: Opened) -> None:
     for seen in (one.desk, one.phone):
         for view in seen.views:
@@ -128,7 +138,8 @@ def test_links_lead_to_the_frames_that_were_drawn_and_tabulated(one: Opened) -> 
             for place, panel in enumerate(chart.panels):
                 _assert_same(linked[f"{index}-{chart.name}-{place}.csv"], panel.data)
     for table in one.page.tables:
-        assert any(text == table.frame.to_csv(index=False, lineterminator="\n") for text in linked.values())
+        expected = with_joined_notes(table.frame).to_csv(index=False, lineterminator="\n")
+        assert expected in linked.values()
     name, content = one.desk.downloaded
     assert content == linked[name]
 
@@ -149,6 +160,7 @@ def test_the_page_answers_before_it_has_drawn_everything(opened: dict[str, Opene
 def _assert_same(text: str, frame: pd.DataFrame) -> None:
     """The CSV holds the frame, to the last digit."""
     head, *rows = csv.reader(io.StringIO(text))
+    frame = with_joined_notes(frame)
     assert head == list(frame.columns)
     assert len(rows) == len(frame)
     for name, cells in zip(head, zip(*rows, strict=True), strict=True):

@@ -17,21 +17,14 @@ from infersim.files.writing import write_whole
 from infersim.report.core.table import Table, number_column
 from infersim.report.html.elements import FOLDED_ROWS, MAX_ROWS, Islands, csv_link, table_html
 from infersim.report.html.legend import legend_entries, legend_html
-from infersim.report.html.packing import unpacked
 from infersim.report.html.page import render_page, write_page
 from infersim.report.speedups.comparison_page import compare_page
 from infersim.report.speedups.gathering import ComparisonReport
 from infersim.report.speedups.prediction_page import gather_prediction, predict_page
 from infersim.report.speedups.verdict import compare_verdict
-from tests.report.handmade import comparison
+from tests.report.handmade import comparison, island
 
 EVIL = "</script><img src=x onerror=alert(1)>\"'&"
-
-
-def island(page: str, name: str) -> str:
-    """What the page holds packed."""
-    (found,) = re.findall(rf'<script type="text/plain" id="{name}">([^<]*)</script>', page)
-    return unpacked(found)
 
 
 def without_islands(page: str) -> str:

@@ -19,6 +19,7 @@ from infersim.report.speedups.gathering import (
     gather_comparison,
 )
 from infersim.report.speedups.prediction_page import gather_prediction
+from infersim.simulation.speedups.columns import with_joined_notes
 from infersim.simulation.speedups.comparison import compare
 from infersim.simulation.speedups.prediction import predict
 from infersim.workload.presets import load_model
@@ -149,7 +150,7 @@ def test_the_comparison_is_that_of_compare(report: ComparisonReport) -> None:
     }
     gathered = gather_comparison(model, plan, "l4", **question, execution="separate", cuda_graph=False)
     alone = compare(model, plan, "l4", **question, execution="separate", cuda_graph=False)
-    pd.testing.assert_frame_equal(gathered.comparison, alone)
+    pd.testing.assert_frame_equal(with_joined_notes(gathered.comparison), alone)
     assert gathered.setting == "fp8, KV cache fp8, execution separate, CUDA graph off"
     assert report.setting == "bf16, execution fused, CUDA graph on"
 
@@ -158,7 +159,7 @@ def test_a_prediction_is_that_of_predict_with_its_ops() -> None:
     plan = prune(load_model("llama-3.2-1b"), "static-nk", 0.5)
     report = gather_prediction(plan, "l4", phase="both", batch=[1, 8], context=512)
     pd.testing.assert_frame_equal(
-        report.prediction, predict(plan, "l4", phase="both", batch=[1, 8], context=512)
+        with_joined_notes(report.prediction), predict(plan, "l4", phase="both", batch=[1, 8], context=512)
     )
     totals = report.ops[report.ops["plan"] == plan.title].groupby(["phase", "batch"])["latency_ms"].sum()
     expected = report.prediction.set_index(["phase", "batch"])["latency_ms"]

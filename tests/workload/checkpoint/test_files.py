@@ -101,7 +101,7 @@ def test_several_models_in_one_folder(whole: Path) -> None:
     assert load_model(whole) == MODEL
     write_shard(whole / "two.safetensors", SHAPES)
     with pytest.raises(
-        FileContentError, match="weight files = 'one.safetensors, two.safetensors'; expected an index"
+        FileContentError, match=r"weight files = 'one.safetensors, two.safetensors'; expected an index"
     ):
         load_model(whole)
 
@@ -212,7 +212,7 @@ def test_the_cache_of_the_hub_links_to_its_blobs(tmp_path: Path) -> None:
 def test_only_regular_files(whole: Path) -> None:
     (whole / "model.safetensors").unlink()
     os.mkfifo(whole / "model.safetensors")
-    with pytest.raises(FileContentError, match="model.safetensors: file = 'no regular file'"):
+    with pytest.raises(FileContentError, match=r"model.safetensors: file = 'no regular file'"):
         load_model(whole)
 
 

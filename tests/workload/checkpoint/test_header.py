@@ -137,6 +137,7 @@ def test_memory_is_bounded() -> None:
 def test_any_bytes_are_read_or_refused(content: bytes) -> None:
     for whole in (content, raw(content), raw(b'{"a":' + content + b"}", bytes(6))):
         try:
-            assert read(whole) == {}
-        except FileContentError as error:
-            assert error.file == FILE
+            found = read(whole)
+        except FileContentError:
+            continue
+        assert found == {}

@@ -103,7 +103,7 @@ def test_an_adapter_that_is_not_merged_is_refused(tmp_path: Path) -> None:
     shapes = dict(shapes_of(dense()))
     layer = "model.layers.0.self_attn.q_proj"
     shapes |= {f"{layer}.lora_A.weight": (BF16, (8, 256)), f"{layer}.lora_B.weight": (BF16, (256, 8))}
-    with pytest.raises(UnsupportedError, match="q_proj.weight has an adapter .*lora_A, lora_B.*merge it"):
+    with pytest.raises(UnsupportedError, match=r"q_proj.weight has an adapter .*lora_A, lora_B.*merge it"):
         read(tmp_path, shapes)
 
 
@@ -138,7 +138,7 @@ def test_the_way_out_of_the_refusal_of_custom_code(tmp_path: Path, config: dict[
 
 
 def sliced(*, whole_output: bool) -> dict[str, Any]:
-    """As SliceGPT leaves a model: hidden 192 of 256, maps on the residual stream, norms without parameters."""
+    """As SliceGPT leaves a model: hidden 192 of 256, residual maps, norms without parameters."""
     found: dict[str, Any] = {}
     for name, (_, shape) in shapes_of(dense()).items():
         if name.endswith("norm.weight"):

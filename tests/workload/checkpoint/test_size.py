@@ -49,7 +49,7 @@ def write_headers(path: Path, shapes: Shapes) -> None:
 def folder(tmp_path: Path) -> Path:
     shapes = shapes_of(load_model("llama-3.1-70b"))
     names = list(shapes)
-    placed = {}
+    placed: dict[str, str] = {}
     for shard in range(SHARDS):
         file = f"model-{shard + 1:05}-of-{SHARDS:05}.safetensors"
         part = names[shard::SHARDS]

@@ -13,7 +13,8 @@ from infersim.domain.errors import FileContentError
 from infersim.domain.shapes import WeightForm
 from infersim.workload.checkpoint.header import Tensor
 from infersim.workload.checkpoint.reading import read_checkpoint
-from infersim.workload.checkpoint.storage import Hint, Storage, stored_format
+from infersim.workload.checkpoint.storage import stored_format
+from infersim.workload.checkpoint.stored import Hint, Storage
 from infersim.workload.hf.reading import transformer_from_config
 from infersim.workload.transformer import Attention, FeedForward, Linear, Transformer
 from tests.workload.checkpoint import packing
@@ -28,7 +29,7 @@ PACKED: list[tuple[Packed, Storage, float, int]] = [
     (packing.fp8, Storage.FP8, 8, 0),
     (packing.fp8_block, Storage.FP8_BLOCK, 8, 32),
     (packing.int8, Storage.INT8, 8, 0),
-    (packing.bnb_int8, Storage.INT8, 8, 0),
+    (packing.bnb_int8, Storage.BNB_8BIT, 8, 0),
     (packing.bnb_nf4, Storage.BNB_4BIT, 4, 64),
     (packing.packed_integers, Storage.PACKED, 4, 32),
     (packing.nvfp4, Storage.NVFP4, 4, 16),
