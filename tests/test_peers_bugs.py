@@ -88,6 +88,6 @@ def test_batch_one_works_on_every_gpu(gpu: str, phase: str) -> None:
 def test_an_unknown_gpu_is_an_error_that_names_the_known_ones() -> None:
     """A peer silently fell back to constants of its own."""
     with pytest.raises(UnknownNameError) as caught:
-        sim.predict("llama-3.1-8b", "h800-sxm", context=128)
+        sim.predict("llama-3.1-8b", "h900-sxm", context=128)
     assert "h100-sxm" in str(caught.value)
     assert all(name in str(caught.value) for name in list_profiles())

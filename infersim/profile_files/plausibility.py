@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
 FLOP_OF_CAPABILITY: dict[str, tuple[int, ...]] = {
     "7.0": (1024,),
-    "7.5": (1024,),
+    "7.5": (512, 1024),
     "8.0": (2048,),
     "8.6": (512, 1024),
+    "8.7": (2048,),
     "8.9": (512, 1024),
     "9.0": (4096,),
     "10.0": (8192,),
@@ -39,7 +40,7 @@ WHOLE_TOLERANCE = 0.02
 class Ratio:
     """A ratio of two numbers: its limits, what `key` has to do with it, and slips that explain one outside.
 
-    `known` are the lowest and highest of the shipped GPUs; the limits lie about three times beyond.
+    `known` are the lowest and highest of the shipped GPUs; the limits lie two to three times beyond.
     `slips` maps what the number looks like to the factor that would put it right.
     """
 
@@ -62,8 +63,8 @@ RATIOS = (
     Ratio(
         key="memory.bandwidth_gb_s",
         words="times the capacity each second",
-        known=(12.5, 60),
-        limits=(5, 180),
+        known=(3.2, 62),
+        limits=(1.5, 180),
         slips=(("Gbit/s", 1 / 8),),
     ),
     Ratio(
@@ -72,8 +73,8 @@ RATIOS = (
         known=(37, 419),
         limits=(12, 1250),
     ),
-    Ratio(key="chip.l2_mib", words="MiB for each SM", known=(0.07, 0.95), limits=(0.025, 3)),
-    Ratio(key="chip.tdp_w", words="16-bit TFLOP/s for each watt", known=(0.2, 2.25), limits=(0.06, 7)),
+    Ratio(key="chip.l2_mib", words="MiB for each SM", known=(0.07, 1.04), limits=(0.025, 3)),
+    Ratio(key="chip.tdp_w", words="16-bit TFLOP/s for each watt", known=(0.15, 2.25), limits=(0.06, 7)),
 )
 
 

@@ -47,9 +47,9 @@ def test_the_limits_say_truly_what_known_gpus_have() -> None:
     ("old", "new", "key", "reason"),
     [
         (BANDWIDTH, "bandwidth_gb_s = 16384", "memory.bandwidth_gb_s", "looks like Gbit/s: write 2048"),
-        (BANDWIDTH, "bandwidth_gb_s = 120", "memory.bandwidth_gb_s", "times the capacity"),
+        (BANDWIDTH, "bandwidth_gb_s = 110", "memory.bandwidth_gb_s", "times the capacity"),
         ("capacity_gb = 80", "capacity_gb = 74.5", "memory.capacity_gb", "looks like GiB: write 80"),
-        ("capacity_gb = 80", "capacity_gb = 800", "memory.bandwidth_gb_s", "times the capacity"),
+        ("capacity_gb = 80", "capacity_gb = 1600", "memory.bandwidth_gb_s", "times the capacity"),
         ("l2_mib = 40", "l2_mib = 2", "chip.l2_mib", "MiB for each SM"),
         ("l2_mib = 40", "l2_mib = 400", "chip.l2_mib", "MiB for each SM"),
         ("tdp_w = 400", "tdp_w = 25", "chip.tdp_w", "TFLOP/s for each watt"),

@@ -32,6 +32,18 @@ from infersim.profile_files import list_profiles, load_profile
         ("Tesla V100-SXM2-32GB", "v100-sxm"),
         ("Tesla T4", "t4"),
         ("AMD Instinct MI300X", "mi300x"),
+        ("NVIDIA A100-SXM4-40GB", "a100-sxm-40gb"),
+        ("NVIDIA H800", "h800-sxm"),
+        ("h800", "h800-sxm"),
+        ("NVIDIA GH200 480GB", "gh200-96gb"),
+        ("NVIDIA GH200 144G HBM3e", "gh200-144gb"),
+        ("NVIDIA L40", "l40"),
+        ("NVIDIA L20", "l20"),
+        ("NVIDIA RTX 6000 Ada Generation", "rtx-6000-ada"),
+        ("NVIDIA RTX A6000", "rtx-a6000"),
+        ("NVIDIA GeForce RTX 4070 Ti SUPER", "rtx-4070-ti-super"),
+        ("NVIDIA GeForce RTX 2080 SUPER", "rtx-2080-super"),
+        ("AMD Instinct MI250", "mi250"),
     ],
 )
 def test_a_gpu_is_found_by_the_name_its_driver_reports(spelling: str, name: str) -> None:
@@ -41,8 +53,13 @@ def test_a_gpu_is_found_by_the_name_its_driver_reports(spelling: str, name: str)
 @pytest.mark.parametrize(
     "other_part",
     [
-        "NVIDIA A100-SXM4-40GB",
+        "NVIDIA A800-SXM4-80GB",
         "NVIDIA A10G",
+        "NVIDIA H800 PCIe",
+        "NVIDIA RTX 6000",
+        "NVIDIA GeForce RTX 4080 SUPER",
+        "AMD Instinct MI250X / MI250",
+        "Orin",
         "Tesla V100-SXM2-16GB",
         "NVIDIA GeForce RTX 4090 Laptop GPU",
         "NVIDIA RTX PRO 6000 Blackwell Max-Q Workstation Edition",

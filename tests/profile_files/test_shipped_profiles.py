@@ -17,29 +17,45 @@ CANONICAL = (
     "a100-sxm-80gb",
     "a100-pcie-80gb",
     "a100-pcie-40gb",
+    "a100-sxm-40gb",
     "a10",
     "a30",
     "a40",
     "l4",
     "l40s",
+    "l40",
+    "l20",
     "h100-sxm",
     "h100-pcie",
     "h100-nvl",
     "h200-sxm",
     "h20",
+    "h800-sxm",
+    "gh200-96gb",
+    "gh200-144gb",
     "b200-sxm",
     "b300-sxm",
     "gb200",
     "gb300",
     "v100-sxm",
     "t4",
+    "rtx-2080-super",
+    "rtx-3060",
     "rtx-3090",
+    "rtx-4070-ti-super",
+    "rtx-4080",
     "rtx-4090",
     "rtx-5080",
     "rtx-5090",
     "rtx-pro-6000",
     "rtx-pro-6000-server",
+    "rtx-6000-ada",
+    "rtx-a5000",
+    "rtx-a6000",
+    "jetson-orin-agx",
     "mi300x",
+    "mi325x",
+    "mi250",
 )
 
 EXPECTED_EXCEPTIONS = {
@@ -48,6 +64,7 @@ EXPECTED_EXCEPTIONS = {
     ("b300-sxm", "matrix.fp4.datasheet_tflops"),
     ("gb300", "matrix.int8.datasheet_tflops"),
     ("h20", "matrix.fp32.datasheet_tflops"),
+    ("mi250", "matrix.int8.datasheet_tflops"),
     ("rtx-pro-6000-server", "matrix.fp32.datasheet_tflops"),
     ("v100-sxm", "matrix.int8.datasheet_tflops"),
 }
@@ -102,7 +119,12 @@ def test_the_bound_at_the_highest_clock_is_not_below_the_datasheet(name: str) ->
         ("rtx-pro-6000-server", DType.BF16, 1024, 188, 2430, 1),
         ("rtx-5090", DType.BF16, 512, 170, 2407, 1),
         ("t4", DType.FP16, 1024, 40, 1590, 1),
+        ("rtx-2080-super", DType.FP16, 512, 48, 1815, 1),
+        ("rtx-a6000", DType.BF16, 1024, 84, 1800, 1),
+        ("l40", DType.BF16, 512, 142, 2490, 1),
+        ("jetson-orin-agx", DType.INT8, 4096, 16, 1300, 1),
         ("mi300x", DType.BF16, 2048, 304, 2100, 1),
+        ("mi250", DType.BF16, 1024, 104, 1700, 1),  # one of the two dies of a module
     ],
 )
 def test_a_dense_peak_is_flop_per_clock_times_sms_times_clock(
@@ -120,7 +142,7 @@ def test_decimal_units_give_no_free_bandwidth_or_memory() -> None:
 
 
 def test_sparse_rates_are_told_apart() -> None:
-    for name in ("v100-sxm", "t4"):
+    for name in ("v100-sxm", "t4", "rtx-2080-super", "mi250"):
         assert {rate.sparse_factor for rate in load_profile(name).matrix.values()} == {1.0}
     b300 = load_profile("b300-sxm")
     assert b300.matrix_rate(DType.FP4).sparse_factor == 1.3
@@ -131,7 +153,7 @@ def test_sparse_rates_are_told_apart() -> None:
 
 
 def test_volta_and_turing_have_no_bfloat16() -> None:
-    for name in ("v100-sxm", "t4"):
+    for name in ("v100-sxm", "t4", "rtx-2080-super"):
         assert DType.BF16 not in load_profile(name).matrix
         assert DType.FP16 in load_profile(name).matrix
 
@@ -144,8 +166,14 @@ def test_numbers_that_no_table_confirmed_are_marked() -> None:
     assert "memory.bandwidth_gb_s" in workstation.sources
 
 
-def test_the_workstation_card_borrows_from_the_server_card() -> None:
-    assert read_toml(shipped_files()["rtx-pro-6000"])["fit_from"] == "rtx-pro-6000-server"
+@pytest.mark.parametrize(
+    ("name", "lender"),
+    [("rtx-pro-6000", "rtx-pro-6000-server"), ("h800-sxm", "h100-sxm"), ("a100-sxm-40gb", "a100-sxm-80gb")],
+)
+def test_a_card_borrows_the_fit_of_the_same_die_under_the_same_power_limit(name: str, lender: str) -> None:
+    assert read_toml(shipped_files()[name])["fit_from"] == lender
+    card, other = load_profile(name).chip, load_profile(lender).chip
+    assert (card.sm_count, card.l2_bytes, card.tdp_w) == (other.sm_count, other.l2_bytes, other.tdp_w)
 
 
 def test_shipped_fits_belong_to_a_profile_and_fit_in_64_kib() -> None:

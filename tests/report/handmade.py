@@ -11,6 +11,8 @@ from typing import Any
 
 import pandas as pd
 
+from infersim.report.html.packing import unpacked
+
 FACTORS = ("unpruned_work", "memory_floor", "extra_work", "kernel_efficiency", "launch")
 
 

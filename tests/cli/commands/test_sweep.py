@@ -38,7 +38,7 @@ def out(tmp_path: Path) -> str:
 
 
 def plain(text: str) -> str:
-    return text.replace("\u00a0", " ")
+    return text.replace("\u00a0", " ").replace("\\u00a0", " ")
 
 
 def test_a_verdict_comes_first_then_tables_and_what_was_left_out(
@@ -89,7 +89,7 @@ def test_a_page_is_written_beside_the_table(answered: Infersim, plan: str, out: 
     ran = answered("sweep", plan, "--out", out, "--html", str(page))
     assert f"Wrote {page}" in ran.err
     html = page.read_text(encoding="utf-8")
-    shown = f"{html} {island(html, 'figures')}".replace("\u00a0", " ")
+    shown = f"{html} {island(html, 'data')}".replace("\u00a0", " ")
     for text in ("static-nk 50 %", "a100-sxm-80gb", "its sparsity is 0.5"):
         assert text in shown
 
