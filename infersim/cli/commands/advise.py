@@ -81,7 +81,7 @@ def advise_command(
         start = scenarios.replace(batch=scenarios.batch[0], context=scenarios.context[0])
         pays = break_even(pruning.model, pruning.plans, gpus, scenarios=start)
     widths = free_widths(pruning.model, gpus, sparsity, scenarios=scenarios)
-    setting = setting_text(scenarios.execution)
+    setting = setting_text(scenarios.execution, transformer=pruning.model)
     write_asked(lambda: advice_page(needed, pays, widths, setting), html=html, figures=figures)
     for note in pruning.notes:
         print_aside(note)

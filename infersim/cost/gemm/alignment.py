@@ -37,9 +37,14 @@ def aligned_bytes(dimension: Array, value_bytes: float) -> npt.NDArray[np.int64]
     return np.gcd(row_bytes, VECTOR_BYTES)
 
 
+def _value_bytes(with_scales: float) -> float:
+    """Bytes of a value without its part of a group's scale, which is stored apart: a multiple of 4 bit."""
+    return int(2 * with_scales) / 2
+
+
 def misaligned(shape: Gemm) -> npt.NDArray[np.bool_]:
     """Where rows of an operand or of the result do not start on 16-byte boundaries."""
-    k_bytes = aligned_bytes(as_array(shape.k), shape.precision.activation_bytes)
+    k_bytes = aligned_bytes(as_array(shape.k), _value_bytes(shape.precision.activation_bytes))
     n_bytes = aligned_bytes(as_array(shape.n), shape.precision.output_bytes)
     off: npt.NDArray[np.bool_] = (k_bytes < VECTOR_BYTES) | (n_bytes < VECTOR_BYTES)
     return off
@@ -54,7 +59,7 @@ def with_alignment(shape: Gemm, aligned: KernelCost, profile: HardwareProfile) -
     off = np.broadcast_to(misaligned(shape), aligned.kernel_s.shape)
     if not off.any():
         return aligned
-    k_bytes = aligned_bytes(as_array(shape.k), shape.precision.activation_bytes)
+    k_bytes = aligned_bytes(as_array(shape.k), _value_bytes(shape.precision.activation_bytes))
     speed = np.select([k_bytes == size for size in LOAD_SPEED], list(LOAD_SPEED.values()))
     kernel_s = aligned.kernel_s / speed
     if profile.generation in BULK_COPY_GENERATIONS:

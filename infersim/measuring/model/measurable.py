@@ -57,6 +57,8 @@ def _of_ends(transformer: Transformer) -> Iterator[str]:
         yield "a head that is no plain LM head"
     if transformer.final_norm != RMS_NORM:
         yield "a final norm other than an RMSNorm"
+    if transformer.stated:
+        yield f"a checkpoint {transformer.stated}"
     if transformer.scaled_residuals:
         yield "scaled residuals"
 

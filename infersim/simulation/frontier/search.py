@@ -22,6 +22,7 @@ from infersim.simulation.speedups.resolving import Gpu, Model, as_plans, as_prof
 from infersim.simulation.speedups.scenarios import PassOptions, Scenarios
 from infersim.workload.requests import Request
 from infersim.workload.scenario import Execution
+from infersim.workload.transformer import Transformer
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,6 +48,7 @@ class Frontier:
     workloads: pd.DataFrame
     execution: Execution
     left_out: tuple[str, ...] = ()
+    model: Transformer | None = None
 
 
 def frontier(
@@ -90,6 +92,7 @@ def frontier(
         workloads=pd.concat(workloads, ignore_index=True),
         execution=records[0].execution,
         left_out=left_out,
+        model=base,
     )
 
 

@@ -13,6 +13,7 @@ from infersim.domain.errors import InvalidValueError
 from infersim.domain.profile import HardwareProfile
 from infersim.profile_files.profiles import load_profile
 from infersim.pruning.plan import Plan
+from infersim.pruning.plan_files.checkpoint import plan_of_sparse
 from infersim.workload.presets import load_model
 from infersim.workload.scenario import check_whole
 from infersim.workload.transformer import Transformer
@@ -56,11 +57,11 @@ def as_transformer(model: Model) -> Transformer:
 
 
 def as_plan(model_or_plan: Model | Plan) -> Plan:
-    """A plan as it is; a model as the plan without steps."""
+    """A plan as it is; a 2:4 checkpoint as one of its dense model; any other model without steps."""
     if isinstance(model_or_plan, Plan):
         return model_or_plan
     transformer = as_transformer(model_or_plan)
-    return Plan(base=transformer, transformer=transformer)
+    return plan_of_sparse(transformer) or Plan(base=transformer, transformer=transformer)
 
 
 def as_plans(model: Transformer, plans: Plan | Sequence[Plan]) -> tuple[Plan, ...]:

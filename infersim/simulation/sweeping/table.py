@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from infersim.simulation.speedups.comparison import compare
 from infersim.simulation.sweeping.grid import Grid
 from infersim.simulation.sweeping.resolved import ResolvedSweep
+from infersim.workload.formats import as_stored, dtype_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,8 +41,8 @@ def grid_frame(grid: Grid) -> pd.DataFrame:
     frame = compare(grid.model, grid.plans, grid.gpus, scenarios=setting)
     said = {
         "request": "" if setting.request is None else setting.request.name,
-        "dtype": setting.execution.precision.name,
-        "kv_dtype": setting.execution.cache_dtype.value,
+        "dtype": dtype_name(grid.model, setting.execution),
+        "kv_dtype": as_stored(setting.execution, grid.model).cache_dtype.value,
         "execution": setting.execution.layout.value,
         "cuda_graph": setting.execution.cuda_graph,
     }
