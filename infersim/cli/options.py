@@ -88,10 +88,16 @@ SparsityOption: TypeAlias = Annotated[
     str, typer.Option("--sparsity", "-s", help="Fractions to remove: 0.25,0.5")
 ]
 PlanOption: TypeAlias = Annotated[
-    list[Path], typer.Option("--plan", help="A plan with detail layer by layer, in TOML.")
+    list[Path],
+    typer.Option("--plan", help="A plan layer by layer: TOML, or a file of mergekit, ModelOpt and others."),
 ]
 PrunedConfigOption: TypeAlias = Annotated[
-    list[Path], typer.Option("--pruned-config", help="The config.json of a pruned model.")
+    list[Path],
+    typer.Option(
+        "--pruned",
+        "--pruned-config",
+        help="A pruned model: its folder, read by its weight files where it has any, or its config.json.",
+    ),
 ]
 LayersOption: TypeAlias = Annotated[
     int | None,

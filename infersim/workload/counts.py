@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from infersim.cost.floor import weight_bytes_each
 from infersim.domain.shapes import WeightForm
+from infersim.workload.ends import final_width
 from infersim.workload.formats import as_stored
 from infersim.workload.ops.token_skip import router
 from infersim.workload.scenario import Execution
@@ -46,7 +47,12 @@ def parameters_by_part(transformer: Transformer) -> dict[str, int]:
         "attention": 0,
         "ffn": 0,
         "norms": sum(
-            norm.values(hidden) for norm in (transformer.embedding.norm, transformer.final_norm) if norm
+            norm.values(width)
+            for norm, width in (
+                (transformer.embedding.norm, hidden),
+                (transformer.final_norm, final_width(transformer.head, hidden)),
+            )
+            if norm
         ),
         "head": _head_values(transformer),
         "extra": 0,
@@ -115,7 +121,7 @@ def _head_values(transformer: Transformer) -> int:
     if head is None:
         return 0
     is_table = head.labels is None and transformer.tied_embeddings
-    width = 0 if is_table else transformer.embedding.width or transformer.hidden
+    width = 0 if is_table else head.in_features or transformer.embedding.width or transformer.hidden
     return transformer.head_outputs * (width + head.bias)
 
 

@@ -31,7 +31,8 @@ class Head:
 
     `bias`: whether it has one. `every_token`: whether it reads all tokens and not each sequence's last.
     `kernels` are elementwise ones on the logits (a scale, a soft cap). `format` is what a checkpoint states
-    of its weights (None: they are not quantised).
+    of its weights (None: they are not quantised). `in_features`: its K where that is neither the table's
+    width nor the hidden size (slicing that leaves the last layer's output whole).
     """
 
     labels: int | None = None
@@ -39,6 +40,12 @@ class Head:
     every_token: bool = False
     kernels: int = 0
     format: WeightFormat | None = None
+    in_features: int | None = None
+
+
+def final_width(head: Head | None, hidden: int) -> int:
+    """Width of the residual stream behind the last block, of a model of hidden size `hidden`."""
+    return hidden if head is None or head.in_features is None else head.in_features
 
 
 PLAIN_EMBEDDING = Embedding()

@@ -262,7 +262,7 @@ class Transformer:
 
     `scaled_residuals`: sublayers' results are multiplied by a number before they are added. `kv_dtype` is the
     KV cache's type, if the checkpoint states one, `stated` a line of all that it states of formats. `notes`
-    are what people must know of where the model came from.
+    are what people must know of where it came from. `layer_numbers`: the blocks' in a checkpoint with gaps.
     """
 
     name: str
@@ -278,6 +278,7 @@ class Transformer:
     kv_dtype: DType | None = None
     stated: str = field(default="", compare=False)
     notes: tuple[str, ...] = field(default=(), compare=False)
+    layer_numbers: tuple[int, ...] | None = field(default=None, compare=False, repr=False)
     _groups: tuple[tuple[Block, int], ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -287,9 +288,7 @@ class Transformer:
     @property
     def head_outputs(self) -> int:
         """Values that the head gives for a token: the vocabulary, or a classifier's labels."""
-        if self.head is None:
-            return 0
-        return self.vocab if self.head.labels is None else self.head.labels
+        return 0 if self.head is None else self.head.labels or self.vocab
 
     def grouped_blocks(self) -> Iterator[tuple[Block, int]]:
         """Each distinct block with how often it occurs, in order of first occurrence."""
@@ -297,4 +296,4 @@ class Transformer:
 
     def with_blocks(self, blocks: tuple[Block, ...]) -> Transformer:
         """The same model with other blocks."""
-        return replace(self, blocks=blocks)
+        return replace(self, blocks=blocks, layer_numbers=None)

@@ -90,6 +90,8 @@ class Converted:
 class Importer:
     """A published source: `patterns` find its files in a folder; `convert` turns one into samples.
 
+    `read` reads a file that is no table (None: Parquet or comma-separated).
+
     Of several groups of patterns the first that finds files counts: later ones hold the same measurements.
     """
 
@@ -97,6 +99,11 @@ class Importer:
     title: str
     patterns: tuple[tuple[str, ...], ...]
     convert: Callable[[SourceFile], Converted]
+    read: Callable[[Path], SourceFile] | None = None
+
+    def source_file(self, path: Path) -> SourceFile:
+        """One of its files, read."""
+        return read_source_file(path) if self.read is None else self.read(path)
 
     def files(self, path: Path) -> list[Path]:
         """The source's files in folder `path`, or `path` itself if it is a file; an error where none is."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from infersim.domain.errors import FileContentError, InvalidValueError, UnsupportedError
@@ -12,15 +12,15 @@ from infersim.workload.hf import nemotron_nas
 from infersim.workload.hf.architecture import Architecture
 from infersim.workload.hf.building import build
 from infersim.workload.hf.config_keys import Keys
-from infersim.workload.hf.custom_code import head_kind
+from infersim.workload.hf.custom_code import head_kind, own_code
 from infersim.workload.hf.entries import ARCHITECTURES
-from infersim.workload.hf.harmless_keys import check_keys
+from infersim.workload.hf.harmless_keys import check_keys, unknown_keys
 from infersim.workload.hf.heads import LM, head_of, plain_lm_head
 from infersim.workload.hf.quantisation.method import Formats
 from infersim.workload.hf.quantisation.reading import FORMAT_KEYS, stated_formats, with_formats
 from infersim.workload.hf.refusals import checked_type
 from infersim.workload.hf.wrappers import WRAPPERS, notes, text_config
-from infersim.workload.transformer import Attention, Transformer
+from infersim.workload.transformer import Attention, Block, Transformer
 
 CONFIG_NAME = "config.json"
 MODELOPT_NAME = "hf_quant_config.json"
@@ -40,6 +40,22 @@ _SHAPES = (
 """Names whose defaults people are told of where a file leaves them out."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stated:
+    """What a config says.
+
+    `layers` are the model's blocks by number, with those that do nothing (`model` has none of them).
+    `formats` is what it states of how matrices are stored, which the model does not say. `wrapped`: parts for
+    images or sound stand beside the text model.
+    """
+
+    model: Transformer
+    layers: tuple[Block, ...]
+    model_type: str
+    formats: Formats | None
+    wrapped: bool = False
+
+
 def transformer_from_file(path: str | Path) -> Transformer:
     """Read a `config.json`, or the folder that holds one.
 
@@ -53,7 +69,7 @@ def transformer_from_file(path: str | Path) -> Transformer:
     if not file.is_file():
         raise InvalidValueError("model", str(path), f"a file, or a folder that holds {CONFIG_NAME}")
     stem = file.resolve().parent.name if file.name == CONFIG_NAME else file.stem
-    return transformer_from_config(_with_neighbour(_read_json_object(file), file), name=stem, file=file)
+    return transformer_from_config(with_neighbour(read_json_object(file), file), name=stem, file=file)
 
 
 def transformer_from_config(
@@ -63,19 +79,38 @@ def transformer_from_config(
 
     Raises FileContentError (file, key, value, expectation) and UnsupportedError.
     """
+    stated = stated_by_config(config, name=name, file=file)
+    if stated.formats is None:
+        return stated.model
+    numbers = [number for number, block in enumerate(stated.layers) if block.attention or block.ffn]
+    return with_formats(stated.model, stated.formats, stated.model_type, file=file, layers=numbers)
+
+
+def stated_by_config(
+    config: Mapping[str, object],
+    *,
+    name: str = "custom",
+    file: object = CONFIG_NAME,
+    shapes_known: bool = False,
+) -> Stated:
+    """What a config says; errors as in `transformer_from_config`.
+
+    `shapes_known`: weight files tell the shapes, so classes and keys of the checkpoint's own are no reason to
+    refuse it, but noted.
+    """
     wrapper = WRAPPERS.get(str(config.get("model_type")))
+    text, prefix, place = config, "", str(file)
     if wrapper is None:
-        model_type = checked_type(config, (*READ, *WRAPPERS), file)
-        formats = stated_formats(config, file)
-        kind = head_kind(config, READ[model_type].classes, file)
-        return _read(config, READ[model_type], kind, formats, name=name, file=file, prefix="")
-    formats = stated_formats(config, file)
-    text = text_config(config, wrapper, file)
-    entry = READ[checked_type(text, READ, f"{file}: text_config")]
-    inside = stated_formats(text, file, "text_config.")
-    kind = head_kind(config, wrapper.classes, file)
-    model = _read(text, entry, kind, formats or inside, name=name, file=file, prefix="text_config.")
-    return replace(model, notes=(*notes(config, wrapper), *model.notes))
+        entry = READ[checked_type(config, (*READ, *WRAPPERS), file)]
+        classes, formats = entry.classes, stated_formats(config, file)
+    else:
+        text, prefix, place = text_config(config, wrapper, file), "text_config.", f"{file}: text_config"
+        entry, classes = READ[checked_type(text, READ, place)], wrapper.classes
+        formats = stated_formats(config, file) or stated_formats(text, file, prefix)
+    kind, code = own_code(config, classes, file) if shapes_known else (head_kind(config, classes, file), ())
+    stated = _read(text, entry, kind, formats, name=name, file=file, prefix=prefix, shapes_known=shapes_known)
+    told = (*(notes(config, wrapper) if wrapper else ()), *code, *stated.model.notes)
+    return replace(stated, model=replace(stated.model, notes=told), wrapped=wrapper is not None)
 
 
 def _read(
@@ -87,9 +122,13 @@ def _read(
     name: str,
     file: object,
     prefix: str,
-) -> Transformer:
-    """The model that `entry` describes, with a head of `kind`, stored in `formats`."""
-    check_keys(config, entry.known_keys() | set(FORMAT_KEYS), file)
+    shapes_known: bool,
+) -> Stated:
+    """The model that `entry` describes, with a head of `kind`, and that it is stored in `formats`."""
+    known = entry.known_keys() | set(FORMAT_KEYS)
+    unknown = tuple(unknown_keys(config, known)) if shapes_known else ()
+    if not shapes_known:
+        check_keys(config, known, file)
     for key, allowed in entry.only.items():
         if config.get(key, allowed) != allowed and (config[key] or allowed):
             raise UnsupportedError(
@@ -99,14 +138,15 @@ def _read(
     kernels = 0 if entry.head_kernels is None else entry.head_kernels(keys)
     head = head_of(kind, plain_lm_head(entry.head_bias, kernels), config, file)
     tied = keys.flag("tie_word_embeddings") and kind == LM
-    model, layers = build(entry, keys, name=name, head=head, tied=tied), None
+    model = build(entry, keys, name=name, head=head, tied=tied)
+    layers = model.blocks
     if entry is nemotron_nas.NEMOTRON_NAS:
-        numbered = nemotron_nas.numbered_blocks(config, keys)
-        model, layers = model.with_blocks(tuple(numbered.values())), tuple(numbered)
-    model = replace(model, notes=_filled(keys, model), stated=_plain_type(config, file, prefix))
-    if formats is None:
-        return model
-    return with_formats(model, formats, entry.model_type, file=file, layers=layers)
+        layers = nemotron_nas.layers(config, keys)
+        model = model.with_blocks(tuple(block for block in layers if block.attention or block.ffn))
+    told = [f"no key of model_type {entry.model_type!r}: {', '.join(unknown)}"] if unknown else []
+    plain = _plain_type(config, file, prefix)
+    model = replace(model, notes=(*told, *_filled(keys, model)), stated=plain)
+    return Stated(model=model, layers=layers, model_type=entry.model_type, formats=formats)
 
 
 _SIXTEEN_BIT = ("bfloat16", "float16", "half", "auto")
@@ -142,7 +182,7 @@ def _filled(keys: Keys, model: Transformer) -> tuple[str, ...]:
     return (f"left to the model's class by the file: {', '.join(taken)}",) if taken else ()
 
 
-def _with_neighbour(config: dict[str, object], file: Path) -> dict[str, object]:
+def with_neighbour(config: dict[str, object], file: Path) -> dict[str, object]:
     """The config with what ModelOpt states in a file beside it, where the config states no formats itself.
 
     Raises FileContentError where both speak of formats and name different algorithms.
@@ -150,7 +190,7 @@ def _with_neighbour(config: dict[str, object], file: Path) -> dict[str, object]:
     neighbour = file.parent / MODELOPT_NAME
     if file.name != CONFIG_NAME or not neighbour.is_file():
         return config
-    stated = _read_json_object(neighbour)
+    stated = read_json_object(neighbour)
     inner = stated.get("quantization")
     if not isinstance(inner, Mapping):
         raise FileContentError(neighbour, "quantization", inner, "an object of keys and values")
@@ -164,7 +204,8 @@ def _with_neighbour(config: dict[str, object], file: Path) -> dict[str, object]:
     return config
 
 
-def _read_json_object(file: Path) -> dict[str, object]:
+def read_json_object(file: Path) -> dict[str, object]:
+    """The keys and values of a JSON file of bounded size; FileContentError where it is none."""
     size = file.stat().st_size
     if size > MAX_CONFIG_BYTES:
         raise FileContentError(file, "size", f"{size} bytes", f"at most {MAX_CONFIG_BYTES}: no config")

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from infersim.domain.ops import Op, Part
 from infersim.domain.shapes import Gemm
+from infersim.workload.ends import final_width
 from infersim.workload.formats import scenario_as_stored
 from infersim.workload.ops import elementwise
 from infersim.workload.ops.attention import attention_ops
@@ -84,7 +85,7 @@ def head_ops(transformer: Transformer, scenario: Scenario) -> Iterator[Op]:
     execution, hidden, head = scenario.execution, transformer.hidden, transformer.head
     width = transformer.embedding.width or hidden
     if transformer.final_norm is not None:
-        yield elementwise.norm("final_norm", _all(scenario), hidden, execution)
+        yield elementwise.norm("final_norm", _all(scenario), final_width(head, hidden), execution)
     if width != hidden:
         outwards = Linear(out_features=width, in_features=hidden)
         yield from linear_ops("project_out", Part.LM_HEAD, outwards, _all(scenario), execution.head_precision)
@@ -95,7 +96,7 @@ def head_ops(transformer: Transformer, scenario: Scenario) -> Iterator[Op]:
     shape = Gemm(
         m=tokens,
         n=outputs,
-        k=width,
+        k=head.in_features or width,
         precision=execution.head_precision if stored is None else stored.precision,
         act_quant=stored is None or not stored.static,
     )
