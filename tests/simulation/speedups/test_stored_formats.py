@@ -108,14 +108,10 @@ def test_another_format_contradicts_the_file() -> None:
     for asked in ("bf16", "fp8"):
         with pytest.raises(InvalidValueError, match=f"dtype = '{asked}'; expected w4a16, as mine states"):
             ms(stored(quant_method="awq", bits=4), dtype=asked)
+    few = {"weights": {"num_bits": 4, "type": "int", "group_size": 128}, "targets": ["re:.*down_proj"]}
+    mixed = stored(quant_method="compressed-tensors", config_groups=SCHEME | {"few": few})
     with pytest.raises(InvalidValueError, match="expected fp8 and w4a16"):
-        groups = SCHEME | {
-            "few": {
-                "weights": {"num_bits": 4, "type": "int", "group_size": 128},
-                "targets": ["re:.*down_proj"],
-            }
-        }
-        ms(stored(quant_method="compressed-tensors", config_groups=groups), dtype="fp8")
+        ms(mixed, dtype="fp8")
 
 
 def test_a_2_4_checkpoint_is_a_plan_of_its_dense_model() -> None:
