@@ -19,6 +19,7 @@ from _generate import (
     excerpts,
     family_pages,
     loss_chain,
+    other_programs,
     parameter_tables,
     public_names,
 )
@@ -31,6 +32,7 @@ _PART = re.compile(
 KINDS: dict[str, Callable[[dict[str, Any]], str]] = {
     **family_pages.KINDS,
     **architecture_tables.KINDS,
+    **other_programs.KINDS,
     "accuracy": accuracy_tables.accuracy,
     "computed_on": accuracy_tables.computed_on,
     "coverage": accuracy_tables.coverage,

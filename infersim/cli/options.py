@@ -88,7 +88,8 @@ SparsityOption: TypeAlias = Annotated[
     str, typer.Option("--sparsity", "-s", help="Fractions to remove: 0.25,0.5")
 ]
 PlanOption: TypeAlias = Annotated[
-    list[Path], typer.Option("--plan", help="A plan with detail layer by layer, in TOML.")
+    list[Path],
+    typer.Option("--plan", help="A plan layer by layer: TOML, or a file of mergekit, ModelOpt and others."),
 ]
 PrunedConfigOption: TypeAlias = Annotated[
     list[Path],

@@ -47,8 +47,9 @@ def chosen_pruning(
     Options of a family follow its name: `dynamic-m/execution=gather`. Where nothing is asked for, a 2:4
     checkpoint is a plan of its dense model, and of any other model the families of `otherwise` are meant.
 
-    `model` may be left out where a plan file names it. Raises what reading and pruning raise; what families
-    cannot do is left out with its reason, unless it is all that was asked for.
+    `model` may be left out where a plan file names it; `sparsity` is also for plan files that state none.
+    Raises what reading and pruning raise; what families cannot do is left out with its reason, unless it is
+    all that was asked for.
     """
     from infersim.pruning.composition import stack_of_model, stack_of_plan
     from infersim.pruning.plan_files.checkpoint import plan_from_config, plan_of_sparse
@@ -56,9 +57,11 @@ def chosen_pruning(
     from infersim.workload.presets import load_model
 
     base = None if model is None else load_model(model)
-    plans = []
+    plans: list[Plan] = []
     for file in plan_files:
-        plans.append(plan_from_file(file, base))
+        # A file may leave the sparsity to the command line; where it does not, all of them are one plan.
+        made = [plan_from_file(file, base, sparsity=each) for each in fractions("sparsity", sparsity)]
+        plans += dict.fromkeys(made)
         base = plans[-1].base
     if base is None:
         raise InvalidValueError("model", None, "a name or a config: --model, or a plan that names it")

@@ -1,7 +1,9 @@
 """Work and floors: FLOPs, compulsory bytes, and the time that no kernel can beat.
 
-Floor of a kernel on its own: max(FLOPs / peak at the highest clock, max(0, A + W + O - L2) / bandwidth).
-Inside a model only weights and KV cache are compulsory, less L2 once a step (`step_floor_s`).
+Floor of a kernel on its own: max(FLOPs / peak at the highest clock, compulsory bytes / bandwidth). Cold
+weights and KV cache are read whole, whatever L2 holds; of operands and results that may be hot counts what L2
+cannot hold (`kernel_floor_s`). Inside a model only weights and KV cache are compulsory: all of them in the
+cold roofline, less L2 once a step in the floor (`step_floor_s`).
 """
 
 from __future__ import annotations
@@ -86,14 +88,18 @@ def attention_query_bytes(shape: Attention) -> Array:
     return 2.0 * tokens * shape.num_heads * shape.head_dim * shape.dtype.bytes
 
 
-def memory_floor_s(kernel_bytes: Array, profile: HardwareProfile) -> Array:
-    """Seconds to stream the bytes that cannot already sit in L2."""
-    return np.maximum(0.0, kernel_bytes - profile.chip.l2_bytes) / profile.memory.bandwidth_bytes_per_s
+def memory_floor_s(kernel_bytes: Array, cold_bytes: Numeric, profile: HardwareProfile) -> Array:
+    """Seconds to stream a kernel's cold bytes, and of the others what cannot already sit in L2."""
+    cold = as_array(cold_bytes)
+    beyond_l2 = np.maximum(0.0, kernel_bytes - cold - profile.chip.l2_bytes)
+    return (cold + beyond_l2) / profile.memory.bandwidth_bytes_per_s
 
 
-def kernel_floor_s(matrix_floor_s: Array, kernel_bytes: Array, profile: HardwareProfile) -> Array:
-    """Floor of one kernel on its own."""
-    return np.maximum(matrix_floor_s, memory_floor_s(kernel_bytes, profile))
+def kernel_floor_s(
+    matrix_floor_s: Array, kernel_bytes: Array, profile: HardwareProfile, *, cold_bytes: Numeric
+) -> Array:
+    """Floor of one kernel on its own; `cold_bytes` of its bytes are known to lie in memory."""
+    return np.maximum(matrix_floor_s, memory_floor_s(kernel_bytes, cold_bytes, profile))
 
 
 def step_floor_s(matrix_s: Array, stream_s: Array, profile: HardwareProfile) -> Array:

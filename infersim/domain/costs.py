@@ -32,8 +32,8 @@ class KernelCost:
 
     - `flop`: FLOPs done (2:4 counts the half it does); `peak_flop_per_s`: dense peak at the highest
       clock; `matrix_floor_s`: those FLOPs at the nominal rate (2:4 at the nominal sparse rate).
-    - `model_bytes`: compulsory bytes inside a model (weights, KV cache); `kernel_bytes`: compulsory
-      bytes of the kernel on its own (operands and result).
+    - `model_bytes`: compulsory bytes inside a model (weights, KV cache), 0 for those that a timing loop may
+      keep hot: no cache saves reading them; `kernel_bytes`: operands and result of the kernel on its own.
     - `kernel_s`: predicted time without launch, never below `matrix_floor_s` nor `model_bytes` over
       bandwidth; `launch_s`: predicted launch cost.
     - `log_half_width`: half-width of the 80 % interval of log(kernel_s + launch_s);

@@ -78,10 +78,21 @@ def test_grouped_heads_share_the_cache_they_read() -> None:
 
 def test_what_l2_may_hold_is_no_traffic() -> None:
     gpu = load_profile("h100-sxm")
-    inside = kernel_floor_s(np.array(0.0), np.array(gpu.chip.l2_bytes), gpu)
-    outside = kernel_floor_s(np.array(0.0), np.array(gpu.chip.l2_bytes + 3.35e12), gpu)
+    inside = kernel_floor_s(np.array(0.0), np.array(gpu.chip.l2_bytes), gpu, cold_bytes=0.0)
+    outside = kernel_floor_s(np.array(0.0), np.array(gpu.chip.l2_bytes + 3.35e12), gpu, cold_bytes=0.0)
     assert inside == 0
     assert outside == pytest.approx(1.0)
+
+
+def test_cold_bytes_are_traffic_whatever_l2_holds() -> None:
+    gpu = load_profile("h100-sxm")
+    cold = 0.5 * gpu.chip.l2_bytes
+    alone = kernel_floor_s(np.array(0.0), np.array(cold), gpu, cold_bytes=cold)
+    beside = kernel_floor_s(np.array(0.0), np.array(cold + gpu.chip.l2_bytes), gpu, cold_bytes=cold)
+    beyond = kernel_floor_s(np.array(0.0), np.array(cold + gpu.chip.l2_bytes + 3.35e12), gpu, cold_bytes=cold)
+    assert alone == pytest.approx(cold / 3.35e12)
+    assert beside == pytest.approx(alone)
+    assert beyond == pytest.approx(alone + 1.0)
 
 
 def test_a_step_is_credited_with_l2_once() -> None:

@@ -55,6 +55,14 @@ def mean_choice(times: list[float]) -> float:
     return float(sum(t**-7 for t in times) / sum(t**-8 for t in times))
 
 
+def gemm_floor_us(gpu: HardwareProfile, m: int, n: int, k: int, *, copies: int | None) -> float:
+    """The floor of a bf16 GEMM on its own, its weights cold (`copies` None) or in a loop."""
+    chip, values = chip_of(gpu, DType.BF16), 2
+    A, W, O = m * k * values, n * k * values, m * n * values
+    moved = W + max(0.0, A + O - chip.L) if copies is None else max(0.0, A + W + O - chip.L)
+    return max(2 * m * n * k / (gpu.bound_flop_per_s(DType.BF16) * MICRO), moved / chip.B)
+
+
 def resident(p: Mapping[str, float], chip: Chip, touched: float) -> float:
     """rho(x)."""
     return float(1 / (1 + (touched / (p["l2_residency"] * chip.L)) ** p["residency_sharpness"]))

@@ -15,6 +15,10 @@ from infersim.domain.dtypes import DType, precision_named
 from infersim.domain.profile import HardwareProfile
 from infersim.domain.shapes import Attention, Gemm, MemoryBound, Phase, WeightForm
 from infersim.profile_files.profiles import datasheet_alone, load_profile
+from infersim.simulation.speedups.kernel_latency import gemm_latency
+from infersim.simulation.timing.timeline import timeline
+from infersim.workload.presets import load_model
+from infersim.workload.scenario import Scenario
 from tests.docs import formulas
 
 GPUS = ("a100-sxm-80gb", "h100-sxm", "rtx-4090")
@@ -57,6 +61,22 @@ def test_gemm(gpu: HardwareProfile, m: int, n: int, k: int, copies: int | None) 
     assert _us(cost) == pytest.approx(
         _lifted(formulas.gemm_us(gpu, m, n, k, copies=copies), cost, gpu), rel=CLOSE
     )
+
+
+@pytest.mark.parametrize(("m", "n", "k"), SHAPES)
+@pytest.mark.parametrize("copies", [None, 1, 6])
+def test_the_floor_of_a_gemm(gpu: HardwareProfile, m: int, n: int, k: int, copies: int | None) -> None:
+    found = gemm_latency(gpu, m, n, k, weight_copies=copies)
+    assert found.floor_s * 1e6 == pytest.approx(formulas.gemm_floor_us(gpu, m, n, k, copies=copies))
+
+
+@pytest.mark.parametrize("gpu_name", GPUS)
+def test_the_floor_of_a_step_is_its_cold_roofline_less_l2(gpu_name: str) -> None:
+    """A decode step of one sequence: memory takes longer than multiplying in every op."""
+    gpu = load_profile(gpu_name)
+    step = timeline(load_model("llama-3.1-8b"), gpu, Scenario(phase=Phase.DECODE, batch=1, context=1024))
+    seconds = (step.costs.model_bytes.sum() - gpu.chip.l2_bytes) / gpu.memory.bandwidth_bytes_per_s
+    assert step.floor_s == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize(("m", "n", "k"), SHAPES)

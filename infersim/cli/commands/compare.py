@@ -81,7 +81,10 @@ def swept_number(text: str) -> tuple[str, list[float]]:
 
 MeasuredOption = Annotated[
     Path | None,
-    typer.Option("--measured", help="Your own measured speedups (.csv, .parquet) instead of published ones."),
+    typer.Option(
+        "--measured",
+        help="Your own speedups (.csv, .parquet, a PruningInferSim folder) instead of published ones.",
+    ),
 ]
 TargetOption = Annotated[
     float | None,
@@ -104,6 +107,7 @@ SweepSetOption = Annotated[
 
 @grouped
 def compare_command(
+    command: typer.Context,
     *,
     gpu: options.GpuOption,
     model: options.ModelOption = None,
@@ -130,6 +134,7 @@ def compare_command(
     """
     from functools import partial
 
+    from infersim.cli.benchmark_runs import Asked, asked_of_results, typed_options
     from infersim.cli.commands.compare import compare_along_number
     from infersim.cli.plans import chosen_pruning
     from infersim.cli.printing import (
@@ -139,27 +144,42 @@ def compare_command(
         printed_for_machines,
         write_asked,
     )
-    from infersim.cli.questions import chosen_gpus, chosen_scenarios
+    from infersim.cli.questions import NO_REQUEST, chosen_gpus, chosen_scenarios
     from infersim.cli.targets import plans_for_target
     from infersim.report.speedups.comparison_page import compare_page
     from infersim.report.speedups.gathering import gather_comparison
+    from infersim.simulation.measured.benchmark_results import is_results
     from infersim.simulation.measured.files import load_measured
     from infersim.simulation.speedups.comparison import measured_index, streamed_comparison
     from infersim.simulation.speedups.measured_columns import measured_account
 
     check_outputs([html, figures], [*plan, *pruned_config, measured, gpu, model])
     gpus = chosen_gpus(gpu, overrides)
-    pruning = chosen_pruning(
+    asked = Asked(
         model=model,
         families=families,
-        otherwise=ALL,
         sparsity=sparsity,
+        passes=passes,
+        runs=runs,
+        typed=typed_options(command),
+    )
+    table = None
+    if measured is not None:
+        table = load_measured(measured, gpu=gpus[0].name if len(gpus) == 1 else None)
+        if is_results(measured):
+            with_plans = bool(plan or pruned_config)
+            with_request = own_request != NO_REQUEST
+            asked = asked_of_results(table, asked, with_plans=with_plans, with_request=with_request)
+    pruning = chosen_pruning(
+        model=asked.model,
+        families=asked.families,
+        otherwise=ALL,
+        sparsity=asked.sparsity,
         plan_files=plan,
         pruned_configs=pruned_config,
         layers=layers,
     )
-    scenarios = chosen_scenarios(passes, runs, own_request)
-    table = None if measured is None else load_measured(measured)
+    scenarios = chosen_scenarios(asked.passes, asked.runs, own_request)
     if target_speedup is not None:
         pruning = plans_for_target(
             pruning,

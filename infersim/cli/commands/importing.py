@@ -9,7 +9,10 @@ import typer
 
 SourceArgument = Annotated[
     str,
-    typer.Argument(help="aiconfigurator, vidur, neusight, slidesparse or alibaba-infersim."),
+    typer.Argument(
+        help="aiconfigurator, vidur, neusight, slidesparse, alibaba-infersim, cutlass, nvbench, "
+        "torch-benchmark or torch-profiler."
+    ),
 ]
 PathArgument = Annotated[Path, typer.Argument(help="A file or a folder of your own download of it.")]
 OutOption = Annotated[Path, typer.Option("--out", "-o", help="Samples to write: .parquet, .csv or .jsonl.")]

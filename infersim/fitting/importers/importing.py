@@ -13,22 +13,24 @@ import pandas as pd
 from infersim.domain.errors import InfersimError, UnknownNameError
 from infersim.fitting.importers.aiconfigurator import AICONFIGURATOR
 from infersim.fitting.importers.alibaba_infersim import ALIBABA_INFERSIM
+from infersim.fitting.importers.cutlass import CUTLASS
 from infersim.fitting.importers.neusight import NEUSIGHT
+from infersim.fitting.importers.nvbench import NVBENCH
 from infersim.fitting.importers.slidesparse import SLIDESPARSE
-from infersim.fitting.importers.source import (
-    Converted,
-    Importer,
-    SourceFile,
-    canonical_gpus,
-    read_source_file,
-)
+from infersim.fitting.importers.source import Importer, SourceFile, canonical_gpus
+from infersim.fitting.importers.torch_benchmark import TORCH_BENCHMARK
+from infersim.fitting.importers.torch_trace import TORCH_TRACE
 from infersim.fitting.importers.vidur import VIDUR
 from infersim.fitting.samples.account import SampleRead
+from infersim.fitting.samples.converted import Converted
 from infersim.fitting.samples.files import Table
 from infersim.fitting.samples.reading import check_samples
 from infersim.fitting.samples.schema import in_order
 
-_IMPORTERS = (AICONFIGURATOR, VIDUR, NEUSIGHT, SLIDESPARSE, ALIBABA_INFERSIM)
+_IMPORTERS = (
+    *(AICONFIGURATOR, VIDUR, NEUSIGHT, SLIDESPARSE, ALIBABA_INFERSIM),
+    *(CUTLASS, NVBENCH, TORCH_BENCHMARK, TORCH_TRACE),
+)
 
 
 def importers() -> Mapping[str, Importer]:
@@ -48,7 +50,7 @@ def import_source(
     known = importers()
     if source not in known:
         raise UnknownNameError("source", source, known)
-    files = [read_source_file(file) for file in known[source].files(Path(path))]
+    files = [known[source].source_file(file) for file in known[source].files(Path(path))]
     converted = [known[source].convert(file) for file in files]
     names = canonical_gpus({name for one in converted for name in _gpus(one)}, gpu, path)
     reads = [

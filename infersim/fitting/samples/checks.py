@@ -5,6 +5,7 @@ What a column must hold is in `sample_schema`; here it is applied, with the rule
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,30 +62,30 @@ class _Complaints:
             self.texts.append((column, expected))
 
 
-def check_names(file: str, frame: pd.DataFrame) -> None:
-    """FileContentError if a column stands there twice."""
+def check_names(file: str, frame: pd.DataFrame, own: Sequence[str]) -> None:
+    """FileContentError if a column stands there twice; `own` are the file's spellings."""
     if not frame.columns.is_unique:
-        raise FileContentError(file, "columns", ", ".join(map(str, frame.columns)), "each column once")
+        raise FileContentError(file, "columns", ", ".join(own), "each column once, in whatever case")
 
 
-def check_columns(file: str, frame: pd.DataFrame) -> None:
-    """FileContentError if a column is missing that the kinds in `frame` need."""
+def check_columns(file: str, frame: pd.DataFrame, own: Sequence[str]) -> None:
+    """FileContentError if a column is missing that the kinds in `frame` need; `own` are the file's."""
     kinds = set(frame["kind"].dropna().astype(str).str.strip()) if "kind" in frame.columns else set()
     for kind in [kind for kind in Kind if kind in kinds]:
         lacking = [name for name in required_columns(kind) if name not in frame.columns]
         if lacking:
-            raise _missing(file, frame, lacking, f"kind {kind}")
+            raise _missing(file, own, lacking, f"kind {kind}")
     lacking = [name for name in ("gpu", "kind", "latency_us") if name not in frame.columns]
     if lacking:
-        raise _missing(file, frame, lacking, "every kind")
+        raise _missing(file, own, lacking, "every kind")
 
 
-def _missing(file: str, frame: pd.DataFrame, names: list[str], needed_by: str) -> FileContentError:
+def _missing(file: str, own: Sequence[str], names: list[str], needed_by: str) -> FileContentError:
     defaults = " ".join(f"{name}=..." for name in names)
     expected = (
         f"also {', '.join(names)} for {needed_by} (defaults can say what the file does not: {defaults})"
     )
-    return FileContentError(file, "columns", ", ".join(map(str, frame.columns)), expected)
+    return FileContentError(file, "columns", ", ".join(own), expected)
 
 
 def check_rows(frame: pd.DataFrame) -> Checked:

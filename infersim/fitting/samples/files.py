@@ -56,7 +56,10 @@ def read_table(path: Path) -> Table:
     readers = {".parquet": _read_parquet, ".csv": _read_csv, ".jsonl": _read_json_lines}
     reader = readers.get(path.suffix.lower())
     if reader is None:
-        raise UnsupportedError(f"{path}: samples files end in {', '.join(SUFFIXES)}, not {path.suffix!r}")
+        other = "; `infersim import` turns what other programs write into samples"
+        raise UnsupportedError(
+            f"{path}: samples files end in {', '.join(SUFFIXES)}, not {path.suffix!r}{other}"
+        )
     try:
         return reader(path)
     except FileNotFoundError:

@@ -16,6 +16,7 @@ import pandas as pd
 from infersim.domain.errors import InfersimError, InvalidValueError, UnknownNameError
 from infersim.fitting.samples.account import BadRow, BadSamplesError, SampleRead
 from infersim.fitting.samples.checks import Checked, check_columns, check_names, check_rows
+from infersim.fitting.samples.cutlass_report import is_report, samples_of_report
 from infersim.fitting.samples.files import Table, Unreadable, read_table
 from infersim.fitting.samples.schema import (
     COLUMN_NAMES,
@@ -27,6 +28,7 @@ from infersim.fitting.samples.schema import (
     is_empty,
     read_cells,
 )
+from infersim.fitting.samples.spellings import respelt
 
 
 def of_kinds(frame: pd.DataFrame, kinds: Sequence[str]) -> tuple[pd.DataFrame, dict[str, int]]:
@@ -77,10 +79,13 @@ def check_samples(
 ) -> SampleRead:
     """Check a table that is already in memory, as `read_samples` does; errors name its file and lines."""
     rows_read = len(table.frame) + len(table.unreadable)
-    check_names(table.name, table.frame)
-    frame, lines, left_out = _measured(_with_defaults(table.frame, defaults or {}), table.lines)
+    own = [str(name) for name in table.frame.columns]
+    stated, lines, converted = _in_our_format(table)
+    check_names(table.name, stated, own)
+    frame, lines, left_out = _measured(_with_defaults(stated, defaults or {}), lines)
+    left_out = {**converted, **left_out}
     if len(frame):
-        check_columns(table.name, frame)
+        check_columns(table.name, frame, own)
     else:
         frame = frame.reindex(columns=list(dict.fromkeys([*frame.columns, *COLUMN_NAMES])))
     checked = check_rows(frame)
@@ -114,6 +119,19 @@ def _as_table(source: Path | str | pd.DataFrame) -> Table:
         lines = np.arange(1, len(source) + 1)
         return Table(name="samples", frame=source.reset_index(drop=True), lines=lines)
     return read_table(Path(source))
+
+
+def _in_our_format(table: Table) -> tuple[pd.DataFrame, Lines, dict[str, int]]:
+    """The rows in our spelling, their lines, and counts of rows that the format cannot hold.
+
+    A CUTLASS profiler's report is known by its columns, and read as `infersim import cutlass` reads it.
+    """
+    if not is_report(table.frame.columns):
+        return respelt(table.frame), table.lines, {}
+    found = samples_of_report(table.frame)
+    samples = found.samples.drop(columns="gpu")  # it names none
+    places = samples.index.to_numpy(dtype=np.int64)
+    return samples.reset_index(drop=True), table.lines[places], dict(found.left_out)
 
 
 def _with_defaults(frame: pd.DataFrame, defaults: Mapping[str, object]) -> pd.DataFrame:

@@ -55,11 +55,15 @@ class WrongUnitError(InfersimError):
 
 
 def floors_us(frame: pd.DataFrame, profile: HardwareProfile) -> npt.NDArray[np.float64]:
-    """Floor of each sample in microseconds, not-a-number where none is known (launch)."""
+    """Floor of each sample in microseconds, not-a-number where none is known (launch).
+
+    L2 is credited to all: an empty `weight_copies` may mean that nobody said how the weights were kept, and a
+    loop over hot ones has no wrong unit.
+    """
     floors = np.full(len(frame), np.nan)
     for rows, shape in kernel_shapes(frame):
         cost = kernel_cost(shape, profile)
-        floors[rows] = 1e6 * kernel_floor_s(cost.matrix_floor_s, cost.kernel_bytes, profile)
+        floors[rows] = 1e6 * kernel_floor_s(cost.matrix_floor_s, cost.kernel_bytes, profile, cold_bytes=0.0)
     return floors
 
 

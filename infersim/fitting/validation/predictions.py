@@ -35,7 +35,7 @@ def predict_samples(frame: pd.DataFrame, profile: HardwareProfile) -> pd.DataFra
 def _of_shape(shape: Shape, profile: HardwareProfile) -> pd.DataFrame:
     """Predictions for all rows that one shape record holds, in its order."""
     cost = kernel_cost(shape, profile)
-    floor_s = kernel_floor_s(cost.matrix_floor_s, cost.kernel_bytes, profile)
+    floor_s = kernel_floor_s(cost.matrix_floor_s, cost.kernel_bytes, profile, cold_bytes=cost.model_bytes)
     predicted_s = np.maximum(cost.kernel_s + cost.launch_s, floor_s)
     spread = np.exp(cost.log_half_width)
     return pd.DataFrame(

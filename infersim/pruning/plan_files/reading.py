@@ -1,9 +1,9 @@
-"""Plans from TOML files, with detail layer by layer: real pruned models are not uniform.
+"""Plans from files: our own, in TOML, with detail layer by layer, and those of other programs (`others`).
 
     model = "llama-3.1-8b"                 # the dense model; may be left out where the caller gives one
 
     [remove]                               # layers are numbered from 0, as in the dense model
-    layers = [25, 26]
+    layers = [25, "28-30"]
     attention = [20]
 
     [layer."8-15"]                         # a layer or a range; later tables override earlier ones
@@ -28,7 +28,6 @@ Detail comes first, whatever its place in the file, then the steps. Imports pyda
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,46 +35,37 @@ from infersim.domain.errors import FileContentError
 from infersim.files.errors import located
 from infersim.files.reading import tables_from_file
 from infersim.pruning.composition import prune
-from infersim.pruning.families.static_m import is_empty, without
+from infersim.pruning.families.static_m import without
 from infersim.pruning.plan import Plan
+from infersim.pruning.plan_files.assembling import dense_model, plan_of_blocks
 from infersim.pruning.plan_files.layer_detail import detailed
+from infersim.pruning.plan_files.layer_numbers import layers_in
+from infersim.pruning.plan_files.others import reader_of
 from infersim.pruning.plan_files.tables import NESTED, PlanTables, RemoveTable
-from infersim.pruning.recognition import recognise
-from infersim.workload.presets import load_model
 from infersim.workload.transformer import Block, Transformer
 
-LAYER_RANGE = re.compile(r"(\d+)(?:-(\d+))?")
 
-
-def plan_from_file(path: str | Path, base: Transformer | None = None) -> Plan:
+def plan_from_file(
+    path: str | Path, base: Transformer | None = None, *, sparsity: float | None = None
+) -> Plan:
     """Read a plan for `base`, or for the model that the file names.
 
-    Raises FileContentError (file, key, value, expectation), UnsupportedError where families do not compose,
-    and InvalidValueError where there is no such file.
+    A file that ends in .yaml, .json or .txt is one of another program; `sparsity` is what such a file leaves
+    to the command line. Raises FileContentError (file, key, value, expectation), UnsupportedError where
+    families do not compose or the file is no pruning, and InvalidValueError where there is no such file.
     """
     file = Path(path)
+    other = reader_of(file)
+    if other is not None:
+        return other(file, base, sparsity)
     tables = tables_from_file(file, "plan", PlanTables, NESTED)
-    model = _base(tables, file, base)
-    plan = _with_detail(tables, file, model)
+    plan = _with_detail(tables, file, dense_model(tables.model, file, base))
     for index, step in enumerate(tables.step):
         with located(file, f"step[{index}]"):
             plan = prune(plan, step.family, step.sparsity, **(step.model_extra or {}))
     if not plan.steps:
         raise FileContentError(file, "step", [], "something to prune: step, layer or remove")
     return plan
-
-
-def _base(tables: PlanTables, file: Path, base: Transformer | None) -> Transformer:
-    """The caller's model if there is one; a file written for another model is refused."""
-    if tables.model is None:
-        if base is None:
-            raise FileContentError(file, "model", None, "the name of the dense model")
-        return base
-    with located(file, "model"):
-        named = load_model(tables.model)
-    if base is not None and base.blocks != named.blocks:
-        raise FileContentError(file, "model", tables.model, f"{base.name}, the model that is pruned")
-    return named if base is None else base
 
 
 def _with_detail(tables: PlanTables, file: Path, model: Transformer) -> Plan:
@@ -85,27 +75,15 @@ def _with_detail(tables: PlanTables, file: Path, model: Transformer) -> Plan:
             with located(file, f"layer.{key}"):
                 blocks[layer] = detailed(blocks[layer], table)
     blocks = _without_removed(blocks, tables.remove, file)
-    kept = tuple(block for block in blocks if not is_empty(block))
-    if not kept:
-        raise FileContentError(file, "remove.layers", tables.remove.layers, "at least one layer to stay")
-    transformer = model.with_blocks(kept)
-    found = recognise(model, transformer, list(zip(model.blocks, blocks, strict=True)))
-    return Plan(
-        base=model,
-        transformer=transformer,
-        steps=found.steps,
-        targets=found.targets,
-        name=tables.name or file.stem,
-    )
+    return plan_of_blocks(model, blocks, file=file, key="remove.layers", name=tables.name or file.stem)
 
 
 def _layers(key: str, count: int, file: Path) -> range:
     """The layers that a key such as `3` or `8-15` names."""
-    match = LAYER_RANGE.fullmatch(key)
-    first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, -1)
-    if not first <= last < count:
+    layers = layers_in(key, count)
+    if layers is None:
         raise FileContentError(file, "layer", key, f"a layer from 0 to {count - 1}, or a range such as 0-1")
-    return range(first, last + 1)
+    return layers
 
 
 def _without_removed(blocks: list[Block], remove: RemoveTable, file: Path) -> list[Block]:

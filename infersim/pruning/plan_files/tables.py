@@ -8,24 +8,41 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, PositiveInt
+from pydantic import BeforeValidator, ConfigDict, Field, PositiveInt
+from pydantic_core import PydanticCustomError
 
 from infersim.files.tables import Table
 from infersim.pruning.families.dynamic_m import ROUTER_WIDTH
 from infersim.pruning.plan import OptionValue
+from infersim.pruning.plan_files.layer_numbers import WORDS, spelt_out
 
 MatrixName = Literal["q", "k", "v", "o", "gate", "up", "down"]
-LayerNumber = Annotated[int, Field(ge=0)]
+
+
+def _spelt_out(value: object) -> object:
+    """Ranges in a list of layers as numbers; a text stands for the list that it holds."""
+    entries = value.split(",") if isinstance(value, str) else value
+    return spelt_out(entries) if isinstance(entries, list) else entries
+
+
+def _no_text(entry: object) -> object:
+    if isinstance(entry, str):
+        raise PydanticCustomError("layer_range", WORDS)
+    return entry
+
+
+LayerNumber = Annotated[int, Field(ge=0), BeforeValidator(_no_text)]
+LayerNumbers = Annotated[list[LayerNumber], BeforeValidator(_spelt_out)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
 Kept = Annotated[float, Field(gt=0, le=1)]
 
 
 class RemoveTable(Table):
-    """Layers and sublayers that are gone (static-m), numbered from 0 as in the dense model."""
+    """Layers and sublayers that are gone (static-m), numbered from 0 as in the dense model; `"22-28"` too."""
 
-    layers: list[LayerNumber] = Field(default_factory=list)
-    attention: list[LayerNumber] = Field(default_factory=list)
-    ffn: list[LayerNumber] = Field(default_factory=list)
+    layers: LayerNumbers = Field(default_factory=list)
+    attention: LayerNumbers = Field(default_factory=list)
+    ffn: LayerNumbers = Field(default_factory=list)
 
 
 class SkipTable(Table):

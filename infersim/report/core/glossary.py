@@ -7,10 +7,10 @@ from collections.abc import Mapping
 WORDS: Mapping[str, str] = {
     "flops": "The ratio of FLOPs in the ops that a plan targets: what papers quote.",
     "bound": (
-        "Floor of the dense model over floor of the plan, a floor being the time no kernel can beat. "
-        "Being a ratio of floors, it may be exceeded."
+        "Cold roofline of the dense model over that of the plan: each op takes its FLOPs at the peak or its "
+        "weights and KV cache, all read from memory. Being a ratio of rooflines, it may be exceeded."
     ),
-    "floor": "The time that no kernels can beat: FLOPs at the peak, or compulsory bytes.",
+    "floor": "The time that no kernels can beat: FLOPs at the peak, or the bytes that L2 cannot hold.",
     "ceiling": "Dense latency over the plan's floor: what no implementation of the plan can exceed.",
     "predicted": "The speedup to expect, with the interval that holds it in 80 % of cases.",
     "attainment": ("Realised over bound; realised is what was measured in this scenario, or else predicted."),
@@ -26,7 +26,10 @@ WORDS: Mapping[str, str] = {
     "Bias": "The mean of log(predicted / measured): above 0 where predictions are too slow.",
     "Plain roofline": ("max(FLOPs / peak, bytes / bandwidth) with the datasheet's numbers: no calibration."),
     "FLOPs ratio": "The speedup that a count of operations promises.",
-    "Floor": "The time that no kernel can beat: highest clock, and only the bytes that L2 cannot hold.",
+    "Floor": (
+        "The time that no kernel can beat: highest clock, cold weights and KV cache read whole, of the other "
+        "bytes only those that L2 cannot hold."
+    ),
     "Held out": "Kept out of the fit: matrices and head layouts that it has not seen.",
     "At bound": "A parameter at the end of its range: it makes up for something else, and is no physics.",
     "quality lost": "Relative to the dense model: what an accuracy loses, what a perplexity adds.",

@@ -25,8 +25,8 @@ from infersim.report.core.glossary import glossary
 
 GLOSSARY = glossary("bound", "predicted", "paper", "difference", "static-m equivalent") | {
     "bound": (
-        "Floor of the dense model over floor of the plan, a floor being the time no kernel can beat; "
-        "the mean over the grid."
+        "Cold roofline of the dense model over that of the plan: each op takes its FLOPs at the peak or its "
+        "weights and KV cache, all read from memory; the mean over the grid."
     ),
     "predicted": "Mean over the grid; the line reaches from the least to the greatest speedup in it.",
 }

@@ -32,8 +32,8 @@ def plans_chart(rows: pd.DataFrame) -> Chart:
         name="plans",
         title="Which plan pays",
         finding=plans_finding(rows),
-        caption="Flops is the speedup that papers quote, bound the ratio of floors. Left of the line at 1 a "
-        "plan is slower than dense.",
+        caption="Flops is the speedup that papers quote, bound the ratio of rooflines. Left of the line at 1 "
+        "a plan is slower than dense.",
         panels=(Panel(title="All plans", figure=plan_speedups(rows), data=rows),),
         wide=True,
     )
@@ -45,7 +45,7 @@ def curve_charts(curves: pd.DataFrame) -> tuple[Chart, ...]:
     alone = Chart(
         name="curves",
         title="Promised, possible, predicted",
-        caption="Speedup over sparsity. Flops is what papers quote, bound the ratio of floors.",
+        caption="Speedup over sparsity. Flops is what papers quote, bound the ratio of rooflines.",
         panels=tuple(
             Panel(
                 title=str(name), figure=speedup_curve(curve, top), data=curve, finding=promise_finding(curve)

@@ -114,7 +114,7 @@ def reason(row: pd.Series) -> str:
 
 
 def _possible(row: pd.Series) -> str:
-    """The bound is a ratio of floors, no limit: it is exceeded where dense is the less efficient."""
+    """The bound is a ratio of rooflines, no limit: it is exceeded where dense is the less efficient."""
     bound = rounding.speedup(row["bound"])
     above = row["predicted"] > row["bound"] and rounding.speedup(row["predicted"]) != bound
     return (

@@ -1,7 +1,7 @@
 """Measured speedups in files: those that travel with infersim, and a user's own in the same form.
 
 CSV or Parquet; a bad row is an error that names file, line, column and value. `calibration/README.md` says
-what each column means; matching lives in `table`.
+what each column means; matching lives in `table`, results of a benchmark in `benchmark_results`.
 """
 
 from __future__ import annotations
@@ -41,16 +41,25 @@ def load_published() -> MeasuredTable:
     return read_cited(data_folder("calibration") / "published_speedups.csv")
 
 
-def load_measured(path: str | Path) -> MeasuredTable:
+def load_measured(path: str | Path, *, gpu: str | None = None) -> MeasuredTable:
     """A user's own speedups, a .csv or .parquet file with the columns of the published table.
+
+    Or the result folder of a PruningInferSim benchmark (`metric_results`, or one of its .txt files), whose
+    files do not say the GPU: it is `gpu`.
 
     Needed: `gpu model family sparsity phase batch context measured_speedup` (and `output_len` for requests);
     `dense_ms` and `pruned_ms`, where given, must amount to the speedup. Raises FileContentError naming file,
     line, column, value and expectation; InvalidValueError for a path that cannot be read.
     """
+    from infersim.simulation.measured.benchmark_results import is_results, read_results
     from infersim.simulation.measured.files import read_own
 
-    return read_own(Path(path))
+    path = Path(path)
+    return (
+        read_results(path, None if gpu is None else canonical_gpu(gpu))
+        if is_results(path)
+        else read_own(path)
+    )
 
 
 _ROUNDING = 0.01

@@ -4,8 +4,8 @@ Six times, each computed for the dense model and for the plan (the design's T_1 
 
 1. FLOPs of the ops in the parts that the plan targets, over the dense peak (2:4 counts the half it does);
 2. the same of all ops but those that the family adds;
-3. the floor of those ops, memory included, 2:4 at its nominal rate;
-4. the floor of all ops, added ones included;
+3. the cold roofline of those ops: memory enters, every weight and KV byte is read; 2:4 at its nominal rate;
+4. the cold roofline of all ops, added ones included;
 5. predicted kernel times;
 6. with launch: the predicted latency.
 
@@ -45,12 +45,13 @@ class Chain:
     """Speedups of a plan over its dense model; arrays over the scenario axes.
 
     `speedups` are S_1 to S_6: `flops` is the first, what papers quote; `bound` the third, the ratio of
-    floors; `predicted` the last, of 80 % interval `lower` to `upper`. `flops` is NaN where the plan leaves no
-    targeted FLOP (the work that papers would quote is all gone, and their ratio with it), and so is the
-    factor after it.
+    cold rooflines; `predicted` the last, of 80 % interval `lower` to `upper`. `flops` is NaN where the plan
+    leaves no targeted FLOP (the work that papers would quote is all gone, and their ratio with it), and so is
+    the factor after it.
 
-    `ceiling` is the dense latency over the floor of all of the plan's ops, added ones included: no
-    implementation of the plan is faster. `bound` leaves the added ones out, as the literature does.
+    `ceiling` is the dense latency over the floor of all of the plan's ops, added ones included, which credits
+    what L2 may hold: no implementation of the plan is faster. `bound` credits nothing, so that a ratio of
+    models is not one of caches, and leaves the added ops out, as the literature does.
     """
 
     speedups: Array
@@ -109,15 +110,15 @@ def static_m_equivalent(dense: Timeline, speedup: Array) -> Array:
 def chain_times_s(timeline: Timeline, targets: Set[Part]) -> Array:
     """Seconds T_1 to T_6 along the first axis; `targets` are the parts that a plan cuts."""
     parts = [op.part for op in timeline.program.ops]
-    peak_s = timeline.costs.peak_s
+    peak_s, roofline_s = timeline.costs.peak_s, timeline.costs.cold_roofline_s
     core = np.array([part is not Part.EXTRA for part in parts])
     targeted = np.array([part in targets for part in parts]) & core
     return np.stack(
         [
             over_ops(peak_s, targeted),
             over_ops(peak_s, core),
-            timeline.core_floor_s,
-            timeline.floor_s,
+            over_ops(roofline_s, core),
+            over_ops(roofline_s),
             timeline.kernel_s,
             timeline.latency_s,
         ]

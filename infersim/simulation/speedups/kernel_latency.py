@@ -39,10 +39,10 @@ def gemm_latency(
 
     `dtype` is a precision (`bf16`, `fp8`, `w4a16`...), `sparsity` None, `2:4` or `6:8` (2:4 kernels over a
     longer K). `weight_copies` is the number of distinct weights that a timing loop rotates over, which may
-    stay in L2; None is cold, as in a
-    model. `act_quant`: W8A8 (`fp8`, `int8`) includes quantising the activations, token by token. Raises
-    InvalidValueError for dimensions that are not whole, positive and plausible, UnknownNameError and
-    UnsupportedError for a GPU or data type that is not known or not there.
+    stay in L2; None is cold, as in a model: all weights are read from memory. `act_quant`: W8A8 (`fp8`,
+    `int8`) includes quantising the activations, token by token. Raises InvalidValueError for dimensions that
+    are not whole, positive and plausible, UnknownNameError and UnsupportedError for a GPU or data type that
+    is not known or not there.
     """
     checked = _checked({"m": (m, MAX_CONTEXT), "n": (n, MAX_FEATURES), "k": (k, MAX_FEATURES)})
     if weight_copies is not None:
@@ -77,7 +77,7 @@ def attention_latency(
     `query_len` new tokens of each sequence attend to `context_len` tokens, their own included: all of them
     in prefill, 1 in decode unless given. `kv_copies` is the number of distinct KV caches that a timing
     loop rotates over: 1, as attention benchmarks do, lets a small cache stay in L2; None is cold, as in a
-    model's decode. Raises what `gemm_latency` raises.
+    model's decode: all of it is read from memory. Raises what `gemm_latency` raises.
     """
     if phase not in list(Phase):
         raise UnknownNameError("phase", phase, list(Phase))
@@ -146,9 +146,9 @@ def _check_consistent(phase: str, dimensions: dict[str, Array]) -> None:
 
 
 def _latency(shape: Shape, profile: HardwareProfile) -> Latency:
-    """Cost of a kernel on its own: its floor counts operands and result, less what L2 can hold."""
+    """Cost of a kernel on its own: its floor counts cold weights and cache whole, the rest beyond L2."""
     cost = checked_cost(shape, profile)
-    floor_s = kernel_floor_s(cost.matrix_floor_s, cost.kernel_bytes, profile)
+    floor_s = kernel_floor_s(cost.matrix_floor_s, cost.kernel_bytes, profile, cold_bytes=cost.model_bytes)
     latency_s = np.maximum(cost.kernel_s + cost.launch_s, floor_s)
     spread = np.exp(cost.log_half_width)
     limiter: npt.NDArray[np.str_] = _LIMITER_NAMES[cost.limiter]

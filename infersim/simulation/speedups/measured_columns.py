@@ -63,7 +63,10 @@ def _reasons(row: MeasuredSpeedup, frame: pd.DataFrame, execution: Execution) ->
         without = "without a CUDA graph: compare with --no-cuda-graph"
         yield with_or_without if row.cuda_graph else without
     plans = frame[frame["family"] == row.family]
-    if row.plan is not None and row.plan not in set(frame["plan"]):
+    if plans.empty:
+        compared = ", ".join(map(str, frame["family"].unique()))
+        yield f"of {row.family}, which is not compared (families asked for: {compared})"
+    elif row.plan is not None and row.plan not in set(frame["plan"]):
         yield f"of the plan {row.plan}, which is not compared"
     elif (
         row.sparsity is None

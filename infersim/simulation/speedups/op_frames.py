@@ -38,7 +38,7 @@ def op_table(timeline: Timeline, places: Sequence[int] | None = None) -> pd.Data
         "flop": costs.flop,
         "kernel_bytes": costs.kernel_bytes,
         "compulsory_bytes": costs.model_bytes,
-        "floor_ms": np.maximum(costs.matrix_s, costs.stream_s) * MS,
+        "floor_ms": costs.cold_roofline_s * MS,
         "kernel_ms": costs.kernel_s * MS,
         "launch_ms": costs.launch_s * MS,
         "limiter": np.array([limiter.value for limiter in LIMITERS], dtype=object)[costs.limiter],

@@ -42,6 +42,12 @@ class OpCosts:
     error_group: npt.NDArray[np.str_]
 
     @property
+    def cold_roofline_s(self) -> Array:
+        """Seconds of each op at the peaks, all of its weights and KV cache read from memory."""
+        slower: Array = np.maximum(self.matrix_s, self.stream_s)
+        return slower
+
+    @property
     def latency_s(self) -> Array:
         """Seconds of each op, launch included."""
         return self.kernel_s + self.launch_s

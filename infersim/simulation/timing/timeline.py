@@ -27,15 +27,14 @@ LAUNCH = "launch"
 class Timeline:
     """A program on a GPU; arrays over the scenario axes, `costs` with one row for each op before them.
 
-    `floor_s` is the time that no implementation can beat, `core_floor_s` the same without the ops that the
-    pruning family adds. `lower_s` and `upper_s` bound the 80 % interval of `latency_s`; none of the three is
-    below `floor_s`. `fits_memory` says whether the scenario can run on the GPU at all.
+    `floor_s` is the time that no implementation can beat, whatever L2 holds at first. `lower_s` and `upper_s`
+    bound the 80 % interval of `latency_s`; none of the three is below `floor_s`. `fits_memory` says whether
+    the scenario can run on the GPU at all.
     """
 
     profile: HardwareProfile
     program: Program
     costs: OpCosts
-    core_floor_s: Array
     floor_s: Array
     latency_s: Array
     lower_s: Array
@@ -78,14 +77,13 @@ def timelines(programs: Programs, profile: HardwareProfile) -> tuple[Timeline, .
 
 
 def _timeline(program: Program, costs: OpCosts, profile: HardwareProfile) -> Timeline:
-    floor_s = _floor_s(program, costs, profile, extra=True)
+    floor_s = _floor_s(program, costs, profile)
     latency_s = over_ops(costs.latency_s)
     width = half_width_of_sum(costs, program.labels)
     return Timeline(
         profile=profile,
         program=program,
         costs=costs,
-        core_floor_s=_floor_s(program, costs, profile, extra=False),
         floor_s=floor_s,
         latency_s=latency_s,
         lower_s=np.maximum(latency_s * np.exp(-width), floor_s),
@@ -94,19 +92,14 @@ def _timeline(program: Program, costs: OpCosts, profile: HardwareProfile) -> Tim
     )
 
 
-def _floor_s(program: Program, costs: OpCosts, profile: HardwareProfile, *, extra: bool) -> Array:
-    """The floors of all passes; without `extra`, those of the ops that a family adds are left out.
+def _floor_s(program: Program, costs: OpCosts, profile: HardwareProfile) -> Array:
+    """The floors of all passes.
 
     Each repetition of a pass is a step of its own: what L2 may hold from before is credited to each.
     """
-    counted = np.array([extra or op.part is not Part.EXTRA for op in program.ops])
     floors = [
         case.times
-        * step_floor_s(
-            costs.matrix_s[rows][counted[rows]] / case.times,
-            costs.stream_s[rows][counted[rows]] / case.times,
-            profile,
-        )
+        * step_floor_s(costs.matrix_s[rows] / case.times, costs.stream_s[rows] / case.times, profile)
         for case, rows in zip(program.passes, program.pass_rows, strict=True)
     ]
     total: Array = np.add.reduce(floors)

@@ -144,8 +144,7 @@ def _read(
         layers = nemotron_nas.layers(config, keys)
         model = model.with_blocks(tuple(block for block in layers if block.attention or block.ffn))
     told = [f"no key of model_type {entry.model_type!r}: {', '.join(unknown)}"] if unknown else []
-    plain = _plain_type(config, file, prefix)
-    model = replace(model, notes=(*told, *_filled(keys, model)), stated=plain)
+    model = replace(model, notes=(*told, *_filled(keys, model)), stated=_plain_type(config, file, prefix))
     return Stated(model=model, layers=layers, model_type=entry.model_type, formats=formats)
 
 

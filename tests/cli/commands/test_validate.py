@@ -161,3 +161,24 @@ def test_samples_of_another_gpu_or_unit_are_refused(
     write_samples(SAMPLES.assign(latency_us=SAMPLES["latency_us"] / 1000), wrong)
     check_says(refused("validate", GPU, str(wrong)), "milliseconds")
     check_says(refused("validate", GPU, "absent.csv"), "absent.csv")
+
+
+def test_a_report_of_the_cutlass_profiler_is_read_as_it_is(answered: Infersim, tmp_path: Path) -> None:
+    path = tmp_path / "report.gemm.csv"
+    path.write_text(
+        "Problem,Provider,OperationKind,Operation,Disposition,Status,m,n,k,A,B,C,Runtime\n"
+        "1,CUTLASS,gemm,slow,passed,success,512,4096,4096,bf16:row,bf16:column,bf16:row,0.09\n"
+        "1,CUTLASS,gemm,fast,passed,success,512,4096,4096,bf16:row,bf16:column,bf16:row,0.05\n",
+        encoding="utf-8",
+    )
+    ran = answered("validate", "h100-sxm", str(path))
+    assert "bf16 GEMMs on h100-sxm" in ran.out
+    assert "2 rows read, 1 row kept; 1 row left out (slower kernel of the same shape)" in ran.err
+
+
+def test_columns_in_upper_case_and_torch_s_data_types(answered: Infersim, tmp_path: Path) -> None:
+    path = tmp_path / "upper.csv"
+    path.write_text(
+        "GPU,KIND,DTYPE,M,N,K,LATENCY_US\nl4,gemm,torch.float16,64,4096,4096,150\n", encoding="utf-8"
+    )
+    assert "fp16 GEMMs on l4" in answered("validate", "l4", str(path)).out

@@ -12,7 +12,9 @@ from infersim.fitting.importers.importing import import_source, importers
 from infersim.fitting.samples.files import write_samples
 from infersim.fitting.samples.reading import read_samples
 
-SOURCES = ("aiconfigurator", "vidur", "neusight", "slidesparse", "alibaba-infersim")
+TABLES = ("aiconfigurator", "vidur", "neusight", "slidesparse", "alibaba-infersim", "cutlass")
+OTHERS = ("nvbench", "torch-benchmark", "torch-profiler")
+SOURCES = (*TABLES, *OTHERS)
 
 
 def test_every_source_is_registered_by_its_name() -> None:
@@ -25,7 +27,7 @@ def test_an_unknown_source_is_an_error_that_lists_the_known_ones() -> None:
         import_source("vidor", Path())
 
 
-@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("source", TABLES)
 def test_a_file_of_another_source_is_refused_with_the_columns_expected(tmp_path: Path, source: str) -> None:
     path = tmp_path / "something.csv"
     path.write_text("city,inhabitants\nUlm,126000\n")
@@ -38,7 +40,7 @@ def test_a_file_of_another_source_is_refused_with_the_columns_expected(tmp_path:
 @pytest.mark.parametrize("source", SOURCES)
 def test_a_folder_without_the_sources_files_is_refused_with_their_names(tmp_path: Path, source: str) -> None:
     (tmp_path / "readme.md").write_text("nothing here")
-    with pytest.raises(InfersimError, match=f"{tmp_path.name}.*(csv|txt)"):
+    with pytest.raises(InfersimError, match=f"{tmp_path.name}.*(csv|txt|json)"):
         import_source(source, tmp_path)
     with pytest.raises(InfersimError, match="nowhere"):
         import_source(source, tmp_path / "nowhere")

@@ -167,7 +167,7 @@ def test_detail_comes_before_steps(llama: Transformer, write: Write) -> None:
         ("remove.layers = [1, 2, 3, 40]", "remove.layers[3] = 40; expected a layer from 0 to 31"),
         ("remove.layers = [-1]", "remove.layers[0] = -1; expected a number of at least 0"),
         ("remove.layer = [1]", "remove.layer = [1]; expected one of the keys layers, attention, ffn"),
-        ("remove.ffn = ['x']", "remove.ffn[0] = 'x'; expected an integer"),
+        ("remove.ffn = ['x']", "remove.ffn[0] = 'x'; expected a layer such as 22"),
         (f"remove.layers = {list(range(32))}", "expected at least one layer to stay"),
         ("layer.40.ffn_width = 64", "layer = '40'; expected a layer from 0 to 31"),
         ("layer.8-40.ffn_width = 64", "layer = '8-40'; expected a layer from 0 to 31"),

@@ -89,6 +89,8 @@ def test_a_row_of_the_same_execution_is_joined_with_its_times(tmp_path: Path) ->
         ({"cuda_graph": "False"}, ("--no-cuda-graph",)),
         ({"plan": "static-m 50 % (target=ffn)"}, ("static-m 50 % (target=ffn)",)),
         ({"plan": "", "sparsity": "0.25"}, ("static-m", "sparsity")),
+        ({"plan": "", "family": "static-nk"}, ("of static-nk, which is not compared", "for: static-m")),
+        ({"plan": "", "family": "static-m + static-nk"}, ("of static-m + static-nk, which is not",)),
         ({"phase": "prefill"}, ("phase prefill",)),
         ({"batch": "2"}, ("batch 2",)),
         ({"context": "2048"}, ("context 2048",)),

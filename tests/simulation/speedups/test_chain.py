@@ -24,7 +24,16 @@ from infersim.simulation.timing.program import lay_out
 from infersim.simulation.timing.timeline import Timeline, timelines
 from infersim.workload.presets import load_model
 from infersim.workload.scenario import Execution, Scenario
-from tests.simulation.handmade import BANDWIDTH, LAUNCH_S, SLOWDOWN, paper_model, paper_profile, scenarios
+from tests.simulation.handmade import (
+    BANDWIDTH,
+    LAUNCH_S,
+    PEAK_FLOP_PER_S,
+    SLOWDOWN,
+    paper_model,
+    paper_profile,
+    scenarios,
+)
+from tests.toy_models import transformer_from_sizes
 
 NAMES = [family.name for family in families()]
 
@@ -41,12 +50,23 @@ def scenario_on(profile: HardwareProfile, phase: Phase, batch: Array, context: A
     return Scenario(phase=phase, batch=batch, context=context, execution=execution)
 
 
+def core_roofline_s(side: Timeline) -> Array:
+    """max(FLOPs / peak, compulsory bytes / bandwidth) over all ops but those that a family adds."""
+    costs, bandwidth = side.costs, side.profile.memory.bandwidth_bytes_per_s
+    core = [op.part is not Part.EXTRA for op in side.program.ops]
+    total: Array = np.maximum(costs.matrix_s, costs.model_bytes / bandwidth)[core].sum(axis=0)
+    return total
+
+
 def check(links: Chain, dense: Timeline, pruned: Timeline) -> None:
     """What holds for every plan in every scenario."""
     product = links.flops * np.prod([links.factors()[name] for name in FACTORS[:-1]], axis=0)
     np.testing.assert_allclose(product, dense.latency_s / pruned.latency_s, rtol=1e-9)
     np.testing.assert_allclose(links.predicted, dense.latency_s / pruned.latency_s, rtol=1e-12)
-    np.testing.assert_allclose(links.bound, dense.core_floor_s / pruned.core_floor_s, rtol=1e-12)
+    dense_s, pruned_s = (core_roofline_s(side) for side in (dense, pruned))
+    np.testing.assert_allclose(links.bound, dense_s / pruned_s, rtol=1e-12)
+    for side in (dense, pruned):
+        assert (side.latency_s >= side.floor_s).all()
     assert (links.ceiling >= links.predicted).all()
     assert (links.lower <= links.predicted).all()
     assert (links.upper >= links.predicted).all()
@@ -120,6 +140,62 @@ def test_the_chain_by_hand() -> None:
     dense_s = SLOWDOWN * dense_floor_s + launch_s
     assert links.predicted == pytest.approx(dense_s / (SLOWDOWN * floor_s + launch_s))
     assert links.ceiling == pytest.approx(dense_s / floor_s)
+
+
+@given(
+    l2_bytes=st.floats(0, 2**40),
+    layers=st.integers(1, 16).map(lambda half: 2 * half),
+    hidden=st.integers(1, 16).map(lambda heads: 64 * heads),
+    context=st.integers(1, 1024),
+)
+def test_half_of_the_layers_is_bounded_at_twice_the_speed_whatever_the_cache(
+    l2_bytes: float, layers: int, hidden: int, context: int
+) -> None:
+    """A decode step reads weights and cache of all layers, or of half of them. Beside the layers it reads one
+    embedding row: no head.
+    """
+    small = transformer_from_sizes(
+        hidden=hidden, layers=layers, num_heads=hidden // 64, num_kv_heads=hidden // 64, width=128, vocab=1000
+    )
+    model = replace(small, head=None)
+    plan, profile = prune(model, "static-m", 0.5), paper_profile(l2_bytes=l2_bytes)
+    dense, pruned = both_sides(plan, profile, Scenario(phase=Phase.DECODE, batch=1, context=context))
+    links = chain(dense, pruned, plan.targets)
+    # Each layer reads its matrices, K and V of the context, and writes K and V of the new token.
+    layer = 4 * hidden**2 + 3 * hidden * 128 + 2 * (context + 1) * hidden
+    assert links.bound == pytest.approx((layers * layer + hidden) / (layers / 2 * layer + hidden))
+    assert links.bound == pytest.approx(2, rel=0.01)
+    check(links, dense, pruned)
+
+
+@given(
+    family=st.sampled_from([name for name in NAMES if name != "static-k-2:4"]),
+    phase=st.sampled_from(list(Phase)),
+    l2_bytes=st.floats(0, 2**40),
+)
+def test_no_cache_changes_the_bound(family: str, phase: Phase, l2_bytes: float) -> None:
+    profile, plan = load_profile("a10"), prune(load_model("llama-3.2-1b"), family, 0.5)
+    scenario = Scenario(phase=phase, batch=np.array([1, 16]), context=512)
+    other = replace(profile, chip=replace(profile.chip, l2_bytes=l2_bytes + 1))
+    found, expected = (chain(*both_sides(plan, gpu, scenario), plan.targets) for gpu in (other, profile))
+    np.testing.assert_allclose(found.speedups[:4], expected.speedups[:4], rtol=1e-12)
+
+
+@pytest.mark.usefixtures("_paper_costs")
+def test_only_the_ceiling_credits_what_l2_may_hold() -> None:
+    """Of a model smaller than L2 no byte need come from memory: that rules out less, and promises no more."""
+    plan = prune(paper_model(layers=4), "static-m", 0.5)
+    scenario = Scenario(phase=Phase.DECODE, batch=1, context=8)
+    dense, pruned = both_sides(plan, paper_profile(l2_bytes=1e9), scenario)
+    links = chain(dense, pruned, plan.targets)
+    layer, head = 128 * 64 + 64 * 64 + 256 * 64 + 64 * 128, 1000 * 64
+    # Values read of a layer besides: K and V of 8 tokens; written: those of one. An embedding row.
+    cache, row = 2 * 32 * 8 + 2 * 32, 64
+    dense_values = 4 * (layer + cache) + head + row
+    assert links.bound == pytest.approx(dense_values / (2 * (layer + cache) + head + row))
+    flop = 2 * (2 * layer + head) + 2 * 4 * (2 * 32 * 8)
+    dense_s = SLOWDOWN * 2 * dense_values / BANDWIDTH + (10 * 4 + 3) * LAUNCH_S
+    assert links.ceiling == pytest.approx(dense_s / (flop / PEAK_FLOP_PER_S))
 
 
 def test_two_of_four_promises_twice_the_rate_of_the_linears() -> None:

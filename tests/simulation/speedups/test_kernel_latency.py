@@ -103,10 +103,65 @@ def test_the_floor_of_a_gemm_by_hand() -> None:
     # 4096 SM-FLOP a clock at 1.98 GHz on 132 SMs bound a large GEMM...
     large = gemm_latency(profile, 8192, 8192, 8192)
     assert large.floor_s == pytest.approx(2 * 8192**3 / (4096 * 132 * 1.98e9))
-    # ... and bytes beyond L2 a narrow one: A + W + O less 50 MiB at 3.35 TB/s.
-    narrow = gemm_latency(profile, 1, 65536, 8192)
+    # ... and bytes a narrow one at 3.35 TB/s: hot A + W + O less the 50 MB of L2...
+    hot = gemm_latency(profile, 1, 65536, 8192, weight_copies=6)
     moved = 2 * (8192 + 65536 * 8192 + 65536) - profile.chip.l2_bytes
-    assert narrow.floor_s == pytest.approx(moved / 3.35e12)
+    assert hot.floor_s == pytest.approx(moved / 3.35e12)
+    # ... and all of a cold W, whose few activations stay in L2.
+    cold = gemm_latency(profile, 1, 65536, 8192)
+    assert cold.floor_s == pytest.approx(2 * 65536 * 8192 / 3.35e12)
+
+
+def test_a_cold_gemm_reads_its_weights_whatever_l2_holds() -> None:
+    cold = gemm_latency("a100-sxm-80gb", 1, 4096, 4096)
+    assert cold.floor_s == pytest.approx(2 * 4096 * 4096 / 2.039e12)
+    # The vectors around the matrix are a two-thousandth of it.
+    assert cold.floor_s == pytest.approx(2 * (4096 * 4096 + 4096 + 4096) / 2.039e12, rel=1e-3)
+    # 26.6 us with launch, as they were measured with weights too many for L2.
+    assert 1.2 < cold.latency_s / cold.floor_s < 2
+    # 33.6 MB fit into the 40 MB of L2: hot, only its FLOPs take time, 2048 a clock and SM.
+    hot = gemm_latency("a100-sxm-80gb", 1, 4096, 4096, weight_copies=1)
+    assert hot.floor_s == pytest.approx(2 * 4096 * 4096 / (2048 * 108 * 1.41e9))
+
+
+def test_activations_of_a_cold_gemm_may_be_in_l2() -> None:
+    """The op before has just written them; beyond L2 they are traffic."""
+    profile = load_profile("a100-sxm-80gb")
+    small, large = gemm_latency(profile, [1024, 2**20], 64, 64).floor_s
+    weights, activations = 2 * 64 * 64, 2 * 2**20 * (64 + 64)
+    assert small < 2 * (1024 * 128 + 64 * 64) / 2.039e12
+    assert large == pytest.approx((weights + activations - profile.chip.l2_bytes) / 2.039e12)
+
+
+def _attention(gpu: str, phase: str, batch: int, context: list[int], copies: int | None) -> Latency:
+    """32 query heads over 8 KV heads of 128."""
+    return attention_latency(
+        gpu,
+        phase=phase,
+        batch=batch,
+        context_len=context,
+        num_heads=32,
+        num_kv_heads=8,
+        head_dim=128,
+        kv_copies=copies,
+    )
+
+
+def test_a_cold_cache_is_read_whole_and_a_hot_one_beyond_l2() -> None:
+    profile = load_profile("a100-sxm-80gb")
+    hot, cold = (_attention("a100-sxm-80gb", "decode", 8, [1024, 8192], copies) for copies in (1, None))
+    cache = 2 * 8 * np.array([1024, 8192]) * 8 * 128 * 2  # 33.6 and 268 MB
+    np.testing.assert_allclose(cold.floor_s, cache / 2.039e12)
+    queries = 2 * 8 * 32 * 128 * 2
+    flop_s = 4 * 8 * 32 * 1024 * 128 / profile.bound_flop_per_s(DType.BF16)
+    expected = [flop_s, (cache[1] + queries - profile.chip.l2_bytes) / 2.039e12]
+    np.testing.assert_allclose(hot.floor_s, expected)
+    assert (cold.latency_s >= cold.floor_s).all()
+
+
+def test_prefill_attention_finds_what_was_just_written() -> None:
+    hot, cold = (_attention(H100, "prefill", 1, [128, 4096], copies) for copies in (1, None))
+    np.testing.assert_array_equal(hot.floor_s, cold.floor_s)
 
 
 def test_a_large_gemm_is_bound_by_compute_and_a_vector_by_memory() -> None:

@@ -88,6 +88,9 @@ def test_l2_is_credited_once_a_step() -> None:
     credit_bytes = 1000.0
     with_l2, without = paper_prefill(paper_profile(l2_bytes=credit_bytes)), paper_prefill()
     assert without.floor_s - with_l2.floor_s == pytest.approx(credit_bytes / BANDWIDTH)
+    cold_s = with_l2.costs.cold_roofline_s
+    np.testing.assert_array_equal(cold_s, without.costs.cold_roofline_s)
+    assert cold_s.sum() == pytest.approx(without.floor_s)
 
 
 @pytest.mark.usefixtures("_paper_costs")
@@ -139,8 +142,10 @@ def test_no_latency_is_below_its_floor(gpu: str, phase: Phase, layout: Layout) -
     pruned = [prune(dense, family.name, 0.5).transformer for family in families()]
     for found in timelines(lay_out((dense, *pruned), (Pass(scenario=scenario),)), profile):
         assert np.isfinite(found.latency_s).all()
-        assert (found.core_floor_s > 0).all()
-        assert (found.floor_s >= found.core_floor_s).all()
+        assert (found.floor_s > 0).all()
+        cold_roofline_s = found.costs.cold_roofline_s.sum(axis=0)
+        assert (cold_roofline_s >= found.floor_s).all()
+        assert (found.latency_s >= cold_roofline_s).all()
         assert (found.lower_s >= found.floor_s).all()
         assert (found.latency_s >= found.lower_s).all()
         assert (found.upper_s >= found.latency_s).all()
