@@ -9,20 +9,13 @@ from pathlib import Path
 from infersim.domain.errors import FileContentError, InvalidValueError
 from infersim.workload.checkpoint.contradictions import contradictions
 from infersim.workload.checkpoint.ends import Ends, read_ends
-from infersim.workload.checkpoint.files import is_weights, opened, tensors_of, weight_files
+from infersim.workload.checkpoint.files import is_weights, opened, refuse_adapter, tensors_of, weight_files
 from infersim.workload.checkpoint.formats import as_stored_in_files
 from infersim.workload.checkpoint.layers import LayerReader
 from infersim.workload.checkpoint.names import TRANSPOSED, NamedTensors, named
 from infersim.workload.checkpoint.stored import HEAD, StoredMatrices
-from infersim.workload.hf.reading import (
-    CONFIG_NAME,
-    MODELOPT_NAME,
-    Stated,
-    read_json_object,
-    stated_by_config,
-    transformer_from_file,
-    with_neighbour,
-)
+from infersim.workload.hf.json_files import CONFIG_NAME, NEIGHBOURS, read_json_object, with_neighbours
+from infersim.workload.hf.reading import Stated, stated_by_config, transformer_from_file
 from infersim.workload.transformer import Block, Transformer
 
 
@@ -47,6 +40,8 @@ def transformer_from_path(path: str | Path) -> Transformer:
     """
     file = Path(path)
     if file.is_dir():
+        if not (file / CONFIG_NAME).is_file():
+            refuse_adapter(file)
         names = weight_files(file) if (file / CONFIG_NAME).is_file() else ()
     elif is_weights(file):
         if not file.is_file():
@@ -69,11 +64,11 @@ def read_checkpoint(folder: Path, names: Sequence[str]) -> Checkpoint:
     if not place.is_file():
         expected = f"{CONFIG_NAME} beside the weight files: they do not say which heads there are"
         raise InvalidValueError("model", str(folder), expected)
-    for beside in (CONFIG_NAME, MODELOPT_NAME):
+    for beside in (CONFIG_NAME, *NEIGHBOURS):
         if (folder / beside).exists():
             with opened(folder, beside):  # which checks that it is a file of the folder
                 pass
-    config = with_neighbour(read_json_object(place), place)
+    config = with_neighbours(read_json_object(place), place)
     stated = stated_by_config(config, name=folder.resolve().name, file=place, shapes_known=True)
     tensors = tensors_of(folder, names)
     found = named(tensors.values(), stated.model_type, towers=stated.wrapped)
