@@ -105,7 +105,12 @@ def _model(found: NamedTensors, stated: Stated, place: Path) -> tuple[Transforme
         head=ends.head,
         layer_numbers=None if numbers == tuple(range(len(numbers))) else numbers,
     )
-    told = contradictions(stated.model, stated.layers, model, set(found.layers))
+    told = [*contradictions(stated.model, stated.layers, model, set(found.layers))]
+    if found.cache_scales and (stated.formats is None or stated.formats.kv_dtype is None):
+        told.append(
+            "the weight files hold scales of an 8-bit KV cache, of which the config says nothing: it is in "
+            "16 bit unless --kv-dtype says otherwise"
+        )
     stored = dict(reader.stored)
     if ends.head_matrix is not None:
         stored[HEAD] = ends.head_matrix.stored

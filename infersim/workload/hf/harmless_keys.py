@@ -94,17 +94,24 @@ def unknown_keys(config: Mapping[str, object], known: Collection[str]) -> Iterat
         yield key
 
 
-def check_keys_around(config: Mapping[str, object], known: Collection[str], file: object) -> None:
+def check_keys_around(
+    config: Mapping[str, object], known: Collection[str], file: object, *, shapes_known: bool
+) -> tuple[str, ...]:
     """Raise UnsupportedError for a key beside a text model's config that speaks of pruning or of formats.
 
-    What else stands there is of images or sound.
+    What else stands there is of images or sound. Where weight files tell the shapes, it is noted.
     """
-    for key in unknown_keys(config, known):
-        if _FORMAT_WORDS.search(key) or _CUT_WORDS.search(key.lower()):
-            raise UnsupportedError(
-                f"{file}: {key} = {_brief(config[key])} is no key that is read beside text_config, and may "
-                f"change the text model; {WAY_OUT}"
-            )
+    found = [
+        key
+        for key in unknown_keys(config, known)
+        if _FORMAT_WORDS.search(key) or _CUT_WORDS.search(key.lower())
+    ]
+    if not found or shapes_known:
+        return (f"no key that is read beside text_config: {', '.join(found)}",) if found else ()
+    raise UnsupportedError(
+        f"{file}: {found[0]} = {_brief(config[found[0]])} is no key that is read beside text_config, and may "
+        f"change the text model; {WAY_OUT}"
+    )
 
 
 def _brief(value: object) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from infersim.workload.hf.entries import ARCHITECTURES
 from infersim.workload.hf.harmless_keys import check_keys, check_keys_around, unknown_keys
 from infersim.workload.hf.heads import LM, head_of, plain_lm_head
 from infersim.workload.hf.json_files import CONFIG_NAME, read_json_object, with_neighbours
+from infersim.workload.hf.layer_lists import layer_configs
 from infersim.workload.hf.quantisation.method import Formats
 from infersim.workload.hf.quantisation.reading import FORMAT_KEYS, stated_formats, with_formats
 from infersim.workload.hf.refusals import checked_type
@@ -95,6 +96,7 @@ def stated_by_config(
     """
     wrapper = WRAPPERS.get(str(config.get("model_type")))
     text, prefix, place = config, "", str(file)
+    around: tuple[str, ...] = ()
     if wrapper is None:
         entry = READ[checked_type(config, (*READ, *WRAPPERS), file)]
         classes, formats = entry.classes, stated_formats(config, file)
@@ -102,11 +104,16 @@ def stated_by_config(
         text, prefix, place = text_config(config, wrapper, file), "text_config.", f"{file}: text_config"
         entry, classes = READ[checked_type(text, READ, place)], wrapper.classes
         formats = _formats_of_both(config, text, file)
-        if not shapes_known:
-            check_keys_around(config, {*text, *FORMAT_KEYS} if wrapper.flat else FORMAT_KEYS, file)
+        known = {*text, *FORMAT_KEYS} if wrapper.flat else FORMAT_KEYS
+        around = check_keys_around(config, known, file, shapes_known=shapes_known)
     kind, code = own_code(config, classes, file) if shapes_known else (head_kind(config, classes, file), ())
-    stated = _read(text, entry, kind, formats, name=name, file=file, prefix=prefix, shapes_known=shapes_known)
-    told = (*(notes(config, wrapper) if wrapper else ()), *code, *stated.model.notes)
+    listed = layer_configs(text, entry.known_keys(), file, prefix) if shapes_known else []
+    read = [
+        _read(each, entry, kind, formats, name=name, file=file, prefix=prefix, shapes_known=shapes_known)
+        for each in listed or (text,)
+    ]
+    stated = _joined(read) if listed else read[0]
+    told = (*(notes(config, wrapper) if wrapper else ()), *around, *code, *stated.model.notes)
     return replace(stated, model=replace(stated.model, notes=told), wrapped=wrapper is not None)
 
 
@@ -119,6 +126,13 @@ def _formats_of_both(
     if outside and inside and outside != inside:
         raise UnsupportedError(f"{file}: {next(iter(outside))} and text_config.{next(iter(inside))} differ")
     return stated_formats(outside, file) if outside else stated_formats(inside, file, "text_config.")
+
+
+def _joined(read: Sequence[Stated]) -> Stated:
+    """The model whose every layer is as that one of `read`."""
+    blocks = tuple(each.layers[number] for number, each in enumerate(read))
+    model = read[0].model.with_blocks(tuple(block for block in blocks if block.attention or block.ffn))
+    return replace(read[0], model=model, layers=blocks)
 
 
 def _read(

@@ -7,7 +7,7 @@ import pytest
 from infersim.domain.errors import FileContentError, UnsupportedError
 from infersim.workload.counts import parameters_by_part
 from infersim.workload.hf.entries import ARCHITECTURES
-from infersim.workload.hf.reading import transformer_from_config
+from infersim.workload.hf.reading import stated_by_config, transformer_from_config
 from infersim.workload.hf.wrappers import WRAPPERS
 from tests.workload.hf.test_reading import LLAMA, MISTRAL, without
 
@@ -81,6 +81,12 @@ def test_keys_beside_the_text_model_that_may_change_it(key: str) -> None:
     assert transformer_from_config(wrapper).blocks == transformer_from_config(LLAMA).blocks
     with pytest.raises(UnsupportedError, match=f"some.json: {key} = .* beside text_config"):
         transformer_from_config(wrapper | {key: [3, 4]}, file="some.json")
+
+
+def test_such_keys_are_noted_where_weight_files_tell_the_shapes() -> None:
+    wrapper = {"model_type": "llava", "text_config": LLAMA, "pruned_layers": [3]}
+    told = stated_by_config(wrapper, shapes_known=True).model.notes
+    assert "no key that is read beside text_config: pruned_layers" in told
 
 
 def test_sizes_beside_the_text_model_s_are_told() -> None:

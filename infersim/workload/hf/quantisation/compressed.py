@@ -43,9 +43,13 @@ def _compressed(said: Statement) -> Formats:
     groups = _groups(said)
     rules = [Rule(matches=ignored, format=None), *groups]
     sparse, notes = _sparsity(said)
+    inner = said.inner("sparsity_config")
+    packed = inner is not None and inner.value("format") == _PACKED_2_4
     if said.value("format") == _MARLIN_2_4:
-        sparse = _all_of(groups, ignored)
-    return Formats(rules=tuple(rules), sparse=sparse, head=True, kv_dtype=_cache(said), notes=notes)
+        sparse, packed = _all_of(groups, ignored), True
+    return Formats(
+        rules=tuple(rules), sparse=sparse, packed=packed, head=True, kv_dtype=_cache(said), notes=notes
+    )
 
 
 _LAYOUTS = (
