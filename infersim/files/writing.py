@@ -85,7 +85,7 @@ def check_place(path: Path, what: str = "file") -> os.stat_result | None:
     """
     check_name(path, what)
     if not path.parent.is_dir():
-        raise InvalidValueError(what, str(path), "a path in a folder that exists")
+        raise InvalidValueError(what, str(path), "a file in a folder that exists")
     there = None
     with _told(path, what):
         try:

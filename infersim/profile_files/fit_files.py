@@ -32,7 +32,7 @@ def write_fit(fit: Fit, path: str | Path) -> None:
     that JSON does not know, or a place that cannot be written.
     """
     text = json.dumps(table_of_fit(fit), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    write_whole(Path(path), text, "fit file")
+    write_whole(path, text, "fit file")
 
 
 def read_fit(path: str | Path) -> Fit:

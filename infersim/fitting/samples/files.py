@@ -166,14 +166,19 @@ def _json_object(text: str) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
+def check_samples_name(path: Path) -> None:
+    """Raise UnsupportedError for a name that is no samples file's."""
+    if path.suffix.lower() not in SUFFIXES:
+        raise UnsupportedError(f"{path}: samples files end in {', '.join(SUFFIXES)}, not {path.suffix!r}")
+
+
 def write_samples(frame: pd.DataFrame, path: Path | str) -> None:
     """Write `frame` as a samples file, format by suffix; every row is kept, duplicates included."""
     path = Path(path)
     frame = frame[in_order(frame.columns)]
     writers = {".parquet": _write_parquet, ".csv": _write_csv, ".jsonl": _write_json_lines}
-    writer = writers.get(path.suffix.lower())
-    if writer is None:
-        raise UnsupportedError(f"{path}: samples files end in {', '.join(SUFFIXES)}, not {path.suffix!r}")
+    check_samples_name(path)
+    writer = writers[path.suffix.lower()]
     with replacing(path, "samples file") as file:
         try:
             writer(frame, file)

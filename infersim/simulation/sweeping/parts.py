@@ -151,6 +151,8 @@ def parts_folder(out: Path) -> Path:
 def drop_parts(out: Path) -> None:
     """Remove the parts of a sweep and their folder; what is not a sweep's stays."""
     folder = parts_folder(out)
+    if folder.is_symlink():
+        return
     identity = folder / IDENTITY_FILE
     if identity.is_file():
         for file in folder.iterdir():

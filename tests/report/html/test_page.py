@@ -198,9 +198,14 @@ def test_a_page_is_written_as_rendered(report: ComparisonReport, page: str, tmp_
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     file = tmp_path / "report.html"
     file.write_text("old", encoding="utf-8")
-    with pytest.raises(ZeroDivisionError), replacing(file) as begun:
-        begun.write(b"new")
-        raise ZeroDivisionError
+
+    def failing() -> None:
+        with replacing(file) as begun:
+            begun.write(b"new")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        failing()
     assert file.read_text(encoding="utf-8") == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
 

@@ -225,9 +225,7 @@ def test_a_file_too_large_for_a_config_is_not_read(tmp_path: Path) -> None:
     file = tmp_path / "large.json"
     with file.open("wb") as opened:
         opened.truncate(2**24 + 1)
-    with pytest.raises(
-        FileContentError, match=r"large\.json: size = 'above 16777216 bytes'; expected at most"
-    ):
+    with pytest.raises(FileContentError, match=r"large\.json: size = 'above 16777216 bytes'"):
         transformer_from_file(file)
 
 
