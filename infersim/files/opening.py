@@ -128,6 +128,11 @@ def check_name(path: Path, key: str) -> None:
         raise InvalidValueError(key, str(path), "a path")
 
 
+def as_text(name: str) -> str:
+    """The name of a file or folder as text: what is none in it becomes a question mark."""
+    return name.encode("utf-8", errors="replace").decode()
+
+
 def kind_of(mode: int) -> str:
     """What a file of this mode is that is no regular one, in words."""
     return _KINDS.get(stat.S_IFMT(mode), "something else")

@@ -24,7 +24,7 @@ ALLOWED = {
     "report/frontier/verdict.py: rename": "a column of a frame",
     "measuring/kernel_runs/supervision.py: TemporaryFile": "what a worker complains of; it has no name",
     "measuring/model/memory.py: write_text": "tells Linux to forget a peak: /proc/self/clear_refs",
-    "report/html/figure_files.py: TemporaryDirectory": "kaleido writes by name; a folder of this process alone",
+    "report/html/figure_files.py: TemporaryDirectory": "kaleido writes by name: a private folder",
     "report/html/page.py: read_text": "a file of the package, which may lie in an archive",
     "report/html/plotly_js.py: read_text": "a file of the package plotly",
     "workload/presets.py: read_text": "a file of the package, which may lie in an archive",
@@ -33,9 +33,10 @@ ALLOWED = {
 METHODS = {
     "open", "write_text", "write_bytes", "read_text", "read_bytes", "touch", "mkdir", "makedirs", "unlink",
     "symlink_to", "hardlink_to", "symlink", "link", "truncate", "mkstemp", "mktemp",
-    "mkdtemp", "NamedTemporaryFile", "TemporaryFile", "TemporaryDirectory", "SpooledTemporaryFile", "copyfile",
-    "copy2", "copytree", "rmtree", "savefig", "write_image", "write_html", "save", "savez", "savetxt", "tofile",
-    "fromfile", "loadtxt", "genfromtxt", "mmap", "memory_map", "OSFile", "input_stream", "output_stream",
+    "mkdtemp", "NamedTemporaryFile", "TemporaryFile", "TemporaryDirectory", "SpooledTemporaryFile",
+    "copyfile", "copy2", "copytree", "rmtree", "savefig", "write_image", "write_html", "save", "savez",
+    "savetxt", "tofile", "fromfile", "loadtxt", "genfromtxt", "mmap", "memory_map", "OSFile", "input_stream",
+    "output_stream",
 }  # fmt: skip
 """Calls that open, make, rename or remove a file by its name."""
 
@@ -64,9 +65,9 @@ def calls(source: str, module: str) -> Iterator[str]:
             ours = name in OURS and (isinstance(node.func, ast.Name) or owner == "opening")
             if name in METHODS and not ours:
                 yield f"{module}: {'os.open' if (owner, name) == ('os', 'open') else name}"
-            elif name in ("replace", "rename") and _renames(node):
-                yield f"{module}: {name}"
-            elif name in READERS_AND_WRITERS and not ours and not _is_given_open_file(node, handed):
+                continue
+            library = name in READERS_AND_WRITERS and not ours and not _is_given_open_file(node, handed)
+            if library or (name in ("replace", "rename") and _renames(node)):
                 yield f"{module}: {name}"
 
 
