@@ -41,7 +41,10 @@ def interruptible() -> Iterator[None]:
 
     def lost(unraisable: UnraisableHookArgs) -> None:
         if issubclass(unraisable.exc_type, KeyboardInterrupt):
-            signal.raise_signal(signal.SIGINT)  # where no error can be raised, it was swallowed
+            # It came where no error can be raised, as when an object is removed: once more, after that.
+            again = threading.Timer(0.02, signal.raise_signal, (signal.SIGINT,))
+            again.daemon = True
+            again.start()
         else:
             hook(unraisable)
 

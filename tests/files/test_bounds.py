@@ -92,5 +92,6 @@ def test_json_is_bounded_likewise(tmp_path: Path, content: str, told: str) -> No
 
 
 def test_values_alone_are_within_bounds() -> None:
-    for value in (1, "text" * 10_000, None, [], {}, [1] * 10_000):
+    values: tuple[object, ...] = (1, "text" * 10_000, None, [], {}, [1] * 10_000)
+    for value in values:
         check_bounds(value, "plan")
