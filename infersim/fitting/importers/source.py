@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from infersim.domain.errors import FileContentError, InfersimError, UnknownNameError
 from infersim.files.opening import opened, opened_text
+from infersim.fitting.samples.converted import Converted
 from infersim.fitting.samples.schema import Mask
 from infersim.profile_files.names import shipped_file
 
@@ -75,18 +76,6 @@ class SourceFile:
         return FileContentError(self.path, "columns", ", ".join(map(str, self.frame.columns)), expected)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Converted:
-    """Samples of one file, in microseconds and canonical data types, and counts of rows left out by reason.
-
-    The index of `samples` is that of the source's rows; the column `gpu` holds the name that the source
-    uses, empty where it says none.
-    """
-
-    samples: pd.DataFrame
-    left_out: Mapping[str, int] = field(default_factory=dict)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Importer:
     """A published source: `patterns` find its files in a folder; `convert` turns one into samples.
@@ -132,18 +121,6 @@ def read_source_file(path: Path) -> SourceFile:
     except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError, pa.ArrowInvalid) as error:
         raise FileContentError(path, "content", str(error).strip(), "a table") from error
     return SourceFile(path=path, frame=frame, first_line=header_line + 1, comments=comments)
-
-
-def leave_out(frame: pd.DataFrame, reasons: Mapping[str, Mask | pd.Series[bool]]) -> Converted:
-    """Rows for which no reason holds, and how many each reason, the first that holds, took away."""
-    kept = pd.Series(True, index=frame.index)
-    counts = {}
-    for reason, mask in reasons.items():
-        going = kept & mask
-        if going.any():
-            counts[reason] = int(going.sum())
-            kept &= ~going
-    return Converted(samples=frame[kept], left_out=counts)
 
 
 def unknown_words(column: pd.Series[str], known: Mapping[str, str], name: str) -> dict[str, pd.Series[bool]]:

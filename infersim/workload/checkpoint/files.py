@@ -158,9 +158,3 @@ def _refuse_pickles(folder: Path) -> None:
                 f"save_pretrained(..., safe_serialization=True) or safetensors.torch.save_file, or give the "
                 "config.json itself if its shapes are those of the weights"
             )
-
-
-def check_folder(folder: Path, config: str) -> None:
-    """Raise InvalidValueError where a folder has no config: headers do not say which heads there are."""
-    if not (folder / config).is_file():
-        raise InvalidValueError("model", str(folder), f"a folder that holds {config} beside its weight files")

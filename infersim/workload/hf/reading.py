@@ -148,7 +148,7 @@ def _read(
         layers = nemotron_nas.layers(config, keys)
         model = model.with_blocks(tuple(block for block in layers if block.attention or block.ffn))
     told = [f"no key of model_type {entry.model_type!r}: {', '.join(unknown)}"] if unknown else []
-    model = replace(model, notes=(*told, *_filled(keys, model), *_wide(config, formats, file, prefix)))
+    model = replace(model, notes=(*told, *_filled(keys, model)), stated=_plain_type(config, file, prefix))
     return Stated(model=model, layers=layers, model_type=entry.model_type, formats=formats)
 
 
@@ -156,21 +156,22 @@ _SIXTEEN_BIT = ("bfloat16", "float16", "half", "auto")
 _FULL = ("float32", "float")
 
 
-def _wide(
-    config: Mapping[str, object], formats: Formats | None, file: object, prefix: str
-) -> tuple[str, ...]:
-    """What people are told of `torch_dtype`: 32 bit is no reason to time in 32 bit, unless asked for."""
+def _plain_type(config: Mapping[str, object], file: object, prefix: str) -> str:
+    """What `torch_dtype` says where it matters: 32 bit is no reason to time in 32 bit, unless asked for.
+
+    Raises UnsupportedError for a type that is no plain one.
+    """
     for key in ("torch_dtype", "dtype"):
         stated = config.get(key)
         name = stated.removeprefix("torch.") if isinstance(stated, str) else stated
-        if name in _FULL and formats is None:
-            return (f"the file states {key} {name}: bf16 is meant unless --dtype says fp32",)
-        if name is not None and name not in (*_SIXTEEN_BIT, *_FULL):
+        if name in _FULL:
+            return f"the file states {key} {name}: bf16 is meant unless --dtype says fp32"
+        if name is not None and name not in _SIXTEEN_BIT:
             raise UnsupportedError(
                 f"{file}: {prefix}{key} = {stated!r} is not supported; supported: "
                 f"{', '.join((*_SIXTEEN_BIT, *_FULL))}; other formats by quantization_config"
             )
-    return ()
+    return ""
 
 
 def _filled(keys: Keys, model: Transformer) -> tuple[str, ...]:
