@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from infersim.domain.errors import FileContentError, InfersimError, UnknownNameError
+from infersim.files.opening import opened, opened_text
 from infersim.fitting.samples.converted import Converted
 from infersim.profile_files.names import shipped_file
 
@@ -114,7 +115,8 @@ def read_source_file(path: Path) -> SourceFile:
         if path.suffix == ".parquet":
             return SourceFile(path=path, frame=_parquet(path), first_line=1)
         comments, header_line = _comments(path)
-        frame = pd.read_csv(path, skiprows=header_line - 1, low_memory=False)
+        with opened(path, "path") as file:
+            frame = pd.read_csv(file, skiprows=header_line - 1, low_memory=False)
     except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError, pa.ArrowInvalid) as error:
         raise FileContentError(path, "content", str(error).strip(), "a table") from error
     return SourceFile(path=path, frame=frame, first_line=header_line + 1, comments=comments)
@@ -127,15 +129,16 @@ def unknown_words(column: pd.Series[str], known: Mapping[str, str], name: str) -
 
 
 def _parquet(path: Path) -> pd.DataFrame:
-    with path.open("rb") as file:
+    with opened(path, "path") as file:
         _refuse_pointer(path, file.read(len(LFS_POINTER)).decode(errors="replace"))
-    return pd.read_parquet(path)
+        file.seek(0)
+        return pd.read_parquet(file)
 
 
 def _comments(path: Path) -> tuple[dict[str, str], int]:
     """The `# key: value` lines at the top of a CSV, and the line number of its header."""
     comments: dict[str, str] = {}
-    with path.open(encoding="utf-8-sig") as file:
+    with opened_text(path, "path") as file:
         for number, line in enumerate(file, start=1):
             if not line.startswith("#"):
                 _refuse_pointer(path, line)

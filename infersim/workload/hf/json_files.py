@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from infersim.domain.errors import FileContentError
+from infersim.files.bounds import check_bounds, too_deep
+from infersim.files.opening import read_text
 
 CONFIG_NAME = "config.json"
 MODELOPT_NAME = "hf_quant_config.json"
@@ -68,18 +70,18 @@ def _with_older(config: dict[str, object], stated: dict[str, object], beside: Pa
 
 def read_json_object(file: Path) -> dict[str, object]:
     """The keys and values of a JSON file of bounded size; FileContentError where it is none."""
-    size = file.stat().st_size
-    if size > MAX_CONFIG_BYTES:
-        raise FileContentError(file, "size", f"{size} bytes", f"at most {MAX_CONFIG_BYTES}: no config")
+    text = read_text(file, "model", MAX_CONFIG_BYTES)
     try:
-        # A byte-order mark is no part of the text.
-        content = json.loads(file.read_text(encoding="utf-8-sig"))
+        content = json.loads(text)
     except json.JSONDecodeError as error:
         near = error.doc[error.pos : error.pos + 20]
         place = f"line {error.lineno}, column {error.colno}"
         raise FileContentError(file, place, near, f"valid JSON ({error.msg})") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise FileContentError(file, "content", "unreadable", f"JSON text in UTF-8 ({error})") from None
+    except RecursionError:
+        raise too_deep(file) from None
+    except ValueError as error:
+        raise FileContentError(file, "content", "unreadable", f"JSON text ({error})") from None
+    check_bounds(content, file)
     if not isinstance(content, dict):
         raise FileContentError(file, "content", type(content).__name__, "an object of keys and values")
     return content

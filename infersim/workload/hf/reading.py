@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from infersim.domain.errors import FileContentError, InvalidValueError, UnsupportedError
+from infersim.files.opening import as_text
 from infersim.workload.hf import nemotron_nas
 from infersim.workload.hf.architecture import Architecture
 from infersim.workload.hf.building import build
@@ -65,7 +66,9 @@ def transformer_from_file(path: str | Path) -> Transformer:
     if not file.is_file():
         raise InvalidValueError("model", str(path), f"a file, or a folder that holds {CONFIG_NAME}")
     stem = file.resolve().parent.name if file.name == CONFIG_NAME else file.stem
-    return transformer_from_config(with_neighbours(read_json_object(file), file), name=stem, file=file)
+    return transformer_from_config(
+        with_neighbours(read_json_object(file), file), name=as_text(stem), file=file
+    )
 
 
 def transformer_from_config(
