@@ -67,7 +67,7 @@ def check_keys(config: Mapping[str, object], known: Collection[str], file: objec
     that speaks of formats may hold nothing but a type of 16 bit.
     """
     for key in unknown_keys(config, known):
-        if _FORMAT_WORDS.search(key):
+        if _FORMAT_WORDS.search(key) or key == "cache_implementation":
             raise UnsupportedError(
                 f"{file}: {key} = {_brief(config[key])} speaks of a format, and is no key that is read; "
                 "leave it out, and give formats by --dtype and --kv-dtype"
@@ -81,6 +81,8 @@ def check_keys(config: Mapping[str, object], known: Collection[str], file: objec
 def unknown_keys(config: Mapping[str, object], known: Collection[str]) -> Iterator[str]:
     """The keys that `check_keys` refuses."""
     for key, value in config.items():
+        if key == "cache_implementation" and "quant" in str(value):
+            yield key
         if key in known or key in HARMLESS or not value:
             continue
         if _FORMAT_WORDS.search(key):

@@ -116,6 +116,8 @@ def _modelopt(said: Statement) -> Formats:
     kv_dtype = CACHES.get(cache)
     if algo == "MIXED_PRECISION":
         return Formats(rules=_by_layer(inner), kv_dtype=kv_dtype, head=True)
+    if inner.value("quantized_layers"):
+        inner.refuse("quantized_layers", inner.value("quantized_layers"), "supported: beside MIXED_PRECISION")
     if algo is None and kv_dtype is not None:
         return Formats(kv_dtype=kv_dtype)
     return Formats(rules=all_but(kept, _algorithm(inner)), kv_dtype=kv_dtype, head=True)

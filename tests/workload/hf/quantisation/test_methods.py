@@ -135,6 +135,11 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("fbgemm_fp8", {"granularity": "tensor"}, "granularity = 'tensor' is not supported"),
     ("mxfp4", {"block": 16}, "block = 16 is not supported"),
     ("torchao", {"quant_type": "uintx_weight_only"}, "quant_type = 'uintx_weight_only' is not supported"),
+    (
+        "modelopt",
+        {"quant_algo": "FP8", "quantized_layers": {"a": {}}},
+        "quantized_layers = .* MIXED",
+    ),
     ("modelopt", {"quant_algo": "W2"}, "quant_algo = 'W2' is not supported; supported: FP8"),
     ("modelopt", {"quant_algo": "FP8", "kv_cache_quant_algo": "NVFP4"}, "kv_cache_quant_algo = 'NVFP4'"),
     ("compressed-tensors", {"config_groups": {"a": group(INT4 | {"num_bits": 3})}}, "a.weights.num_bits = 3"),
