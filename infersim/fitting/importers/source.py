@@ -13,7 +13,6 @@ import pyarrow as pa
 from infersim.domain.errors import FileContentError, InfersimError, UnknownNameError
 from infersim.files.opening import opened, opened_text
 from infersim.fitting.samples.converted import Converted
-from infersim.fitting.samples.schema import Mask
 from infersim.profile_files.names import shipped_file
 
 
