@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from reprlib import Repr
 from types import MappingProxyType
 
-MAX_TEXT = 200
+MAX_TEXT = 500
 """Characters of a value that a message quotes: a file or a caller may give millions."""
 
 

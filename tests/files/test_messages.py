@@ -34,7 +34,7 @@ def test_a_message_is_short(value: object) -> None:
         FileContentError("plan.toml", "key", value, "something else"),
         UnknownNameError("GPU", value, ["l4"]),  # type: ignore[arg-type]
     ):
-        assert len(str(error)) < 500
+        assert len(str(error)) < 1500
 
 
 @pytest.mark.parametrize("value", [1, -1.5, "a", None, True, [1, "b"], ("a",), {"a": 1}, np.float64(2.5)])
@@ -43,4 +43,4 @@ def test_short_values_are_quoted_as_they_are(value: object) -> None:
 
 
 def test_a_long_key_is_cut() -> None:
-    assert len(str(FileContentError("plan.toml", "k" * 100_000, 1, "no such key here"))) < 500
+    assert len(str(FileContentError("plan.toml", "k" * 100_000, 1, "no such key here"))) < 1500
