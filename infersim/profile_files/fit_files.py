@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from infersim.domain.arguments import a, a_path, checked
 from infersim.domain.errors import FileContentError, InvalidValueError
 from infersim.domain.fit import Fit, GridAxis, IntervalFit, KindFit, ResidualGrid
 from infersim.files.writing import write_whole
@@ -24,6 +25,7 @@ def fit_path(datasheet: Path) -> Path:
     return datasheet.with_name(f"{datasheet.stem}.fit.json")
 
 
+@checked(fit=a(Fit, called="a fit: what calibrate leaves in a profile"), path=a_path)
 def write_fit(fit: Fit, path: str | Path) -> None:
     """Write `fit` as JSON: stable key order, 7 significant digits, residuals deflated.
 
