@@ -49,6 +49,7 @@ GPU, MODEL = "h100-sxm", "llama-3.2-1b"
             r"m = (Series|nan)",
         ),
         (lambda: sim.with_overrides(GPU, {"memory.bandwidth_gb_s": "6000"}), r"gb_s = '6000'.*finite number"),
+        (lambda: sim.with_overrides(GPU, {"chip.sm_count": math.nan}), r"chip.sm_count = nan.*finite number"),
         (lambda: sim.with_overrides(GPU, [1]), r"overrides = \[1\].*a mapping"),
         (lambda: sim.compare(MODEL, [MODEL], GPU, context=8), r"plans = 'llama-3.2-1b'.*what prune returns"),
         (lambda: sim.predict(MODEL, 7, context=8), r"gpu = 7.*load_profile returns, its name or"),

@@ -23,7 +23,7 @@ def with_sound_cells(
     Columns that are named are of numbers and of truths then; the index still counts the file's rows.
     """
     frame = file.frame
-    bad = pd.Series(False, index=frame.index).to_numpy()
+    bad = np.zeros(len(frame), dtype=np.bool_)
     rows: list[BadRow] = []
     typed: dict[Any, Any] = {}
     for name, rule in _ruled(frame, numbers, truths):

@@ -192,7 +192,10 @@ def _distinguishable(value: object) -> object:
         return None
     if isinstance(value, str | int | float | np.generic) and not isinstance(value, bool | np.bool_):
         return value
-    return str(value) if isinstance(value, bool | np.bool_) else brief(value)
+    try:
+        return str(value)
+    except Exception:  # a stranger's object may do as it likes
+        return type(value).__name__
 
 
 def _obeys(values: npt.NDArray[np.float64], rule: Rule) -> Mask:

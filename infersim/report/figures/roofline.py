@@ -14,7 +14,7 @@ from infersim.profile_files.profiles import a_profile
 from infersim.report.core.losses import PART_TITLES
 from infersim.report.figures.palette import NEUTRAL, PART_COLOURS, series
 from infersim.report.figures.style import finish, plain
-from infersim.simulation.speedups.op_frames import DENSE
+from infersim.simulation.speedups.resolving import DENSE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -103,7 +103,8 @@ def _points(figure: go.Figure, plan: str, rows: pd.DataFrame, symbol: str, visib
             "opacity": 0.85,
             "line": {"width": 1, "color": NEUTRAL},
         },
-        hovertemplate=f"<b>%{{customdata[0]}}</b>, {title}<br>%{{x:.3~g}} FLOP/byte, %{{y:.3~g}} TFLOP/s<br>"
+        hovertemplate="<b>%{customdata[0]}</b>, %{fullData.name}<br>"
+        "%{x:.3~g} FLOP/byte, %{y:.3~g} TFLOP/s<br>"
         "%{customdata[1]:.3~g} ms (%{customdata[3]:.0%}), limited by %{customdata[2]}<extra></extra>",
     )
 

@@ -30,6 +30,9 @@ Dimension: TypeAlias = Numeric | Sequence[int]
 Gpu: TypeAlias = HardwareProfile | str | Path
 """A profile, its name (or an alias), or a path to its `.toml`."""
 
+DENSE = "dense"
+"""The title of a plan without steps, and of the dense model in tables of ops."""
+
 Named = TypeVar("Named", HardwareProfile, Plan)
 
 measured_speedups = optional(either(MeasuredTable, a_path))
@@ -45,8 +48,12 @@ def profiles(key: str, value: Any) -> tuple[HardwareProfile, ...]:
 
 
 def plans(key: str, value: Any) -> tuple[Plan, ...]:
-    """A rule of arguments: one or several plans, each once."""
-    return _each_once(key, _plans(key, value), lambda plan: plan.title)
+    """A rule of arguments: one or several plans, each once; none that prunes is called `dense`."""
+    found = _each_once(key, _plans(key, value), lambda plan: plan.title)
+    for plan in found:
+        if plan.title == DENSE and plan.transformer != plan.base:
+            raise refused(key, plan.title, "another name: this one is the dense model's")
+    return found
 
 
 def as_profile(gpu: Gpu) -> HardwareProfile:
