@@ -10,9 +10,9 @@ from infersim.workload.hf import nemotron_nas
 from infersim.workload.hf.activation_names import NAMES
 from infersim.workload.hf.architecture import Architecture, Flag
 from infersim.workload.hf.heads import HEADS
+from infersim.workload.hf.quantisation.reading import ENTRIES, FORMAT_KEYS, REFUSED_METHODS
 from infersim.workload.hf.reading import READ
 from infersim.workload.hf.refusals import REFUSED_TYPES
-from infersim.workload.hf.stated_formats import FORMAT_KEYS
 from infersim.workload.hf.wrappers import WRAPPERS
 from infersim.workload.norms import Norm
 
@@ -47,6 +47,22 @@ def refused_types(_: dict[str, Any]) -> str:
     return markdown_table(["has", "model types"], rows, numeric=[False, False])
 
 
+def quantisation_methods(_: dict[str, Any]) -> str:
+    """Every method that is read, with what it can state."""
+    rows = [
+        [", ".join(f"`{name}`" for name in entry.names), entry.title, entry.formats, entry.remark]
+        for entry in sorted(ENTRIES, key=lambda entry: entry.names[0])
+    ]
+    headings = ["`quant_method`", "by", "formats", "beside"]
+    return markdown_table(headings, rows, numeric=[False] * len(headings))
+
+
+def refused_methods(_: dict[str, Any]) -> str:
+    """Methods that are known and not read, with the reason."""
+    rows = [[f"`{name}`", reason] for name, reason in REFUSED_METHODS.items()]
+    return markdown_table(["`quant_method`", "because"], rows, numeric=[False, False])
+
+
 def config_words(question: dict[str, Any]) -> str:
     """The words of one kind that configs may use."""
     words = {"heads": list(HEADS), "activations": list(NAMES), "formats": list(FORMAT_KEYS)}
@@ -58,6 +74,8 @@ KINDS: dict[str, Callable[[dict[str, Any]], str]] = {
     "wrappers": wrappers,
     "refused_types": refused_types,
     "config_words": config_words,
+    "quantisation_methods": quantisation_methods,
+    "refused_methods": refused_methods,
 }
 
 

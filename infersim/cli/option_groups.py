@@ -33,7 +33,7 @@ class RequestFlags:
 class RunFlags:
     """How the model is run; the fields are those of `RunOptions`."""
 
-    dtype: options.DtypeOption = "bf16"
+    dtype: options.DtypeOption = None
     kv_dtype: options.KvDtypeOption = None
     execution: options.ExecutionOption = "fused"
     cuda_graph: options.CudaGraphOption = True

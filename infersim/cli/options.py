@@ -59,10 +59,12 @@ PromptOption: TypeAlias = Annotated[
     int | None, typer.Option("--prompt", help="Tokens that a request of your own reads.")
 ]
 OutputOption: TypeAlias = Annotated[int | None, typer.Option("--output", help="Tokens that it generates.")]
+_DTYPES = "bf16, fp16, fp8, int8 (W8A8), w8a16, w4a16 (weights only), tf32, fp32."
 DtypeOption: TypeAlias = Annotated[
-    str,
-    typer.Option("--dtype", help="bf16, fp16, fp8, int8 (W8A8), w8a16, w4a16 (weights only), tf32, fp32."),
+    str | None,
+    typer.Option("--dtype", help=f"{_DTYPES} Left out: what the model's file states, else bf16."),
 ]
+KernelDtypeOption: TypeAlias = Annotated[str, typer.Option("--dtype", help=_DTYPES)]
 KvDtypeOption: TypeAlias = Annotated[
     str | None, typer.Option("--kv-dtype", help="Data type of the KV cache, if another.")
 ]
@@ -90,7 +92,12 @@ PlanOption: TypeAlias = Annotated[
     typer.Option("--plan", help="A plan layer by layer: TOML, or a file of mergekit, ModelOpt and others."),
 ]
 PrunedConfigOption: TypeAlias = Annotated[
-    list[Path], typer.Option("--pruned-config", help="The config.json of a pruned model.")
+    list[Path],
+    typer.Option(
+        "--pruned",
+        "--pruned-config",
+        help="A pruned model: its folder, read by its weight files if it has any, or its config.json.",
+    ),
 ]
 LayersOption: TypeAlias = Annotated[
     int | None,

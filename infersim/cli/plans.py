@@ -25,9 +25,11 @@ class Pruning:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the files of the models leave out or leave to others, each with the model's name."""
+        """What the files of the models say beside shapes, and what was found in pruned ones, by name."""
         models = (self.model, *(plan.transformer for plan in self.plans))
-        return tuple(dict.fromkeys(f"{model.name}: {note}" for model in models for note in model.notes))
+        told = [f"{model.name}: {note}" for model in models for note in model.notes]
+        found = [f"{plan.name}: {plan.recognised}" for plan in self.plans if plan.recognised]
+        return tuple(dict.fromkeys((*found, *told)))
 
 
 def chosen_pruning(
@@ -37,23 +39,26 @@ def chosen_pruning(
     sparsity: str,
     plan_files: Sequence[Path],
     pruned_configs: Sequence[Path],
+    otherwise: str | None = None,
     layers: int | None = None,
 ) -> Pruning:
     """Plans from files first, then each family at each sparsity; with `layers` a stack of so many of each.
 
-    Options of a family follow its name: `dynamic-m/execution=gather`.
+    Options of a family follow its name: `dynamic-m/execution=gather`. Where nothing is asked for, a 2:4
+    checkpoint is a plan of its dense model, and of any other model the families of `otherwise` are meant.
 
     `model` may be left out where a plan file names it; `sparsity` is also for plan files that state none.
     Raises what reading and pruning raise; what families cannot do is left out with its reason, unless it is
     all that was asked for.
     """
     from infersim.pruning.composition import stack_of_model, stack_of_plan
-    from infersim.pruning.plan_files.checkpoint import plan_from_config
-    from infersim.pruning.plan_files.reading import plan_from_file
+    from infersim.pruning.plan_files.checkpoint import plan_from_config, plan_of_sparse
     from infersim.workload.presets import load_model
 
     base = None if model is None else load_model(model)
     plans: list[Plan] = []
+    if plan_files:  # readers of all kinds of plans take a while to load
+        from infersim.pruning.plan_files.reading import plan_from_file
     for file in plan_files:
         # A file may leave the sparsity to the command line; where it does not, all of them are one plan.
         made = [plan_from_file(file, base, sparsity=each) for each in fractions("sparsity", sparsity)]
@@ -63,6 +68,10 @@ def chosen_pruning(
         raise InvalidValueError("model", None, "a name or a config: --model, or a plan that names it")
     plans += [plan_from_config(base, config) for config in pruned_configs]
     left_out: tuple[str, ...] = ()
+    if families is None and not plans:
+        own = plan_of_sparse(base)
+        plans, base = ([], base) if own is None else ([own], own.base)
+        families = otherwise if own is None else None
     if families is not None:
         swept, left_out = _swept(base, families, sparsity)
         plans += swept

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from infersim.domain.errors import UnknownNameError
@@ -41,8 +41,10 @@ class Precision:
     """How a linear layer stores and multiplies its operands.
 
     `math` is what the tensor cores multiply; the bytes are per value of the weights, of the activations
-    as the kernel reads them, and of the output. `dequantises` marks weight-only quantisation: weights
-    are widened to `math` on the way in.
+    as the kernel reads them, and of the output; weights and activations include the scales of their groups.
+    `dequantises` marks weight-only quantisation: weights are widened to `math` on the way in.
+    `own_kernels`: they are other ones than those that are measured of `math` (block scales).
+    `widens`: a GPU without units for `math` runs it weight-only, in bf16.
     """
 
     name: str
@@ -51,11 +53,19 @@ class Precision:
     activation_bytes: float
     output_bytes: float
     dequantises: bool = False
+    own_kernels: bool = False
+    widens: bool = False
 
     @property
     def quantises_activations(self) -> bool:
         """Whether activations, 16-bit between layers, must be made narrower first (W8A8)."""
         return self.activation_bytes < self.output_bytes
+
+    def widened(self) -> Precision:
+        """The weights as they are stored, widened to bf16 on the way in, with activations of 16 bit."""
+        return replace(
+            self, math=DType.BF16, activation_bytes=DType.BF16.bytes, dequantises=True, widens=False
+        )
 
 
 def _plain(dtype: DType) -> Precision:

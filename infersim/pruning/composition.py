@@ -83,7 +83,7 @@ def a_model_or_plan(key: str, value: object) -> Transformer | Plan:
     raise refused(key, value, "a model, a preset's name, a path to a config, or a plan")
 
 
-def as_plan(model_or_plan: Model | Plan) -> Plan:
+def _plan_of(model_or_plan: Model | Plan) -> Plan:
     """A plan as it is; a model as the plan without steps."""
     found = a_model_or_plan("model", model_or_plan)
     return found if isinstance(found, Plan) else Plan(base=found, transformer=found)
@@ -109,7 +109,7 @@ def prune(model: Model | Plan, /, family: str, sparsity: float | None = None, **
     chosen = family_named(family)
     chosen.check_options(options)
     requested = check_sparsity(chosen.fixed_sparsity if sparsity is None else sparsity)
-    plan = as_plan(model)
+    plan = _plan_of(model)
     pruned = chosen.function(plan.transformer, requested, **options)
     step = PlanStep(
         family=family,

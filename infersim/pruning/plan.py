@@ -48,6 +48,13 @@ class Plan:
         return self.name or " + ".join(map(_step_title, self.steps)) or "dense"
 
     @property
+    def recognised(self) -> str:
+        """Which families were found in a checkpoint, and how much of each; empty where they were given."""
+        if not self.name or any(step.sparsity is not None for step in self.steps):
+            return ""
+        return f"found {', '.join(map(_step_title, self.steps)) or 'nothing that was pruned'}"
+
+    @property
     def pruning(self) -> str:
         """The title without a sparsity: equal for plans that differ in it alone (`static-nk (target=ffn)`).
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from infersim.cost.floor import weight_bytes_each
 from infersim.domain.shapes import WeightForm
+from infersim.workload.ends import final_width
+from infersim.workload.formats import as_stored
 from infersim.workload.ops.token_skip import router
 from infersim.workload.scenario import Execution
 from infersim.workload.transformer import (
@@ -45,7 +47,12 @@ def parameters_by_part(transformer: Transformer) -> dict[str, int]:
         "attention": 0,
         "ffn": 0,
         "norms": sum(
-            norm.values(hidden) for norm in (transformer.embedding.norm, transformer.final_norm) if norm
+            norm.values(width)
+            for norm, width in (
+                (transformer.embedding.norm, hidden),
+                (transformer.final_norm, final_width(transformer.head, hidden)),
+            )
+            if norm
         ),
         "head": _head_values(transformer),
         "extra": 0,
@@ -72,15 +79,33 @@ def block_linear_parameters(transformer: Transformer) -> int:
 def weight_bytes(transformer: Transformer, execution: Execution) -> float:
     """Bytes of all weights: block linears in the execution's precision, everything else in 16 bit.
 
-    A 2:4 matrix takes 9/16 of its dense bytes in 16 bit and 5/8 in 8 bit: its positions are stored too.
+    What a checkpoint states of a matrix outranks both. A 2:4 matrix takes 9/16 of its dense bytes in 16 bit
+    and 5/8 in 8 bit: its positions are stored too.
     """
+    execution = as_stored(execution, transformer)
     linears = sum(
-        times * dense_values(linear) * weight_bytes_each(execution.precision, linear.form)
+        times * linear_bytes(linear, execution)
         for block, times in transformer.grouped_blocks()
         for linear in block.linears
     )
     unquantised = parameters(transformer) - block_linear_parameters(transformer)
-    return linears + unquantised * execution.activation_bytes
+    head, head_bytes = transformer.head, 0.0
+    if head is not None and head.format is not None:
+        outputs, width = transformer.head_outputs, transformer.embedding.width or transformer.hidden
+        head_bytes = head.format.stored_bytes(outputs, width)
+        unquantised -= _head_values(transformer) - outputs * head.bias
+    return linears + unquantised * execution.activation_bytes + head_bytes
+
+
+def linear_bytes(linear: Linear, execution: Execution) -> float:
+    """Bytes of a matrix, or of its two factors, without the bias."""
+    stored = linear.format
+    if stored is None:
+        return dense_values(linear) * weight_bytes_each(execution.precision, linear.form)
+    n, k, rank = linear.out_features, linear.in_features, linear.rank
+    if rank is None:
+        return stored.stored_bytes(n, k, linear.form)
+    return stored.stored_bytes(rank, k, linear.form) + stored.stored_bytes(n, rank, linear.form)
 
 
 def _embedding_values(transformer: Transformer) -> int:
@@ -96,7 +121,7 @@ def _head_values(transformer: Transformer) -> int:
     if head is None:
         return 0
     is_table = head.labels is None and transformer.tied_embeddings
-    width = 0 if is_table else transformer.embedding.width or transformer.hidden
+    width = 0 if is_table else head.in_features or transformer.embedding.width or transformer.hidden
     return transformer.head_outputs * (width + head.bias)
 
 

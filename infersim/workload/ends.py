@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from infersim.workload.norms import Norm
+from infersim.workload.weight_format import WeightFormat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,13 +30,22 @@ class Head:
     """The matrix after the blocks: an LM head, or a classifier's score of `labels` values without table.
 
     `bias`: whether it has one. `every_token`: whether it reads all tokens and not each sequence's last.
-    `kernels` are elementwise ones on the logits (a scale, a soft cap).
+    `kernels` are elementwise ones on the logits (a scale, a soft cap). `format` is what a checkpoint states
+    of its weights (None: they are not quantised). `in_features`: its K where that is neither the table's
+    width nor the hidden size (slicing that leaves the last layer's output whole).
     """
 
     labels: int | None = None
     bias: bool = False
     every_token: bool = False
     kernels: int = 0
+    format: WeightFormat | None = None
+    in_features: int | None = None
+
+
+def final_width(head: Head | None, hidden: int) -> int:
+    """Width of the residual stream behind the last block, of a model of hidden size `hidden`."""
+    return hidden if head is None or head.in_features is None else head.in_features
 
 
 PLAIN_EMBEDDING = Embedding()

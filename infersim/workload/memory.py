@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from infersim.domain.arrays import Array, Numeric, as_array
 from infersim.workload.counts import weight_bytes
+from infersim.workload.formats import scenario_as_stored
 from infersim.workload.scenario import Layout, Scenario
 from infersim.workload.transformer import (
     Attention,
@@ -42,6 +43,7 @@ class MemoryUse:
 
 def memory_use(transformer: Transformer, scenario: Scenario) -> MemoryUse:
     """What `scenario` needs when the whole batch is run in one pass (prefill is not chunked)."""
+    scenario = scenario_as_stored(scenario, transformer)
     return MemoryUse(
         weights_bytes=weight_bytes(transformer, scenario.execution),
         kv_cache_bytes=kv_cache_bytes(transformer, scenario),
@@ -64,6 +66,7 @@ def kv_cache_bytes(transformer: Transformer, scenario: Scenario) -> Array:
     Grouped heads are stored once, a sliding window keeps no more than its own tokens, and tokens that were
     evicted or left none (`Attention.cached_share`) are not counted. Block sparsity adds its pooled keys.
     """
+    scenario = scenario_as_stored(scenario, transformer)
     batch, context = as_array(scenario.batch), as_array(scenario.context)
     total = np.zeros(np.broadcast_shapes(batch.shape, context.shape))
     for block, times in transformer.grouped_blocks():

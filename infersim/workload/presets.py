@@ -37,13 +37,15 @@ def a_model(key: str, value: object) -> Transformer:
 
 @checked(name_or_path=a_name_or_path)
 def load_model(name_or_path: str | Path) -> Transformer:
-    """Return a model by preset name or alias (in any case), config file, or folder with a `config.json`.
+    """Return a model by preset name or alias (in any case), config file, folder or weight file.
 
-    A preset's name wins over a folder of the same name; write `./NAME` for the folder. Raises
-    UnknownNameError that lists the presets, and the errors of `hf.reading.transformer_from_file`.
+    A folder with a `config.json` is read by its weight files' headers where it has any. A preset's name wins
+    over a folder of the same name; write `./NAME` for the folder. Raises UnknownNameError that lists the
+    presets, and the errors of `checkpoint.reading.transformer_from_path`.
     """
     # Names are listed without the reader of files.
-    from infersim.workload.hf.reading import transformer_from_config, transformer_from_file
+    from infersim.workload.checkpoint.reading import transformer_from_path
+    from infersim.workload.hf.reading import transformer_from_config
 
     name = str(name_or_path)
     if isinstance(name_or_path, str) and name.lower() in _names():
@@ -52,7 +54,7 @@ def load_model(name_or_path: str | Path) -> Transformer:
         keys = {key: None if value == "null" else value for key, value in stated if key != "aliases"}
         return transformer_from_config(keys, name=preset, file=f"{_PRESETS} [{preset}]")
     if isinstance(name_or_path, Path) or name.endswith(".json") or _exists(name):
-        return transformer_from_file(name_or_path)
+        return transformer_from_path(name_or_path)
     raise UnknownNameError("model", name, _presets(), spellings=_names())
 
 

@@ -26,13 +26,15 @@ class Execution:
     """How kernels are laid out and numbers stored.
 
     `precision` is that of the block linears; embeddings, LM head and attention stay in 16 bit when it is
-    quantised. `kv_dtype` None: the attention's own type.
+    quantised. `kv_dtype` None: the attention's own type. `explicit`: somebody asked for the precision, so
+    that a checkpoint which states another one contradicts.
     """
 
     layout: Layout = Layout.FUSED
     cuda_graph: bool = True
     precision: Precision = field(default_factory=lambda: PRECISIONS["bf16"])
     kv_dtype: DType | None = None
+    explicit: bool = False
 
     @property
     def attention_dtype(self) -> DType:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Protocol
 
+from infersim.domain.dtypes import DType
 from infersim.domain.errors import InvalidValueError
 from infersim.domain.ops import Op
 from infersim.domain.shapes import Phase, WeightForm
@@ -19,6 +20,7 @@ from infersim.workload.activations import Activation
 from infersim.workload.ends import LM_HEAD, PLAIN_EMBEDDING, Embedding, Head
 from infersim.workload.norms import RMS_NORM, Norm, QkNorm
 from infersim.workload.scenario import Scenario
+from infersim.workload.weight_format import WeightFormat
 
 
 class SkipExecution(StrEnum):
@@ -71,7 +73,8 @@ class Linear:
 
     `rank` set: stored as two factors, K -> rank -> N (low rank); `fused_pair` runs both in one launch. `form`
     2:4: half of each group of four along K is zero. Both None / DENSE: a plain matrix. `transposed_result`:
-    the kernel leaves its result by columns, and a kernel of its own copies it into rows.
+    the kernel leaves its result by columns, and a kernel of its own copies it into rows. `format` is what a
+    checkpoint states of its values (None: nothing, and the execution's precision holds).
     """
 
     out_features: int
@@ -81,6 +84,7 @@ class Linear:
     rank: int | None = None
     fused_pair: bool = False
     transposed_result: bool = False
+    format: WeightFormat | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,10 +211,7 @@ class ReplacedSublayer:
 
 
 class AddedWork(Protocol):
-    """Work of a family's own in a block, where no field above describes it: a frozen record with these.
-
-    Blocks are compared, so records that do the same work are equal.
-    """
+    """A family's own work in a block: a frozen record, equal to others that do the same work."""
 
     @property
     def name(self) -> str:
@@ -259,8 +260,9 @@ class Block:
 class Transformer:
     """A whole model. `blocks` are in order; equal blocks are equal objects and are costed once.
 
-    `scaled_residuals`: the sublayers' results are multiplied by a number before they are added. `notes` are
-    what people must know of where the model came from (parts that were left out).
+    `scaled_residuals`: sublayers' results are multiplied by a number before they are added. `kv_dtype` is the
+    KV cache's type, if the checkpoint states one, `stated` a line of all that it states of formats. `notes`
+    are what people must know of where it came from. `layer_numbers`: the blocks' in a checkpoint with gaps.
     """
 
     name: str
@@ -273,7 +275,10 @@ class Transformer:
     final_norm: Norm | None = RMS_NORM
     head: Head | None = LM_HEAD
     scaled_residuals: bool = False
+    kv_dtype: DType | None = None
+    stated: str = field(default="", compare=False, repr=False)
     notes: tuple[str, ...] = field(default=(), compare=False)
+    layer_numbers: tuple[int, ...] | None = field(default=None, compare=False, repr=False)
     _groups: tuple[tuple[Block, int], ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -283,9 +288,7 @@ class Transformer:
     @property
     def head_outputs(self) -> int:
         """Values that the head gives for a token: the vocabulary, or a classifier's labels."""
-        if self.head is None:
-            return 0
-        return self.vocab if self.head.labels is None else self.head.labels
+        return 0 if self.head is None else self.head.labels or self.vocab
 
     def grouped_blocks(self) -> Iterator[tuple[Block, int]]:
         """Each distinct block with how often it occurs, in order of first occurrence."""
@@ -293,4 +296,4 @@ class Transformer:
 
     def with_blocks(self, blocks: tuple[Block, ...]) -> Transformer:
         """The same model with other blocks."""
-        return replace(self, blocks=blocks)
+        return replace(self, blocks=blocks, layer_numbers=None)

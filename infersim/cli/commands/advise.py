@@ -65,7 +65,7 @@ def advise_command(
     from infersim.simulation.advice.target import sparsity_for
     from infersim.simulation.advice.width import free_widths
 
-    check_outputs([html, figures], [gpu, model])
+    check_outputs([html], [gpu, model], folder=figures)
     gpus = chosen_gpus(gpu, overrides)
     pruning = chosen_pruning(
         model=model, families=families or ALL, sparsity=str(sparsity), plan_files=[], pruned_configs=[]
@@ -81,7 +81,7 @@ def advise_command(
         start = scenarios.replace(batch=scenarios.batch[0], context=scenarios.context[0])
         pays = break_even(pruning.model, pruning.plans, gpus, scenarios=start)
     widths = free_widths(pruning.model, gpus, sparsity, scenarios=scenarios)
-    setting = setting_text(scenarios.execution)
+    setting = setting_text(scenarios.execution, transformer=pruning.model)
     write_asked(lambda: advice_page(needed, pays, widths, setting), html=html, figures=figures)
     for note in pruning.notes:
         print_aside(note)

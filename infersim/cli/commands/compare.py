@@ -58,7 +58,7 @@ def compare_along_number(
         print_aside(f"Left out: {reason}")
     if not printed_for_machines(frame, as_json=as_json, as_csv=as_csv):
         print_for_people(hardware_verdict(frame), hardware_table(frame))
-    setting = setting_text(scenarios.execution)
+    setting = setting_text(scenarios.execution, transformer=pruning.model)
     write_asked(partial(hardware_page, frame, setting), html=html, figures=figures)
 
 
@@ -130,7 +130,7 @@ def compare_command(
 ) -> None:
     """Set plans that prune a model against the dense model: speedup, bound, ceiling, and every loss by name.
 
-    Without --plan or --pruned-config it compares all families.
+    Without --plan or --pruned-config it compares all families, or a 2:4 checkpoint with its dense model.
     """
     from functools import partial
 
@@ -153,7 +153,7 @@ def compare_command(
     from infersim.simulation.speedups.comparison import measured_index, streamed_comparison
     from infersim.simulation.speedups.measured_columns import measured_account
 
-    check_outputs([html, figures], [*plan, *pruned_config, measured, gpu, model])
+    check_outputs([html], [*plan, *pruned_config, measured, gpu, model], folder=figures)
     gpus = chosen_gpus(gpu, overrides)
     asked = Asked(
         model=model,
@@ -172,7 +172,8 @@ def compare_command(
             asked = asked_of_results(table, asked, with_plans=with_plans, with_request=with_request)
     pruning = chosen_pruning(
         model=asked.model,
-        families=asked.families or (None if plan or pruned_config else ALL),
+        families=asked.families,
+        otherwise=ALL,
         sparsity=asked.sparsity,
         plan_files=plan,
         pruned_configs=pruned_config,

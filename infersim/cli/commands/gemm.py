@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from infersim.cli.options import CsvOption, DtypeOption, GpuOption, JsonOption, SetOption
+from infersim.cli.options import CsvOption, GpuOption, JsonOption, KernelDtypeOption, SetOption
 from infersim.cli.questions import integers
 
 TokensArgument = Annotated[str, typer.Argument(metavar="M", help="Tokens in flight: 16 or 1,16,256")]
@@ -33,7 +33,7 @@ def gemm_command(
     n: OutputsArgument,
     k: InputsArgument,
     gpu: GpuOption,
-    dtype: DtypeOption = "bf16",
+    dtype: KernelDtypeOption = "bf16",
     sparsity: FormOption = None,
     weight_copies: CopiesOption = None,
     act_quant: ActQuantOption = True,

@@ -30,7 +30,7 @@ from infersim.cost.regimes import GEMM_REGIMES, gemm_regime, regime_widths
 from infersim.cost.residual import residual_correction, trust_when_cold
 from infersim.domain.arrays import Array, as_array
 from infersim.domain.costs import KernelCost
-from infersim.domain.dtypes import DType
+from infersim.domain.dtypes import DType, Precision
 from infersim.domain.fit import KindFit
 from infersim.domain.profile import MEGA, HardwareProfile
 from infersim.domain.shapes import Gemm, WeightForm
@@ -72,6 +72,18 @@ def operands_of(shape: Gemm) -> Operands:
         output_bytes=precision.output_bytes,
         weight_copies=shape.weight_copies,
     )
+
+
+def runs_as(precision: Precision, profile: HardwareProfile) -> Precision:
+    """What a GPU makes of a format: weight-only where it has no units for the math, and kernels exist."""
+    return precision.widened() if precision.widens and precision.math not in profile.matrix else precision
+
+
+def has_fitted_kernel(profile: HardwareProfile, precision: Precision) -> bool:
+    """Whether kernels of the format itself stand behind the predictions of its GEMMs."""
+    runs = runs_as(precision, profile)
+    fitted = kind_parameters(profile, "gemm", runs.math)
+    return fitted.exact and not runs.dequantises and not runs.own_kernels
 
 
 GEMM_AXES: tuple[str, ...] = (
@@ -131,10 +143,11 @@ def gemm_cost(shape: Gemm, profile: HardwareProfile, *, cuda_graph: bool) -> Ker
     total_us, limiter = _timed(values, machine, operands, shape, fits, *flat)
     launch_us = np.float32(values["launch_us"])
     kernel_s = np.maximum(total_us - launch_us, 0).astype(np.float64).reshape(m.shape) / MEGA
-    measured_so = parameters.exact and not shape.precision.dequantises
+    own_kernels = shape.precision.own_kernels
+    measured_so = parameters.exact and not shape.precision.dequantises and not own_kernels
     half_width, in_range = _interval(parameters, m, n, k, measured_so=measured_so)
     if parameters is not dense and parameters.fit is None:
-        dense_width, _ = _interval(dense, m, n, k, measured_so=dense.exact)
+        dense_width, _ = _interval(dense, m, n, k, measured_so=dense.exact and not own_kernels)
         relation = regime_widths(parameters.interval.by_regime, GEMM_REGIMES, parameters.interval.outside)
         half_width = relation_width(dense_width * dense.widening, parameters, relation[gemm_regime(m, n, k)])
     return assemble(
@@ -219,6 +232,7 @@ def _interval(
 
 
 def _cost(shape: Gemm, profile: HardwareProfile, *, cuda_graph: bool) -> KernelCost:
+    shape = replace(shape, precision=runs_as(shape.precision, profile))
     cost = with_alignment(shape, gemm_cost(shape, profile, cuda_graph=cuda_graph), profile)
     return as_generated(cost) if shape.generated else cost
 

@@ -16,9 +16,9 @@ import pandas as pd
 from infersim.domain.arguments import a_path, checked, flag, named_values, optional, refused, text
 from infersim.domain.errors import InfersimError, InvalidValueError, UnknownNameError
 from infersim.files.frames import a_frame_or
-from infersim.fitting.importers.cutlass import is_report, samples_of_report
 from infersim.fitting.samples.account import BadRow, BadSamplesError, SampleRead
 from infersim.fitting.samples.checks import Checked, check_columns, check_names, check_rows
+from infersim.fitting.samples.cutlass_report import is_report, samples_of_report
 from infersim.fitting.samples.files import Table, Unreadable, read_table
 from infersim.fitting.samples.schema import (
     COLUMN_NAMES,

@@ -1,16 +1,18 @@
-"""A really pruned checkpoint as a plan: its config beside the dense model it was pruned from."""
+"""A really pruned checkpoint as a plan: its weight files or config beside the dense model it came from."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
 
 from infersim.domain.errors import UnsupportedError
+from infersim.domain.shapes import WeightForm
 from infersim.pruning.plan import Plan
 from infersim.pruning.recognition import recognise
 from infersim.pruning.sublayer_pairs import sublayer_pairs
+from infersim.workload.formats import densified
 from infersim.workload.presets import load_model
 from infersim.workload.transformer import Attention, Block, Transformer
 
@@ -19,16 +21,16 @@ REMOVED = Block(attention=None, ffn=None)
 
 
 def plan_from_config(base: Transformer, pruned: Transformer | str | Path) -> Plan:
-    """Compare a pruned model (or its preset, config file or folder) with the dense `base`.
+    """Compare a pruned model (or its preset, folder, weight file or config) with the dense `base`.
 
     The steps are the families found, with their realised sparsities; nobody asked for any. Raises
     UnsupportedError where `pruned` cannot have come from `base` by pruning.
     """
     transformer = pruned if isinstance(pruned, Transformer) else load_model(pruned)
-    reason = next(_reasons_against(base, transformer), None)
+    blocks = _aligned(base, transformer)
+    reason = next(_reasons_against(base, transformer, blocks), None)
     if reason is not None:
         raise UnsupportedError(f"{transformer.name} is not a pruned {base.name}: {reason}")
-    blocks = _aligned(base, transformer)
     found = recognise(base, transformer, blocks)
     return Plan(
         base=base,
@@ -39,9 +41,32 @@ def plan_from_config(base: Transformer, pruned: Transformer | str | Path) -> Pla
     )
 
 
+def plan_of_sparse(transformer: Transformer) -> Plan | None:
+    """A checkpoint that states 2:4 matrices as a plan of its dense model in the same formats, else None."""
+    linears = (linear for block in transformer.blocks for linear in block.linears)
+    if not transformer.stated or all(linear.form is WeightForm.DENSE for linear in linears):
+        return None
+    base = densified(transformer)
+    found = recognise(base, transformer, _aligned(base, transformer))
+    return Plan(base=base, transformer=transformer, steps=found.steps, targets=found.targets)
+
+
 def _aligned(base: Transformer, pruned: Transformer) -> list[tuple[Block, Block]]:
-    """Layers side by side; of equal dense layers it is immaterial which ones are gone."""
-    return list(zip_longest(base.blocks, pruned.blocks, fillvalue=REMOVED))
+    """Layers side by side, by their numbers where a checkpoint has gaps.
+
+    Else the last ones are taken to be gone: of equal dense layers it is immaterial which.
+    """
+    numbers = _numbers(base, pruned)
+    if numbers is None:
+        return list(zip_longest(base.blocks, pruned.blocks, fillvalue=REMOVED))
+    left = dict(zip(numbers, pruned.blocks, strict=True))
+    return [(block, left.get(number, REMOVED)) for number, block in enumerate(base.blocks)]
+
+
+def _numbers(base: Transformer, pruned: Transformer) -> tuple[int, ...] | None:
+    """The numbers of the layers that are left, where they can be those of the dense model."""
+    numbers = pruned.layer_numbers
+    return None if numbers is None or max(numbers) >= len(base.blocks) else numbers
 
 
 def _shapes(block: Block) -> Block:
@@ -51,15 +76,18 @@ def _shapes(block: Block) -> Block:
     return replace(block, attention=replace(block.attention, window=None, rotary=1.0))
 
 
-def _reasons_against(base: Transformer, pruned: Transformer) -> Iterator[str]:
+def _reasons_against(
+    base: Transformer, pruned: Transformer, blocks: Sequence[tuple[Block, Block]]
+) -> Iterator[str]:
     """Why one model cannot have become the other by pruning, if there are reasons."""
     if pruned.hidden > base.hidden:
         yield f"its hidden size is {pruned.hidden}, above {base.hidden}"
     if len(pruned.blocks) > len(base.blocks):
         yield f"it has {len(pruned.blocks)} layers, more than {len(base.blocks)}"
-    if len(pruned.blocks) < len(base.blocks) and len(set(map(_shapes, base.blocks))) > 1:
-        yield f"{len(base.blocks) - len(pruned.blocks)} layers are gone, and the dense ones are not all equal"
-    for layer, (dense, left) in enumerate(zip(base.blocks, pruned.blocks, strict=False)):
+    gone = len(base.blocks) - len(pruned.blocks)
+    if gone > 0 and _numbers(base, pruned) is None and len(set(map(_shapes, base.blocks))) > 1:
+        yield f"{gone} layers are gone, and the dense ones are not all equal"
+    for layer, (dense, left) in enumerate(blocks):
         for pair in sublayer_pairs([(dense, left)]):
             if pair.survives and len(pair.dense.linears) != len(pair.pruned_linears):
                 yield f"layer {layer} has an FFN of another kind"

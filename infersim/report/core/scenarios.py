@@ -9,19 +9,27 @@ import numpy as np
 
 from infersim.report.core import rounding
 from infersim.report.core.table import Column, text_column, without_constant
+from infersim.workload.formats import as_stored, dtype_name
 from infersim.workload.requests import Request
 from infersim.workload.scenario import Execution
+from infersim.workload.transformer import Transformer
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def setting_text(execution: Execution, request: Request | None = None) -> str:
+def setting_text(
+    execution: Execution, request: Request | None = None, *, transformer: Transformer | None = None
+) -> str:
     """How the model is run: `bf16, execution fused, CUDA graph on`; of a request also what it generates."""
+    dtype = execution.precision.name
+    if transformer is not None:
+        dtype = dtype_name(transformer, execution)
+        execution = as_stored(execution, transformer)
     cache = f", KV cache {execution.kv_dtype}" if execution.kv_dtype else ""
     graph = "on" if execution.cuda_graph else "off"
     generated = f", {request.output_len} tokens generated" if request else ""
-    return f"{execution.precision.name}{cache}, execution {execution.layout}, CUDA graph {graph}{generated}"
+    return f"{dtype}{cache}, execution {execution.layout}, CUDA graph {graph}{generated}"
 
 
 SCENARIO_KEYS = ("model", "gpu", "phase", "batch", "context")

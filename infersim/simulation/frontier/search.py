@@ -33,6 +33,7 @@ from infersim.simulation.speedups.resolving import (
 from infersim.simulation.speedups.scenarios import PassOptions, Scenarios, a_request, some_scenarios
 from infersim.workload.requests import Request
 from infersim.workload.scenario import Execution
+from infersim.workload.transformer import Transformer
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,6 +59,7 @@ class Frontier:
     workloads: pd.DataFrame
     execution: Execution
     left_out: tuple[str, ...] = ()
+    model: Transformer | None = None
 
 
 @checked(
@@ -114,6 +116,7 @@ def frontier(
         workloads=pd.concat(workloads, ignore_index=True),
         execution=records[0].execution,
         left_out=left_out,
+        model=base,
     )
 
 

@@ -12,11 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from infersim.cost.gemm.alignment import VECTOR_BYTES, misaligned
+from infersim.cost.gemm.gemm import has_fitted_kernel, runs_as
 from infersim.domain.ops import Part
 from infersim.domain.shapes import Gemm
 from infersim.simulation.speedups.cases import Case
 from infersim.simulation.timing.program import Program
 from infersim.simulation.timing.timeline import Timeline
+from infersim.workload.formats import block_formats
 from infersim.workload.transformer import Transformer
 
 if TYPE_CHECKING:
@@ -44,6 +46,19 @@ def width_notes(program: Program) -> list[str]:
             f"rows off {VECTOR_BYTES}-byte boundaries slow kernels down: by how much is a stated guess"
         )
     return notes
+
+
+def format_notes(timeline: Timeline) -> list[str]:
+    """What the checkpoint states of formats, and which of them no kernel on this GPU was fitted for."""
+    transformer, profile = timeline.program.transformer, timeline.profile
+    notes = [transformer.stated] if transformer.stated else []
+    for precision in dict.fromkeys(stored.precision for stored in block_formats(transformer)):
+        runs = runs_as(precision, profile)
+        if runs != precision:
+            notes.append(f"{profile.name} has no {precision.math} units: {precision.name} is widened to bf16")
+        if not has_fitted_kernel(profile, precision):
+            notes.append(f"no kernel of {precision.name} is fitted: predicted by its bytes")
+    return list(dict.fromkeys(notes))
 
 
 def _widths(transformer: Transformer) -> set[int]:
@@ -98,12 +113,12 @@ def latency_columns(case: Case, timeline: Timeline) -> Columns:
 
 
 def model_notes(case: Case, timeline: Timeline) -> Column:
-    """Notes, a tuple each, on contexts beyond the model's positions and on uncalibrated widths."""
+    """Notes, a tuple each: what the file states, contexts beyond its positions, uncalibrated widths."""
     limit = timeline.program.transformer.max_position
     note = f"context beyond the model's {limit} positions"
     positions = np.where(case.context > limit, note, "").astype(object).ravel()
     widths = np.empty(case.batch.size, dtype=object)
-    widths.fill(tuple(width_notes(timeline.program)))
+    widths.fill((*format_notes(timeline), *width_notes(timeline.program)))
     return joined_notes(positions, widths)
 
 

@@ -46,6 +46,7 @@ from infersim.simulation.speedups.resolving import (
 from infersim.simulation.speedups.scenarios import ScenarioOptions, Scenarios, some_scenarios
 from infersim.simulation.timing.op_costs import over_ops
 from infersim.simulation.timing.timeline import Timeline
+from infersim.workload.formats import dtype_name
 from infersim.workload.transformer import Transformer
 
 if TYPE_CHECKING:
@@ -175,7 +176,7 @@ def _case_columns(timings: CaseTimings, index: MeasuredIndex) -> Iterator[Column
             "dense_ms": dense.latency_s.ravel() * MS,
             "dense_fits_memory": dense.fits_memory.ravel(),
             **latency_columns(case, timeline),
-            "notes": _notes(case, timeline, links),
+            "notes": joined_notes(_format_change(case, dense, timeline), _notes(case, timeline, links)),
         }
 
 
@@ -204,6 +205,14 @@ def _speedup_columns(links: Chain, dense: Timeline, timeline: Timeline, found: M
         "static_m_equivalent": static_m_equivalent(dense, links.predicted).ravel(),
         **{f"loss_{name}": factor.ravel() for name, factor in factors.items()},
     }
+
+
+def _format_change(case: Case, dense: Timeline, timeline: Timeline) -> Column:
+    """A note where the two sides are stored unlike: a checkpoint beside a model that states nothing."""
+    execution = case.passes[0].scenario.execution
+    before, after = (dtype_name(one.program.transformer, execution) for one in (dense, timeline))
+    note = f"the dense model is {before}, this one {after}: speedups hold the change of format too"
+    return constant(note if before != after else "", case)
 
 
 def _notes(case: Case, timeline: Timeline, links: Chain) -> Column:

@@ -23,6 +23,7 @@ from infersim.simulation.measured.table import (
 )
 from infersim.simulation.speedups.cases import Case
 from infersim.simulation.speedups.columns import Column
+from infersim.workload.formats import dtype_name
 from infersim.workload.scenario import Execution
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ class MeasuredIndex:
                 batch=batch,
                 context=context,
                 output_len=case.output_len,
-                dtype=execution.precision.name,
+                dtype=dtype_name(plan.transformer, execution),
                 plan=plan.title,
                 execution=execution.layout.value,
                 cuda_graph=execution.cuda_graph,

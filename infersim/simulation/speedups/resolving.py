@@ -16,13 +16,14 @@ from infersim.domain.errors import InvalidValueError
 from infersim.domain.profile import HardwareProfile
 from infersim.files.fingerprint import fingerprint
 from infersim.profile_files.profiles import a_profile
-from infersim.pruning.composition import Model, a_model_or_plan, as_plan
+from infersim.pruning.composition import Model, a_model_or_plan
 from infersim.pruning.plan import Plan
+from infersim.pruning.plan_files.checkpoint import plan_of_sparse
 from infersim.simulation.measured.table import MeasuredTable
 from infersim.workload.presets import a_model
 from infersim.workload.transformer import Transformer
 
-__all__ = ["Dimension", "Gpu", "Model", "a_model", "a_model_or_plan", "a_profile", "as_plan"]
+__all__ = ["Dimension", "Gpu", "Model", "a_model", "a_model_or_plan", "a_profile"]
 
 Dimension: TypeAlias = Numeric | Sequence[int]
 """A batch, a context or another dimension: a number or several."""
@@ -69,6 +70,14 @@ def as_profiles(gpu: Gpu | Sequence[Gpu]) -> tuple[HardwareProfile, ...]:
 def as_transformer(model: Model) -> Transformer:
     """The dense model; errors as in `load_model`."""
     return a_model("model", model)
+
+
+def as_plan(model_or_plan: Model | Plan) -> Plan:
+    """A plan as it is; a 2:4 checkpoint as one of its dense model; any other model without steps."""
+    found = a_model_or_plan("model", model_or_plan)
+    if isinstance(found, Plan):
+        return found
+    return plan_of_sparse(found) or Plan(base=found, transformer=found)
 
 
 def as_plans(model: Transformer, several: Plan | Sequence[Plan]) -> tuple[Plan, ...]:

@@ -25,7 +25,7 @@ from infersim.workload.scenario import MAX_BATCH, MAX_CONTEXT, Execution, Layout
 class RunOptions(TypedDict, total=False):
     """How the model is run; see ScenarioOptions."""
 
-    dtype: str
+    dtype: str | None
     kv_dtype: str | None
     execution: str
     cuda_graph: bool
@@ -52,9 +52,10 @@ class ScenarioOptions(PassOptions, total=False):
     - `request`: in place of a context, whole requests: a preset's name (`classification`, `generation`,
       `reasoning`) or a `Request` with its lengths in tokens. Prefill and all decode steps are summed over the
       growing context; the phase says nothing then.
-    - `dtype` (`bf16`): how the linears of the blocks are stored and multiplied: `bf16`, `fp16`, `tf32`,
-      `fp32`, `fp8` and `int8` (W8A8), `w8a16` and `w4a16` (weights only).
-    - `kv_dtype` (the attention's own type): how cached K and V are stored, such as `fp8`.
+    - `dtype` (what the model's file states, else `bf16`): how the linears of the blocks are stored and
+      multiplied: `bf16`, `fp16`, `tf32`, `fp32`, `fp8` and `int8` (W8A8), `w8a16` and `w4a16` (weights only).
+      One that contradicts the file is an error.
+    - `kv_dtype` (the file's, else the attention's own type): how cached K and V are stored, such as `fp8`.
     - `execution` (`fused`): one QKV and one gate-up GEMM and fused elementwise kernels, or `separate`, each
       apart as eager PyTorch does.
     - `cuda_graph` (True): launches are replayed from a CUDA graph; False: the host issues each.
@@ -63,12 +64,15 @@ class ScenarioOptions(PassOptions, total=False):
     request: str | Request | None
 
 
+DEFAULT_DTYPE = "bf16"
+"""Of models whose files state no format, where nobody asks for one."""
+
 DEFAULTS: ScenarioOptions = {
     "phase": Phase.PREFILL.value,
     "batch": 1,
     "context": None,
     "request": None,
-    "dtype": "bf16",
+    "dtype": None,
     "kv_dtype": None,
     "execution": Layout.FUSED.value,
     "cuda_graph": True,
@@ -141,7 +145,7 @@ class Scenarios:
             "batch": self.batch,
             "context": self.context or None,
             "request": self.request,
-            "dtype": self.execution.precision.name,
+            "dtype": self.execution.precision.name if self.execution.explicit else None,
             "kv_dtype": None if self.execution.kv_dtype is None else self.execution.kv_dtype.value,
             "execution": self.execution.layout.value,
             "cuda_graph": self.execution.cuda_graph,
@@ -166,7 +170,7 @@ _OPTIONS: dict[str, Rule] = {
     "batch": as_it_is,  # both become the record's tuples
     "context": as_it_is,
     "request": optional(a_request),
-    "dtype": one_of("dtype", PRECISIONS),
+    "dtype": optional(one_of("dtype", PRECISIONS)),
     "kv_dtype": optional(one_of("kv_dtype", list(DType))),
     "execution": one_of("execution", list(Layout)),
     "cuda_graph": flag,
@@ -204,8 +208,9 @@ def _execution(said: ScenarioOptions) -> Execution:
     return Execution(
         layout=Layout(said["execution"]),
         cuda_graph=said["cuda_graph"],
-        precision=precision_named(said["dtype"]),
+        precision=precision_named(DEFAULT_DTYPE if said["dtype"] is None else said["dtype"]),
         kv_dtype=None if kv_dtype is None else DType(kv_dtype),
+        explicit=said["dtype"] is not None,
     )
 
 

@@ -67,23 +67,25 @@ def listed_gpus(source: Source) -> tuple[HardwareProfile, ...]:
 
 
 def listed_settings(source: Source) -> tuple[RunOptions, ...]:
-    """Every way to run a model, each once: `auto` and the KV cache type that it stands for are one."""
+    """Every way to run a model, each once: `auto` and the type that it stands for in most models are one."""
     tables, found = source.tables, dict[Execution, RunOptions]()
     for place, dtype in enumerate(tables.dtype):
         with located(source.label, f"dtype[{place}]"):
-            make_execution(dtype=dtype)
+            make_execution(dtype=_own_if_auto(dtype))
     for place, cache in enumerate(tables.kv_dtype):
         with located(source.label, f"kv_dtype[{place}]"):
-            make_execution(kv_dtype=_cache_dtype(cache))
+            make_execution(kv_dtype=_own_if_auto(cache))
     for place, layout in enumerate(tables.execution):
         with located(source.label, f"execution[{place}]"):
             make_execution(execution=layout)
     for dtype, cache, layout, graph in product(
         tables.dtype, tables.kv_dtype, tables.execution, tables.cuda_graph
     ):
-        setting = RunOptions(dtype=dtype, kv_dtype=_cache_dtype(cache), execution=layout, cuda_graph=graph)
+        setting = RunOptions(
+            dtype=_own_if_auto(dtype), kv_dtype=_own_if_auto(cache), execution=layout, cuda_graph=graph
+        )
         runs = make_execution(**setting)
-        found.setdefault(replace(runs, kv_dtype=runs.cache_dtype), setting)
+        found.setdefault(replace(runs, kv_dtype=runs.cache_dtype, explicit=False), setting)
     return tuple(found.values())
 
 
@@ -117,7 +119,7 @@ def distinct(values: Iterable[Value]) -> tuple[Value, ...]:
     return tuple(dict.fromkeys(values))
 
 
-def _cache_dtype(name: str) -> str | None:
+def _own_if_auto(name: str) -> str | None:
     return None if name == AUTO else name
 
 

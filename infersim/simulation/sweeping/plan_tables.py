@@ -18,7 +18,7 @@ from infersim.workload.scenario import MAX_BATCH, MAX_CONTEXT
 Value = TypeVar("Value")
 
 AUTO = "auto"
-"""The KV cache in the type that attention multiplies in."""
+"""What the model's file states; else linears in bf16, and the KV cache in the type of attention."""
 
 
 def _as_list(value: object) -> object:
@@ -86,7 +86,7 @@ class SweepTables(Table):
     batch: Listed[Annotated[int, Field(ge=1, le=MAX_BATCH)]] = [1]  # noqa: RUF012 - pydantic copies it
     context: Listed[Tokens] | None = None
     request: Listed[Annotated[RequestTable, BeforeValidator(_as_table)]] | None = None
-    dtype: Listed[str] = ["bf16"]  # noqa: RUF012
+    dtype: Listed[str] = [AUTO]  # noqa: RUF012
     kv_dtype: Listed[str] = [AUTO]  # noqa: RUF012
     execution: Listed[str] = ["fused"]  # noqa: RUF012
     cuda_graph: Listed[bool] = [True]  # noqa: RUF012

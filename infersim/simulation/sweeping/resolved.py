@@ -156,7 +156,12 @@ def _possible(grid: Grid, left_out: Counter[tuple[str, str]]) -> Iterator[Grid]:
     """The grid on the GPUs that can run it; the others are counted in `left_out`."""
     if not grid.plans:
         return
-    asked, corner = grid.scenarios, _largest(grid)
+    asked = grid.scenarios
+    try:
+        corner = _largest(grid)
+    except InvalidValueError as error:  # another format than the model's file states
+        left_out[f"{grid.model.name} in {asked.execution.precision.name}", str(error)] += grid.rows
+        return
     able = []
     for profile in grid.gpus:
         try:

@@ -9,8 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -18,6 +17,7 @@ import pyarrow.parquet as pq
 from infersim.simulation.speedups.comparison import compare
 from infersim.simulation.sweeping.grid import Grid
 from infersim.simulation.sweeping.resolved import ResolvedSweep
+from infersim.workload.formats import as_stored, dtype_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,8 +40,8 @@ def grid_frame(grid: Grid) -> pd.DataFrame:
     frame = compare(grid.model, grid.plans, grid.gpus, scenarios=setting)
     said = {
         "request": "" if setting.request is None else setting.request.name,
-        "dtype": setting.execution.precision.name,
-        "kv_dtype": setting.execution.cache_dtype.value,
+        "dtype": dtype_name(grid.model, setting.execution),
+        "kv_dtype": as_stored(setting.execution, grid.model).cache_dtype.value,
         "execution": setting.execution.layout.value,
         "cuda_graph": setting.execution.cuda_graph,
     }
@@ -77,7 +77,7 @@ def grid_parquet(grid: Grid) -> bytes:
     return content.getvalue()
 
 
-def parquet_writer(target: Path | BytesIO, schema: pa.Schema) -> pq.ParquetWriter:
+def parquet_writer(target: BinaryIO, schema: pa.Schema) -> pq.ParquetWriter:
     """A writer of such tables. Only text has a dictionary in the file: few of the numbers are equal."""
     text = [field.name for field in schema if field.type == _TEXT]
     return pq.ParquetWriter(target, schema, compression="zstd", use_dictionary=text)

@@ -7,7 +7,10 @@ from collections.abc import Mapping, Sequence
 from infersim.domain.errors import FileContentError, UnsupportedError
 from infersim.workload.hf.heads import HEADS, LM
 
-WAY_OUT = "only the checkpoint's weight files tell its shapes"
+WAY_OUT = (
+    "only the checkpoint's weight files tell its shapes: give the folder with its .safetensors files beside "
+    "this config"
+)
 
 
 def head_kind(config: Mapping[str, object], prefixes: Sequence[str], file: object) -> str:
@@ -26,6 +29,28 @@ def head_kind(config: Mapping[str, object], prefixes: Sequence[str], file: objec
             )
     _check_auto_map(config, prefixes, file)
     return kinds[0] or LM if kinds else LM
+
+
+def own_code(
+    config: Mapping[str, object], prefixes: Sequence[str], file: object
+) -> tuple[str, tuple[str, ...]]:
+    """The kind of head where weight files tell the shapes, with a note on classes of the checkpoint's own.
+
+    Their head is known by how their names end.
+    """
+    try:
+        return head_kind(config, prefixes, file), ()
+    except UnsupportedError:
+        pass
+    names = _architectures(config, file)
+    kinds = [kind for name in names[:1] for ending, kind in HEADS.items() if name.endswith(ending)]
+    if names and not kinds:
+        raise UnsupportedError(f"{file}: architectures has {names[0]}, whose head is not known by its name")
+    shown = ", ".join(names) or "auto_map"
+    note = (
+        f"code of the checkpoint's own ({shown}): weight files tell its shapes, nothing what it does beside"
+    )
+    return kinds[0] if kinds else LM, (note,)
 
 
 def _architectures(config: Mapping[str, object], file: object) -> list[str]:

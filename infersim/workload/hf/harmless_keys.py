@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from infersim.domain.errors import UnsupportedError
 from infersim.workload.hf.custom_code import WAY_OUT
@@ -54,15 +54,21 @@ def check_keys(config: Mapping[str, object], known: Collection[str], file: objec
     changes nothing. Else numbers, lists and objects could be sizes; true and texts only under a name that
     speaks of layers or of pruning, and does not begin with an underscore (private marks of libraries).
     """
+    for key in unknown_keys(config, known):
+        raise UnsupportedError(
+            f"{file}: {key} = {_brief(config[key])} is no key of model_type {config.get('model_type')!r}, "
+            f"and may change the model's shapes; {WAY_OUT}"
+        )
+
+
+def unknown_keys(config: Mapping[str, object], known: Collection[str]) -> Iterator[str]:
+    """The keys that `check_keys` refuses."""
     for key, value in config.items():
         if key in known or key in HARMLESS or _HARMLESS_PATTERN.search(key) or not value:
             continue
         if isinstance(value, bool | str) and (key.startswith("_") or not _SHAPE_WORDS.search(key.lower())):
             continue
-        raise UnsupportedError(
-            f"{file}: {key} = {_brief(value)} is no key of model_type {config.get('model_type')!r}, and may "
-            f"change the model's shapes; {WAY_OUT}"
-        )
+        yield key
 
 
 def _brief(value: object) -> str:

@@ -33,7 +33,7 @@ NEMOTRON_NAS = Architecture(
 )  # fmt: skip
 
 
-def blocks(config: Mapping[str, object], keys: Keys) -> tuple[Block, ...]:
+def layers(config: Mapping[str, object], keys: Keys) -> tuple[Block, ...]:
     """The blocks of `block_configs`, in order; a `no_op` sublayer is None and loses its norm too.
 
     A block of which both sublayers are `no_op` is padding and no block. Raises FileContentError, and
@@ -46,14 +46,13 @@ def blocks(config: Mapping[str, object], keys: Keys) -> tuple[Block, ...]:
     layers = keys.whole("num_hidden_layers")
     if len(choices) != layers:
         keys.fail("num_hidden_layers", layers, f"the number of block_configs, {len(choices)}")
-    made = (
+    return tuple(
         Block(
             attention=_attention(keys, choice.attention, f"block_configs[{index}].attention"),
             ffn=_feed_forward(keys, choice.ffn, f"block_configs[{index}].ffn"),
         )
         for index, choice in enumerate(choices)
     )
-    return tuple(block for block in made if block.attention is not None or block.ffn is not None)
 
 
 def intermediate_size(ffn_mult: float, hidden: int) -> int:

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from infersim.domain.errors import FileContentError, InvalidValueError, UnsupportedError
+from infersim.files.bounds import check_bounds, too_deep
+from infersim.files.opening import as_text, read_text
 from infersim.workload.hf import nemotron_nas
 from infersim.workload.hf.architecture import Architecture
 from infersim.workload.hf.building import build
 from infersim.workload.hf.config_keys import Keys
-from infersim.workload.hf.custom_code import head_kind
+from infersim.workload.hf.custom_code import head_kind, own_code
 from infersim.workload.hf.entries import ARCHITECTURES
-from infersim.workload.hf.harmless_keys import check_keys
+from infersim.workload.hf.harmless_keys import check_keys, unknown_keys
 from infersim.workload.hf.heads import LM, head_of, plain_lm_head
+from infersim.workload.hf.quantisation.method import Formats
+from infersim.workload.hf.quantisation.reading import FORMAT_KEYS, stated_formats, with_formats
 from infersim.workload.hf.refusals import checked_type
-from infersim.workload.hf.stated_formats import FORMAT_KEYS, refuse_stated_formats
 from infersim.workload.hf.wrappers import WRAPPERS, notes, text_config
-from infersim.workload.transformer import Attention, Transformer
+from infersim.workload.transformer import Attention, Block, Transformer
 
 CONFIG_NAME = "config.json"
+MODELOPT_NAME = "hf_quant_config.json"
 MAX_CONFIG_BYTES = 2**24
 """Several hundred times what configs have: a larger file is something else."""
 
@@ -38,6 +42,22 @@ _SHAPES = (
 """Names whose defaults people are told of where a file leaves them out."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stated:
+    """What a config says.
+
+    `layers` are the model's blocks by number, with those that do nothing (`model` has none of them).
+    `formats` is what it states of how matrices are stored, which the model does not say. `wrapped`: parts for
+    images or sound stand beside the text model.
+    """
+
+    model: Transformer
+    layers: tuple[Block, ...]
+    model_type: str
+    formats: Formats | None
+    wrapped: bool = False
+
+
 def transformer_from_file(path: str | Path) -> Transformer:
     """Read a `config.json`, or the folder that holds one.
 
@@ -51,7 +71,9 @@ def transformer_from_file(path: str | Path) -> Transformer:
     if not file.is_file():
         raise InvalidValueError("model", str(path), f"a file, or a folder that holds {CONFIG_NAME}")
     stem = file.resolve().parent.name if file.name == CONFIG_NAME else file.stem
-    return transformer_from_config(_read_json_object(file), name=stem, file=file)
+    return transformer_from_config(
+        with_neighbour(read_json_object(file), file), name=as_text(stem), file=file
+    )
 
 
 def transformer_from_config(
@@ -61,26 +83,56 @@ def transformer_from_config(
 
     Raises FileContentError (file, key, value, expectation) and UnsupportedError.
     """
+    stated = stated_by_config(config, name=name, file=file)
+    if stated.formats is None:
+        return stated.model
+    numbers = [number for number, block in enumerate(stated.layers) if block.attention or block.ffn]
+    return with_formats(stated.model, stated.formats, stated.model_type, file=file, layers=numbers)
+
+
+def stated_by_config(
+    config: Mapping[str, object],
+    *,
+    name: str = "custom",
+    file: object = CONFIG_NAME,
+    shapes_known: bool = False,
+) -> Stated:
+    """What a config says; errors as in `transformer_from_config`.
+
+    `shapes_known`: weight files tell the shapes, so classes and keys of the checkpoint's own are no reason to
+    refuse it, but noted.
+    """
     wrapper = WRAPPERS.get(str(config.get("model_type")))
+    text, prefix, place = config, "", str(file)
     if wrapper is None:
-        model_type = checked_type(config, (*READ, *WRAPPERS), file)
-        refuse_stated_formats(config, file)
-        kind = head_kind(config, READ[model_type].classes, file)
-        return _read(config, READ[model_type], kind, name=name, file=file, prefix="")
-    refuse_stated_formats(config, file)
-    text = text_config(config, wrapper, file)
-    entry = READ[checked_type(text, READ, f"{file}: text_config")]
-    refuse_stated_formats(text, f"{file}: text_config")
-    kind = head_kind(config, wrapper.classes, file)
-    model = _read(text, entry, kind, name=name, file=file, prefix="text_config.")
-    return replace(model, notes=(*notes(config, wrapper), *model.notes))
+        entry = READ[checked_type(config, (*READ, *WRAPPERS), file)]
+        classes, formats = entry.classes, stated_formats(config, file)
+    else:
+        text, prefix, place = text_config(config, wrapper, file), "text_config.", f"{file}: text_config"
+        entry, classes = READ[checked_type(text, READ, place)], wrapper.classes
+        formats = stated_formats(config, file) or stated_formats(text, file, prefix)
+    kind, code = own_code(config, classes, file) if shapes_known else (head_kind(config, classes, file), ())
+    stated = _read(text, entry, kind, formats, name=name, file=file, prefix=prefix, shapes_known=shapes_known)
+    told = (*(notes(config, wrapper) if wrapper else ()), *code, *stated.model.notes)
+    return replace(stated, model=replace(stated.model, notes=told), wrapped=wrapper is not None)
 
 
 def _read(
-    config: Mapping[str, object], entry: Architecture, kind: str, *, name: str, file: object, prefix: str
-) -> Transformer:
-    """The model that `entry` describes, with a head of `kind`."""
-    check_keys(config, entry.known_keys() | set(FORMAT_KEYS), file)
+    config: Mapping[str, object],
+    entry: Architecture,
+    kind: str,
+    formats: Formats | None,
+    *,
+    name: str,
+    file: object,
+    prefix: str,
+    shapes_known: bool,
+) -> Stated:
+    """The model that `entry` describes, with a head of `kind`, and that it is stored in `formats`."""
+    known = entry.known_keys() | set(FORMAT_KEYS)
+    unknown = tuple(unknown_keys(config, known)) if shapes_known else ()
+    if not shapes_known:
+        check_keys(config, known, file)
     for key, allowed in entry.only.items():
         if config.get(key, allowed) != allowed and (config[key] or allowed):
             raise UnsupportedError(
@@ -91,9 +143,35 @@ def _read(
     head = head_of(kind, plain_lm_head(entry.head_bias, kernels), config, file)
     tied = keys.flag("tie_word_embeddings") and kind == LM
     model = build(entry, keys, name=name, head=head, tied=tied)
+    layers = model.blocks
     if entry is nemotron_nas.NEMOTRON_NAS:
-        model = model.with_blocks(nemotron_nas.blocks(config, keys))
-    return replace(model, notes=_filled(keys, model))
+        layers = nemotron_nas.layers(config, keys)
+        model = model.with_blocks(tuple(block for block in layers if block.attention or block.ffn))
+    told = [f"no key of model_type {entry.model_type!r}: {', '.join(unknown)}"] if unknown else []
+    model = replace(model, notes=(*told, *_filled(keys, model)), stated=_plain_type(config, file, prefix))
+    return Stated(model=model, layers=layers, model_type=entry.model_type, formats=formats)
+
+
+_SIXTEEN_BIT = ("bfloat16", "float16", "half", "auto")
+_FULL = ("float32", "float")
+
+
+def _plain_type(config: Mapping[str, object], file: object, prefix: str) -> str:
+    """What `torch_dtype` says where it matters: 32 bit is no reason to time in 32 bit, unless asked for.
+
+    Raises UnsupportedError for a type that is no plain one.
+    """
+    for key in ("torch_dtype", "dtype"):
+        stated = config.get(key)
+        name = stated.removeprefix("torch.") if isinstance(stated, str) else stated
+        if name in _FULL:
+            return f"the file states {key} {name}: bf16 is meant unless --dtype says fp32"
+        if name is not None and name not in _SIXTEEN_BIT:
+            raise UnsupportedError(
+                f"{file}: {prefix}{key} = {stated!r} is not supported; supported: "
+                f"{', '.join((*_SIXTEEN_BIT, *_FULL))}; other formats by quantization_config"
+            )
+    return ""
 
 
 def _filled(keys: Keys, model: Transformer) -> tuple[str, ...]:
@@ -107,19 +185,42 @@ def _filled(keys: Keys, model: Transformer) -> tuple[str, ...]:
     return (f"left to the model's class by the file: {', '.join(taken)}",) if taken else ()
 
 
-def _read_json_object(file: Path) -> dict[str, object]:
-    size = file.stat().st_size
-    if size > MAX_CONFIG_BYTES:
-        raise FileContentError(file, "size", f"{size} bytes", f"at most {MAX_CONFIG_BYTES}: no config")
+def with_neighbour(config: dict[str, object], file: Path) -> dict[str, object]:
+    """The config with what ModelOpt states in a file beside it, where the config states no formats itself.
+
+    Raises FileContentError where both speak of formats and name different algorithms.
+    """
+    neighbour = file.parent / MODELOPT_NAME
+    if file.name != CONFIG_NAME or not neighbour.is_file():
+        return config
+    stated = read_json_object(neighbour)
+    inner = stated.get("quantization")
+    if not isinstance(inner, Mapping):
+        raise FileContentError(neighbour, "quantization", inner, "an object of keys and values")
+    own = config.get("quantization_config")
+    if not own:
+        return {**config, "quantization_config": {"quant_method": "modelopt", **inner}}
+    algorithm = own.get("quant_algo") if isinstance(own, Mapping) else None
+    if algorithm is not None and algorithm != inner.get("quant_algo"):
+        expected = f"{algorithm}, as quantization_config of {CONFIG_NAME} states"
+        raise FileContentError(neighbour, "quantization.quant_algo", inner.get("quant_algo"), expected)
+    return config
+
+
+def read_json_object(file: Path) -> dict[str, object]:
+    """The keys and values of a JSON file of bounded size; FileContentError where it is none."""
+    text = read_text(file, "model", MAX_CONFIG_BYTES)
     try:
-        # A byte-order mark is no part of the text.
-        content = json.loads(file.read_text(encoding="utf-8-sig"))
+        content = json.loads(text)
     except json.JSONDecodeError as error:
         near = error.doc[error.pos : error.pos + 20]
         place = f"line {error.lineno}, column {error.colno}"
         raise FileContentError(file, place, near, f"valid JSON ({error.msg})") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise FileContentError(file, "content", "unreadable", f"JSON text in UTF-8 ({error})") from None
+    except RecursionError:
+        raise too_deep(file) from None
+    except ValueError as error:
+        raise FileContentError(file, "content", "unreadable", f"JSON text ({error})") from None
+    check_bounds(content, file)
     if not isinstance(content, dict):
         raise FileContentError(file, "content", type(content).__name__, "an object of keys and values")
     return content

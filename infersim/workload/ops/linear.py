@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from infersim.domain.dtypes import Precision
 from infersim.domain.ops import Op, Part
-from infersim.domain.shapes import Gemm, MemoryBound, WeightForm
+from infersim.domain.shapes import Gemm, MemoryBound
 from infersim.workload.ops.flow import Flow
 from infersim.workload.transformer import Linear
 
@@ -18,15 +18,17 @@ def linear_ops(name: str, part: Part, linear: Linear, flow: Flow, precision: Pre
     A bias is added in the GEMM's epilogue and costs no kernel. A fused pair is one generated kernel: its
     second half is part of the first's launch.
     """
-    n, k, form = linear.out_features, linear.in_features, linear.form
+    n, k = linear.out_features, linear.in_features
     if linear.fused_pair:
         flow = replace(flow, generated=True)
     if linear.rank is None:
-        yield _gemm(name, part, flow, n, k, form, precision)
+        yield _gemm(name, part, flow, n, k, linear, precision)
         yield from _into_rows(name, linear, flow, n, precision)
     else:
-        yield _gemm(f"{name}.a", part, flow, linear.rank, k, form, precision)
-        yield _gemm(f"{name}.b", part, flow, n, linear.rank, form, precision, launched=not linear.fused_pair)
+        yield _gemm(f"{name}.a", part, flow, linear.rank, k, linear, precision)
+        yield _gemm(
+            f"{name}.b", part, flow, n, linear.rank, linear, precision, launched=not linear.fused_pair
+        )
 
 
 def stacked_ops(
@@ -36,26 +38,27 @@ def stacked_ops(
 
     Of low-rank pairs only the first factors share their input: they become `name.a`, and each second factor
     is a GEMM of its own, `member.b`. Matrices that cannot be stacked (K differs, only some are 2:4 or low
-    rank, or pairs are fused) run apart under their own names.
+    rank, formats differ, or pairs are fused) run apart under their own names.
     """
     linears = tuple(members.values())
     first = linears[0]
     kinds = {
-        (linear.in_features, linear.form, linear.rank is None, linear.transposed_result) for linear in linears
+        (linear.in_features, linear.form, linear.rank is None, linear.transposed_result, linear.format)
+        for linear in linears
     }
     if len(kinds) > 1 or any(linear.fused_pair for linear in linears):
         for member, linear in members.items():
             yield from linear_ops(member, part, linear, flow, precision)
     elif first.rank is None:
         n = sum(linear.out_features for linear in linears)
-        yield _gemm(name, part, flow, n, first.in_features, first.form, precision)
+        yield _gemm(name, part, flow, n, first.in_features, first, precision)
         yield from _into_rows(name, first, flow, n, precision)
     else:
         ranks = {member: linear.rank or 0 for member, linear in members.items()}
-        yield _gemm(f"{name}.a", part, flow, sum(ranks.values()), first.in_features, first.form, precision)
+        yield _gemm(f"{name}.a", part, flow, sum(ranks.values()), first.in_features, first, precision)
         for member, linear in members.items():
             n = linear.out_features
-            yield _gemm(f"{member}.b", part, flow, n, ranks[member], linear.form, precision)
+            yield _gemm(f"{member}.b", part, flow, n, ranks[member], linear, precision)
 
 
 def _into_rows(name: str, linear: Linear, flow: Flow, n: int, precision: Precision) -> Iterator[Op]:
@@ -72,10 +75,20 @@ def _gemm(
     flow: Flow,
     n: int,
     k: int,
-    form: WeightForm,
+    linear: Linear,
     precision: Precision,
     *,
     launched: bool = True,
 ) -> Op:
-    shape = Gemm(m=flow.tokens, n=n, k=k, precision=precision, weights=form, generated=flow.generated)
+    """A GEMM in the linear's own format and form, else in `precision`."""
+    stored = linear.format
+    shape = Gemm(
+        m=flow.tokens,
+        n=n,
+        k=k,
+        precision=precision if stored is None else stored.precision,
+        weights=linear.form,
+        act_quant=stored is None or not stored.static,
+        generated=flow.generated,
+    )
     return Op(name=name, part=part, shape=shape, count=flow.runs, launched=launched)

@@ -7,6 +7,8 @@ from dataclasses import replace
 
 from infersim.domain.ops import Op, Part
 from infersim.domain.shapes import Gemm
+from infersim.workload.ends import final_width
+from infersim.workload.formats import scenario_as_stored
 from infersim.workload.ops import elementwise
 from infersim.workload.ops.attention import attention_ops
 from infersim.workload.ops.ffn import ffn_ops
@@ -24,6 +26,7 @@ def model_ops(transformer: Transformer, scenario: Scenario) -> tuple[Op, ...]:
     distinct blocks. Within a group, as outside the blocks, names are unique. The scenario is taken as it
     is: `scenario_checks.check_scenario` tells users what is wrong with theirs.
     """
+    scenario = scenario_as_stored(scenario, transformer)
     ops = list(embedding_ops(transformer, scenario))
     for group, (block, times) in enumerate(transformer.grouped_blocks()):
         ops.extend(
@@ -77,19 +80,26 @@ def embedding_ops(transformer: Transformer, scenario: Scenario) -> Iterator[Op]:
 def head_ops(transformer: Transformer, scenario: Scenario) -> Iterator[Op]:
     """Final norm and head: logits of one token a sequence (in prefill the last), or a classifier's scores.
 
-    The head is never pruned in place nor quantised.
+    The head is never pruned in place, and quantised where a checkpoint states it.
     """
     execution, hidden, head = scenario.execution, transformer.hidden, transformer.head
     width = transformer.embedding.width or hidden
     if transformer.final_norm is not None:
-        yield elementwise.norm("final_norm", _all(scenario), hidden, execution)
+        yield elementwise.norm("final_norm", _all(scenario), final_width(head, hidden), execution)
     if width != hidden:
         outwards = Linear(out_features=width, in_features=hidden)
         yield from linear_ops("project_out", Part.LM_HEAD, outwards, _all(scenario), execution.head_precision)
     if head is None:
         return
     tokens, outputs = scenario.tokens if head.every_token else scenario.batch, transformer.head_outputs
-    shape = Gemm(m=tokens, n=outputs, k=width, precision=execution.head_precision)
+    stored = head.format
+    shape = Gemm(
+        m=tokens,
+        n=outputs,
+        k=head.in_features or width,
+        precision=execution.head_precision if stored is None else stored.precision,
+        act_quant=stored is None or not stored.static,
+    )
     yield Op(name="lm_head" if head.labels is None else "score_head", part=Part.LM_HEAD, shape=shape)
     if head.kernels and execution.layout is Layout.SEPARATE:
         yield elementwise.scaled("logits", tokens, outputs, execution, kernels=head.kernels)

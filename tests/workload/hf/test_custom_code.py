@@ -112,13 +112,16 @@ def test_keys_of_generation_training_and_bookkeeping_change_nothing(key: str, va
     ("stated", "told"),
     [
         (
-            {"quantization_config": {"quant_method": "gptq", "bits": 4}},
-            r"quantization_config\.quant_method = 'gptq'",
+            {"quantization_config": {"quant_method": "mine", "bits": 4}},
+            r"quantization_config\.quant_method = 'mine' is no method that is known; read: compressed",
         ),
-        ({"quantization_config": {"quant_method": "fp8"}}, r"quantization_config\.quant_method = 'fp8'"),
-        ({"quantization_config": {"load_in_8bit": True}}, "quantization_config = {'load_in_8bit': True}"),
-        ({"compression_config": {"sparsity_config": {"format": "dense"}}}, "compression_config = "),
-        ({"quantization": {"bits": 4, "group_size": 64}}, "quantization = "),
+        (
+            {"quantization_config": {"quant_method": "aqlm"}},
+            r"quantization_config\.quant_method = 'aqlm' is not",
+        ),
+        ({"quantization_config": {"weights": "int3"}}, "quantization_config = {'weights': 'int3'} is no"),
+        ({"compression_config": {"format": "dense"}}, "compression_config = "),
+        ({"quantization": {"bits": 4, "group_size": 64}}, "quantization = .* Apple"),
     ],
 )
 def test_stated_formats_are_not_passed_over(stated: dict[str, object], told: str) -> None:

@@ -43,8 +43,8 @@ def test_any_known_text_model_inside() -> None:
         (LLAMA | {"model_type": "qwen3_next"}, "linear attention"),
         (LLAMA | {"inter_sizes": [1, 2]}, "inter_sizes = "),
         (
-            LLAMA | {"quantization_config": {"quant_method": "awq"}},
-            "quantization_config.quant_method = 'awq'",
+            LLAMA | {"quantization_config": {"quant_method": "aqlm"}},
+            "quantization_config.quant_method = 'aqlm'",
         ),
     ],
 )

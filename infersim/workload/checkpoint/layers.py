@@ -1,0 +1,218 @@
+"""One layer from its tensors: what is there, with its own widths and heads; what is missing is gone.
+
+The config's block says what shapes do not: head size, windows, rotary positions, kinds of norms, activation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from infersim.domain.errors import FileContentError, UnsupportedError
+from infersim.workload.checkpoint.header import Tensor
+from infersim.workload.checkpoint.heads import head_sizes
+from infersim.workload.checkpoint.matrices import Matrix, matrix_of
+from infersim.workload.checkpoint.names import Module
+from infersim.workload.checkpoint.norms import norm_of, qk_norm_of
+from infersim.workload.checkpoint.stored import Hint, Stored
+from infersim.workload.norms import Norm
+from infersim.workload.ops.residual_map import ResidualMap
+from infersim.workload.transformer import AddedWork, Attention, Block, FeedForward, ReplacedSublayer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerReader:
+    """Reads the layers of one checkpoint.
+
+    `hidden` is the width of the residual stream, `stored_norms` whether layers have norms with parameters at
+    all, `transposed` whether matrices are stored as `[in, out]`. `stored` collects how each matrix is stored,
+    by layer and role.
+    """
+
+    hidden: int
+    transposed: bool
+    stored_norms: bool
+    stored: dict[tuple[int, str], tuple[Stored, ...]] = field(default_factory=dict)
+
+    def block(self, number: int, roles: Mapping[str, Module], stated: Block, *, last: bool) -> Block:
+        """The block of layer `number`; without sublayers where nothing of them is there."""
+        layer = _Layer(reader=self, number=number, roles=roles)
+        attention, ffn = self._attention(layer, stated), self._ffn(layer, stated, last=last)
+        parallel = stated.parallel and attention is not None and ffn is not None
+        if stated.shares_norm and attention is None and ffn is not None and stated.attention is not None:
+            ffn = replace(ffn, norm=layer.norm("attention_norm", stated.attention.norm))
+        maps, added = self._maps(layer, last=last)
+        return Block(attention=attention, ffn=ffn, parallel=parallel, residual_maps=maps, added=added)
+
+    def _attention(self, layer: _Layer, stated: Block) -> Attention | ReplacedSublayer | None:
+        inward = self._inward
+        if "attention_linear" in layer.roles:
+            layer.none_of("attention_linear", ("q", "k", "v", "qkv", "o"))
+            norm = layer.norm("attention_norm", _norm(stated.attention))
+            return ReplacedSublayer(linear=layer.matrix("attention_linear", inward).linear, norm=norm)
+        if not {"q", "k", "v", "qkv", "o"} & set(layer.roles):
+            return None
+        if not isinstance(stated.attention, Attention):
+            raise layer.error("attention", "none, by the config: it says nothing of these heads")
+        like = stated.attention
+        q, k, v, o = self._projections(layer)
+        sizes = head_sizes(q, k, v, o, like, layer.roles.get("q_norm"))
+        return replace(
+            like,
+            q=q.linear,
+            k=k.linear,
+            v=v.linear,
+            o=o.linear,
+            num_heads=sizes.heads,
+            num_kv_heads=sizes.kv_heads,
+            head_dim=sizes.head_dim,
+            qk_norm=qk_norm_of(layer.roles, like.qk_norm, q.linear, k.linear, sizes.head_dim, q.tensor),
+            norm=layer.norm("attention_norm", like.norm),
+            post_norm=layer.norm("attention_post_norm", like.post_norm),
+        )
+
+    def _projections(self, layer: _Layer) -> tuple[Matrix, Matrix, Matrix, Matrix]:
+        """q, k, v and o; of one joined matrix q has as many outputs as o inputs, k and v share the rest."""
+        if "qkv" not in layer.roles:
+            layer.all_of(("q", "k", "v", "o"))
+            q, k, v = (layer.matrix(role, self._inward) for role in ("q", "k", "v"))
+            return q, k, v, layer.matrix("o", self._outward(k=q.linear.out_features))
+        layer.none_of("qkv", ("q", "k", "v"))
+        layer.all_of(("qkv", "o"))
+        fused, o = layer.matrix("qkv", self._inward), layer.matrix("o", self._outward())
+        query = o.linear.in_features
+        rest = fused.linear.out_features - query
+        if rest < 2 or rest % 2:
+            raise fused.tensor.fail(f"N = {query} of q, which o reads, and twice as many of k as of v")
+        q, k = (layer.split(fused, n) for n in (query, rest // 2))
+        return q, k, k, o
+
+    def _ffn(self, layer: _Layer, stated: Block, *, last: bool) -> FeedForward | ReplacedSublayer | None:
+        matrices = ("gate", "up", "gate_up", "down")
+        if "ffn_linear" in layer.roles:
+            layer.none_of("ffn_linear", matrices)
+            norm = layer.norm("ffn_norm", _norm(stated.ffn))
+            return ReplacedSublayer(linear=layer.matrix("ffn_linear", self._inward).linear, norm=norm)
+        if not set(matrices) & set(layer.roles):
+            return None
+        if not isinstance(stated.ffn, FeedForward):
+            raise layer.error("FFN", "none, by the config: it says nothing of its activation")
+        like = stated.ffn
+        gate, up = self._gate_and_up(layer, gated=like.gate is not None)
+        width = up.linear.out_features
+        layer.all_of(("down",))
+        down = layer.matrix(
+            "down", Hint(n=None if last else self.hidden, k=width, transposed=self.transposed)
+        )
+        for matrix in (gate,) if gate else ():
+            if matrix.linear.out_features != width:
+                raise matrix.tensor.fail(f"N = {width}, as {up.tensor.name}")
+        if down.linear.in_features != width:
+            raise down.tensor.fail(f"K = {width}, as {up.tensor.name} gives")
+        return replace(
+            like,
+            gate=None if gate is None else gate.linear,
+            up=up.linear,
+            down=down.linear,
+            norm=layer.norm("ffn_norm", like.norm),
+            post_norm=layer.norm("ffn_post_norm", like.post_norm),
+        )
+
+    def _gate_and_up(self, layer: _Layer, *, gated: bool) -> tuple[Matrix | None, Matrix]:
+        if not gated:
+            layer.none_of("an FFN without a gate", ("gate", "gate_up"))
+            layer.all_of(("up",))
+            return None, layer.matrix("up", self._inward)
+        if "gate_up" not in layer.roles:
+            layer.all_of(("gate", "up"))
+            return layer.matrix("gate", self._inward), layer.matrix("up", self._inward)
+        layer.none_of("gate_up", ("gate", "up"))
+        fused = layer.matrix("gate_up", self._inward)
+        if fused.linear.out_features % 2:
+            raise fused.tensor.fail("an even N: gate and up, one after the other")
+        half = layer.split(fused, fused.linear.out_features // 2)
+        return half, half
+
+    def _maps(self, layer: _Layer, *, last: bool) -> tuple[int, tuple[AddedWork, ...]]:
+        """Square maps of the residual stream, and the last layer's own where it leads to another width."""
+        square, added = 0, []
+        for role in ("attention_map", "ffn_map"):
+            if role not in layer.roles:
+                continue
+            # SliceGPT's maps are stored as [in, out].
+            found = matrix_of(layer.roles[role], Hint(transposed=True))
+            n, k = found.linear.out_features, found.linear.in_features
+            if k != self.hidden or (n != self.hidden and not (last and role == "ffn_map")):
+                raise found.tensor.fail(f"[{self.hidden}, {self.hidden}]: the width of the residual stream")
+            if n == self.hidden:
+                square += 1
+            else:
+                added.append(ResidualMap(linear=found.linear))
+        return square, tuple(added)
+
+    @property
+    def _inward(self) -> Hint:
+        return Hint(k=self.hidden, transposed=self.transposed)
+
+    def _outward(self, k: int | None = None) -> Hint:
+        return Hint(n=self.hidden, k=k, transposed=self.transposed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Layer:
+    """One layer's modules by role."""
+
+    reader: LayerReader
+    number: int
+    roles: Mapping[str, Module]
+
+    @property
+    def tensor(self) -> Tensor:
+        return next(iter(next(iter(self.roles.values())).values()))
+
+    def matrix(self, role: str, hint: Hint) -> Matrix:
+        """A matrix whose N or K is the residual stream's where the hint says so."""
+        found = matrix_of(self.roles[role], hint)
+        linear = found.linear
+        for name, size, wanted in (("N", linear.out_features, hint.n), ("K", linear.in_features, hint.k)):
+            if wanted not in (None, size):
+                raise found.tensor.fail(f"{name} = {wanted}, as what stands beside it; it is {size}")
+        self.reader.stored[self.number, role] = found.stored
+        return found
+
+    def split(self, fused: Matrix, n: int) -> Matrix:
+        """The part of `n` outputs of a matrix that several were joined into."""
+        if fused.linear.rank is not None:
+            raise UnsupportedError(
+                f"{fused.tensor.file}: {fused.tensor.name}: a joined matrix in two factors is not supported; "
+                "supported: factors of each matrix"
+            )
+        return replace(fused, linear=replace(fused.linear, out_features=n))
+
+    def norm(self, role: str, stated: Norm | None) -> Norm | None:
+        """The norm of a role, with the parameters that it has."""
+        return norm_of(
+            self.roles.get(role), stated, self.reader.hidden, stored=self.reader.stored_norms,
+            missing=lambda: self.error(role, "there, as in other layers"),
+        )  # fmt: skip
+
+    def all_of(self, roles: tuple[str, ...]) -> None:
+        """Raise where one of the roles is missing."""
+        missing = [role for role in roles if role not in self.roles]
+        if missing:
+            here = ", ".join(role for role in roles if role in self.roles) or "none of them"
+            raise self.error(f"{', '.join(missing)} missing", f"{', '.join(roles)}; there is {here}")
+
+    def none_of(self, instead: str, roles: tuple[str, ...]) -> None:
+        """Raise where one of the roles is there beside what takes its place."""
+        for role in roles:
+            if role in self.roles:
+                raise next(iter(self.roles[role].values())).fail(f"no such tensor beside {instead}")
+
+    def error(self, what: str, expected: str) -> FileContentError:
+        """An error about the layer."""
+        return FileContentError(self.tensor.file, f"layer {self.number}", what, expected)
+
+
+def _norm(sublayer: Attention | FeedForward | ReplacedSublayer | None) -> Norm | None:
+    return None if sublayer is None else sublayer.norm

@@ -1,0 +1,190 @@
+"""What a checkpoint states of the formats of a model's matrices, on the model and against --dtype."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from infersim.domain.dtypes import PRECISIONS
+from infersim.domain.errors import InvalidValueError
+from infersim.domain.shapes import WeightForm
+from infersim.workload.scenario import Execution, Scenario
+from infersim.workload.transformer import (
+    Attention,
+    Block,
+    FeedForward,
+    Linear,
+    ReplacedSublayer,
+    Transformer,
+)
+from infersim.workload.weight_format import WeightFormat
+
+MIXED = "mixed"
+"""Stands for the name of several formats."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredMatrix:
+    """What is stated of one matrix: its format (None: 16 bit, not quantised), and whether it is 2:4."""
+
+    format: WeightFormat | None = None
+    sparse_2_4: bool = False
+
+
+PLAIN = StoredMatrix()
+
+StoredOf = Callable[[int, str], StoredMatrix]
+"""From the number of a layer in the checkpoint and a matrix (q, k, v, o, gate, up, down; attention_linear and
+ffn_linear of replaced sublayers) to what is stated of it."""
+
+
+def with_stored_matrices(
+    transformer: Transformer, stored: StoredOf, layers: Sequence[int] | None = None
+) -> Transformer:
+    """The model with its block matrices as they are stored; `layers` number its blocks in the checkpoint.
+
+    Raises InvalidValueError for a 2:4 matrix whose K does not divide into groups of four.
+    """
+    numbers = range(len(transformer.blocks)) if layers is None else layers
+    made: dict[tuple[Block, tuple[StoredMatrix, ...]], Block] = {}
+    blocks = []
+    for number, block in zip(numbers, transformer.blocks, strict=True):
+        of_block = {name: stored(number, name) for name, _ in named_matrices(block)}
+        key = (block, tuple(of_block.values()))
+        if key not in made:
+            made[key] = _stored_block(block, of_block)
+        blocks.append(made[key])
+    return transformer.with_blocks(tuple(blocks))
+
+
+def named_matrices(block: Block) -> Iterator[tuple[str, Linear]]:
+    """The weight matrices of a block's sublayers by name."""
+    attention, ffn = block.attention, block.ffn
+    if isinstance(attention, Attention):
+        yield from zip("qkvo", attention.linears, strict=True)
+    elif isinstance(attention, ReplacedSublayer):
+        yield "attention_linear", attention.linear
+    if isinstance(ffn, FeedForward):
+        names = ("up", "down") if ffn.gate is None else ("gate", "up", "down")
+        yield from zip(names, ffn.linears, strict=True)
+    elif isinstance(ffn, ReplacedSublayer):
+        yield "ffn_linear", ffn.linear
+
+
+def block_formats(transformer: Transformer) -> tuple[WeightFormat, ...]:
+    """The formats of block matrices that are stated, each once, in order of first occurrence."""
+    found = (linear.format for block, _ in transformer.grouped_blocks() for linear in block.linears)
+    return tuple(dict.fromkeys(each for each in found if each is not None))
+
+
+def dtype_name(transformer: Transformer, execution: Execution) -> str:
+    """The format of the block matrices: what the checkpoint states, else the execution's precision."""
+    names = {stored.name for stored in block_formats(transformer)}
+    if not names:
+        return execution.precision.name
+    return names.pop() if len(names) == 1 else MIXED
+
+
+def as_stored(execution: Execution, transformer: Transformer) -> Execution:
+    """The execution with what the checkpoint states; what it does not quantise is bf16.
+
+    Raises InvalidValueError where somebody asked for another format.
+    """
+    formats = block_formats(transformer)
+    if formats:
+        names = tuple(dict.fromkeys(stored.name for stored in formats))
+        asked = execution.precision.name
+        if execution.explicit and names != (asked,):
+            raise InvalidValueError("dtype", asked, f"{' and '.join(names)}, as {transformer.name} states")
+        execution = replace(execution, precision=PRECISIONS["bf16"], explicit=False)
+    cache = transformer.kv_dtype
+    if cache is None:
+        return execution
+    if execution.kv_dtype not in (None, cache):
+        raise InvalidValueError(
+            "kv_dtype", execution.kv_dtype.value, f"{cache}, as {transformer.name} states"
+        )
+    return replace(execution, kv_dtype=cache)
+
+
+def scenario_as_stored(scenario: Scenario, transformer: Transformer) -> Scenario:
+    """The scenario with what the checkpoint states; errors as in `as_stored`."""
+    execution = as_stored(scenario.execution, transformer)
+    return scenario if execution is scenario.execution else replace(scenario, execution=execution)
+
+
+def densified(transformer: Transformer) -> Transformer:
+    """The model with its 2:4 matrices dense, in their formats."""
+    return transformer.with_blocks(
+        tuple(
+            _changed(block, lambda _, linear: replace(linear, form=WeightForm.DENSE))
+            for block in transformer.blocks
+        )
+    )
+
+
+def stored_text(transformer: Transformer) -> str:
+    """One line on what a checkpoint states: formats, sparsity, what is kept in 16 bit; empty: nothing."""
+    matrices = [
+        (name, linear, times)
+        for block, times in transformer.grouped_blocks()
+        for name, linear in named_matrices(block)
+    ]
+    total = sum(times for *_, times in matrices)
+    counted: Counter[str] = Counter()
+    kept: Counter[str] = Counter()
+    for name, linear, times in matrices:
+        if linear.format is not None:
+            counted[f"{linear.format.name} ({linear.format.label})"] += times
+        else:
+            kept[name] += times
+    sparse = sum(times for _, linear, times in matrices if linear.form is WeightForm.SPARSE_2_4)
+    head = None if transformer.head is None else transformer.head.format
+    said = [f"{name} in {_share(times, total)}" for name, times in counted.items()]
+    if sparse:
+        said.append(f"2:4 in {_share(sparse, total)}")
+    if head is not None:
+        said.append(f"LM head {head.name} ({head.label})")
+    if transformer.kv_dtype is not None:
+        said.append(f"KV cache {transformer.kv_dtype}")
+    if counted:
+        said.append(f"kept in 16 bit: {', '.join(_kept(kept, head is None))}")
+    return f"stored as {', '.join(said)}" if said else ""
+
+
+def _share(times: int, total: int) -> str:
+    return "all block matrices" if times == total else f"{times} of {total} block matrices"
+
+
+def _kept(kept: Counter[str], head: bool) -> Iterator[str]:
+    yield from (f"{name} ({times})" for name, times in kept.items())
+    yield "embedding"
+    if head:
+        yield "head"
+
+
+def _stored_block(block: Block, stored: dict[str, StoredMatrix]) -> Block:
+    def change(name: str, linear: Linear) -> Linear:
+        found = stored[name]
+        if not found.sparse_2_4:
+            return replace(linear, format=found.format)
+        if linear.in_features % 4:
+            raise InvalidValueError("in_features", linear.in_features, "a multiple of 4 for a 2:4 matrix")
+        return replace(linear, format=found.format, form=WeightForm.SPARSE_2_4)
+
+    return _changed(block, change)
+
+
+def _changed(block: Block, change: Callable[[str, Linear], Linear]) -> Block:
+    attention, ffn = block.attention, block.ffn
+    new = {name: change(name, linear) for name, linear in named_matrices(block)}
+    if isinstance(attention, Attention):
+        attention = replace(attention, q=new["q"], k=new["k"], v=new["v"], o=new["o"])
+    elif attention is not None:
+        attention = replace(attention, linear=new["attention_linear"])
+    if isinstance(ffn, FeedForward):
+        ffn = replace(ffn, gate=new.get("gate"), up=new["up"], down=new["down"])
+    elif ffn is not None:
+        ffn = replace(ffn, linear=new["ffn_linear"])
+    return replace(block, attention=attention, ffn=ffn)

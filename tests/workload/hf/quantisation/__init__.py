@@ -1,0 +1,1 @@
+"""Tests of what configs state of formats."""
