@@ -41,13 +41,13 @@ def validate_command(
         write_asked,
     )
     from infersim.fitting.samples.files import write_samples
-    from infersim.fitting.validation.validation import validate
+    from infersim.fitting.validation.validation import validate_read
     from infersim.report.accuracy.validation_page import validation_page
     from infersim.report.accuracy.validation_tables import validation_frame
 
     check_outputs([html, figures, predictions], [profile, fit, *samples])
     chosen, read = profile_and_samples(profile, fit, samples, default, skip_bad)
-    found = validate(chosen, read.frame, kinds=chosen_kinds(kind))
+    found = validate_read(chosen, read.frame, kinds=chosen_kinds(kind))
     if predictions is not None:
         write_samples(found.predictions, predictions)
         print_aside(f"Predictions written to {predictions}.")

@@ -18,7 +18,7 @@ from infersim.fitting.samples.schema import Kind
 
 Axis = Literal["m", "n", "k"]
 
-Positions: TypeAlias = npt.NDArray[np.intp]
+Positions: TypeAlias = npt.NDArray[np.int64]
 
 SHORTEST_CUT, LONGEST_CUT = 0.4, 0.9
 """Parts of an axis that pruning leaves: less is hardly the same model, more is a gain within the noise."""
@@ -54,7 +54,7 @@ def pruned_pairs(frame: pd.DataFrame, axis: Axis, *, cap: int = 20_000, seed: in
     rows = rows[(frame["kind"] == Kind.GEMM).to_numpy()]
     rows = rows.sort_values([*same, axis, "latency_us"], kind="stable", ignore_index=True)
     large = ((rows["n"] >= SMALLEST_DIMENSION) & (rows["k"] >= SMALLEST_DIMENSION)).to_numpy()
-    groups = rows.groupby(same, dropna=False, sort=False).ngroup().to_numpy() if len(rows) else np.empty(0, int)
+    groups = np.asarray(rows.groupby(same, dropna=False, sort=False).ngroup(), dtype=np.int64)
     dense, pruned = _cuts(groups, rows[axis].to_numpy(dtype=np.float64), large, cap, seed)
     position, latency = rows["position"].to_numpy(), rows["latency_us"].to_numpy(dtype=np.float64)
     length = rows[axis].to_numpy(dtype=np.float64)
@@ -93,7 +93,8 @@ def _cuts(
     other = np.searchsorted(new, first[run] + within // size, side="right") - 1
     within = within - size * (new[other] - first[run])
     of_other = (ends - new)[other]
-    return start + within // of_other, new[other] + within % of_other
+    dense, pruned = start + within // of_other, new[other] + within % of_other
+    return dense.astype(np.int64), pruned.astype(np.int64)
 
 
 def _partners(groups: Positions, length: Array, starts: Positions) -> tuple[Positions, Positions]:
@@ -109,7 +110,9 @@ def _partners(groups: Positions, length: Array, starts: Positions) -> tuple[Posi
     place = groups * len(known) + np.searchsorted(known, length)
     first = np.searchsorted(place, groups * len(known) + np.searchsorted(known, shortest))
     last = np.searchsorted(place, groups * len(known) + np.searchsorted(known, longest, side="right"))
-    return starts[first], starts[np.maximum(last, first)]
+    first_row: Positions = starts[first]
+    end_row: Positions = starts[np.maximum(last, first)]
+    return first_row, end_row
 
 
 def speedup_errors(
