@@ -38,7 +38,7 @@ from infersim.domain.errors import InfersimError
 
 SEED, INPUTS, LIMIT_S, LIMIT_BYTES = 0, 20_000, 20, 6 * 2**30
 LONGEST_MESSAGE = 20_000
-COMMAND_SHARE = 0.5
+COMMAND_SHARE = 0.4
 USER_ERRORS = (2,)
 TOLERANCE = 1 - 1e-9
 

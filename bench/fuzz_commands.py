@@ -286,6 +286,13 @@ def _measure(chance: random.Random, folder: Path) -> Options:
 
 
 COMMANDS: tuple[Callable[[random.Random, Path], Options], ...] = (
-    *(_predict, _predict, _predict, _compare, _compare, _gemm, _gemm, _sweep, _sweep, _validate, _validate),
-    *(_validate, _calibrate, _calibrate, _import, _import, _frontier, _advise, _known, _measure),
+    *(_predict,) * 6,
+    *(_compare,) * 5,
+    *(_gemm,) * 5,
+    *(_sweep,) * 4,
+    *(_validate,) * 6,
+    *(_import,) * 4,
+    *(_frontier,) * 2,
+    *(_measure,) * 2,
+    *(_known, _advise, _calibrate, _calibrate),
 )
