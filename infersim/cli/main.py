@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from io import TextIOWrapper
-from typing import TextIO
 
 import typer
 
@@ -25,10 +24,15 @@ from infersim.cli.commands.predict import predict_command
 from infersim.cli.commands.reproduce import reproduce_command
 from infersim.cli.commands.sweep import sweep_command
 from infersim.cli.commands.validate import validate_command
+from infersim.cli.interrupts import STOPPED, StoppedError, interruptible
+from infersim.cli.streams import give_output_up, output_fails, prepare_streams, tell
 from infersim.domain.errors import InfersimError
 
 USER_ERROR = 2
 """Exit code of everything that the user can put right; a misspelt option exits with the same."""
+
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
+"""How a stream refuses that takes no more, or never took any."""
 
 BROKEN_PIPE = 141
 """What a shell reports of a program whose reader went away: 128 + SIGPIPE."""
@@ -67,32 +71,78 @@ app.command("validate", short_help="How far predictions are from measurements.")
 
 
 def run(arguments: Sequence[str] | None = None) -> None:
-    """Run one command (None: that of `sys.argv`) and exit: 0, or 2 after an error that the user can cause."""
-    for stream in (sys.stdout, sys.stderr):
-        _replace_what_cannot_be_encoded(stream)
+    """Run one command (None: that of `sys.argv`) and exit.
+
+    The code is 0, 2 after an error that the user can cause, 130 after Ctrl-C, 141 where the reader went away.
+    """
+    if not prepare_streams():
+        tell("Error: standard output is closed; expected a place for the answer, such as > /dev/null")
+        sys.exit(USER_ERROR)
+    sys.exit(_code(arguments))
+
+
+def _code(arguments: Sequence[str] | None) -> int:
+    """The exit code of a command, after one message where it is not 0."""
     try:
-        with _warnings_in_one_line():
-            app(arguments, prog_name="infersim")
+        with interruptible():
+            code = _command(arguments)
+        if code == STOPPED:  # typer has caught the interrupt
+            tell("Stopped.")
+        return code
+    except KeyboardInterrupt:
+        tell("Stopped.")
+        return STOPPED
+    except StoppedError as error:
+        tell(f"Stopped: {error}")
+        return STOPPED
     except InfersimError as error:
-        print(f"Error: {error}", file=sys.stderr)
-        sys.exit(USER_ERROR)
+        tell(f"Error: {error}")
     except RecursionError:
-        print("Error: a file is nested too deeply to be read", file=sys.stderr)
-        sys.exit(USER_ERROR)
+        tell("Error: a file is nested too deeply to be read")
+    except MemoryError as error:
+        tell(f"Error: there is too little memory for this ({error or 'no more could be had'})")
+    except BrokenPipeError:
+        return BROKEN_PIPE
+    except OSError as error:
+        tell(f"Error: {_refused(error)}")
     except RuntimeError as error:
         if "Symlink loop" not in str(error):
             raise
-        print(f"Error: {error}", file=sys.stderr)
-        sys.exit(USER_ERROR)
-    except BrokenPipeError:
-        # The interpreter flushes once more when it ends; there must be somewhere to flush to.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(BROKEN_PIPE)
-    except OSError as error:
-        if error.filename is None:
+        tell(f"Error: {error}")
+    finally:
+        if output_fails():
+            give_output_up()
+    return USER_ERROR
+
+
+def _command(arguments: Sequence[str] | None) -> int:
+    """Run the command, typer's own errors included; what it printed is out when this returns."""
+    before = sys.stdout
+    try:
+        with _warnings_in_one_line():
+            code = app(arguments, prog_name="infersim", standalone_mode=False)
+    except SystemExit as ended:
+        if sys.stdout is not before:  # typer has met a broken pipe, and put something else in its place
+            sys.stdout = before
+            raise BrokenPipeError from None
+        code = ended.code
+    except Exception as error:
+        if type(error).__name__ == "Abort":  # what lowest versions of typer make of an interrupt
+            raise KeyboardInterrupt from None
+        shown, code = getattr(error, "show", None), getattr(error, "exit_code", None)
+        if shown is None or code is None:
             raise
-        print(f"Error: {error.filename}: {error.strerror}", file=sys.stderr)
-        sys.exit(USER_ERROR)
+        shown()
+    sys.stdout.flush()
+    return code if isinstance(code, int) else 0
+
+
+def _refused(error: OSError) -> str:
+    """What the system refused: a file that it names, or else, as files are opened by name, a stream."""
+    reason = error.strerror or str(error)
+    if error.filename is not None:
+        return f"{os.fsdecode(error.filename)}: {reason}"
+    return f"standard output cannot be written: {reason}" if error.errno in FULL or output_fails() else reason
 
 
 @contextmanager
@@ -102,12 +152,6 @@ def _warnings_in_one_line() -> Iterator[None]:
         try:
             yield
         finally:
-            sys.stdout.flush()
-            for warning in caught:
-                print(f"Warning: {warning.message}", file=sys.stderr)
-
-
-def _replace_what_cannot_be_encoded(stream: TextIO) -> None:
-    """A terminal that lacks a character shows a question mark in its place."""
-    if isinstance(stream, TextIOWrapper):
-        stream.reconfigure(errors="replace")
+            if caught and not output_fails():
+                for warning in caught:
+                    tell(f"Warning: {warning.message}")

@@ -96,7 +96,7 @@ PrunedConfigOption: TypeAlias = Annotated[
     typer.Option(
         "--pruned",
         "--pruned-config",
-        help="A pruned model: its folder, read by its weight files where it has any, or its config.json.",
+        help="A pruned model: its folder, read by its weight files if it has any, or its config.json.",
     ),
 ]
 LayersOption: TypeAlias = Annotated[

@@ -53,11 +53,12 @@ def chosen_pruning(
     """
     from infersim.pruning.composition import stack_of_model, stack_of_plan
     from infersim.pruning.plan_files.checkpoint import plan_from_config, plan_of_sparse
-    from infersim.pruning.plan_files.reading import plan_from_file
     from infersim.workload.presets import load_model
 
     base = None if model is None else load_model(model)
     plans: list[Plan] = []
+    if plan_files:  # readers of all kinds of plans take a while to load
+        from infersim.pruning.plan_files.reading import plan_from_file
     for file in plan_files:
         # A file may leave the sparsity to the command line; where it does not, all of them are one plan.
         made = [plan_from_file(file, base, sparsity=each) for each in fractions("sparsity", sparsity)]

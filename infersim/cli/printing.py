@@ -29,18 +29,37 @@ if TYPE_CHECKING:
     from infersim.report.summary import Summarised
 
 
-def check_outputs(outputs: Iterable[Path | None], inputs: Iterable[Path | str | None]) -> None:
-    """Raise InvalidValueError before anything is computed if an output would cost the user a file."""
-    taken = {Path(given).resolve(): "a file that the command reads" for given in inputs if given is not None}
-    for output in outputs:
+def check_outputs(
+    outputs: Iterable[Path | None], inputs: Iterable[Path | str | None], *, folder: Path | None = None
+) -> None:
+    """Raise InvalidValueError before anything is computed where an output cannot be written, or costs a file.
+
+    `folder` is one that files are written to.
+    """
+    from infersim.files.writing import check_folder, check_place
+
+    read = "a file that the command reads"
+    taken = {place: read for given in inputs if given is not None and (place := _place(Path(given)))}
+    for output in (*outputs, folder):
         if output is None:
             continue
-        place = output.resolve()
+        place = _place(output)
         if place in taken:
             raise InvalidValueError("output file", str(output), f"another file: this one is {taken[place]}")
-        if output.exists() and not output.is_file() and not output.is_dir():
-            raise InvalidValueError("output file", str(output), "a regular file, no device or pipe")
-        taken[place] = "written already"
+        if output is folder:
+            check_folder(folder, "output folder")
+        else:
+            check_place(output, "output file")
+        if place is not None:
+            taken[place] = "written already"
+
+
+def _place(path: Path) -> Path | None:
+    """Where a path leads; None where it cannot lead anywhere, as in a circle of links."""
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError, ValueError):
+        return None
 
 
 def write_asked(page: Callable[[], Page], *, html: Path | None, figures: Path | None) -> None:
@@ -105,13 +124,11 @@ def printed_for_machines(frame: pd.DataFrame, *, as_json: bool, as_csv: bool) ->
 def print_for_people(verdict: Verdict | None, *tables: Table) -> None:
     """Print the verdict and then each table, in blocks of columns where it is wider than the terminal."""
     # rich is imported with the first table: JSON and CSV need not wait for it.
-    from rich.console import Console
-
     from infersim.cli.printing import in_blocks
-    from infersim.report.core.terminal import ENDLESS, print_table, print_verdict
+    from infersim.report.core.terminal import ENDLESS, Terminal, print_table, print_verdict
 
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else ENDLESS
-    console = Console(width=width, highlight=False)
+    console = Terminal(width=width, highlight=False)
     if verdict is not None:
         print_verdict(verdict, console)
     for table in tables:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from infersim.files.opening import read_bytes
+
 _PACKAGE = Path(__file__).resolve().parents[2]
 _COMPUTING = ("domain", "cost", "profile_files", "workload", "pruning", "simulation")
 """The packages that decide what a table holds."""
@@ -31,7 +33,7 @@ def code_fingerprint() -> str:
     for package in _COMPUTING:
         for file in sorted((_PACKAGE / package).rglob("*.py")):
             digest.update(f"{file.relative_to(_PACKAGE).as_posix()}\0".encode())
-            digest.update(file.read_bytes())
+            digest.update(read_bytes(file))
     return digest.hexdigest()
 
 

@@ -13,13 +13,16 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from infersim.domain.errors import FileContentError, InvalidValueError
+from infersim.domain.errors import FileContentError
+from infersim.files import opening
+from infersim.files.bounds import check_bounds, too_deep
+from infersim.files.opening import chosen_limit, opened, too_large
 
 if TYPE_CHECKING:
     from yaml.error import MarkedYAMLError
 
-MIB = 2**20
-MAX_TEXT_BYTES = 16 * MIB
+MIB = opening.MIB
+MAX_TEXT_BYTES = opening.TEXT_LIMIT
 MAX_YAML_BYTES = MIB // 8
 """YAML is parsed at some 100 kB a second; plans hold a few kB."""
 
@@ -30,17 +33,16 @@ def read_text(path: Path, key: str, limit: int = MAX_TEXT_BYTES) -> str:
     Raises InvalidValueError for a path that is no readable file, FileContentError for one that is larger
     than `limit` or no UTF-8.
     """
-    if not path.is_file():
-        raise InvalidValueError(key, str(path), "an existing file")
-    try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            content = file.read(limit + 1)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise FileContentError(path, "the file", "damaged", f"whole gzip data: {error}") from None
-    except OSError as error:
-        raise InvalidValueError(key, str(path), f"a file that can be read: {error.strerror}") from None
-    if len(content) > limit:
-        raise FileContentError(path, "size", f"above {limit} bytes", f"at most {limit / MIB:g} MiB")
+    if path.suffix != ".gz":
+        return opening.read_text(path, key, limit)
+    most = chosen_limit(limit)
+    with opened(path, key, limit) as packed:
+        try:
+            content = gzip.GzipFile(fileobj=packed).read(most + 1)
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise FileContentError(path, "the file", "damaged", f"whole gzip data: {error}") from None
+    if len(content) > most:
+        raise too_large(path, most)
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -67,9 +69,10 @@ def parse_json(text: str, named: object) -> object:
         place, near = f"line {error.lineno}, column {error.colno}", text[error.pos : error.pos + 20]
         raise FileContentError(named, place, near, f"valid JSON ({error.msg})") from None
     except RecursionError:
-        raise FileContentError(named, "nesting", "too deep", "JSON of a few levels") from None
+        raise too_deep(named) from None
     except ValueError as error:  # Python's word for integers of thousands of digits
         raise FileContentError(named, "a number", "thousands of digits", str(error)) from None
+    check_bounds(value, named)
     return value
 
 
@@ -94,7 +97,7 @@ def read_yaml(path: Path, key: str) -> object:
     except YAMLError as error:
         raise FileContentError(path, "the file", "damaged", f"valid YAML: {error}") from None
     except RecursionError:
-        raise FileContentError(path, "nesting", "too deep", "YAML of a few levels") from None
+        raise too_deep(path) from None
     except (ValueError, TypeError) as error:  # numbers of thousands of digits, dates that are none, keys
         raise FileContentError(path, "a value", "impossible", f"plain YAML: {error}") from None
 

@@ -21,6 +21,8 @@ def locked(path: Path, busy: str) -> Iterator[None]:
 
     lock = FileLock(path, timeout=0)
     try:
+        if path.is_symlink() or (path.exists() and not path.is_file()):  # new versions look for links too
+            raise InfersimError(f"{path}: cannot be written: no lock of infersim, but a link or no file")
         lock.acquire()
     except Timeout:
         raise InfersimError(busy) from None

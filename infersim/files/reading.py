@@ -15,7 +15,9 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from infersim.domain.errors import FileContentError, InvalidValueError
+from infersim.files.bounds import check_bounds, check_toml, too_deep
 from infersim.files.errors import schema_error
+from infersim.files.opening import opened, opened_text, read_text
 from infersim.files.tables import Table
 
 Cells = Mapping[str, object]
@@ -35,13 +37,13 @@ def rows_of(path: Path, key: str) -> Iterator[tuple[str, Cells]]:
         reader = readers[path.suffix.lower()]
     except KeyError:
         raise InvalidValueError(key, str(path), "a file that ends in .csv or .parquet") from None
-    for where, cells in reader(path):
+    for where, cells in reader(path, key):
         yield where, {column: cell for column, cell in cells.items() if not _empty(cell)}
 
 
-def _csv_rows(path: Path) -> Iterator[tuple[str, Cells]]:
+def _csv_rows(path: Path, key: str) -> Iterator[tuple[str, Cells]]:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with opened_text(path, key, newline="") as file:
             reader = csv.DictReader(file, strict=True, skipinitialspace=True)
             for cells in reader:
                 where = f"{path.name}, line {reader.line_num}"
@@ -53,13 +55,14 @@ def _csv_rows(path: Path) -> Iterator[tuple[str, Cells]]:
         raise FileContentError(path.name, "content", str(error), "CSV text in UTF-8") from error
 
 
-def _parquet_rows(path: Path) -> Iterator[tuple[str, Cells]]:
-    from pyarrow import ArrowInvalid
+def _parquet_rows(path: Path, key: str) -> Iterator[tuple[str, Cells]]:
+    from pyarrow import ArrowException
     from pyarrow.parquet import read_table
 
     try:
-        table = read_table(path)
-    except ArrowInvalid as error:
+        with opened(path, key) as file:
+            table = read_table(file)
+    except ArrowException as error:
         raise FileContentError(path.name, "content", str(error), "a Parquet table") from error
     for number, cells in enumerate(table.to_pylist(), start=1):
         yield f"{path.name}, row {number}", cells
@@ -72,13 +75,20 @@ def _empty(cell: object) -> bool:
 
 def read_toml(path: Path, name: object = None) -> dict[str, Any]:
     """The tables of `path`; FileContentError, which calls it `name`, where it is no text or no TOML."""
-    named = path if name is None else name
+    return parse_toml(read_text(path, "file", name=name), path if name is None else name)
+
+
+def parse_toml(text: str, named: object) -> dict[str, Any]:
+    """`text` as tables; FileContentError, which calls it `named`, where it is no TOML of few levels."""
+    check_toml(text, named)
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise FileContentError(named, f"byte {error.start}", "no text", "UTF-8") from None
+        tables = tomllib.loads(text)
+    except RecursionError:
+        raise too_deep(named) from None
     except ValueError as error:  # TOML's own, and Python's word for integers of thousands of digits
         raise FileContentError(named, "the file", "damaged", f"valid TOML: {error}") from None
+    check_bounds(tables, named)
+    return tables
 
 
 TableT = TypeVar("TableT", bound=Table)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from infersim.domain.errors import FileContentError, InvalidValueError
 from infersim.domain.fit import Fit, GridAxis, IntervalFit, KindFit, ResidualGrid
+from infersim.files.opening import read_bytes
 from infersim.files.writing import write_whole
 from infersim.profile_files.fit_format import decode_grid, table_of_fit
 
@@ -31,7 +32,7 @@ def write_fit(fit: Fit, path: str | Path) -> None:
     that JSON does not know, or a place that cannot be written.
     """
     text = json.dumps(table_of_fit(fit), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    write_whole(Path(path), text, "fit file")
+    write_whole(path, text, "fit file")
 
 
 def read_fit(path: str | Path) -> Fit:
@@ -46,7 +47,7 @@ def read_fit(path: str | Path) -> Fit:
     if not path.is_file():
         raise InvalidValueError("fit file", str(path), "an existing file")
     try:
-        table = FitTable.model_validate_json(path.read_bytes())
+        table = FitTable.model_validate_json(read_bytes(path, "fit file"))
     except ValidationError as error:
         raise content_error(path.name, error) from None
     kinds = {kind: _kind(kind, kind_table, path.name) for kind, kind_table in table.kinds.items()}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from infersim.domain.errors import UnknownNameError
 from infersim.files.locations import data_folder
+from infersim.files.opening import read_text
 
 
 def shipped_files() -> dict[str, Path]:
@@ -43,5 +44,5 @@ def _spellings(files: dict[str, Path]) -> dict[str, str]:
     return {
         alias: name
         for name, path in files.items()
-        for alias in tomllib.loads(path.read_text(encoding="utf-8")).get("aliases", [])
+        for alias in tomllib.loads(read_text(path)).get("aliases", [])
     }

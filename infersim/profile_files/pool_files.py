@@ -16,6 +16,7 @@ from pydantic import Field
 from infersim.domain.errors import FileContentError, InvalidValueError
 from infersim.domain.fit import IntervalFit
 from infersim.files.locations import data_folder
+from infersim.files.opening import read_bytes
 from infersim.files.writing import write_whole
 from infersim.profile_files.fit_format import IntervalTable, Number, Width, plain
 from infersim.profile_files.schema import Table, Text
@@ -128,7 +129,7 @@ def read_pool(path: str | Path) -> Pool:
     if not path.is_file():
         raise InvalidValueError("pool file", str(path), "an existing file")
     try:
-        table = PoolTable.model_validate_json(path.read_bytes())
+        table = PoolTable.model_validate_json(read_bytes(path, "pool file"))
     except ValidationError as error:
         raise content_error(path.name, error) from None
     gpus = {name: GpuFacts(**facts.model_dump()) for name, facts in table.gpus.items()}

@@ -60,12 +60,12 @@ def datasheet_alone(profile: HardwareProfile) -> HardwareProfile:
 def _with_fit_beside(profile: HardwareProfile, path: Path, fit_from: str | None) -> HardwareProfile:
     """The profile with its own fit, else with the one it borrows; as it is where there is neither."""
     own = fit_path(path)
-    if own.is_file():
+    if own.exists():
         return replace(profile, fit=_fit_for(own, profile.name), calibration=Calibration.FITTED)
     if fit_from is None:
         return profile
     lender = _lenders_fit(fit_from, path)
-    if not lender.is_file():
+    if not lender.exists():
         return profile
     return replace(
         profile,
@@ -100,7 +100,7 @@ def _file_of(name_or_path: str | Path) -> Path:
 def _lenders_fit(lender: str, borrower: Path) -> Path:
     """Where the fit of the GPU `lender` would lie: beside the borrowing file, or with infersim's own."""
     beside = borrower.with_name(f"{lender}.toml")
-    if fit_path(beside).is_file():
+    if fit_path(beside).exists():
         return fit_path(beside)
     files = shipped_files()
     if lender not in files:

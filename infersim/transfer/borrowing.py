@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -21,6 +22,16 @@ OTHER_VENDOR_WIDENING = 1.5
 
 LEAST_WIDENING, MOST_WIDENING = 0.75, 3.0
 """Intervals are scaled by how far the datasheet is from the known ones, within these limits."""
+
+DRAM_EFFICIENCY = "dram_efficiency"
+MOST_PULLED_PER_SM = {"hopper": 27e9}
+"""Bytes per second that an SM pulls from memory at most, by generation, where memory outruns the SMs.
+
+From decode steps of Qwen2.5-14B that others measured (arXiv 2601.14910, github.com/zksainx/pipeweave
+@55e0317): over whole steps an H20 reaches 49 % of its bandwidth, 25 GB/s for each SM, where an H100, whose
+memory has no more to give, reaches 73 %. Some 7 % of a step goes to launches and small kernels, so that the
+large ones pull 27. Data-centre Blackwell parts (54 GB/s of bandwidth for each SM) do not show it.
+"""
 
 L2_RATE = "l2_bytes_per_clock_per_sm"
 LEAST_L2_OVER_DRAM = 1.5
@@ -41,7 +52,7 @@ def transferred_fit(profile: HardwareProfile, pool: Pool, *, without: Collection
     for name, pooled in pool.kinds.items():
         found = {gpu for parameter in pooled.parameters.values() for gpu in parameter.found}
         if len(found & known.keys()) >= FEWEST_GPUS:
-            kinds[name] = transferred_kind(pooled, target, known)
+            kinds[name] = _within_reach(transferred_kind(pooled, target, known), profile)
     if not kinds:
         return None
     return Fit(gpu=profile.name, kinds=kinds, provenance={"transferred_from": sorted(known)})
@@ -69,6 +80,20 @@ def transferred_kind(pooled: PooledKind, target: GpuFacts, known: Mapping[str, G
         held_out=pooled.left_out,
         transferred=True,
     )
+
+
+def _within_reach(kind: KindFit, profile: HardwareProfile) -> KindFit:
+    """The kind with no more of the memory's bandwidth than the SMs can pull."""
+    efficiency = kind.parameters.get(DRAM_EFFICIENCY, 0.0)
+    if efficiency <= (reachable := reachable_bandwidth(profile)):
+        return kind
+    return replace(kind, parameters={**kind.parameters, DRAM_EFFICIENCY: reachable})
+
+
+def reachable_bandwidth(profile: HardwareProfile) -> float:
+    """Share of the memory's bandwidth that the SMs together can pull; inf where no limit is known."""
+    most = MOST_PULLED_PER_SM.get(profile.generation, math.inf)
+    return most * profile.chip.sm_count / profile.memory.bandwidth_bytes_per_s
 
 
 def widening(pooled: PooledKind, target: GpuFacts, known: Mapping[str, GpuFacts]) -> float:

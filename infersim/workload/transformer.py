@@ -276,7 +276,7 @@ class Transformer:
     head: Head | None = LM_HEAD
     scaled_residuals: bool = False
     kv_dtype: DType | None = None
-    stated: str = field(default="", compare=False)
+    stated: str = field(default="", compare=False, repr=False)
     notes: tuple[str, ...] = field(default=(), compare=False)
     layer_numbers: tuple[int, ...] | None = field(default=None, compare=False, repr=False)
     _groups: tuple[tuple[Block, int], ...] = field(init=False, repr=False, compare=False)

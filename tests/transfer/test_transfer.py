@@ -15,7 +15,13 @@ from infersim.domain.errors import FileContentError, InvalidValueError
 from infersim.domain.fit import IntervalFit
 from infersim.profile_files.pool_files import read_pool, write_pool
 from infersim.profile_files.profiles import load_profile
-from infersim.transfer.borrowing import LEAST_L2_OVER_DRAM, reliance, transferred_fit, widening
+from infersim.transfer.borrowing import (
+    LEAST_L2_OVER_DRAM,
+    reachable_bandwidth,
+    reliance,
+    transferred_fit,
+    widening,
+)
 from infersim.transfer.gpu_facts import facts_of, law_offset, sustained_slowdown
 from infersim.transfer.kriging import transfer
 from infersim.transfer.pool import GpuFacts, Law, Pool, PooledKind, PooledParameter, Spread
@@ -113,6 +119,19 @@ def test_l2_is_faster_than_memory_however_fast_that_is() -> None:
     assert said is not None
     rate = said.kinds["gemm.bf16"].parameters["l2_bytes_per_clock_per_sm"]
     assert rate >= LEAST_L2_OVER_DRAM * facts_of(profile).memory_bytes_per_clock_per_sm
+
+
+def test_few_sms_cannot_pull_all_that_memory_gives() -> None:
+    """An H20's 78 SMs and an H200's 132 pull 27 GB/s each; an H100's memory gives each of its 132 only 25."""
+    for name, sms, bandwidth in (("h20", 78, 4000e9), ("h200-sxm", 132, 4800e9)):
+        profile = load_profile(name)
+        assert reachable_bandwidth(profile) == pytest.approx(27e9 * sms / bandwidth, rel=1e-6)
+        assert profile.fit is not None
+        parameters = profile.fit.kinds["gemm.bf16"].parameters
+        assert parameters["dram_efficiency"] <= 27e9 * sms / bandwidth * (1 + 1e-9)
+    # What an H100's memory gives is within reach but for a hair, and far within for what kernels make of it.
+    assert reachable_bandwidth(load_profile("h100-sxm")) == pytest.approx(27e9 * 132 / 3350e9)
+    assert reachable_bandwidth(load_profile("b300-sxm")) == math.inf
 
 
 def test_a_gpu_does_not_lean_on_itself() -> None:

@@ -65,7 +65,7 @@ def advise_command(
     from infersim.simulation.advice.target import sparsity_for
     from infersim.simulation.advice.width import free_widths
 
-    check_outputs([html, figures], [gpu, model])
+    check_outputs([html], [gpu, model], folder=figures)
     gpus = chosen_gpus(gpu, overrides)
     pruning = chosen_pruning(
         model=model, families=families or ALL, sparsity=str(sparsity), plan_files=[], pruned_configs=[]

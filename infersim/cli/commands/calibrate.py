@@ -32,9 +32,8 @@ def pool_command(gpus: Sequence[str], out: Path | None, beside_datasheets: bool)
 
     if out is not None and beside_datasheets:
         raise InfersimError("--out and --beside-datasheet at once; expected one of them")
-    destination = out or (shipped_pool_path() if beside_datasheets else Path(NAME))
-    if not destination.parent.is_dir():
-        raise InvalidValueError("out", str(destination), "a file in a folder that exists")
+    beside = shipped_pool_path() if beside_datasheets else Path(NAME)
+    destination = beside if out is None else out
     check_outputs([destination], list(gpus))
     profiles = [load_profile(gpu) for gpu in gpus or list_profiles()]
     if not gpus:
@@ -124,7 +123,7 @@ def calibrate_command(
     )
 
     destination = _destination(datasheet, out, beside_datasheet)
-    check_outputs([destination, html, figures], [datasheet, *samples])
+    check_outputs([destination, html], [datasheet, fit, *samples], folder=figures)
     profile, read = profile_and_samples(datasheet, fit, samples, default, skip_bad)
     division = divide(read.frame, kinds=chosen_kinds(kind), hold_out=hold_out, rows=rows, seed=seed)
     drawn = {"rows": rows, "seed": seed, "hold_out": hold_out}
@@ -165,13 +164,12 @@ def _sheet(datasheet: str) -> Path:
 
 
 def _destination(datasheet: str, out: Path | None, beside_datasheet: bool) -> Path:
-    """Where the fit goes; what cannot be written there is told before the work begins."""
+    """Where the fit goes."""
     from infersim.profile_files.fit_files import fit_path
 
     if out is not None and beside_datasheet:
         raise InfersimError("--out and --beside-datasheet at once; expected one of them")
     beside = fit_path(_sheet(datasheet))
-    chosen = out or (beside if beside_datasheet else Path(beside.name))
-    if not chosen.parent.is_dir():
-        raise InvalidValueError("out", str(chosen), "a file in a folder that exists")
-    return chosen
+    if out is not None:
+        return out
+    return beside if beside_datasheet else Path(beside.name)

@@ -153,7 +153,7 @@ def compare_command(
     from infersim.simulation.speedups.comparison import measured_index, streamed_comparison
     from infersim.simulation.speedups.measured_columns import measured_account
 
-    check_outputs([html, figures], [*plan, *pruned_config, measured, gpu, model])
+    check_outputs([html], [*plan, *pruned_config, measured, gpu, model], folder=figures)
     gpus = chosen_gpus(gpu, overrides)
     asked = Asked(
         model=model,

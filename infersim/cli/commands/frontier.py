@@ -86,7 +86,7 @@ def frontier_command(
     from infersim.report.summary import summary
     from infersim.simulation.frontier.search import frontier
 
-    check_outputs([html, figures], [quality, measured, gpu, model])
+    check_outputs([html], [quality, measured, gpu, model], folder=figures)
     requests = [NO_REQUEST]
     if request is not None:
         requests = [RequestFlags(request=name) for name in names("request", request)]

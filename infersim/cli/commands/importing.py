@@ -32,12 +32,14 @@ def import_command(
     skip_bad: SkipBadOption = False,
 ) -> None:
     """Turn published kernel measurements into samples to calibrate with."""
-    from infersim.cli.printing import print_for_people
+    from infersim.cli.printing import check_outputs, print_for_people
     from infersim.fitting.importers.importing import import_source
-    from infersim.fitting.samples.files import write_samples
+    from infersim.fitting.samples.files import check_samples_name, write_samples
     from infersim.report.core import rounding
     from infersim.report.core.table import Column, Table, text_column
 
+    check_outputs([out], [path])
+    check_samples_name(out)
     read = import_source(source, path, gpu=gpu, skip_bad=skip_bad)
     write_samples(read.frame, out)
     print(f"{out}: {read.account()}.")

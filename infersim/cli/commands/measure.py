@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from infersim.cli.interrupts import StoppedError
 from infersim.cli.options import ClockOption, DeviceOption, ThreadsOption
-from infersim.domain.errors import InfersimError, InvalidValueError
+from infersim.domain.errors import InvalidValueError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,7 +98,11 @@ def measure_kernels_command(
                 print_aside(warning)
             account = measure_plan(rows, measurer, out, settings=settings, gpu=gpu_name, on_row=on_row)
     except KeyboardInterrupt:
-        raise InfersimError(f"stopped; what was measured is in {out}, and the same command goes on") from None
+        raise StoppedError(
+            f"what was measured is in {out}, and the same command goes on"
+            if out.exists()
+            else "nothing was measured"
+        ) from None
     print_aside(f"{account}. The log is {out}: infersim calibrate fits it.")
 
 
@@ -114,12 +119,13 @@ def measure_machine_command(
     from infersim.cli.printing import print_aside
     from infersim.cli.progress import working
     from infersim.cli.questions import names
-    from infersim.files.writing import write_whole
+    from infersim.files.writing import check_place, write_whole
     from infersim.measuring.devices.opening import open_device
     from infersim.profile_files import load_profile
 
     if out.suffix != ".toml" or not out.parent.is_dir():
         raise InvalidValueError("out", str(out), "a .toml file in a folder that exists")
+    check_place(out, "out")
     dtypes: Sequence[str] = names("dtype", dtype)
     opened: Any = open_device(device, threads, clock)
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from infersim.cli import options
+from infersim.cli.interrupts import StoppedError
 from infersim.cli.options import ClockOption, DeviceOption, ThreadsOption
 from infersim.cli.questions import ALL, integers
-from infersim.domain.errors import InfersimError, InvalidValueError
+from infersim.domain.errors import InvalidValueError
 
 if TYPE_CHECKING:
     from infersim.measuring.model.runs import Pass
@@ -131,7 +132,11 @@ def measure_model_command(
     try:
         measure_run(run, opened, results, tell)
     except KeyboardInterrupt:
-        raise InfersimError(f"stopped; what was measured is in {out}, and the same command goes on") from None
+        raise StoppedError(
+            f"what was measured is in {out}, and the same command goes on"
+            if out.exists()
+            else "nothing was measured"
+        ) from None
     print_for_people(None, measured_models_table(results.rows))
     print_aside(f"Set beside predictions by: infersim compare --measured {out} --gpu PROFILE ...")
 

@@ -42,7 +42,7 @@ def predict_command(
     from infersim.report.speedups.prediction_page import gather_prediction, predict_page
     from infersim.simulation.speedups.prediction import predicted
 
-    check_outputs([html, figures], [*plan, *pruned_config, gpu, model])
+    check_outputs([html], [*plan, *pruned_config, gpu, model], folder=figures)
     pruning = chosen_pruning(
         model=model, families=families, sparsity=sparsity, plan_files=plan, pruned_configs=pruned_config
     )

@@ -59,7 +59,7 @@ def _print_published(*, as_json: bool, as_csv: bool, html: Path | None, figures:
 
 
 def _print_beyond_flops(*, as_json: bool, as_csv: bool, html: Path | None, figures: Path | None) -> None:
-    from infersim.cli.printing import print_for_people, printed_for_machines, write_asked
+    from infersim.cli.printing import check_outputs, print_for_people, printed_for_machines, write_asked
     from infersim.report.paper.reproduction import (
         claims_table,
         components_table,
@@ -69,6 +69,7 @@ def _print_beyond_flops(*, as_json: bool, as_csv: bool, html: Path | None, figur
     from infersim.report.paper.reproduction_page import reproduction_page
     from infersim.simulation.paper.reproduction import reproduce_beyond_flops
 
+    check_outputs([html], [], folder=figures)
     found = reproduce_beyond_flops()
     write_asked(lambda: reproduction_page(found), html=html, figures=figures)
     if not printed_for_machines(found.speedups, as_json=as_json, as_csv=as_csv):

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from infersim.cli import options
-from infersim.domain.errors import InfersimError, InvalidValueError
+from infersim.cli.interrupts import StoppedError
+from infersim.domain.errors import InvalidValueError
 
 if TYPE_CHECKING:
     from infersim.simulation.sweeping.resolved import LeftOut, ResolvedSweep
@@ -64,7 +65,7 @@ def sweep_command(
     from infersim.simulation.sweeping.running import run_sweep
 
     _check_engine(engine, scheduler, workers)
-    check_outputs([out, html, figures], [plan if plan.endswith(".toml") else None])
+    check_outputs([out, html], [plan if plan.endswith(".toml") else None], folder=figures)
     if out is not None:
         check_out(out)
     elif not dry_run:
@@ -75,7 +76,7 @@ def sweep_command(
     with working("Checking the plan"):
         resolved = resolve_sweep(plan)
     if dry_run:
-        _print_estimate(resolved, rows, workers)
+        _print_estimate(resolved, rows, workers, as_json=as_json, as_csv=as_csv)
         _print_left_out(resolved.left_out)
         return
     try:
@@ -84,9 +85,7 @@ def sweep_command(
                 resolved, out, workers=workers, scheduler=scheduler, chunk_rows=rows, on_rows=on_rows
             )
     except KeyboardInterrupt:
-        raise InfersimError(
-            f"stopped; finished parts are beside {out}, and the same command goes on"
-        ) from None
+        raise StoppedError(_kept(out)) from None
 
     from functools import partial
 
@@ -120,11 +119,30 @@ def _check_engine(engine: str, scheduler: str | None, workers: int) -> None:
         raise InvalidValueError("workers", workers, "none beside --engine dask, whose cluster has its own")
 
 
-def _print_estimate(resolved: ResolvedSweep, chunk_rows: int, workers: int) -> None:
+def _kept(out: Path | None) -> str:
+    """What an interrupted sweep leaves."""
+    from infersim.simulation.sweeping.parts import parts_folder
+
+    if out is None or not parts_folder(out).exists():
+        return "no part was finished"
+    return f"finished parts are beside {out}, and the same command goes on"
+
+
+def _print_estimate(
+    resolved: ResolvedSweep, chunk_rows: int, workers: int, *, as_json: bool, as_csv: bool
+) -> None:
+    from dataclasses import asdict
+
+    import pandas as pd
+
+    from infersim.cli.printing import printed_for_machines
     from infersim.report.sweep.tables import estimate_text
     from infersim.simulation.sweeping.table import estimate_sweep
 
-    print(estimate_text(estimate_sweep(resolved, chunk_rows), workers))
+    estimate = estimate_sweep(resolved, chunk_rows)
+    row = {**asdict(estimate), "workers": workers, "seconds": estimate.core_s / workers}
+    if not printed_for_machines(pd.DataFrame([row]), as_json=as_json, as_csv=as_csv):
+        print(estimate_text(estimate, workers))
 
 
 def _print_left_out(left_out: tuple[LeftOut, ...]) -> None:

@@ -40,12 +40,14 @@ def validate_command(
         printed_for_machines,
         write_asked,
     )
-    from infersim.fitting.samples.files import write_samples
+    from infersim.fitting.samples.files import check_samples_name, write_samples
     from infersim.fitting.validation.validation import validate_read
     from infersim.report.accuracy.validation_page import validation_page
     from infersim.report.accuracy.validation_tables import validation_frame
 
-    check_outputs([html, figures, predictions], [profile, fit, *samples])
+    check_outputs([html, predictions], [profile, fit, *samples], folder=figures)
+    if predictions is not None:
+        check_samples_name(predictions)
     chosen, read = profile_and_samples(profile, fit, samples, default, skip_bad)
     found = validate_read(chosen, read.frame, kinds=chosen_kinds(kind))
     if predictions is not None:

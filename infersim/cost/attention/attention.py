@@ -92,6 +92,15 @@ def attention_cost(shape: Attention, profile: HardwareProfile, *, cuda_graph: bo
     )
 
 
+SPREAD_PER_OCTAVE = 0.17
+"""Half-width that an interval gains over the first doubling of the context beyond the samples.
+
+Further doublings add in quadrature. Found on five GPUs (A100, H100, L40S, B200, RTX PRO 6000): of fits on
+prompts of up to 1,024 tokens, 80 % of the errors at 2, 4, 8 and 16 times as many lie, in quadrature, within
+0.15, 0.25, 0.33 and 0.34 (medians of the five).
+"""
+
+
 def _streams_cache(shape: Attention) -> bool:
     """Whether the KV cache must come from memory: in decode, unless a timing loop keeps it in L2."""
     return shape.phase is Phase.DECODE and shape.kv_copies is None
@@ -100,7 +109,10 @@ def _streams_cache(shape: Attention) -> bool:
 def _interval(
     parameters: KindParameters, shape: Attention, like: Array
 ) -> tuple[Array, npt.NDArray[np.bool_]]:
-    """Half-width of each shape's 80 % interval, and whether the shape lies in the calibrated range."""
+    """Half-width of each shape's 80 % interval, and whether the shape lies in the calibrated range.
+
+    Beyond the longest context of the samples it grows with the distance.
+    """
     outside = parameters.interval.outside
     if parameters.fit is None:
         return np.full(like.shape, outside), np.zeros(like.shape, dtype=np.bool_)
@@ -110,7 +122,10 @@ def _interval(
         dimension = _attended(shape) if name == "context_len" else as_array(getattr(shape, name))
         in_range = in_range & (dimension >= low) & (dimension <= high)
     width = widths[attention_regime(shape.batch, _attended(shape))]
-    return np.where(in_range, width, np.maximum(width, outside)), in_range
+    _, longest = parameters.fit.ranges.get("context_len", (0.0, np.inf))
+    octaves = np.maximum(np.log2(_attended(shape) / longest), 0.0)
+    beyond = np.sqrt(np.maximum(width, outside) ** 2 + SPREAD_PER_OCTAVE**2 * octaves)
+    return np.where(in_range, width, beyond), in_range
 
 
 def _cost(shape: Attention, profile: HardwareProfile, *, cuda_graph: bool) -> KernelCost:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from infersim.cost.machine import F32, Machine, Operands, filled_waves, kept_in_l2, resident_share, waves_of
+from infersim.cost.machine import F32, Machine, Operands, filled_waves, kept_in_l2, resident_share
 from infersim.cost.parameters import TILES, tile_name
 
 SPLITS = (1, 2, 4, 8, 16)
@@ -20,7 +20,10 @@ K_STEP = 64.0
 """Depth along K that a tile multiplies between two synchronisations."""
 
 CHUNK = 16384
-"""Shapes to evaluate at once: the buffers of so many fit in a core's L2 cache."""
+"""Shapes to evaluate at once."""
+
+BLOCK = 2048
+"""Shapes of which all candidates are timed at once: the buffers of so many stay in cache."""
 
 SM_ELEMENTS = 128 * 256
 """Output elements whose accumulators fill an SM: smaller tiles share it, up to MAX_CO_RESIDENT."""
@@ -124,77 +127,117 @@ def _never_split(m: F32, n: F32, k: F32) -> npt.NDArray[np.bool_]:
     return narrow
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Columns:
+    """What depends on the candidate alone: arrays of tiles x 1 x 1 or 1 x splits x 1, that broadcast."""
+
+    step_us: F32
+    epilogue_us: F32
+    l2_step_us: F32
+    per_co_resident: F32
+    per_tile_m: F32
+    per_tile_n: F32
+    fixed_us: F32
+
+
+def _columns(p: Mapping[str, float], machine: Machine, operands: Operands) -> _Columns:
+    l2_rate = p["l2_bytes_per_clock_per_sm"] * machine.clock_mhz
+    epilogue_rate = p["epilogue_bytes_per_clock_per_sm"] * machine.clock_mhz
+    step_bytes = _TILE_M * operands.activation_bytes + _TILE_N * operands.tile_weight_bytes
+    split_us = np.where(_SPLIT > 1, np.float32(p["split_k_us"]), np.float32(0))
+    return _Columns(
+        step_us=_by_tile(np.array([step_us(p, machine, tile) for tile in TILES])),
+        epilogue_us=_by_tile(_TILE_M * _TILE_N * operands.output_bytes / epilogue_rate),
+        l2_step_us=_by_tile(K_STEP * step_bytes / l2_rate),
+        per_co_resident=_by_tile(1 / np.clip(SM_ELEMENTS / (_TILE_M * _TILE_N), 1.0, MAX_CO_RESIDENT)),
+        per_tile_m=_by_tile(1 / _TILE_M),
+        per_tile_n=_by_tile(1 / _TILE_N),
+        fixed_us=np.float32(p["launch_us"]) + split_us,
+    )
+
+
+def _by_tile(values: npt.NDArray[np.float64]) -> F32:
+    return values.astype(np.float32)[:, np.newaxis, np.newaxis]
+
+
+_TILE_M, _TILE_N = (np.array([tile[axis] for tile in TILES], dtype=np.float64) for axis in (0, 1))
+_SPLIT = np.array(SPLITS, dtype=np.float32)[np.newaxis, :, np.newaxis]
+_FROM_LAST = np.arange(len(CANDIDATES), 0, -1, dtype=np.uint8)[:, np.newaxis]
+_PER_DEPTH = (1 / (K_STEP * np.array(SPLITS))).astype(np.float32)[np.newaxis, :, np.newaxis]
+
+
 def tile_times(
     p: Mapping[str, float], machine: Machine, operands: Operands, m: F32, n: F32, k: F32
 ) -> TileTimes:
     """Time shapes: 1-D float32 arrays of one length, best no longer than CHUNK."""
-    l2_rate = p["l2_bytes_per_clock_per_sm"] * machine.clock_mhz
-    epilogue_rate = p["epilogue_bytes_per_clock_per_sm"] * machine.clock_mhz
-    launch, fill = np.float32(p["launch_us"]), np.float32(p["wave_fill"])
-    prologue = np.float32(p["prologue_us"])
-
+    launch = np.float32(p["launch_us"])
     dram = dram_us(p, machine, operands, m, n, k)
-    dram_4 = np.square(np.square(dram))
     ideal = m * n * k * np.float32(2 / (machine.sm_count * machine.flop_per_us_per_sm))
-    slowdown = sustained_slowdown(p, ideal)
-    fastest_possible = np.maximum(ideal, dram) + launch
-    depths = [np.maximum(k * np.float32(1 / (K_STEP * split)), np.float32(0.5)) for split in SPLITS]
-    chains = [depth * np.float32(p["chain_us"]) for depth in depths]
-
-    times, weights = np.zeros_like(m), np.zeros_like(m)
-    best, best_weight = np.zeros(len(m), dtype=np.int8), np.zeros_like(m)
-    step, load, waves, work, busy, buffer = (np.empty_like(m) for _ in range(6))
-    is_better = np.empty(len(m), dtype=np.bool_)
-    for tile_index, tile in enumerate(TILES):
-        np.multiply(slowdown, np.float32(step_us(p, machine, tile)), out=step)
-        epilogue = np.float32(tile[0] * tile[1] * operands.output_bytes / epilogue_rate)
-        step_bytes = tile[0] * operands.activation_bytes + tile[1] * operands.tile_weight_bytes
-        l2_step = np.float32(K_STEP * step_bytes / l2_rate)
-        co_resident = min(max(SM_ELEMENTS / (tile[0] * tile[1]), 1.0), MAX_CO_RESIDENT)
-        single = waves_of(tile, machine, m, n)
-        for split_index, split in enumerate(SPLITS):
-            depth = depths[split_index]
-            # Waves of tiles.
-            np.multiply(single, np.float32(split), out=load)
-            filled_waves(load, fill, out=waves, buffer=buffer)
-            # Multiplying in waves, or the chain of dependent steps along K if that is longer.
-            np.multiply(depth, step, out=work)
-            np.add(work, epilogue, out=work)
-            np.multiply(work, waves, out=work)
-            np.multiply(load, np.float32(1 / co_resident), out=buffer)
-            np.ceil(buffer, out=buffer)
-            np.multiply(buffer, chains[split_index], out=busy)
-            np.maximum(busy, work, out=busy)
-            np.multiply(buffer, prologue, out=buffer)
-            np.add(busy, buffer, out=busy)
-            # Operand tiles through L2, by the SMs in use.
-            np.maximum(load, np.float32(1), out=load)
-            np.multiply(load, depth, out=load)
-            np.multiply(load, l2_step, out=load)
-            # The three streams overlap: the 4-norm of their times.
-            for stream in (busy, load):
-                np.square(stream, out=stream)
-                np.square(stream, out=stream)
-            np.add(busy, load, out=busy)
-            np.add(busy, dram_4, out=busy)
-            np.sqrt(busy, out=busy)
-            np.sqrt(busy, out=busy)
-            np.add(busy, launch + np.float32(p["split_k_us"] if split > 1 else 0.0), out=busy)
-            # Weight of a candidate: its speed to the eighth power.
-            np.divide(fastest_possible, busy, out=buffer)
-            np.square(buffer, out=buffer)
-            np.square(buffer, out=buffer)
-            np.square(buffer, out=buffer)
-            np.greater(buffer, best_weight, out=is_better)
-            np.copyto(best, np.int8(tile_index * len(SPLITS) + split_index), where=is_better)
-            np.maximum(best_weight, buffer, out=best_weight)
-            np.add(weights, buffer, out=weights)
-            np.multiply(buffer, busy, out=buffer)
-            np.add(times, buffer, out=times)
-    expected = times / weights
+    columns = _columns(p, machine, operands)
+    expected, best = np.empty_like(m), np.empty(len(m), dtype=np.int8)
+    for start in range(0, len(m), BLOCK):
+        block = slice(start, start + BLOCK)
+        expected[block], best[block] = _over_candidates(
+            p, machine, columns, m[block], n[block], k[block], dram[block], ideal[block]
+        )
     vector_rate = machine.sm_count * p["gemv_bytes_per_clock_per_sm"] * machine.clock_mhz
     vector = p["gemv_launch_us"] + np.maximum(dram, n * k * np.float32(operands.weight_bytes / vector_rate))
     np.minimum(expected, vector, out=expected, where=m == 1)
     unsplit = k * np.float32(p["unsplit_chain_us"] / K_STEP) + launch
     np.maximum(expected, unsplit, out=expected, where=_never_split(m, n, k))
     return TileTimes(total_us=np.maximum(expected - launch, 0), dram_us=dram, best=best)
+
+
+def _over_candidates(
+    p: Mapping[str, float],
+    machine: Machine,
+    columns: _Columns,
+    m: F32,
+    n: F32,
+    k: F32,
+    dram: F32,
+    ideal: F32,
+) -> tuple[F32, npt.NDArray[np.uint8]]:
+    """Expected microseconds with launch, and the fastest candidate; axes inside: tiles x splits x shapes."""
+    depth = np.maximum(k * _PER_DEPTH, np.float32(0.5))
+    # Waves of tiles.
+    load = np.ceil(m * columns.per_tile_m) * np.ceil(n * columns.per_tile_n)
+    load = load * np.float32(1 / machine.sm_count) * _SPLIT
+    work, buffer = np.empty_like(load), np.empty_like(load)
+    waves = filled_waves(load, np.float32(p["wave_fill"]), buffer=buffer)
+    # Multiplying in waves, or the chain of dependent steps along K if that is longer.
+    np.multiply(depth, sustained_slowdown(p, ideal) * columns.step_us, out=work)
+    np.add(work, columns.epilogue_us, out=work)
+    np.multiply(work, waves, out=work)
+    np.multiply(load, columns.per_co_resident, out=buffer)
+    np.ceil(buffer, out=buffer)
+    busy = np.multiply(buffer, depth * np.float32(p["chain_us"]), out=waves)
+    np.maximum(busy, work, out=busy)
+    np.multiply(buffer, np.float32(p["prologue_us"]), out=buffer)
+    np.add(busy, buffer, out=busy)
+    # Operand tiles through L2, by the SMs in use.
+    np.maximum(load, np.float32(1), out=load)
+    np.multiply(load, depth, out=load)
+    np.multiply(load, columns.l2_step_us, out=load)
+    # The three streams overlap: the 4-norm of their times.
+    for stream in (busy, load):
+        np.square(stream, out=stream)
+        np.square(stream, out=stream)
+    np.add(busy, load, out=busy)
+    np.add(busy, np.square(np.square(dram)), out=busy)
+    np.sqrt(busy, out=busy)
+    np.sqrt(busy, out=busy)
+    np.add(busy, columns.fixed_us, out=busy)
+    # Weight of a candidate: its speed to the eighth power.
+    speed = np.divide(np.maximum(ideal, dram) + np.float32(p["launch_us"]), busy, out=buffer)
+    for _ in range(3):
+        np.square(speed, out=speed)
+    flat = (len(CANDIDATES), len(m))
+    speed, busy = speed.reshape(flat), busy.reshape(flat)
+    # The first of the fastest; along this axis argmax is ten times as slow.
+    fastest = (speed == speed.max(axis=0)).view(np.uint8)
+    best = len(CANDIDATES) - (fastest * _FROM_LAST).max(axis=0)
+    weights = speed.sum(axis=0)
+    np.multiply(speed, busy, out=busy)
+    expected: F32 = busy.sum(axis=0) / weights
+    return expected, best

@@ -14,15 +14,8 @@ import pandas as pd
 
 from infersim.domain.errors import FileContentError
 from infersim.domain.shapes import Phase
-from infersim.fitting.importers.source import (
-    US_PER_MS,
-    Converted,
-    Importer,
-    SourceFile,
-    known_gpu,
-    leave_out,
-    unknown_words,
-)
+from infersim.fitting.importers.source import US_PER_MS, Importer, SourceFile, known_gpu, unknown_words
+from infersim.fitting.samples.converted import Converted, leave_out
 from infersim.fitting.samples.schema import Kind
 
 GEMM_DTYPES = {

@@ -10,7 +10,8 @@ import re
 
 import pandas as pd
 
-from infersim.fitting.importers.source import Converted, Importer, SourceFile, leave_out, unknown_words
+from infersim.fitting.importers.source import Importer, SourceFile, unknown_words
+from infersim.fitting.samples.converted import Converted, leave_out
 from infersim.fitting.samples.schema import Kind
 
 GEMM = ("m", "n", "k", "latency_us")

@@ -17,16 +17,12 @@ from infersim.fitting.importers.cutlass import CUTLASS
 from infersim.fitting.importers.neusight import NEUSIGHT
 from infersim.fitting.importers.nvbench import NVBENCH
 from infersim.fitting.importers.slidesparse import SLIDESPARSE
-from infersim.fitting.importers.source import (
-    Converted,
-    Importer,
-    SourceFile,
-    canonical_gpus,
-)
+from infersim.fitting.importers.source import Importer, SourceFile, canonical_gpus
 from infersim.fitting.importers.torch_benchmark import TORCH_BENCHMARK
 from infersim.fitting.importers.torch_trace import TORCH_TRACE
 from infersim.fitting.importers.vidur import VIDUR
 from infersim.fitting.samples.account import SampleRead
+from infersim.fitting.samples.converted import Converted
 from infersim.fitting.samples.files import Table
 from infersim.fitting.samples.reading import check_samples
 from infersim.fitting.samples.schema import in_order

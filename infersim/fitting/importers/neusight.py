@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from infersim.fitting.importers.source import US_PER_MS, Converted, Importer, SourceFile, leave_out
+from infersim.fitting.importers.source import US_PER_MS, Importer, SourceFile
+from infersim.fitting.samples.converted import Converted, leave_out
 from infersim.fitting.samples.schema import Kind
 
 COMMON = ("OPName", "Latency", "Device", "B")

@@ -13,7 +13,8 @@ from collections import Counter
 
 import pandas as pd
 
-from infersim.fitting.importers.source import Converted, Importer, SourceFile, leave_out
+from infersim.fitting.importers.source import Importer, SourceFile
+from infersim.fitting.samples.converted import Converted, leave_out
 from infersim.fitting.samples.schema import Kind
 
 SEARCH = ("M", "N", "K", "lat_us_1")

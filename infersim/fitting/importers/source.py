@@ -11,7 +11,8 @@ import pandas as pd
 import pyarrow as pa
 
 from infersim.domain.errors import FileContentError, InfersimError, UnknownNameError
-from infersim.fitting.samples.schema import Mask
+from infersim.files.opening import opened, opened_text
+from infersim.fitting.samples.converted import Converted
 from infersim.profile_files.names import shipped_file
 
 
@@ -74,18 +75,6 @@ class SourceFile:
         return FileContentError(self.path, "columns", ", ".join(map(str, self.frame.columns)), expected)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Converted:
-    """Samples of one file, in microseconds and canonical data types, and counts of rows left out by reason.
-
-    The index of `samples` is that of the source's rows; the column `gpu` holds the name that the source
-    uses, empty where it says none.
-    """
-
-    samples: pd.DataFrame
-    left_out: Mapping[str, int] = field(default_factory=dict)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Importer:
     """A published source: `patterns` find its files in a folder; `convert` turns one into samples.
@@ -126,22 +115,11 @@ def read_source_file(path: Path) -> SourceFile:
         if path.suffix == ".parquet":
             return SourceFile(path=path, frame=_parquet(path), first_line=1)
         comments, header_line = _comments(path)
-        frame = pd.read_csv(path, skiprows=header_line - 1, low_memory=False)
+        with opened(path, "path") as file:
+            frame = pd.read_csv(file, skiprows=header_line - 1, low_memory=False)
     except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError, pa.ArrowInvalid) as error:
         raise FileContentError(path, "content", str(error).strip(), "a table") from error
     return SourceFile(path=path, frame=frame, first_line=header_line + 1, comments=comments)
-
-
-def leave_out(frame: pd.DataFrame, reasons: Mapping[str, Mask | pd.Series[bool]]) -> Converted:
-    """Rows for which no reason holds, and how many each reason, the first that holds, took away."""
-    kept = pd.Series(True, index=frame.index)
-    counts = {}
-    for reason, mask in reasons.items():
-        going = kept & mask
-        if going.any():
-            counts[reason] = int(going.sum())
-            kept &= ~going
-    return Converted(samples=frame[kept], left_out=counts)
 
 
 def unknown_words(column: pd.Series[str], known: Mapping[str, str], name: str) -> dict[str, pd.Series[bool]]:
@@ -151,15 +129,16 @@ def unknown_words(column: pd.Series[str], known: Mapping[str, str], name: str) -
 
 
 def _parquet(path: Path) -> pd.DataFrame:
-    with path.open("rb") as file:
+    with opened(path, "path") as file:
         _refuse_pointer(path, file.read(len(LFS_POINTER)).decode(errors="replace"))
-    return pd.read_parquet(path)
+        file.seek(0)
+        return pd.read_parquet(file)
 
 
 def _comments(path: Path) -> tuple[dict[str, str], int]:
     """The `# key: value` lines at the top of a CSV, and the line number of its header."""
     comments: dict[str, str] = {}
-    with path.open(encoding="utf-8-sig") as file:
+    with opened_text(path, "path") as file:
         for number, line in enumerate(file, start=1):
             if not line.startswith("#"):
                 _refuse_pointer(path, line)

@@ -26,7 +26,8 @@ import pandas as pd
 from infersim.domain.errors import FileContentError
 from infersim.files.foreign import MIB, read_json, read_text
 from infersim.fitting.importers.json_rows import dimensions_in, dtypes_in, table_of
-from infersim.fitting.importers.source import Converted, Importer, SourceFile, leave_out
+from infersim.fitting.importers.source import Importer, SourceFile
+from infersim.fitting.samples.converted import Converted, leave_out
 from infersim.fitting.samples.schema import Kind
 
 COLUMNS = ("text", "latency_us")

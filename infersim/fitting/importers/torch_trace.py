@@ -18,7 +18,8 @@ import pandas as pd
 
 from infersim.domain.errors import FileContentError
 from infersim.fitting.importers.json_rows import json_file, list_of, table_of
-from infersim.fitting.importers.source import Converted, Importer, SourceFile, leave_out
+from infersim.fitting.importers.source import Importer, SourceFile
+from infersim.fitting.samples.converted import Converted, leave_out
 from infersim.fitting.samples.schema import Kind
 from infersim.fitting.samples.spellings import dtype_named
 

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from infersim.fitting.importers.source import US_PER_MS, Converted, Importer, SourceFile, leave_out
+from infersim.fitting.importers.source import US_PER_MS, Importer, SourceFile
+from infersim.fitting.samples.converted import Converted, leave_out
 from infersim.fitting.samples.schema import Kind
 
 MODEL = ("n_embd", "num_tensor_parallel_workers")

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from infersim.domain.errors import FileContentError, InfersimError, UnsupportedError
+from infersim.domain.errors import FileContentError, InvalidValueError, UnsupportedError
+from infersim.files.opening import opened, opened_text
+from infersim.files.writing import replacing
 from infersim.fitting.samples.schema import FORMAT_VERSION, in_order, is_empty
 
 VERSION_KEY = b"infersim.samples.version"
@@ -68,10 +70,6 @@ def read_tables(path: Path) -> Iterator[Table]:
         )
     try:
         yield from reader(path)
-    except FileNotFoundError:
-        raise InfersimError(f"{path}: there is no such file") from None
-    except OSError as error:
-        raise InfersimError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (UnicodeDecodeError, csv.Error, pa.ArrowException) as error:
         expected = f"a {path.suffix[1:]} table of samples"
         raise FileContentError(path, "content", str(error).strip(), expected) from error
@@ -102,7 +100,7 @@ def check_version(file: object, version: object) -> None:
 
 def _read_parquet(path: Path) -> Iterator[Table]:
     """Read a Parquet file; the index of a frame that pandas wrote comes back as columns."""
-    with pq.ParquetFile(path) as file:
+    with opened(path, "samples") as stream, pq.ParquetFile(stream) as file:
         metadata = file.schema_arrow.metadata or {}
         if VERSION_KEY in metadata:
             check_version(path, metadata[VERSION_KEY].decode())
@@ -119,7 +117,7 @@ def _read_parquet(path: Path) -> Iterator[Table]:
 
 def _read_csv(path: Path) -> Iterator[Table]:
     """Read every cell as text, so that errors quote what the file says and numbers are parsed exactly."""
-    with path.open(newline="", encoding="utf-8-sig") as file:
+    with opened_text(path, "samples", newline="") as file:
         reader = csv.reader(file)
         header = [name.strip() for name in next(reader, [])]
         if not header:
@@ -154,7 +152,7 @@ def _read_json_lines(path: Path) -> Iterator[Table]:
 
     A line that is no JSON object (a write that was cut off) becomes an unreadable row, not an end.
     """
-    with path.open(encoding="utf-8") as file:
+    with opened_text(path, "samples") as file:
         part = _JsonLines()
         for number, text in enumerate(file, start=1):
             part.add(path, number, text)
@@ -209,9 +207,15 @@ def _shorten(text: str) -> str:
 def _json_object(text: str) -> dict[str, Any] | None:
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def check_samples_name(path: Path) -> None:
+    """Raise UnsupportedError for a name that is no samples file's."""
+    if path.suffix.lower() not in SUFFIXES:
+        raise UnsupportedError(f"{path}: samples files end in {', '.join(SUFFIXES)}, not {path.suffix!r}")
 
 
 def write_samples(frame: pd.DataFrame, path: Path | str) -> None:
@@ -219,32 +223,32 @@ def write_samples(frame: pd.DataFrame, path: Path | str) -> None:
     path = Path(path)
     frame = frame[in_order(frame.columns)]
     writers = {".parquet": _write_parquet, ".csv": _write_csv, ".jsonl": _write_json_lines}
-    writer = writers.get(path.suffix.lower())
-    if writer is None:
-        raise UnsupportedError(f"{path}: samples files end in {', '.join(SUFFIXES)}, not {path.suffix!r}")
-    try:
-        writer(frame, path)
-    except OSError as error:
-        raise InfersimError(f"{path}: cannot be written: {error.strerror or error}") from error
+    check_samples_name(path)
+    writer = writers[path.suffix.lower()]
+    with replacing(path, "samples file") as file:
+        try:
+            writer(frame, file)
+        except UnicodeEncodeError as error:
+            expected = f"cells that are text, and {error.object[error.start : error.end]!r} is none"
+            raise InvalidValueError("samples file", str(path), expected) from None
 
 
-def _write_parquet(frame: pd.DataFrame, path: Path) -> None:
+def _write_parquet(frame: pd.DataFrame, file: BinaryIO) -> None:
     table = pa.Table.from_pandas(frame, preserve_index=False)
     metadata = {**(table.schema.metadata or {}), VERSION_KEY: str(FORMAT_VERSION).encode()}
-    pq.write_table(table.replace_schema_metadata(metadata), path, compression="zstd")
+    pq.write_table(table.replace_schema_metadata(metadata), file, compression="zstd")
 
 
-def _write_csv(frame: pd.DataFrame, path: Path) -> None:
-    frame.to_csv(path, index=False, lineterminator="\n")
+def _write_csv(frame: pd.DataFrame, file: BinaryIO) -> None:
+    frame.to_csv(file, index=False, lineterminator="\n")
 
 
-def _write_json_lines(frame: pd.DataFrame, path: Path) -> None:
+def _write_json_lines(frame: pd.DataFrame, file: BinaryIO) -> None:
     header = {"record": "samples", "version": FORMAT_VERSION}
     rows: Iterable[Mapping[Any, Any]] = frame.astype(object).to_dict("records")
     said = ({key: value for key, value in row.items() if not is_empty(value)} for row in rows)
-    with path.open("w", encoding="utf-8") as file:
-        for row in (header, *said):
-            file.write(json.dumps(row, default=_plain_number) + "\n")
+    for row in (header, *said):
+        file.write(f"{json.dumps(row, default=_plain_number)}\n".encode())
 
 
 def _plain_number(value: object) -> object:

@@ -15,9 +15,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from infersim.domain.errors import InfersimError, InvalidValueError, UnknownNameError
-from infersim.fitting.importers.cutlass import is_report, samples_of_report
 from infersim.fitting.samples.account import BadRow, BadSamplesError, SampleRead
 from infersim.fitting.samples.checks import Checked, check_columns, check_names, check_rows
+from infersim.fitting.samples.cutlass_report import is_report, samples_of_report
 from infersim.fitting.samples.files import CHUNK_ROWS, Table, Unreadable, joined, read_tables
 from infersim.fitting.samples.schema import (
     COLUMN_NAMES,

@@ -14,6 +14,7 @@ from typing import Self
 import torch
 
 from infersim.domain.errors import InfersimError, InvalidValueError
+from infersim.files.opening import read_text
 from infersim.measuring.devices.names import profile_name
 from infersim.measuring.devices.timing import CLOCKS, Budget, Call, Clock, HostStopwatch, Stopwatch
 
@@ -69,8 +70,8 @@ def _meminfo(meminfo: Path, key: str) -> float:
 
 def _text(path: Path) -> str | None:
     try:
-        return path.read_text(encoding="utf-8")
-    except OSError:
+        return read_text(path)
+    except InvalidValueError:
         return None
 
 

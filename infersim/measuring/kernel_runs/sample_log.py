@@ -19,6 +19,7 @@ from typing import Any, Self
 
 from infersim.domain.errors import FileContentError, InfersimError, InvalidValueError
 from infersim.files.locking import locked
+from infersim.files.writing import check_place, open_appending
 from infersim.fitting.samples.files import check_version
 from infersim.fitting.samples.schema import FORMAT_VERSION
 
@@ -67,11 +68,7 @@ def check_log_path(path: Path) -> None:
     """Raise InvalidValueError or InfersimError for a place that no log can be written to."""
     if path.suffix != ".jsonl":
         raise InvalidValueError("out", str(path), "a measurement log, whose name ends in .jsonl")
-    if not path.parent.is_dir():
-        raise InvalidValueError("out", str(path), "a file in a folder that exists")
-    writable = path if path.exists() else path.parent
-    if not os.access(writable, os.W_OK):
-        raise InfersimError(f"{path}: cannot be written: {writable} is read-only for you")
+    check_place(path, "out")
 
 
 def open_log(path: Path, environment: Mapping[str, Any]) -> SampleLog:
@@ -84,10 +81,7 @@ def open_log(path: Path, environment: Mapping[str, Any]) -> SampleLog:
     with ExitStack() as undone:
         busy = f"{path}: another measurement is writing it"
         undone.enter_context(locked(path.with_name(f".{path.name}.lock"), busy))
-        try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-        except OSError as error:
-            raise InfersimError(f"{path}: cannot be written: {error.strerror}") from error
+        descriptor = open_appending(path, "out")
         undone.callback(os.close, descriptor)
         finished = _continued(path, descriptor, environment)
         return SampleLog(path, descriptor, finished, undone.pop_all())
@@ -111,7 +105,7 @@ def append_lines(path: Path, descriptor: int, records: list[Mapping[str, Any]]) 
 
 def _continued(path: Path, descriptor: int, environment: Mapping[str, Any]) -> set[int]:
     """Rows that the log holds, after its tail was mended; a new one gets its first two lines."""
-    content = path.read_bytes()
+    content = _content(descriptor)
     if content and not _begins_a_log(content):
         raise FileContentError(path, "line 1", content[:40].decode("utf-8", "replace"), "a measurement log")
     kept = content[: content.rfind(b"\n") + 1]
@@ -128,6 +122,13 @@ def _continued(path: Path, descriptor: int, environment: Mapping[str, Any]) -> s
         return set()
     _check_identity(path, [record for record in records if record is not None], environment, descriptor)
     return {int(record[PLAN_ROW]) for record in [*records, tail] if record and PLAN_ROW in record}
+
+
+def _content(descriptor: int) -> bytes:
+    """All of an open file: no link that came since can lead elsewhere."""
+    with os.fdopen(os.dup(descriptor), "rb") as file:
+        file.seek(0)
+        return file.read()
 
 
 def _begins_a_log(content: bytes) -> bool:
@@ -165,6 +166,6 @@ def _check_identity(
 def _record(line: bytes) -> dict[str, Any] | None:
     try:
         value = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None

@@ -10,6 +10,7 @@ from infersim.pruning.families.registry import family_named
 from infersim.pruning.plan import Plan
 from infersim.workload.activations import Activation
 from infersim.workload.ends import LM_HEAD, PLAIN_EMBEDDING
+from infersim.workload.formats import block_formats
 from infersim.workload.norms import RMS_NORM, QkNorm
 from infersim.workload.transformer import (
     Attention,
@@ -57,8 +58,8 @@ def _of_ends(transformer: Transformer) -> Iterator[str]:
         yield "a head that is no plain LM head"
     if transformer.final_norm != RMS_NORM:
         yield "a final norm other than an RMSNorm"
-    if transformer.stated:
-        yield f"a checkpoint {transformer.stated}"
+    if block_formats(transformer) or transformer.kv_dtype is not None:
+        yield f"weights {transformer.stated}"
     if transformer.scaled_residuals:
         yield "scaled residuals"
 

@@ -16,6 +16,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from infersim.domain.errors import InvalidValueError
+from infersim.files.opening import read_text
 from infersim.measuring.devices.device import Device
 from infersim.workload.memory import memory_use
 from infersim.workload.scenario import Scenario
@@ -78,7 +80,7 @@ def _peak_was_reset() -> bool:
 
 def _status_bytes(key: str) -> float | None:
     try:
-        match = re.search(rf"^{key}:\s*(\d+) kB$", STATUS.read_text(encoding="ascii"), re.MULTILINE)
-    except OSError:
+        match = re.search(rf"^{key}:\s*(\d+) kB$", read_text(STATUS), re.MULTILINE)
+    except InvalidValueError:
         return None
     return None if match is None else int(match[1]) * 1024.0

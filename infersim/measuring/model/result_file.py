@@ -1,19 +1,21 @@
 """The file that measured speedups go to: complete after each row, refused where it is of something else.
 
-Every row is written with all before it to a file beside, which then takes the file's place: at any moment
-the file is whole, and what was measured is in it. Parquet cannot be appended to, and there are few rows.
+Every row is written with all before it to a new file, which then takes the file's place: at any moment the
+file is whole, and what was measured is in it. Parquet cannot be appended to, and there are few rows.
 """
 
 from __future__ import annotations
 
 import csv
 import math
-import os
 from collections.abc import Callable, Mapping
+from io import StringIO, TextIOWrapper
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from infersim.domain.errors import InfersimError, InvalidValueError
+from infersim.files.opening import opened
+from infersim.files.writing import UnwritableError, check_place, replacing
 
 Row = Mapping[str, Any]
 
@@ -47,10 +49,9 @@ class ResultFile:
         self._path = path
         if path.suffix not in _WRITERS:
             raise InvalidValueError("out", str(path), "a file that ends in .csv or .parquet")
-        if not path.parent.is_dir():
-            raise InvalidValueError("out", str(path), "a file in a folder that exists")
+        there = check_place(path, "out")
         self._setting = {name: setting[name] for name in SETTING}
-        self._rows: list[Row] = self._read() if path.exists() else []
+        self._rows: list[Row] = self._read() if there is not None else []
         for row in self._rows:
             self._check(row, plan_ids)
 
@@ -67,19 +68,18 @@ class ResultFile:
     def append(self, row: Row) -> None:
         """Add a row; when this returns, the file holds it. InfersimError where it cannot be written."""
         self._rows.append({**self._setting, **row})
-        beside = self._path.with_name(f".{self._path.name}.part")
         try:
-            _WRITERS[self._path.suffix](beside, self._rows)
-            beside.replace(self._path)
-        except OSError as error:
-            beside.unlink(missing_ok=True)
+            with replacing(self._path, "out") as file:
+                _WRITERS[self._path.suffix](file, self._rows)
+        except UnwritableError as error:
             before = f"the {len(self._rows) - 1} rows before it are in the file"
-            raise InfersimError(f"{self._path} cannot be written: {error.strerror}; {before}") from error
+            raise InfersimError(f"{self._path} cannot be written: {error.reason}; {before}") from error
 
     def _read(self) -> list[Row]:
         try:
-            rows = _READERS[self._path.suffix](self._path)
-        except (OSError, ValueError, csv.Error) as error:
+            with opened(self._path, "out") as file:
+                rows = _READERS[self._path.suffix](file)
+        except (ValueError, csv.Error) as error:
             raise InfersimError(f"{self._path} is no file of measured speedups: {error}") from error
         for column in (*SETTING, *KEY, "plan_id"):
             if rows and column not in rows[0]:
@@ -109,33 +109,35 @@ def _text(value: object) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def _write_csv(path: Path, rows: list[Row]) -> None:
+def _write_csv(file: BinaryIO, rows: list[Row]) -> None:
     columns = list(dict.fromkeys(name for row in rows for name in row))
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        file.flush()
-        os.fsync(file.fileno())
+    text = StringIO(newline="")
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    file.write(text.getvalue().encode())
 
 
-def _read_csv(path: Path) -> list[Row]:
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file, strict=True))
+def _read_csv(file: BinaryIO) -> list[Row]:
+    with TextIOWrapper(file, encoding="utf-8", newline="") as text:
+        return list(csv.DictReader(text, strict=True))
 
 
-def _write_parquet(path: Path, rows: list[Row]) -> None:
+def _write_parquet(file: BinaryIO, rows: list[Row]) -> None:
     import pandas as pd
 
-    pd.DataFrame(list(rows)).to_parquet(path, index=False)
+    pd.DataFrame(list(rows)).to_parquet(file, index=False)
 
 
-def _read_parquet(path: Path) -> list[Row]:
+def _read_parquet(file: BinaryIO) -> list[Row]:
     from pyarrow.parquet import read_table
 
-    rows: list[Row] = read_table(path).to_pylist()
+    rows: list[Row] = read_table(file).to_pylist()
     return rows
 
 
-_WRITERS: Mapping[str, Callable[[Path, list[Row]], None]] = {".csv": _write_csv, ".parquet": _write_parquet}
-_READERS: Mapping[str, Callable[[Path], list[Row]]] = {".csv": _read_csv, ".parquet": _read_parquet}
+_WRITERS: Mapping[str, Callable[[BinaryIO, list[Row]], None]] = {
+    ".csv": _write_csv,
+    ".parquet": _write_parquet,
+}
+_READERS: Mapping[str, Callable[[BinaryIO], list[Row]]] = {".csv": _read_csv, ".parquet": _read_parquet}

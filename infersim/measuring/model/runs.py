@@ -86,7 +86,7 @@ def fingerprint(transformer: Transformer) -> str:
     """Twelve hexadecimal digits that two models share only if every layer has the same shape."""
     # What a model does not have is written as before there was any: rows of older files stay known.
     content = repr(transformer)
-    for field in ("added=()", "in_features=None", "format=None", "kv_dtype=None", "stated=''"):
+    for field in ("added=()", "in_features=None", "format=None", "kv_dtype=None"):
         content = content.replace(f", {field}", "")
     return hashlib.sha256(content.encode()).hexdigest()[:12]
 

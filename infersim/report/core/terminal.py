@@ -26,6 +26,14 @@ ENDLESS = 10_000
 """Width where no line is broken: in a file, a pipe or a text."""
 
 
+class Terminal(Console):
+    """A console that leaves it to the program what becomes of a reader who went away."""
+
+    def on_broken_pipe(self) -> None:
+        """Called while BrokenPipeError is handled; rich itself would end the program here."""
+        raise BrokenPipeError
+
+
 def as_text(verdict: Verdict, tables: Sequence[Table]) -> str:
     """Verdict and tables as they are printed, without colours and broken lines."""
     console = Console(width=ENDLESS, highlight=False, file=StringIO(), force_jupyter=False)

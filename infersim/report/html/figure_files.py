@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from infersim.domain.errors import InfersimError, InvalidValueError
+from infersim.domain.errors import InfersimError
+from infersim.files.opening import DATA_LIMIT, read_bytes
+from infersim.files.writing import make_folder, write_bytes
 from infersim.report.html.body import full_title
 from infersim.report.html.elements import file_name
 from infersim.report.html.plotly_js import plotly_file
@@ -33,20 +36,27 @@ def write_figures(folder: str | Path, page: Page) -> list[Path]:
     InvalidValueError for a folder that cannot be made.
     """
     try:
-        import kaleido
-        from kaleido.errors import ChromeNotFoundError
+        import kaleido  # noqa: F401
     except ImportError as error:
         raise InfersimError(
             f"figures as files need kaleido: pip install 'infersim[{EXTRA}]'; a page (--html) needs nothing"
         ) from error
     folder = Path(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        expected = f"a folder, or where one can be made ({error.strerror})"
-        raise InvalidValueError("folder", str(folder), expected) from error
-    tasks = list(_tasks(folder, page))
+    make_folder(folder)
     options = {"plotlyjs": str(plotly_file()), "mathjax": False}
+    with TemporaryDirectory(prefix="infersim-") as private:  # kaleido writes by name: nobody else can here
+        tasks = list(_tasks(Path(private), page))
+        _draw(tasks, options)
+        drawn = [(folder / task["path"].name, task["path"]) for task in tasks]
+        for path, made in drawn:
+            write_bytes(path, read_bytes(made, "figure", DATA_LIMIT), "figure")
+    return [path for path, _ in drawn]
+
+
+def _draw(tasks: list[dict[str, Any]], options: dict[str, Any]) -> None:
+    import kaleido
+    from kaleido.errors import ChromeNotFoundError
+
     try:
         kaleido.write_fig_from_object_sync(tasks, kopts=options, cancel_on_error=True)
     except ChromeNotFoundError as error:
@@ -55,7 +65,6 @@ def write_figures(folder: str | Path, page: Page) -> list[Path]:
         ) from error
     except (RuntimeError, OSError, TimeoutError) as error:
         raise InfersimError(f"the browser did not draw the figures: {error}") from error
-    return [task["path"] for task in tasks]
 
 
 def figure_names(page: Page) -> Iterator[tuple[str, go.Figure, str]]:

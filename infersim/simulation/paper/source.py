@@ -11,9 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
+from io import StringIO
 
 from infersim.domain.shapes import Phase
 from infersim.files.locations import data_folder
+from infersim.files.opening import read_text
 from infersim.pruning.plan import OptionValue
 from infersim.simulation.measured.files import load_published
 from infersim.simulation.measured.table import MeasuredSpeedup, Scope
@@ -132,5 +134,4 @@ def load_mean_speedups() -> tuple[MeasuredSpeedup, ...]:
 
 
 def _rows(name: str) -> list[dict[str, str]]:
-    with (data_folder("calibration") / name).open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+    return list(csv.DictReader(StringIO(read_text(data_folder("calibration") / name), newline="")))

@@ -15,6 +15,7 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
+from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any, ParamSpec, TypeVar
 
 from infersim.domain.errors import InfersimError, InvalidValueError
@@ -51,9 +52,7 @@ def open_engine(workers: int = 1, scheduler: str | None = None) -> Iterator[Engi
     if workers == 1:
         yield Engine(executor=_AtOnce(), at_once=1)
         return
-    executor = ProcessPoolExecutor(
-        workers, mp_context=multiprocessing.get_context("spawn"), initializer=_follow_parent
-    )
+    executor = ProcessPoolExecutor(workers, mp_context=_Spawning(), initializer=_follow_parent)
     try:
         yield Engine(executor=executor, at_once=2 * workers)
     finally:
@@ -72,9 +71,32 @@ class _AtOnce(Executor):
         return future
 
 
+class _Spawned(SpawnProcess):
+    """A process that Ctrl-C does not reach while it starts: it would end in a traceback of its own."""
+
+    def start(self) -> None:
+        """Start with interrupts held back, which the new process inherits; here they come right after."""
+        if not hasattr(signal, "pthread_sigmask"):
+            super().start()
+            return
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            super().start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class _Spawning(SpawnContext):
+    """How such processes are started."""
+
+    Process = _Spawned
+
+
 def _follow_parent() -> None:
     """Leave interrupting to the parent, and end when it does: killed, it can tell nobody to."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

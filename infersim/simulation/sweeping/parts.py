@@ -4,14 +4,12 @@
     results.parquet.parts/000017-<hash>.parquet   rows of chunk 17, one row group; the hash is of this content
     results.parquet                               only when all are there
 
-Every file is written under another name and renamed when it is on the disk: a part is whole or not there. The
-folder goes when the table stands. One process at a time may write it.
+A part is whole or not there. The folder goes when the table stands. One process at a time may write it.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -25,10 +23,19 @@ import pyarrow.parquet as pq
 
 from infersim.domain.errors import FileContentError, InfersimError, InvalidValueError
 from infersim.files.locking import locked
+from infersim.files.opening import DATA_LIMIT, opened, read_bytes, read_text
+from infersim.files.writing import (
+    UNFINISHED,
+    UnwritableError,
+    check_place,
+    make_folder,
+    replacing,
+    write_bytes,
+)
 from infersim.simulation.sweeping.resolved import Identity, LeftOut, refuse_other
 from infersim.simulation.sweeping.table import parquet_writer
 
-SUFFIX, UNFINISHED, LOCK = ".parquet", ".unfinished", ".lock"
+SUFFIX, LOCK = ".parquet", ".lock"
 PART = re.compile(r"(\d{6,})-([0-9a-f]{16})\.parquet")
 """A part's name: its chunk, and the hash of its content."""
 
@@ -53,21 +60,21 @@ class Parts:
     def put(self, index: int, content: bytes) -> None:
         """Keep the rows of a chunk; they are on the disk when this returns."""
         with _reported(self.out):
-            _write_durably(self.folder / f"{index:06}-{_digest(content)}{SUFFIX}", content)
+            write_bytes(self.folder / f"{index:06}-{_digest(content)}{SUFFIX}", content)
 
     def finish(self, identity: Identity, left_out: Sequence[LeftOut]) -> None:
         """Put all parts, in order, into one file at `out` with one row group each; then drop the parts."""
         said = {"identity": identity, "left_out": [asdict(each) for each in left_out]}
-        unfinished = self.folder / f"whole{UNFINISHED}"
         there = self._there()
         schema = _read(there[0]).schema.with_metadata({METADATA: json.dumps(said).encode()})
         with _reported(self.out):
-            with parquet_writer(unfinished, schema) as writer:
+            with (
+                replacing(self.out, "out", beside=self.folder) as file,
+                parquet_writer(file, schema) as writer,
+            ):
                 for index in range(self.count):
                     table = _read(there[index])
                     writer.write_table(table.cast(schema), row_group_size=len(table))
-            _to_disk(unfinished)
-            unfinished.replace(self.out)
             drop_parts(self.out)
 
     def _there(self) -> dict[int, Path]:
@@ -79,7 +86,7 @@ class Parts:
 def _read(part: Path) -> pa.Table:
     """A part's rows; FileContentError where it is not what was written."""
     match = PART.fullmatch(part.name)
-    content = part.read_bytes()
+    content = read_bytes(part, "part", DATA_LIMIT)
     if match is None or _digest(content) != match[2]:
         expected = "a whole part; delete it, and the same command computes it anew"
         raise FileContentError(part, "content", "damaged", expected)
@@ -98,8 +105,7 @@ def open_parts(out: Path, identity: Identity, count: int) -> Iterator[Parts]:
     another process is writing.
     """
     folder = parts_folder(out)
-    with _reported(out):
-        folder.mkdir(exist_ok=True)
+    make_folder(folder, "out", asked=False)
     with locked(folder / LOCK, f"{folder}: another sweep is writing it"):
         with _reported(out):
             _check_identity(folder / IDENTITY_FILE, identity)
@@ -115,14 +121,9 @@ def open_parts(out: Path, identity: Identity, count: int) -> Iterator[Parts]:
 
 def check_out(out: Path) -> None:
     """Raise InvalidValueError for a place that no table can be written to."""
-    if out.is_dir():
-        raise InvalidValueError("out", str(out), "a file, and this is a folder")
-    if out.suffix != SUFFIX:
+    if out.suffix != SUFFIX and not out.is_dir():
         raise InvalidValueError("out", str(out), "a file that ends in .parquet")
-    if not out.parent.is_dir():
-        raise InvalidValueError("out", str(out), "a file in a folder that exists")
-    if out.exists() and not out.is_file():
-        raise InvalidValueError("out", str(out), "a regular file, no device or pipe")
+    check_place(out, "out")
 
 
 def is_finished(out: Path, identity: Identity) -> bool:
@@ -130,8 +131,9 @@ def is_finished(out: Path, identity: Identity) -> bool:
     if not out.exists():
         return False
     try:
-        said = json.loads((pq.read_schema(out).metadata or {}).get(METADATA, b""))
-    except (pa.ArrowInvalid, ValueError):
+        with opened(out, "out") as file:
+            said = json.loads((pq.read_schema(file).metadata or {}).get(METADATA, b""))
+    except (pa.ArrowException, ValueError, RecursionError):
         said = None
     before = said.get("identity") if isinstance(said, dict) else None
     if not isinstance(before, dict):
@@ -149,6 +151,8 @@ def parts_folder(out: Path) -> Path:
 def drop_parts(out: Path) -> None:
     """Remove the parts of a sweep and their folder; what is not a sweep's stays."""
     folder = parts_folder(out)
+    if folder.is_symlink():
+        return
     identity = folder / IDENTITY_FILE
     if identity.is_file():
         for file in folder.iterdir():
@@ -164,34 +168,19 @@ def drop_parts(out: Path) -> None:
 def _check_identity(file: Path, identity: Identity) -> None:
     """The identity on the disk, which must be this one; written where there is none yet."""
     if not file.exists():
-        ours = {LOCK, file.with_suffix(UNFINISHED).name}
-        strange = [entry.name for entry in file.parent.iterdir() if entry.name not in ours]
+        entries = [entry.name for entry in file.parent.iterdir() if entry.suffix != UNFINISHED]
+        strange = [name for name in entries if name != LOCK]
         if strange:
             raise FileContentError(file.parent, "content", sorted(strange)[0], f"a folder with {file.name}")
-        _write_durably(file, json.dumps(identity, indent=1).encode())
+        write_bytes(file, json.dumps(identity, indent=1).encode())
         return
     try:
-        said = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
+        said = json.loads(read_text(file, "out"))
+    except (ValueError, RecursionError) as error:
         raise FileContentError(file, "content", str(error), "JSON that a sweep wrote") from error
     if not isinstance(said, dict):
         raise FileContentError(file, "content", said, "JSON that a sweep wrote")
     refuse_other(file.parent, said, identity, f"delete {file.parent}")
-
-
-def _write_durably(path: Path, content: bytes) -> None:
-    unfinished = path.with_suffix(UNFINISHED)
-    unfinished.write_bytes(content)
-    _to_disk(unfinished)
-    unfinished.replace(path)
-
-
-def _to_disk(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager
@@ -199,8 +188,9 @@ def _reported(out: Path) -> Iterator[None]:
     """What the system refuses inside, in words."""
     try:
         yield
-    except OSError as error:
+    except (OSError, UnwritableError) as error:
+        reason = error.reason if isinstance(error, UnwritableError) else error.strerror or error
         raise InfersimError(
-            f"{out}: cannot be written: {error.strerror or error}. What is finished is kept; once there is "
+            f"{out}: cannot be written: {reason}. What is finished is kept; once there is "
             "room and leave to write, the same command goes on"
         ) from error

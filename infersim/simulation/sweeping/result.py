@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from infersim.files.opening import opened
 from infersim.simulation.frame_kinds import FrameKind, marked
 from infersim.simulation.sweeping.resolved import LeftOut
 
@@ -33,13 +34,15 @@ class SweepResult:
     def rows(self) -> int:
         """How many scenarios there are."""
         if isinstance(self.source, Path):
-            return int(pq.read_metadata(self.source).num_rows)
+            with opened(self.source, "sweep") as file:
+                return int(pq.read_metadata(file).num_rows)
         return int(self.source.num_rows)
 
     def frame(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """The whole table, or some `columns`, as a frame; text is categorical."""
         if isinstance(self.source, Path):
-            table = pq.read_table(self.source, columns=columns)
+            with opened(self.source, "sweep") as file:
+                table = pq.read_table(file, columns=columns)
         else:
             table = self.source if columns is None else self.source.select(columns)
         return marked(table.to_pandas(), FrameKind.COMPARE)
@@ -47,9 +50,9 @@ class SweepResult:
     def chunks(self, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
         """Some columns, as many rows at a time as were computed together."""
         if isinstance(self.source, Path):
-            with pq.ParquetFile(self.source) as file:
-                for index in range(file.num_row_groups):
-                    yield file.read_row_group(index, columns=list(columns)).to_pandas()
+            with opened(self.source, "sweep") as file, pq.ParquetFile(file) as table:
+                for index in range(table.num_row_groups):
+                    yield table.read_row_group(index, columns=list(columns)).to_pandas()
         else:
             yield self.frame(columns)
 

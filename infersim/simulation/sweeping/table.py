@@ -9,8 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -78,7 +77,7 @@ def grid_parquet(grid: Grid) -> bytes:
     return content.getvalue()
 
 
-def parquet_writer(target: Path | BytesIO, schema: pa.Schema) -> pq.ParquetWriter:
+def parquet_writer(target: BinaryIO, schema: pa.Schema) -> pq.ParquetWriter:
     """A writer of such tables. Only text has a dictionary in the file: few of the numbers are equal."""
     text = [field.name for field in schema if field.type == _TEXT]
     return pq.ParquetWriter(target, schema, compression="zstd", use_dictionary=text)

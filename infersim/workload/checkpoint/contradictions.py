@@ -18,10 +18,12 @@ def contradictions(
         ("hidden size", stated.hidden, found.hidden),
         ("vocabulary", stated.vocab, found.vocab),
         ("learned positions", stated.embedding.positions, found.embedding.positions),
-        ("embedding width", stated.embedding.width or stated.hidden, found.embedding.width or found.hidden),
+        ("embedding width", stated.embedding.width, found.embedding.width),
     ):
         if said != is_there:
-            yield f"{name} {is_there} in the weight files, which count; the config says {said}"
+            there = "as the hidden size" if is_there is None else is_there
+            said_so = "the hidden size" if said is None else said
+            yield f"{name} {there} in the weight files, which count; the config says {said_so}"
     yield from _layers(stated, stated_layers, found, layers)
     for name, size in _SIZES.items():
         expected, there_are = _values(stated, size), _values(found, size)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from infersim.domain.errors import FileContentError, InvalidValueError, UnsupportedError
+from infersim.files import opening
 from infersim.workload.checkpoint.header import MAX_HEADER_BYTES, Tensor, json_object, read_header
 
 SUFFIX = ".safetensors"
@@ -78,19 +78,11 @@ def tensors_of(folder: Path, names: Sequence[str]) -> dict[str, Tensor]:
 def opened(folder: Path, name: str) -> Iterator[tuple[BinaryIO, int]]:
     """A file of the folder, open for reading, with its size; FileContentError where it must not be opened."""
     path = _inside(folder, name)
-    flags = (
-        os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    )
     try:
-        descriptor = os.open(path, flags)
-    except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else str(error)
-        raise FileContentError(folder / name, "file", reason, "a file that can be read") from None
-    with os.fdopen(descriptor, "rb") as stream:
-        status = os.fstat(stream.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise FileContentError(folder / name, "file", "no regular file", "a regular file")
-        yield stream, status.st_size
+        with opening.opened(path, "file", limit=None, follow=False) as stream:
+            yield stream, os.fstat(stream.fileno()).st_size
+    except InvalidValueError as error:
+        raise FileContentError(folder / name, error.key, error.value, error.expected) from None
 
 
 def _inside(folder: Path, name: str) -> Path:
@@ -166,9 +158,3 @@ def _refuse_pickles(folder: Path) -> None:
                 f"save_pretrained(..., safe_serialization=True) or safetensors.torch.save_file, or give the "
                 "config.json itself if its shapes are those of the weights"
             )
-
-
-def check_folder(folder: Path, config: str) -> None:
-    """Raise InvalidValueError where a folder has no config: headers do not say which heads there are."""
-    if not (folder / config).is_file():
-        raise InvalidValueError("model", str(folder), f"a folder that holds {config} beside its weight files")

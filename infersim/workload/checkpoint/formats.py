@@ -71,7 +71,15 @@ def as_stored_in_files(
         layer_numbers=model.layer_numbers,
         notes=(*said.notes, *joining.notes()),
     )
-    return replace(made, stated=stored_text(made))
+    return replace(made, stated=stored_text(made) or _wide(stored))
+
+
+def _wide(stored: StoredMatrices) -> str:
+    """What people are told of 32-bit values: they are no reason to time in 32 bit, unless asked for."""
+    types = {factor.dtype for factors in stored.values() for factor in factors}
+    if not types & {"F32", "F64"}:
+        return ""
+    return "the weight files hold values of 32 bit or more: bf16 is meant unless --dtype says fp32"
 
 
 def _head(said: Head | None, stored: StoredMatrices, joining: _Joining) -> Head | None:

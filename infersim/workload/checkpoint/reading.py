@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from infersim.domain.errors import FileContentError, InvalidValueError
+from infersim.files.opening import as_text
 from infersim.workload.checkpoint.contradictions import contradictions
 from infersim.workload.checkpoint.ends import Ends, read_ends
 from infersim.workload.checkpoint.files import is_weights, opened, tensors_of, weight_files
@@ -74,7 +75,7 @@ def read_checkpoint(folder: Path, names: Sequence[str]) -> Checkpoint:
             with opened(folder, beside):  # which checks that it is a file of the folder
                 pass
     config = with_neighbour(read_json_object(place), place)
-    stated = stated_by_config(config, name=folder.resolve().name, file=place, shapes_known=True)
+    stated = stated_by_config(config, name=as_text(folder.resolve().name), file=place, shapes_known=True)
     tensors = tensors_of(folder, names)
     found = named(tensors.values(), stated.model_type, towers=stated.wrapped)
     model, stored = _model(found, stated, place)

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from infersim.domain.errors import FileContentError, InvalidValueError, UnsupportedError
+from infersim.files.bounds import check_bounds, too_deep
+from infersim.files.opening import as_text, read_text
 from infersim.workload.hf import nemotron_nas
 from infersim.workload.hf.architecture import Architecture
 from infersim.workload.hf.building import build
@@ -69,7 +71,9 @@ def transformer_from_file(path: str | Path) -> Transformer:
     if not file.is_file():
         raise InvalidValueError("model", str(path), f"a file, or a folder that holds {CONFIG_NAME}")
     stem = file.resolve().parent.name if file.name == CONFIG_NAME else file.stem
-    return transformer_from_config(with_neighbour(read_json_object(file), file), name=stem, file=file)
+    return transformer_from_config(
+        with_neighbour(read_json_object(file), file), name=as_text(stem), file=file
+    )
 
 
 def transformer_from_config(
@@ -144,7 +148,7 @@ def _read(
         layers = nemotron_nas.layers(config, keys)
         model = model.with_blocks(tuple(block for block in layers if block.attention or block.ffn))
     told = [f"no key of model_type {entry.model_type!r}: {', '.join(unknown)}"] if unknown else []
-    model = replace(model, notes=(*told, *_filled(keys, model), *_wide(config, formats, file, prefix)))
+    model = replace(model, notes=(*told, *_filled(keys, model)), stated=_plain_type(config, file, prefix))
     return Stated(model=model, layers=layers, model_type=entry.model_type, formats=formats)
 
 
@@ -152,21 +156,22 @@ _SIXTEEN_BIT = ("bfloat16", "float16", "half", "auto")
 _FULL = ("float32", "float")
 
 
-def _wide(
-    config: Mapping[str, object], formats: Formats | None, file: object, prefix: str
-) -> tuple[str, ...]:
-    """What people are told of `torch_dtype`: 32 bit is no reason to time in 32 bit, unless asked for."""
+def _plain_type(config: Mapping[str, object], file: object, prefix: str) -> str:
+    """What `torch_dtype` says where it matters: 32 bit is no reason to time in 32 bit, unless asked for.
+
+    Raises UnsupportedError for a type that is no plain one.
+    """
     for key in ("torch_dtype", "dtype"):
         stated = config.get(key)
         name = stated.removeprefix("torch.") if isinstance(stated, str) else stated
-        if name in _FULL and formats is None:
-            return (f"the file states {key} {name}: bf16 is meant unless --dtype says fp32",)
-        if name is not None and name not in (*_SIXTEEN_BIT, *_FULL):
+        if name in _FULL:
+            return f"the file states {key} {name}: bf16 is meant unless --dtype says fp32"
+        if name is not None and name not in _SIXTEEN_BIT:
             raise UnsupportedError(
                 f"{file}: {prefix}{key} = {stated!r} is not supported; supported: "
                 f"{', '.join((*_SIXTEEN_BIT, *_FULL))}; other formats by quantization_config"
             )
-    return ()
+    return ""
 
 
 def _filled(keys: Keys, model: Transformer) -> tuple[str, ...]:
@@ -204,18 +209,18 @@ def with_neighbour(config: dict[str, object], file: Path) -> dict[str, object]:
 
 def read_json_object(file: Path) -> dict[str, object]:
     """The keys and values of a JSON file of bounded size; FileContentError where it is none."""
-    size = file.stat().st_size
-    if size > MAX_CONFIG_BYTES:
-        raise FileContentError(file, "size", f"{size} bytes", f"at most {MAX_CONFIG_BYTES}: no config")
+    text = read_text(file, "model", MAX_CONFIG_BYTES)
     try:
-        # A byte-order mark is no part of the text.
-        content = json.loads(file.read_text(encoding="utf-8-sig"))
+        content = json.loads(text)
     except json.JSONDecodeError as error:
         near = error.doc[error.pos : error.pos + 20]
         place = f"line {error.lineno}, column {error.colno}"
         raise FileContentError(file, place, near, f"valid JSON ({error.msg})") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise FileContentError(file, "content", "unreadable", f"JSON text in UTF-8 ({error})") from None
+    except RecursionError:
+        raise too_deep(file) from None
+    except ValueError as error:
+        raise FileContentError(file, "content", "unreadable", f"JSON text ({error})") from None
+    check_bounds(content, file)
     if not isinstance(content, dict):
         raise FileContentError(file, "content", type(content).__name__, "an object of keys and values")
     return content

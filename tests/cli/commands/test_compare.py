@@ -206,3 +206,24 @@ def test_a_target_that_is_no_speedup_is_refused(target: str, refused: Callable[.
 def test_a_target_that_no_family_reaches_is_told_with_its_limits(refused: Callable[..., str]) -> None:
     told = refused(*SHORT, "-p", "prefill", "--target-speedup", "5", "-f", "kv-pruning,static-k-2:4")
     assert re.search(r"\b5\b.*kv-pruning: .*\d\.\d\dx.*static-k-2:4: .*\d\.\d\dx", told)
+
+
+def test_a_2_4_checkpoint_is_compared_with_its_dense_model(infersim: Infersim, tmp_path: Path) -> None:
+    """Where no plan is asked for; with families, the checkpoint is what they prune."""
+    config = {
+        "model_type": "llama",
+        "hidden_size": 1024,
+        "intermediate_size": 2048,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 8,
+        "vocab_size": 1000,
+        "sparsity_config": {"sparsity_structure": "2:4", "format": "dense"},
+    }
+    file = tmp_path / "sparse.json"
+    file.write_text(json.dumps(config), encoding="utf-8")
+    asked = ("compare", "-m", str(file), "-g", "l4", "-c", "512", "--json")
+    rows = json.loads(infersim(*asked).out)
+    assert {row["family"] for row in rows} == {"static-k-2:4"}
+    assert all(row["notes"].startswith("stored as 2:4 in all block matrices") for row in rows)
+    pruned = json.loads(infersim(*asked, "--families", "static-m").out)
+    assert {row["family"] for row in pruned} == {"static-m"}

@@ -16,6 +16,7 @@ from infersim.domain.dtypes import precision_named
 from infersim.domain.profile import HardwareProfile
 from infersim.domain.shapes import Gemm
 from infersim.profile_files import load_profile
+from infersim.simulation.speedups.kernel_latency import gemm_latency
 
 ADA, HOPPER = (load_profile(name) for name in ("l40s", "h100-sxm"))
 
@@ -67,3 +68,22 @@ def test_alignment_never_gains(n: int, k: int, m: int) -> None:
     shape = replace(gemm(n, k), m=m)
     for gpu in (ADA, HOPPER):
         assert slowdown(shape, gpu) >= 1 - 1e-12
+
+
+@pytest.mark.parametrize(
+    ("gpu", "m", "n", "k", "published_us"),
+    [("h100-sxm", 9477, 1152, 588, 131.0), ("a100-pcie-40gb", 16, 248077, 2560, 1670.0)],
+)
+def test_intervals_of_misaligned_rows_reach_what_was_published(
+    gpu: str, m: int, n: int, k: int, published_us: float
+) -> None:
+    found = gemm_latency(gpu, m, n, k)
+    assert float(found.lower_s) < published_us * 1e-6 < float(found.upper_s)
+
+
+@pytest.mark.parametrize("gpu", ["h100-sxm", "a100-sxm-80gb", "b200-sxm", "l40s"])
+@pytest.mark.parametrize(("n", "k"), [(4097, 4096), (4096, 4097), (4100, 4096), (4096, 4092)])
+def test_nobody_is_sure_of_misaligned_rows(gpu: str, n: int, k: int) -> None:
+    found = gemm_latency(gpu, 8192, [4096, n], [4096, k])
+    even, odd = np.log(np.asarray(found.upper_s) / found.latency_s)
+    assert odd > even + 0.3

@@ -185,7 +185,7 @@ def test_a_missing_file_and_a_folder_are_errors_that_name_them(tmp_path: Path) -
 
 
 def test_a_file_that_cannot_be_written_is_an_error_that_names_it(tmp_path: Path) -> None:
-    with pytest.raises(InfersimError, match=r"nowhere.*cannot be written"):
+    with pytest.raises(InfersimError, match=r"nowhere.*a folder that exists"):
         write_samples(table(GEMM), tmp_path / "nowhere" / "samples.csv")
     with pytest.raises(UnsupportedError, match=r"not '\.xlsx'"):
         write_samples(table(GEMM), tmp_path / "samples.xlsx")

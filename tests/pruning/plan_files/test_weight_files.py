@@ -12,11 +12,13 @@ from infersim.pruning.families.static_nk import with_heads, with_width
 from infersim.pruning.plan import Plan
 from infersim.pruning.plan_files.checkpoint import plan_from_config
 from infersim.pruning.plan_files.reading import plan_from_file
+from infersim.workload.formats import StoredMatrix, with_stored_matrices
 from infersim.workload.hf.reading import transformer_from_config
 from infersim.workload.presets import load_model
 from infersim.workload.transformer import Attention, Block, Transformer
 from tests.pruning.looking import ffn_of
-from tests.workload.checkpoint.llama import CONFIG, shapes_of
+from tests.workload.checkpoint import packing
+from tests.workload.checkpoint.llama import CONFIG, Packed, shapes_of
 from tests.workload.checkpoint.writing import write_checkpoint
 
 
@@ -140,3 +142,39 @@ def test_several_families_at_once(dense: Transformer, tmp_path: Path) -> None:
     check_equal(found, made)
     shares = [f"{step.family} {100 * step.sparsity_realised:.4g} %" for step in made.steps]
     assert found.recognised == f"found {', '.join(shares)}"
+
+
+def without_formats(model: Transformer) -> Transformer:
+    """The model with its matrices as if no file had stated how they are stored."""
+    return with_stored_matrices(model, lambda *_: StoredMatrix())
+
+
+@pytest.mark.parametrize("shards", [1, 2])
+@pytest.mark.parametrize(
+    "packed", [packing.gptq, packing.awq, packing.fp8, packing.fp8_block, packing.bnb_nf4]
+)
+@pytest.mark.parametrize(("family", "sparsity"), [("static-nk", 0.5), ("static-m", 0.5), (None, 0.0)])
+def test_quantised_models_are_the_same_plans(
+    dense: Transformer, tmp_path: Path, packed: Packed, family: str | None, sparsity: float, shards: int
+) -> None:
+    made = Plan(base=dense, transformer=dense) if family is None else prune(dense, family, sparsity)
+    folder = write_checkpoint(tmp_path / "pruned", CONFIG, shapes_of(made.transformer, packed), shards=shards)
+    found = plan_from_config(dense, folder)
+    assert all(linear.format is not None for block in found.transformer.blocks for linear in block.linears)
+    check_equal(replace(found, transformer=without_formats(found.transformer)), made)
+
+
+@pytest.mark.parametrize("packed", [packing.bitmask_2_4, packing.meta_2_4])
+def test_sparse_models(dense: Transformer, tmp_path: Path, packed: Packed) -> None:
+    made = prune(dense, "static-k-2:4")
+    folder = write_checkpoint(tmp_path / "pruned", CONFIG, shapes_of(made.transformer, packed))
+    check_equal(plan_from_config(dense, folder), made)
+
+
+def test_narrower_and_sparse(dense: Transformer, tmp_path: Path) -> None:
+    made = prune(prune(dense, "static-nk", 0.5), "static-k-2:4")
+    folder = write_checkpoint(tmp_path / "pruned", CONFIG, shapes_of(made.transformer, packing.bitmask_2_4))
+    found = plan_from_config(dense, folder)
+    assert found.transformer.blocks == made.transformer.blocks
+    assert {step.family for step in found.steps} == {"static-nk", "static-k-2:4"}
+    assert found.sparsity_realised == pytest.approx(made.sparsity_realised, abs=1e-12)

@@ -13,7 +13,7 @@ import pytest
 from plotly.offline import get_plotlyjs
 
 from infersim.domain.errors import InvalidValueError
-from infersim.files.writing import write_whole
+from infersim.files.writing import replacing, write_whole
 from infersim.report.core.table import Table, number_column
 from infersim.report.html.elements import FOLDED_ROWS, MAX_ROWS, Islands, csv_link, table_html
 from infersim.report.html.legend import legend_entries, legend_html
@@ -198,8 +198,14 @@ def test_a_page_is_written_as_rendered(report: ComparisonReport, page: str, tmp_
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     file = tmp_path / "report.html"
     file.write_text("old", encoding="utf-8")
-    with pytest.raises(UnicodeEncodeError):
-        write_whole(file, "new \udcff")
+
+    def failing() -> None:
+        with replacing(file) as begun:
+            begun.write(b"new")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        failing()
     assert file.read_text(encoding="utf-8") == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
 

@@ -274,7 +274,7 @@ def test_places_that_are_none_are_told(tmp_path: Path, name: str, told: str) -> 
 
 
 def test_a_folder_that_cannot_be_written_is_told() -> None:
-    with pytest.raises(InfersimError, match=r"/proc/table\.parquet: cannot be written"):
+    with pytest.raises(InfersimError, match=r"/proc/table\.parquet.*can be written"):
         sim.sweep(SMALL, "/proc/table.parquet")
 
 

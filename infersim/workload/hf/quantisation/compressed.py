@@ -156,19 +156,26 @@ def _cache(said: Statement) -> DType | None:
     return DType.FP8 if scheme.choice("type", ("int", "float"), "float") == "float" else DType.INT8
 
 
+_PACKED_2_4 = "sparse-24-bitmask"
+
+
 def _sparsity(said: Statement) -> tuple[Matches, tuple[str, ...]]:
     """Which matrices are in 2:4 form; other sparsity brings no speed, which a note says."""
     sparsity = said.inner("sparsity_config")
     if sparsity is None or not sparsity.stated:
         return nothing, ()
     sparsity.check_keys(_SPARSITY_KEYS)
-    sparsity.choice("format", ("dense", "sparse-bitmask", "sparse-24-bitmask"), "dense")
-    structures = ("2:4", "unstructured", "0:0")
-    structure = sparsity.choice("sparsity_structure", structures, "unstructured")
+    layout = sparsity.choice("format", ("dense", "sparse-bitmask", _PACKED_2_4), "dense")
+    # The library's class of a packed 2:4 file has that structure where the file leaves it out.
+    unless_said = "2:4" if layout == _PACKED_2_4 else "unstructured"
+    structure = sparsity.choice("sparsity_structure", ("2:4", "unstructured", "0:0"), unless_said)
+    if layout == _PACKED_2_4 and structure != "2:4":
+        sparsity.fail("sparsity_structure", structure, f"2:4, as format is {_PACKED_2_4}")
     if structure != "2:4":
         share = sparsity.number("global_sparsity", 0.0, 0.0, 1.0)
-        note = f"{share:.0%} of the weights are zero without a structure: no kernel skips them"
-        return nothing, (note,) if share else ()
+        zeros = f"{share:.0%} of the weights" if share else "weights, how many is not stated,"
+        note = f"{zeros} are zero without a structure: no kernel skips them"
+        return nothing, (note,) if share or layout == "sparse-bitmask" else ()
     targeted = by_name_or_regex(sparsity, "targets", sparsity.names("targets") or ["Linear"])
     ignored = by_name_or_regex(sparsity, "ignore", sparsity.names("ignore"))
 

@@ -86,7 +86,7 @@ def with_formats(
         of_head = formats.format_of(Module(names=_spellings(*(each.head for each in names)), outside=True))
         head = replace(head, format=of_head) if of_head is not None else head
     made = replace(made, head=head, kv_dtype=formats.kv_dtype, notes=(*made.notes, *formats.notes))
-    return replace(made, stated=stored_text(made))
+    return replace(made, stated=stored_text(made) or made.stated)
 
 
 def _method(stated: Mapping[str, object], file: object, place: str) -> Method:

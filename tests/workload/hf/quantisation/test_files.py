@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from infersim.domain.errors import FileContentError, UnsupportedError
+from infersim.domain.shapes import Phase
+from infersim.measuring.model.measurable import check_measurable
 from infersim.workload.hf.reading import transformer_from_config, transformer_from_file
 from tests.workload.hf.quantisation.stated import SMALL, formats, kept, only_format
 
@@ -84,8 +86,16 @@ def test_types_of_plain_files() -> None:
         for name in ("bfloat16", "float16", "torch.bfloat16", "auto", None):
             model = transformer_from_config(SMALL | {key: name})
             assert model == transformer_from_config(SMALL)
-            assert not model.notes
+            assert not model.stated
         wide = transformer_from_config(SMALL | {key: "float32"})
-        assert wide.notes == (f"the file states {key} float32: bf16 is meant unless --dtype says fp32",)
+        assert wide.stated == f"the file states {key} float32: bf16 is meant unless --dtype says fp32"
         with pytest.raises(UnsupportedError, match=f"{key} = 'int8' is not supported"):
             transformer_from_config(SMALL | {key: "int8"})
+
+
+def test_what_is_quantised_is_predicted_only() -> None:
+    stated = {"quantization_config": {"quant_method": "awq", "bits": 4}}
+    model = transformer_from_config(SMALL | stated)
+    with pytest.raises(UnsupportedError, match="predicted only: weights stored as w4a16"):
+        check_measurable(model, Phase.DECODE)
+    check_measurable(transformer_from_config(SMALL | {"torch_dtype": "float32"}), Phase.DECODE)

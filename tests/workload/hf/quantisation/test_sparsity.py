@@ -45,6 +45,20 @@ def test_sparsity_without_structure_is_told_and_changes_nothing() -> None:
     assert "50% of the weights are zero without a structure: no kernel skips them" in model.notes
 
 
+def test_a_packed_2_4_file_need_not_name_its_structure() -> None:
+    packed = {"format": "sparse-24-bitmask"}
+    assert sparse(stating("sparsity_config", **packed)) == ALL
+    assert sparse(stating(quant_method="compressed-tensors", sparsity_config=packed)) == ALL
+    with pytest.raises(FileContentError, match="sparsity_structure = 'unstructured'; expected 2:4"):
+        stating("sparsity_config", **packed, sparsity_structure="unstructured")
+
+
+def test_zeros_of_unstated_number_are_told() -> None:
+    model = stating("sparsity_config", format="sparse-bitmask")
+    assert model.blocks == transformer_from_config(SMALL).blocks
+    assert any("zero without a structure" in note for note in model.notes)
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
