@@ -14,7 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from infersim.domain.arguments import a_path, checked, flag, named_values, optional, refused, text
 from infersim.domain.errors import InfersimError, InvalidValueError, UnknownNameError
+from infersim.files.frames import a_frame_or
 from infersim.fitting.samples.account import BadRow, BadSamplesError, SampleRead
 from infersim.fitting.samples.checks import Checked, check_columns, check_names, check_rows
 from infersim.fitting.samples.cutlass_report import is_report, samples_of_report
@@ -26,8 +28,8 @@ from infersim.fitting.samples.schema import (
     Kind,
     Rule,
     in_order,
-    is_empty,
     read_cells,
+    shown_cell,
 )
 from infersim.fitting.samples.spellings import respelt
 
@@ -52,6 +54,20 @@ def of_kinds(frame: pd.DataFrame, kinds: Sequence[str]) -> tuple[pd.DataFrame, d
 Lines = npt.NDArray[np.int64]
 
 
+def a_cell(key: str, value: object) -> object:
+    """A rule of arguments: what can stand in a cell of a table."""
+    if value is None or isinstance(value, str | int | float | np.generic):
+        return value
+    raise refused(key, value, "a text, a number, or true or false")
+
+
+@checked(
+    source=a_frame_or(a_path),
+    gpu=optional(text),
+    kind=optional(text),
+    skip_bad=flag,
+    defaults=optional(named_values(a_cell)),
+)
 def read_samples(
     source: Path | str | pd.DataFrame,
     *,
@@ -209,8 +225,8 @@ def _bad_rows(
     for row in np.flatnonzero(checked.bad):
         column, expected = checked.complaints[checked.culprit[row]]
         value = frame[column].iloc[int(row)]
-        shown = "empty" if is_empty(value) else repr(value.item() if isinstance(value, np.generic) else value)
-        bad.append(BadRow(file=file, line=int(lines[row]), column=column, value=shown, expected=expected))
+        line, shown = int(lines[row]), shown_cell(value)
+        bad.append(BadRow(file=file, line=line, column=column, value=shown, expected=expected))
     return tuple(sorted(bad, key=lambda entry: entry.line))
 
 
