@@ -129,7 +129,7 @@ def _interval(
         in_range = in_range & (dimension >= low) & (dimension <= high)
     width = widths[attention_regime(shape.batch, _attended(shape))]
     _, longest = parameters.fit.ranges.get("context_len", (0.0, np.inf))
-    octaves = np.maximum(np.log2(_attended(shape) / longest), 0.0)
+    octaves = np.log2(np.maximum(_attended(shape) / longest, 1.0))
     beyond = np.sqrt(np.maximum(width, outside) ** 2 + SPREAD_PER_OCTAVE**2 * octaves)
     return np.where(in_range, width, beyond), in_range
 
