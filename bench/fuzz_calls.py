@@ -84,7 +84,13 @@ Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 
 def _scenario(chance: random.Random) -> dict[str, Any]:
     made: dict[str, Any] = {"context": chance.choice((1024, [128, 4096]))}
-    more = {"phase": "decode", "batch": [1, 8], "dtype": "fp8", "kv_dtype": "bf16", "execution": "separate"}
+    more: dict[str, Any] = {
+        "phase": "decode",
+        "batch": [1, 8],
+        "dtype": "fp8",
+        "kv_dtype": "bf16",
+        "execution": "separate",
+    }
     more |= {"cuda_graph": False}
     return made | {name: value for name, value in more.items() if chance.random() < 0.5}
 
@@ -115,6 +121,16 @@ def _prune(chance: random.Random, folder: Path) -> Arguments:
 
 def _source(chance: random.Random, folder: Path) -> Any:
     return files.frame(chance) if chance.random() < 0.7 else files.samples(chance, folder)
+
+
+@cache
+def _validated() -> Any:
+    return sim.validate("h100-sxm", _samples()).predictions
+
+
+@cache
+def _points() -> Any:
+    return sim.validation_points(_validated())
 
 
 _GOOD: dict[str, Callable[[random.Random, Path], Arguments]] = {
@@ -164,16 +180,6 @@ _GOOD: dict[str, Callable[[random.Random, Path], Arguments]] = {
     "with_overrides": lambda c, f: (("h100-sxm", {"memory.bandwidth_gb_s": 2000.0}), {}),
     "write_fit": lambda c, f: ((_gpu().fit, f / "x.fit.json"), {}),
 }
-
-
-@cache
-def _validated() -> Any:
-    return sim.validate("h100-sxm", _samples()).predictions
-
-
-@cache
-def _points() -> Any:
-    return sim.validation_points(_validated())
 
 
 def performed(made: Call) -> Any:

@@ -160,7 +160,7 @@ def word(chance: random.Random) -> str:
 
 def value(chance: random.Random, depth: int = 0) -> Any:
     """A hostile value of a JSON or TOML tree."""
-    plain = (
+    plain: tuple[Any, ...] = (
         *(0, 1, -1, 2, 10**6, 10**18, 10**400, 0.5, -0.5, 1e-320, 1e300, math.nan, math.inf, -math.inf),
         *(True, False, None, "", "x", "bf16", "h100-sxm", "1", "a" * 3000, "\0", "\ud800", [], {}),
     )
@@ -173,7 +173,7 @@ def value(chance: random.Random, depth: int = 0) -> Any:
 
 def argument(chance: random.Random) -> Any:
     """A hostile value of a Python argument."""
-    rich = (
+    rich: tuple[Any, ...] = (
         *(
             np.nan,
             np.float32(3),
@@ -187,7 +187,7 @@ def argument(chance: random.Random) -> Any:
             np.array([1.5, np.nan]),
             np.array([True]),
             np.array([1, "a"], dtype=object),
-            np.ma.masked_array([1, 2], [0, 1]),
+            np.ma.masked_array([1, 2], [False, True]),
         ),
         *(
             np.array([1 + 2j]),
