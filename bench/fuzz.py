@@ -1,8 +1,8 @@
 """Hostile inputs to every command, file kind and public function: nothing but answers and named refusals.
 
-`python bench/fuzz.py [--seed N] [--inputs N] [--case N] [--workers N]`. A failure is an exception that is none of
-ours, a case that takes over 20 s, not-a-number in an answer, a latency below its floor, or a stray file. Each is
-printed with its seed and case, which `--case` repeats alone.
+`python bench/fuzz.py [--seed N] [--inputs N] [--case N] [--workers N]`. A failure is an exception that is none
+of ours, a case that takes over 20 s, not-a-number in an answer, a latency below its floor, or a stray file.
+Each is printed with its seed and case, which `--case` repeats alone.
 """
 
 from __future__ import annotations
@@ -73,6 +73,8 @@ def run_case(seed: int, case: int) -> Outcome:
             else:
                 outcome = _of_call(case, call(chance, Path(name)))
             return replace(outcome, seconds=time.perf_counter() - start)
+        except Exception as error:
+            return Outcome(case=case, kind="unmade", shown="", failure=_raw(error))
         finally:
             os.chdir(before)
 
@@ -117,9 +119,9 @@ def _wrong_json(out: str) -> str | None:
             ("latency_us", "floor_us"),
             ("lower_ms", "floor_ms"),
         ):
-            if isinstance(row, dict) and row.get(latency) is not None and row.get(floor) is not None:
-                if not row[latency] >= row[floor] * TOLERANCE >= 0:
-                    return f"below its floor: {latency} = {row[latency]}, {floor} = {row[floor]}"
+            said = isinstance(row, dict) and row.get(latency) is not None and row.get(floor) is not None
+            if said and not row[latency] >= row[floor] * TOLERANCE >= 0:
+                return f"below its floor: {latency} = {row[latency]}, {floor} = {row[floor]}"
     return None
 
 
@@ -192,7 +194,7 @@ def _shown(value: object) -> str:
 
 @contextlib.contextmanager
 def _limited() -> Iterator[None]:
-    def too_long(number: int, frame: object) -> None:
+    def too_long(_number: int, _frame: object) -> None:
         raise TooLong(f"over {LIMIT_S} s")
 
     old = signal.signal(signal.SIGALRM, too_long)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import random
 import tomllib
@@ -11,6 +13,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 from fuzz_words import as_toml, spoilt_text, spoilt_tree, value, word
 
 ROOT = Path(__file__).parents[1]
@@ -46,12 +50,18 @@ dtype = ["bf16"]
 kv_dtype = ["auto", "fp8"]
 cuda_graph = [true, false]
 """
-QUALITY = "family,sparsity,dense,pruned,recovery,task_type\nstatic-m,0.25,70,68,none,zero-shot\nstatic-nk,0.5,70,60,none,zero-shot\n"
+QUALITY = (
+    "family,sparsity,dense,pruned,recovery,task_type\n"
+    "static-m,0.25,70,68,none,zero-shot\nstatic-nk,0.5,70,60,none,zero-shot\n"
+)
 MEASURED = (
     "gpu,model,family,sparsity,phase,batch,context,dense_ms,pruned_ms,measured_speedup\n"
     "h100-sxm,llama-3.2-1b,static-m,0.25,prefill,1,4096,28.0,21.2,1.321\n"
 )
-MERGEKIT = "slices:\n- sources:\n  - model: a\n    layer_range: [0, 4]\n- sources:\n  - model: a\n    layer_range: [8, 16]\n"
+MERGEKIT = (
+    "slices:\n- sources:\n  - model: a\n    layer_range: [0, 4]\n"
+    "- sources:\n  - model: a\n    layer_range: [8, 16]\n"
+)
 CONFIG: dict[str, Any] = {
     "architectures": ["LlamaForCausalLM"],
     "model_type": "llama",
@@ -196,7 +206,11 @@ def samples(chance: random.Random, folder: Path) -> Path:
         _spoil_cell(chance, frame)
     if suffix == ".parquet":
         return _parquet(chance, folder, frame)
-    text = frame.map(_cell).to_csv(index=False)
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(frame.columns)
+    writer.writerows([_cell(cell) for cell in row] for row in frame.astype(object).to_numpy())
+    text = out.getvalue()
     data: bytes | str = spoilt_text(chance, text) if chance.random() < 0.4 else text
     return _written(folder / "samples.csv", data)
 
@@ -215,6 +229,10 @@ def _cell(cell: Any) -> str:
         return "9" * 5000
 
 
+def _plain(cell: Any) -> str:
+    return _cell(cell).encode("utf-8", "replace").decode()
+
+
 def _spoil_cell(chance: random.Random, frame: pd.DataFrame) -> None:
     name = chance.choice(list(frame.columns))
     spoilt = frame[name].astype(object)
@@ -227,7 +245,8 @@ def _parquet(chance: random.Random, folder: Path, frame: pd.DataFrame) -> Path:
     try:
         frame.to_parquet(path)
     except Exception:  # what Arrow cannot hold: as text then
-        frame.map(lambda cell: _cell(cell).encode("utf-8", "replace").decode()).to_parquet(path)
+        columns = {name: [_plain(cell) for cell in frame[name].astype(object)] for name in frame.columns}
+        pq.write_table(pa.table(columns), path)
     if chance.random() < 0.3:
         data = bytearray(path.read_bytes())
         for _ in range(chance.randrange(1, 5)):

@@ -1,4 +1,4 @@
-"""Hostile words and values, and ways to spoil a text, a tree or a table: what the fuzzer makes its inputs of."""
+"""Hostile words and values, and ways to spoil a text or a tree: what the fuzzer makes its inputs of."""
 
 from __future__ import annotations
 
