@@ -1,8 +1,8 @@
 """Hostile inputs to every command, file kind and public function: nothing but answers and named refusals.
 
-`python bench/fuzz.py [--seed N] [--inputs N] [--case N] [--workers N]`. A failure is an exception that is none
-of ours, a case that takes over 20 s, not-a-number in an answer, a latency below its floor, or a stray file.
-Each is printed with its seed and case, which `--case` repeats alone.
+`python bench/fuzz.py [--seed N] [--inputs N] [--case N] [--workers N]`. A failure is an exception that is
+none of ours, a case that takes over 20 s, not-a-number in an answer, a latency below its floor, or a stray
+file. Each is printed with its seed and case, which `--case` repeats alone.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+
 from fuzz_calls import Call, call, performed
 from fuzz_commands import command
-
 from infersim.cli.main import run
 from infersim.domain.costs import Latency
 from infersim.domain.errors import InfersimError

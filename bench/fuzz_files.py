@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+
 from fuzz_words import as_toml, spoilt_text, spoilt_tree, value, word
 
 ROOT = Path(__file__).parents[1]
