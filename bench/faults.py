@@ -1,8 +1,8 @@
 """Kills and full disks: nothing that was finished is lost, torn or there twice, and no file stays behind.
 
 `python bench/faults.py [--kills N] [--seed N]`: N (100) SIGKILLs of `measure kernels` on this CPU, a fifth as
-many of `sweep`, and of each of `import`, `calibrate` and `validate`, at random moments; then every command that
-writes, on a full disk. Each line says how many, and the script ends with 1 where one failed.
+many of `sweep`, and of each of `import`, `calibrate` and `validate`, at random moments; then every command
+that writes, on a full disk. Each line says how many, and the script ends with 1 where one failed.
 """
 
 from __future__ import annotations

@@ -217,7 +217,7 @@ def outcomes(seed: int, inputs: int, workers: int) -> list[Outcome]:
     shares = [(seed, list(range(start, min(start + 50, inputs)))) for start in range(0, inputs, 50)]
     found: list[Outcome] = []
     context = multiprocessing.get_context("forkserver")
-    with context.Pool(workers) as pool:
+    with context.Pool(workers, maxtasksperchild=20) as pool:
         for part in pool.imap_unordered(_worker, shares):
             found += part
     return sorted(found, key=lambda outcome: outcome.case)

@@ -68,8 +68,8 @@ CHEAP = 3
 
 def call(chance: random.Random, folder: Path) -> Call:
     """One call; files that it names lie in `folder`."""
-    name = chance.choice([name for name in _GOOD for _ in range(1 if name in DEAR else CHEAP)])
-    positional, keywords = _GOOD[name](chance, folder)
+    name = chance.choice([name for name in GOOD for _ in range(1 if name in DEAR else CHEAP)])
+    positional, keywords = GOOD[name](chance, folder)
     spoilt = list(positional)
     for _ in range(chance.choice((0, 1, 1, 1, 2))):
         at = chance.randrange(len(spoilt) + len(keywords))
@@ -143,7 +143,7 @@ def _points() -> Any:
     return sim.validation_points(_validated())
 
 
-_GOOD: dict[str, Callable[[random.Random, Path], Arguments]] = {
+GOOD: dict[str, Callable[[random.Random, Path], Arguments]] = {
     "attention_latency": _attention,
     "gemm_latency": _gemm,
     "prune": _prune,

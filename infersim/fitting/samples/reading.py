@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from infersim.domain.arguments import a_path, checked, flag, named_values, optional, refused, text
-from infersim.domain.errors import InfersimError, InvalidValueError, UnknownNameError
+from infersim.domain.errors import FileContentError, InfersimError, InvalidValueError, UnknownNameError
 from infersim.files.frames import a_frame_or
 from infersim.fitting.samples.account import BadRow, BadSamplesError, SampleRead
 from infersim.fitting.samples.checks import Checked, check_columns, check_names, check_rows
@@ -83,7 +83,12 @@ def read_samples(
     are empty), always with `weight_copies` and `includes_act_quant` (empty: cold; unknown). Row order and
     duplicates are kept. A bad row is a BadSamplesError unless `skip_bad` sets it aside.
     """
-    return _check(_tables(source), gpu=gpu, kind=kind, skip_bad=skip_bad, defaults=defaults)
+    try:
+        return _check(_tables(source), gpu=gpu, kind=kind, skip_bad=skip_bad, defaults=defaults)
+    except UnicodeEncodeError as error:  # a file of JSON, or a frame, can hold half of a character
+        name = "samples" if isinstance(source, pd.DataFrame) else source
+        half = ascii(error.object[error.start : error.end])
+        raise FileContentError(name, "text", half, "whole characters") from None
 
 
 def check_samples(
