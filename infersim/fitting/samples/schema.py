@@ -157,7 +157,8 @@ def read_cells(column: pd.Series[Any], rule: Rule) -> Cells:
         values = column.to_numpy(dtype=np.float64, na_value=np.nan)
         empty = np.isnan(values)
         return Cells(values=values, empty=empty, broken=~empty & ~_obeys(values, rule))
-    codes, distinct = pd.factorize(column.map(_distinguishable).astype(object))
+    alike = pd.api.types.infer_dtype(column, skipna=True) in ("string", "boolean", "empty")
+    codes, distinct = pd.factorize((column if alike else column.map(_distinguishable)).astype(object))
     known = np.array([*distinct, None], dtype=object)  # None last, where the code -1 of an empty cell points
     said = np.array([not is_empty(value) for value in known])
     if rule in NUMBERS:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from infersim.domain.arguments import a_path, checked, one_or_several, optional, text
-from infersim.domain.profile import Calibration
+from infersim.domain.profile import Calibration, HardwareProfile
 from infersim.files.frames import a_frame_or
 from infersim.fitting.samples.identity import Overlap, overlap_with_fit
 from infersim.fitting.samples.reading import of_kinds, read_samples
@@ -61,7 +61,15 @@ def validate(
     """
     profile = as_profile(profile)
     read = read_samples(samples, gpu=profile.name)
-    frame, left_out = of_kinds(read.frame, kinds or ())
+    found = validate_read(profile, read.frame, kinds=kinds)
+    return replace(found, left_out={**read.left_out, **found.left_out})
+
+
+def validate_read(
+    profile: HardwareProfile, samples: pd.DataFrame, *, kinds: Sequence[str] | None = None
+) -> Validation:
+    """`validate` on samples of the profile's GPU as `read_samples` returns them: they are not read again."""
+    frame, left_out = of_kinds(samples, kinds or ())
     check_against_floor(frame, profile)
     predicted = predict_samples(frame, profile)
     predictions = frame.assign(**{str(name): column for name, column in predicted.items()})
@@ -72,11 +80,11 @@ def validate(
         predictions=predictions,
         errors=error_table(predictions),
         speedups=speedup_table(predictions),
-        left_out={**read.left_out, **left_out},
+        left_out=left_out,
         overlap=overlap_with_fit(profile, frame),
     )
 
 
-def validate_held_out(profile: Gpu, samples: pd.DataFrame) -> Validation:
+def validate_held_out(profile: HardwareProfile, samples: pd.DataFrame) -> Validation:
     """`validate` on samples that were kept out of the fit: their overlap with it is known to be none."""
     return replace(validate(profile, samples), overlap=Overlap.NONE)

@@ -75,7 +75,11 @@ def sparsity_for(
     if not plans:
         raise InfersimError(f"no family of {', '.join(names)} can prune {base.name}")
     index = measured_index(None)
-    timings = tuple(case_timings(base, list(plans.values()), profiles, asked.cases()))
+    timings = tuple(
+        case_timings(
+            base, list(plans.values()), profiles, asked.cases(plans=len(plans) + 1, gpus=len(profiles))
+        )
+    )
     frame = comparison_frame(timings, index)
     for _ in range(ROUNDS):
         finer = {

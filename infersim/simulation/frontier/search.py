@@ -107,7 +107,7 @@ def frontier(
     as_plans(base, several)
     frames, workloads = [], []
     for asked in records:
-        for timings in case_timings(base, several, gpus, asked.cases()):
+        for timings in case_timings(base, several, gpus, asked.cases(plans=len(several) + 1, gpus=len(gpus))):
             compared = comparison_frame([timings], index).assign(request=_name(asked))
             frames += list(_scenario_frames(compared, chosen, timings))
             workloads.append(_workloads(_name(asked), timings))

@@ -119,7 +119,9 @@ def streamed_comparison(
     index: MeasuredIndex,
 ) -> pd.DataFrame:
     """`compare` with the notes of a row as a tuple of texts; timings are dropped as soon as they are read."""
-    return comparison_frame(case_timings(base, plans, profiles, scenarios.cases()), index)
+    return comparison_frame(
+        case_timings(base, plans, profiles, scenarios.cases(plans=len(plans) + 1, gpus=len(profiles))), index
+    )
 
 
 def compared(
@@ -130,7 +132,9 @@ def compared(
     index: MeasuredIndex,
 ) -> Comparison:
     """`compare` with the timings behind it, for what else is read from them."""
-    timings = tuple(case_timings(base, plans, profiles, scenarios.cases()))
+    timings = tuple(
+        case_timings(base, plans, profiles, scenarios.cases(plans=len(plans) + 1, gpus=len(profiles)))
+    )
     return Comparison(frame=comparison_frame(timings, index), timings=timings)
 
 

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from infersim.cost.floor import kernel_floor_s
-from infersim.cost.kernels import checked_cost
 from infersim.domain.arguments import checked, flag, one_of, optional, refused
 from infersim.domain.arrays import Array
-from infersim.domain.costs import LIMITERS, Latency
+from infersim.domain.costs import Latency
 from infersim.domain.dtypes import PRECISIONS, DType, precision_named
 from infersim.domain.errors import InvalidValueError
 from infersim.domain.numbers import count, whole
-from infersim.domain.profile import HardwareProfile
-from infersim.domain.shapes import Attention, Gemm, Phase, Shape, WeightForm
+from infersim.domain.shapes import Attention, Gemm, Phase, WeightForm
 from infersim.simulation.speedups.resolving import Dimension, Gpu, a_profile, as_profile
+from infersim.simulation.speedups.stretches import shapes_latency
 from infersim.workload.scenario import MAX_BATCH, MAX_CONTEXT
 
 MAX_FEATURES = 2**24
@@ -23,8 +20,6 @@ MAX_HEADS = 2**16
 MAX_HEAD_DIM = 2**12
 MAX_WEIGHT_COPIES = 2**16
 """Far beyond any matrix, attention or timing loop there is: a larger number is a slip."""
-
-_LIMITER_NAMES = np.array([limiter.value for limiter in LIMITERS])
 
 
 def _sparse_form(key: str, value: object) -> str:
@@ -77,7 +72,7 @@ def gemm_latency(
         weight_copies=weight_copies,
         act_quant=act_quant,
     )
-    return _latency(shape, as_profile(gpu))
+    return shapes_latency(shape, as_profile(gpu))
 
 
 @checked(
@@ -134,7 +129,7 @@ def attention_latency(
         dtype=DType(dtype),
         kv_copies=kv_copies,
     )
-    return _latency(shape, as_profile(gpu))
+    return shapes_latency(shape, as_profile(gpu))
 
 
 def _together(**dimensions: Dimension) -> dict[str, Array]:
@@ -162,22 +157,3 @@ def _check_consistent(phase: str, dimensions: dict[str, Array]) -> None:
         )
     if phase == Phase.DECODE and (query_len != 1).any():
         raise InvalidValueError("query_len", query_len.tolist(), "1 in decode")
-
-
-def _latency(shape: Shape, profile: HardwareProfile) -> Latency:
-    """Cost of a kernel on its own: its floor counts cold weights and cache whole, the rest beyond L2."""
-    cost = checked_cost(shape, profile)
-    floor_s = kernel_floor_s(cost.matrix_floor_s, cost.kernel_bytes, profile, cold_bytes=cost.model_bytes)
-    latency_s = np.maximum(cost.kernel_s + cost.launch_s, floor_s)
-    spread = np.exp(cost.log_half_width)
-    limiter: npt.NDArray[np.str_] = _LIMITER_NAMES[cost.limiter]
-    return Latency(
-        latency_s=latency_s,
-        lower_s=np.maximum(latency_s / spread, floor_s),
-        upper_s=latency_s * spread,
-        floor_s=floor_s,
-        limiter=limiter,
-        in_range=cost.in_range,
-        calibration=profile.calibration.value,
-        parts={"kernel": latency_s - cost.launch_s, "launch": cost.launch_s},
-    )

@@ -63,11 +63,12 @@ def predict(
 def predicted(model_or_plan: Model | Plan, gpu: Gpu | Sequence[Gpu], scenarios: Scenarios) -> pd.DataFrame:
     """`predict`, with the notes of a row as a tuple of texts."""
     plan = as_plan(model_or_plan)
-    cases = scenarios.cases()
+    profiles = as_profiles(gpu)
+    cases = scenarios.cases(gpus=len(profiles))
     programs = [lay_out((plan.transformer,), case.passes) for case in cases]
     timed = (
         (case, timelines(laid_out, profile)[0])
-        for profile in as_profiles(gpu)
+        for profile in profiles
         for case, laid_out in zip(cases, programs, strict=True)
     )
     return prediction_frame(plan, timed)
