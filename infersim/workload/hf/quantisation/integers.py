@@ -182,7 +182,8 @@ METHODS = (
         formats="`w2a16`, `w3a16`, `w4a16`, `w8a16`; 2:4 in Marlin's layout",
         read=_gptq,
         keys=(
-            "bits group_size sym desc_act lm_head dynamic modules_in_block_to_quantize checkpoint_format format"
+            "bits group_size sym desc_act lm_head dynamic modules_in_block_to_quantize checkpoint_format "
+            "format"
         ),
         harmless=(
             "dataset damp_percent damp_auto_increment static_groups true_sequential model_seqlen tokenizer "
