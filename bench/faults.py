@@ -63,13 +63,18 @@ def infersim(*arguments: object) -> list[str]:
     return [sys.executable, "-m", "infersim", *map(str, arguments)]
 
 
-def started(command: Sequence[str], **more: object) -> subprocess.Popen[str]:
+def started(command: Sequence[str], preexec_fn: Callable[[], None] | None = None) -> subprocess.Popen[str]:
     """A process of it, in the repository, quiet."""
-    environment = os.environ | SINGLE | {"PYTHONPATH": str(ROOT)}
     return subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-        start_new_session=True, **more,
-    )  # type: ignore[call-overload,no-any-return]  # fmt: skip
+        command,
+        cwd=ROOT,
+        env=os.environ | SINGLE | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=preexec_fn,
+    )
 
 
 def killed(command: Sequence[str], seconds: float) -> bool:
@@ -215,7 +220,7 @@ NEW = {"sweep", "measure kernels"}
 """These go on from what is there, and so do not begin over an old file of another kind."""
 
 
-def full_disks(folder: Path, disk: Callable[[Path], Iterator[dict[str, object]]]) -> list[str]:
+def full_disks(folder: Path, disk: Callable[[Path], Iterator[dict[str, Callable[[], None]]]]) -> list[str]:
     """Each writer where no byte fits: exit code 2, the file's name, and everything as it was."""
     wrong = []
     for name, command, out in writers(folder):
@@ -234,7 +239,7 @@ def full_disks(folder: Path, disk: Callable[[Path], Iterator[dict[str, object]]]
     return wrong
 
 
-def small_disk(target: Path) -> Iterator[dict[str, object]]:
+def small_disk(target: Path) -> Iterator[dict[str, Callable[[], None]]]:
     """A file system in memory, filled to the last byte, with the old file in it."""
     target.parent.mkdir(exist_ok=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(target.parent)], check=True)
@@ -251,7 +256,7 @@ def small_disk(target: Path) -> Iterator[dict[str, object]]:
         subprocess.run(["umount", str(target.parent)], check=True)
 
 
-def quota(target: Path) -> Iterator[dict[str, object]]:
+def quota(target: Path) -> Iterator[dict[str, Callable[[], None]]]:
     """No file may grow beyond 64 bytes."""
     target.parent.mkdir(exist_ok=True)
     for path in target.parent.iterdir():
