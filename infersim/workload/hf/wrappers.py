@@ -13,8 +13,9 @@ class Wrapper:
     """A model type around a text model.
 
     `classes`: as of an Architecture. `text_type`: the text model's type where `text_config` has none.
-    `tied`: what the wrapper's class takes for `tie_word_embeddings`; its head is the one that counts. `flat`:
-    older files have the text model's keys among the wrapper's own.
+    `tied`: what is taken for `tie_word_embeddings` where no key says it: what the wrapper's class has, but
+    for Mistral 3, whose files leave the key out and hold an LM head of their own (Mistral Small 3.1: 23.57 B
+    parameters of text, 24 B in all). `flat`: older files have the text model's keys among the wrapper's own.
     """
 
     model_type: str
@@ -27,7 +28,7 @@ class Wrapper:
 WRAPPERS: Mapping[str, Wrapper] = {
     wrapper.model_type: wrapper
     for wrapper in (
-        Wrapper(model_type="mistral3", classes=("Mistral3",), text_type="mistral", tied=True),
+        Wrapper(model_type="mistral3", classes=("Mistral3",), text_type="mistral", tied=False),
         Wrapper(model_type="gemma3", classes=("Gemma3",), text_type="gemma3_text", tied=True),
         Wrapper(model_type="paligemma", classes=("PaliGemma",), text_type="gemma", tied=True),
         Wrapper(model_type="llava", classes=("Llava",), text_type="llama", tied=False),

@@ -19,13 +19,14 @@ def test_the_wrapper_s_head_counts_where_it_speaks_of_it() -> None:
         "architectures": ["Mistral3ForConditionalGeneration"],
         "text_config": text,
     }
-    assert transformer_from_config(wrapper).tied_embeddings
-    assert not transformer_from_config(wrapper | {"tie_word_embeddings": False}).tied_embeddings
-    assert not transformer_from_config(
-        wrapper | {"text_config": text | {"tie_word_embeddings": False}}
+    assert not transformer_from_config(wrapper).tied_embeddings
+    assert transformer_from_config(wrapper | {"tie_word_embeddings": True}).tied_embeddings
+    assert transformer_from_config(
+        wrapper | {"text_config": text | {"tie_word_embeddings": True}}
     ).tied_embeddings
-    assert parameters_by_part(transformer_from_config(wrapper))["head"] == 0
-    told = "the LM head is the embedding's table: left to the model's class by the file"
+    made = transformer_from_config(wrapper)
+    assert parameters_by_part(made)["head"] == made.vocab * made.hidden
+    told = "the LM head is not the embedding's table: left to the model's class by the file"
     assert told in transformer_from_config(wrapper).notes
     assert told not in transformer_from_config(wrapper | {"tie_word_embeddings": True}).notes
 
