@@ -212,9 +212,7 @@ def test_the_cache_of_the_hub_links_to_its_blobs(tmp_path: Path) -> None:
 def test_only_regular_files(whole: Path) -> None:
     (whole / "model.safetensors").unlink()
     os.mkfifo(whole / "model.safetensors")
-    with pytest.raises(
-        FileContentError, match="expected a regular file, and this is a pipe"
-    ):
+    with pytest.raises(FileContentError, match="expected a regular file, and this is a pipe"):
         load_model(whole)
 
 
