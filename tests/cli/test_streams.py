@@ -116,9 +116,8 @@ def interrupted(arguments: tuple[str, ...], after_s: float, folder: Path) -> tup
 
 
 def check_interrupted(code: int, said: str) -> None:
-    """Finished, stopped in one line, or not yet a program: the interpreter itself was still starting."""
-    interpreter_starts = code in (-signal.SIGINT, 1) and "infersim" not in said
-    if interpreter_starts:
+    """Finished, stopped in one line, or not yet begun: Python itself was still starting."""
+    if code in (-signal.SIGINT, 1) and "infersim/cli" not in said and "in run" not in said:
         return
     lines = [line for line in said.splitlines() if not line.startswith(("Left out", "Wrote", "Warning"))]
     assert "Traceback" not in said
