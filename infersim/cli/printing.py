@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infersim.domain.errors import InfersimError, InvalidValueError
+from infersim.files.csv_cells import harmless_row
 from infersim.report.core.table import Column, Table
 
 if TYPE_CHECKING:
@@ -116,8 +117,8 @@ def printed_for_machines(frame: pd.DataFrame, *, as_json: bool, as_csv: bool) ->
         print(json.dumps(_rows(frame), indent=2, ensure_ascii=False))
     elif as_csv:
         writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(frame.columns)
-        writer.writerows(row.values() for row in _rows(frame))
+        writer.writerow(harmless_row(frame.columns))
+        writer.writerows(harmless_row(row.values()) for row in _rows(frame))
     return as_json or as_csv
 
 

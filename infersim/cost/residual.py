@@ -8,6 +8,7 @@ from itertools import product
 import numpy as np
 
 from infersim.cost.machine import F32, kept_in_l2
+from infersim.domain.errors import UnknownNameError
 from infersim.domain.fit import ResidualGrid
 
 FADE = 2.0
@@ -38,6 +39,8 @@ def _evaluate(grid: ResidualGrid, features: Mapping[str, F32]) -> F32:
     fade, origin = np.ones(points, dtype=np.float32), np.zeros(points, dtype=np.int32)
     fractions = []
     for axis, stride in zip(grid.axes, strides, strict=True):
+        if axis.name not in features:
+            raise UnknownNameError("axis of a residual", axis.name, features)
         position = features[axis.name]
         inside = np.clip(position, np.float32(axis.low), np.float32(axis.high))
         outside = np.maximum(inside - position, 0) if axis.holds_above else np.abs(position - inside)

@@ -62,14 +62,20 @@ class Latency:
 
     `latency_s` includes launch. `lower_s` and `upper_s` bound the 80 % interval; none of the three is
     below `floor_s`. `parts` names seconds by cause. `calibration` is `none`, `borrowed`, `transferred`
-    or `fitted`.
+    or `fitted`. `limiter` names what bounds each; `limiter_codes`, its index into LIMITERS, takes a byte.
     """
 
     latency_s: Array
     lower_s: Array
     upper_s: Array
     floor_s: Array
-    limiter: npt.NDArray[np.str_]
+    limiter_codes: npt.NDArray[np.int8]
     in_range: npt.NDArray[np.bool_]
     calibration: str
     parts: Mapping[str, Array] = field(default_factory=dict)
+
+    @property
+    def limiter(self) -> npt.NDArray[np.str_]:
+        """What bounds each kernel's time, by name."""
+        names: npt.NDArray[np.str_] = np.array([limiter.value for limiter in LIMITERS])[self.limiter_codes]
+        return names

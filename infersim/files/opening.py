@@ -92,7 +92,7 @@ class _Lines(TextIOWrapper):
     path: Path
     number = 0
 
-    def __next__(self) -> str:
+    def __next__(self) -> str:  # type: ignore[override] # as in the class itself
         line = self.readline(MAX_LINE)
         self.number += 1
         if not line:

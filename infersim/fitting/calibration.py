@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from infersim.domain.arguments import a_path, checked
 from infersim.domain.errors import InvalidValueError
 from infersim.domain.fit import Fit, IntervalFit, KindFit
 from infersim.domain.profile import Calibration, HardwareProfile
+from infersim.files.frames import a_frame_or
 from infersim.fitting.fits.intervals import conformal_quantile
 from infersim.fitting.fits.kind_fit import fit_kind
 from infersim.fitting.fits.recipes import recipes
@@ -21,8 +23,8 @@ from infersim.fitting.samples.identity import identity
 from infersim.fitting.samples.reading import read_samples
 from infersim.fitting.samples.schema import Kind
 from infersim.fitting.samples.unit_check import check_against_floor
-from infersim.profile_files import load_profile
-from infersim.profile_files.profiles import completed, datasheet_alone
+from infersim.profile_files.fit_format import recordable
+from infersim.profile_files.profiles import a_profile, completed, datasheet_alone
 
 
 def fit_launch(samples: pd.DataFrame) -> KindFit:
@@ -49,6 +51,7 @@ def fit_launch(samples: pd.DataFrame) -> KindFit:
     )
 
 
+@checked(gpu=a_profile, samples=a_frame_or(a_path), provenance=recordable)
 def calibrate(
     gpu: HardwareProfile | str | Path, samples: pd.DataFrame | str | Path, **provenance: Any
 ) -> HardwareProfile:
@@ -60,7 +63,7 @@ def calibrate(
     `provenance` (driver, source, ...) is recorded in the fit. Raises BadSamplesError for bad rows,
     WrongUnitError where latencies cannot be microseconds, and InvalidValueError for samples of another GPU.
     """
-    profile = gpu if isinstance(gpu, HardwareProfile) else load_profile(gpu)
+    profile = a_profile("gpu", gpu)
     frame = read_samples(samples, defaults={"gpu": profile.name}).frame
     strangers = sorted(set(frame["gpu"]) - {profile.name})
     if strangers:

@@ -11,7 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from infersim.domain.arguments import checked
 from infersim.domain.errors import InvalidValueError
+from infersim.domain.numbers import count, number
+from infersim.files.frames import a_frame
 from infersim.fitting.samples.account import SampleRead
 from infersim.fitting.samples.reading import of_kinds, read_samples
 from infersim.fitting.samples.schema import GEMMS, Kind, in_order
@@ -30,6 +33,9 @@ _GROUPS: tuple[tuple[tuple[Kind, ...], tuple[str, ...]], ...] = (
     ((Kind.MEMORY,), ("read_bytes", "write_bytes")),
 )
 """Kinds that are held out together, and the dimensions whose groups stay whole."""
+
+
+MAX_SEED = 2**63 - 1
 
 
 def read_sample_files(
@@ -56,6 +62,11 @@ def read_sample_files(
     )
 
 
+@checked(
+    frame=a_frame(others=("kind",), source="samples that read_samples returned", empty=True),
+    fraction=number("a number between 0 and 1", above=0.0),
+    seed=count(MAX_SEED, low=0),
+)
 def held_out_rows(frame: pd.DataFrame, fraction: float, seed: int) -> npt.NDArray[np.bool_]:
     """Mask of the rows that a fit does not get: whole groups, `fraction` of them.
 

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from infersim.cost.fit_names import known_names
+from infersim.domain.arguments import a, a_path, checked
 from infersim.domain.errors import FileContentError, InvalidValueError
 from infersim.domain.fit import Fit, GridAxis, IntervalFit, KindFit, ResidualGrid
 from infersim.files.opening import read_bytes
@@ -25,6 +27,7 @@ def fit_path(datasheet: Path) -> Path:
     return datasheet.with_name(f"{datasheet.stem}.fit.json")
 
 
+@checked(fit=a(Fit, called="a fit: what calibrate leaves in a profile"), path=a_path)
 def write_fit(fit: Fit, path: str | Path) -> None:
     """Write `fit` as JSON: stable key order, 7 significant digits, residuals deflated.
 
@@ -77,6 +80,7 @@ def _check_kind(key: str, table: KindTable, file: str) -> None:
 
     Only a tile's offset, a logarithm, may be 0 or less.
     """
+    _check_names(key.removeprefix("kinds."), key, table, file)
     for name, value in table.parameters.items():
         if abs(value) > LARGEST_PARAMETER or (value <= 0 and not name.startswith("tile_")):
             expected = f"a number above 0, at most {LARGEST_PARAMETER:g}"
@@ -88,6 +92,22 @@ def _check_kind(key: str, table: KindTable, file: str) -> None:
     for name, (low, high) in table.ranges.items():
         if low > high:
             raise FileContentError(file, f"{key}.ranges.{name}", [low, high], "the lower number first")
+
+
+def _check_names(kind: str, key: str, table: KindTable, file: str) -> None:
+    """A name that the cost of this kind does not read is a slip: what it says would be passed over."""
+    known = known_names(kind)
+    if known is None:
+        return
+    for name in table.parameters:
+        if name not in known.parameters:
+            expected = f"parameters of {kind}: {', '.join(known.parameters)}"
+            raise FileContentError(file, f"{key}.parameters", name, expected)
+    for place, grid in enumerate(table.residuals):
+        for axis in grid.axes:
+            if axis.name not in known.axes:
+                expected = f"one of {', '.join(known.axes)}" if known.axes else f"no residual of {kind}"
+                raise FileContentError(file, f"{key}.residuals[{place}].axes.name", axis.name, expected)
 
 
 def _residual(key: str, table: ResidualTable, file: str) -> ResidualGrid:

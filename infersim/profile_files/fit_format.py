@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
+from infersim.domain.arguments import refused
 from infersim.domain.errors import InvalidValueError
 from infersim.domain.fit import Fit, KindFit, ResidualGrid
 from infersim.profile_files.schema import Table, Text
@@ -119,9 +120,16 @@ def plain(key: str, value: object) -> Any:
         return {str(name): plain(f"{key}.{name}", value[name]) for name in sorted(value, key=str)}
     if isinstance(value, Sequence):
         return [plain(f"{key}[{index}]", item) for index, item in enumerate(value)]
-    raise InvalidValueError(
-        key, value, "a text, a number, true or false, nothing, or a list or table of these"
-    )
+    raise refused(key, value, "a text, a number, true or false, nothing, or a list or table of these")
+
+
+def recordable(key: str, value: object) -> object:
+    """A rule of arguments: what a fit can record of where its samples came from."""
+    try:
+        plain(f"provenance.{key}", value)
+    except RecursionError:
+        raise refused(f"provenance.{key}", value, "lists and tables that are not nested so deep") from None
+    return value
 
 
 Number = Annotated[float, Field(allow_inf_nan=False)]

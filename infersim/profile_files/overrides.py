@@ -7,10 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from infersim.domain.arguments import checked, named_values
 from infersim.domain.errors import UnknownNameError
+from infersim.domain.numbers import a_number
 from infersim.domain.profile import Calibration, HardwareProfile
 from infersim.profile_files.datasheets import parse_datasheet, profile_of, table_of
-from infersim.profile_files.profiles import completed, load_profile
+from infersim.profile_files.profiles import a_profile, completed
 
 SET_BY_USER = "set by the user"
 FOLLOWS = "follows from numbers that the user set"
@@ -18,6 +20,7 @@ CAPACITY, REPORTED = "memory.capacity_gb", "memory.reported_mib"
 """What another capacity would report is not known."""
 
 
+@checked(gpu=a_profile, overrides=named_values(a_number))
 def with_overrides(gpu: HardwareProfile | str | Path, overrides: Mapping[str, float]) -> HardwareProfile:
     """The profile `gpu`, or the one it names, with other numbers: `{"memory.bandwidth_gb_s": 6000.0}`.
 
@@ -27,7 +30,7 @@ def with_overrides(gpu: HardwareProfile | str | Path, overrides: Mapping[str, fl
     Raises UnknownNameError for a key that is none, and FileContentError where the numbers are impossible or
     contradict each other.
     """
-    profile = gpu if isinstance(gpu, HardwareProfile) else load_profile(gpu)
+    profile = a_profile("gpu", gpu)
     if not overrides:
         return profile
     table = table_of(profile)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from infersim.domain.arguments import a_name_or_path, checked, refused
 from infersim.domain.errors import FileContentError, InvalidValueError
 from infersim.domain.fit import Fit
 from infersim.domain.profile import Calibration, HardwareProfile
@@ -23,6 +24,16 @@ def list_profiles() -> tuple[str, ...]:
     return tuple(shipped_files())
 
 
+def a_profile(key: str, value: object) -> HardwareProfile:
+    """A rule of arguments: a profile as it is, or what `load_profile` makes of its name or file."""
+    if isinstance(value, HardwareProfile):
+        return value
+    if isinstance(value, str | Path):
+        return load_profile(value)
+    raise refused(key, value, "a GPU: what load_profile returns, its name or a path to a .toml file")
+
+
+@checked(name_or_path=a_name_or_path)
 def load_profile(name_or_path: str | Path) -> HardwareProfile:
     """The profile of a GPU: `"h100-sxm"`, `"NVIDIA H100 80GB HBM3"` in any case, or a path to a `.toml`.
 

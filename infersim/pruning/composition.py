@@ -10,12 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TypeAlias
 
+import numpy as np
+
+from infersim.domain.arguments import as_it_is, checked, refused, text
 from infersim.domain.errors import InvalidValueError, UnsupportedError
 from infersim.pruning.families.family import check_sparsity
 from infersim.pruning.families.registry import family_named
 from infersim.pruning.plan import OptionValue, Plan, PlanStep
+from infersim.workload.presets import a_model
 from infersim.workload.transformer import Transformer
+
+Model: TypeAlias = Transformer | str | Path
+"""A transformer, a preset's name, or a path to a Hugging Face config."""
 
 
 def stack_of_model(model: Transformer, layers: int) -> Transformer:
@@ -65,10 +74,32 @@ def _spread(count: int, total: int) -> list[int]:
     return [int((index + 0.5) * total / count) for index in range(count)]
 
 
-def prune(
-    model: Transformer | Plan, /, family: str, sparsity: float | None = None, **options: OptionValue
-) -> Plan:
-    """Apply a family to a model, or to what a plan made of one.
+def a_model_or_plan(key: str, value: object) -> Transformer | Plan:
+    """A rule of arguments: a plan as it is, or a model by whatever it may be given."""
+    if isinstance(value, Plan):
+        return value
+    if isinstance(value, Transformer | str | Path):
+        return a_model(key, value)
+    raise refused(key, value, "a model, a preset's name, a path to a config, or a plan")
+
+
+def _plan_of(model_or_plan: Model | Plan) -> Plan:
+    """A plan as it is; a model as the plan without steps."""
+    found = a_model_or_plan("model", model_or_plan)
+    return found if isinstance(found, Plan) else Plan(base=found, transformer=found)
+
+
+def an_option(key: str, value: object) -> OptionValue:
+    """A rule of arguments: what an option may be at all; which of these it may be, its family says."""
+    found = value.item() if isinstance(value, np.generic) else value
+    if isinstance(found, str | int | float):
+        return found
+    raise refused(key, value, "a text, a number, or true or false")
+
+
+@checked(model=as_it_is, family=text, sparsity=as_it_is, options=an_option)
+def prune(model: Model | Plan, /, family: str, sparsity: float | None = None, **options: OptionValue) -> Plan:
+    """Apply a family to a model (or to that of a name or file), or to what a plan made of one.
 
     `sparsity` is a fraction in [0, 1) of what the family targets, None only where the family has a fixed
     one; `options` are those of the family. A composed step works on, and counts from, what the steps before
@@ -78,7 +109,7 @@ def prune(
     chosen = family_named(family)
     chosen.check_options(options)
     requested = check_sparsity(chosen.fixed_sparsity if sparsity is None else sparsity)
-    plan = model if isinstance(model, Plan) else Plan(base=model, transformer=model)
+    plan = _plan_of(model)
     pruned = chosen.function(plan.transformer, requested, **options)
     step = PlanStep(
         family=family,
@@ -92,6 +123,14 @@ def prune(
         steps=(*plan.steps, step),
         targets=plan.targets | pruned.targets,
     )
+
+
+def prune_with(
+    model: Transformer, family: str, sparsity: float | None, options: Mapping[str, OptionValue]
+) -> Plan:
+    """`prune` with options that somebody wrote down: one called `family` or `sparsity` is unknown too."""
+    family_named(family).check_options(options)
+    return prune(model, family, sparsity, **options)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +175,7 @@ def family_plans(
     choices = [FamilyChoice(name=family) if isinstance(family, str) else family for family in families]
     for choice in choices:
         family = family_named(choice.name)
+        family.check_options(choice.options)
         for sparsity in map(check_sparsity, sparsities):
             try:
                 plans.append(prune(model, family.name, sparsity, **choice.options))

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from infersim.domain.arguments import as_it_is, checked, optional
 from infersim.domain.errors import UnsupportedError
+from infersim.domain.numbers import a_number
 from infersim.domain.profile import HardwareProfile
 from infersim.report.advice.tables import break_even_table, target_table, widths_table
 from infersim.report.advice.verdict import advice_verdict
@@ -48,6 +50,7 @@ class Summary:
         return notebook_html(self.verdict, self.tables)
 
 
+@checked(found=as_it_is, max_loss_percent=optional(a_number))
 def summary(found: Summarised, *, max_loss_percent: float | None = None) -> Summary:
     """Say what `found` means: a verdict first, then tables with rounded numbers.
 

@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from infersim.domain.arguments import a_name_or_path, checked, refused
 from infersim.domain.errors import UnknownNameError
 from infersim.workload.transformer import Transformer
 
@@ -25,6 +26,16 @@ def model_aliases(name: str) -> tuple[str, ...]:
     return tuple(_presets()[_preset_name(name)]["aliases"])
 
 
+def a_model(key: str, value: object) -> Transformer:
+    """A rule of arguments: a model as it is, or what `load_model` makes of its name or file."""
+    if isinstance(value, Transformer):
+        return value
+    if isinstance(value, str | Path):
+        return load_model(value)
+    raise refused(key, value, "a model: what load_model returns, a preset's name or a path to a config")
+
+
+@checked(name_or_path=a_name_or_path)
 def load_model(name_or_path: str | Path) -> Transformer:
     """Return a model by preset name or alias (in any case), config file, folder or weight file.
 

@@ -6,9 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from infersim.domain.arguments import text
 from infersim.domain.arrays import Array
 from infersim.domain.errors import UnknownNameError
-from infersim.workload.scenario import MAX_CONTEXT, check_whole
+from infersim.domain.numbers import count
+from infersim.workload.scenario import MAX_CONTEXT
+
+_LENGTH = count(MAX_CONTEXT)
 
 DECODE_POINTS = 16
 """Most contexts that decode is timed at; enough to follow a step cost with several kinks."""
@@ -18,7 +22,7 @@ DECODE_POINTS = 16
 class Request:
     """`prompt_len` tokens read at once, `output_len` generated: the first by prefill, the rest by decode.
 
-    Raises InvalidValueError for lengths that are no positive, plausible integers.
+    Raises InvalidValueError for lengths that are no positive, plausible integers (1024.0 is none).
     """
 
     prompt_len: int
@@ -26,9 +30,9 @@ class Request:
     name: str = "custom"
 
     def __post_init__(self) -> None:
-        """Check both lengths."""
-        check_whole("prompt_len", self.prompt_len, MAX_CONTEXT)
-        check_whole("output_len", self.output_len, MAX_CONTEXT)
+        """Check all fields; numpy's integers become Python's."""
+        for key, rule in (("prompt_len", _LENGTH), ("output_len", _LENGTH), ("name", text)):
+            object.__setattr__(self, key, rule(key, getattr(self, key)))
 
     @property
     def decode_steps(self) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 from infersim.domain.arrays import Numeric, as_array
 from infersim.domain.dtypes import PRECISIONS, DType, Precision
 from infersim.domain.errors import InvalidValueError
+from infersim.domain.numbers import whole_numbers
 from infersim.domain.shapes import Phase
 
 
@@ -92,8 +93,8 @@ def check_scenario(scenario: Scenario) -> None:
 
     Batch and context must broadcast together, and hold at least one scenario.
     """
-    check_whole("batch", scenario.batch, MAX_BATCH)
-    check_whole("context", scenario.context, MAX_CONTEXT)
+    whole_numbers("batch", scenario.batch, MAX_BATCH)
+    whole_numbers("context", scenario.context, MAX_CONTEXT)
     batch, context = np.shape(scenario.batch), np.shape(scenario.context)
     try:
         np.broadcast_shapes(batch, context)
@@ -101,22 +102,3 @@ def check_scenario(scenario: Scenario) -> None:
         raise InvalidValueError(
             "context", f"array of shape {context}", f"a shape that broadcasts with batch's, {batch}"
         ) from None
-
-
-def check_whole(key: str, value: object, high: int) -> None:
-    """Raise InvalidValueError, showing the first bad entry, unless all are integers from 1 to `high`.
-
-    A float that is whole (8.0) counts as an integer; true, text and NaN do not.
-    """
-    expected = f"an integer from 1 to {high}"
-    array = np.asarray(value)
-    if array.dtype.kind not in "iuf":
-        raise InvalidValueError(key, value, expected)
-    if array.size == 0:
-        raise InvalidValueError(key, value, "at least one value")
-    if array.dtype.kind in "iu" and array.min() >= 1 and array.max() <= high:
-        return
-    numbers = array.astype(np.float64).ravel()
-    good = (numbers >= 1) & (numbers <= high) & (numbers == np.floor(numbers))
-    if not good.all():
-        raise InvalidValueError(key, array.ravel()[~good][0].item(), expected)

@@ -18,9 +18,9 @@ OWN = {"files/opening.py", "files/writing.py"}
 
 ALLOWED = {
     "cli/streams.py: os.open": "the null device, in the place of a closed stream",
+    "files/memory.py: read_text": "what Linux has free: /proc/meminfo",
     "files/locking.py: unlink": "the lock that it made",
     "simulation/sweeping/parts.py: unlink": "parts of the sweep, when the table stands",
-    "fitting/samples/reading.py: read_table": "the project's own function of that name",
     "report/frontier/verdict.py: rename": "a column of a frame",
     "measuring/kernel_runs/supervision.py: TemporaryFile": "what a worker complains of; it has no name",
     "measuring/model/memory.py: write_text": "tells Linux to forget a peak: /proc/self/clear_refs",

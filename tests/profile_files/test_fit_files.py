@@ -100,7 +100,7 @@ def test_nothing_is_left_of_a_file_that_cannot_be_written(tmp_path: Path) -> Non
 
 
 def _with_nan(kind: KindFit) -> KindFit:
-    return replace(kind, parameters={**kind.parameters, "tau_us": math.nan})
+    return replace(kind, parameters={**kind.parameters, "chain_us": math.nan})
 
 
 def _with_infinite_grid(kind: KindFit) -> KindFit:
@@ -116,7 +116,7 @@ def _with_transposed_grid(kind: KindFit) -> KindFit:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (_with_nan, "kinds.gemm.bf16.parameters.tau_us = nan; expected a finite number"),
+        (_with_nan, "kinds.gemm.bf16.parameters.chain_us = nan; expected a finite number"),
         (_with_infinite_grid, "kinds.gemm.bf16.residuals\\[0\\].values = 'not all finite'"),
         (_with_transposed_grid, r"kinds.gemm.bf16.residuals\[0\].values = \(2, 4, 3\); expected the shape"),
     ],
@@ -150,18 +150,18 @@ GEMM = ("kinds", "gemm.bf16")
         (("extra",), 1, "extra = 1"),
         ((*GEMM, "rows"), -1, "kinds.gemm.bf16.rows = -1"),
         (
-            (*GEMM, "parameters", "tau_us"),
+            (*GEMM, "parameters", "chain_us"),
             "fast",
-            "kinds.gemm.bf16.parameters.tau_us = 'fast'",
+            "kinds.gemm.bf16.parameters.chain_us = 'fast'",
         ),
         (
-            (*GEMM, "parameters", "tau_us"),
+            (*GEMM, "parameters", "chain_us"),
             0,
-            "kinds.gemm.bf16.parameters.tau_us = 0.0",
+            "kinds.gemm.bf16.parameters.chain_us = 0.0",
         ),
-        ((*GEMM, "parameters", "tau_us"), 1e300, "kinds.gemm.bf16.parameters.tau_us = 1e+300"),
+        ((*GEMM, "parameters", "chain_us"), 1e300, "kinds.gemm.bf16.parameters.chain_us = 1e+300"),
         ((*GEMM, "uncertainties", "tau"), 0.1, "kinds.gemm.bf16.uncertainties = 'tau'"),
-        ((*GEMM, "uncertainties", "tau_us"), -0.1, "kinds.gemm.bf16.uncertainties.tau_us = -0.1"),
+        ((*GEMM, "uncertainties", "chain_us"), -0.1, "kinds.gemm.bf16.uncertainties.chain_us = -0.1"),
         ((*GEMM, "at_bound"), ["tau"], "kinds.gemm.bf16.at_bound = 'tau'"),
         (
             (*GEMM, "ranges", "m"),
@@ -214,7 +214,7 @@ def test_an_axis_that_runs_backwards_is_refused(tmp_path: Path) -> None:
     whole["kinds"]["gemm.bf16"]["residuals"][0]["axes"][0]["low"] = 16.0
     path.write_text(json.dumps(whole), encoding="utf-8")
     with pytest.raises(
-        FileContentError, match=r"residuals\[0\].axes.axis0.low = 16.0; expected .*below high \(16\)"
+        FileContentError, match=r"residuals\[0\].axes.log2 m.low = 16.0; expected .*below high \(16\)"
     ):
         read_fit(path)
 

@@ -90,7 +90,7 @@ def test_a_fit_of_another_gpu_is_refused(
 
 
 def test_a_profile_with_a_large_fit_loads_in_20_ms(tmp_path: Path) -> None:
-    names = ("gemm.bf16", "gemm.fp8", "attention.prefill", "attention.decode")
+    names = ("gemm.bf16", "gemm.fp8", "gemm.fp32", "attention.decode")
     kinds = {name: example_kind(name, knots=(10, 20, 20)) for name in names}
     path = write_example(tmp_path)
     write_fit(Fit(gpu="example", kinds=kinds, provenance={}), tmp_path / "example.fit.json")

@@ -75,7 +75,6 @@ def test_an_unverified_number_that_is_set_is_no_longer_unverified() -> None:
     [
         ("memory.bandwidth_gb_s", 3_350_000.0, "looks like MB/s: write 3350"),
         ("memory.bandwidth_gb_s", 0.0, "a number above 0"),
-        ("memory.bandwidth_gb_s", float("nan"), "a finite number"),
         ("chip.sm_count", 132.5, "an integer"),
         ("matrix.bf16.datasheet_tflops", 1979.0, "sparse"),
         ("matrix.bf16.sparse_factor", 4.0, "1 to 2 times"),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from infersim.domain.costs import Latency
+from infersim.domain.costs import LIMITERS, Latency, Limiter
 from infersim.report.kernels import kernel_frame, kernel_table, kernel_verdict
 from tests.report.handmade import check_says
+
+COMPUTE, LAUNCH = LIMITERS.index(Limiter.COMPUTE), LIMITERS.index(Limiter.LAUNCH)
 
 
 def latency(count: int, *, calibration: str = "fitted") -> Latency:
@@ -16,7 +18,7 @@ def latency(count: int, *, calibration: str = "fitted") -> Latency:
         lower_s=0.9 * seconds,
         upper_s=1.1 * seconds,
         floor_s=0.5 * seconds,
-        limiter=np.array(["compute"] * (count - 1) + ["launch"]),
+        limiter_codes=np.array([COMPUTE] * (count - 1) + [LAUNCH], dtype=np.int8),
         in_range=np.array([True] * (count - 1) + [False]),
         calibration=calibration,
     )

@@ -113,7 +113,7 @@ def calibrate_command(
     from infersim.cli.progress import working
     from infersim.fitting.calibration import calibrate
     from infersim.fitting.calibration_rows import divide
-    from infersim.fitting.validation.validation import validate, validate_held_out
+    from infersim.fitting.validation.validation import validate_held_out, validate_read
     from infersim.profile_files.fit_files import write_fit
     from infersim.report.accuracy.calibration_page import calibration_page
     from infersim.report.accuracy.calibration_tables import (
@@ -138,7 +138,7 @@ def calibrate_command(
     held_out = None if division.held_out.empty else validate_held_out(fitted, division.held_out)
 
     def page() -> Page:
-        shown = held_out or validate(fitted, division.fitted)
+        shown = held_out or validate_read(fitted, division.fitted)
         return calibration_page(fitted, kinds, seconds, shown, held_out=held_out is not None)
 
     write_asked(page, html=html, figures=figures)

@@ -41,7 +41,7 @@ def validate_command(
         write_asked,
     )
     from infersim.fitting.samples.files import check_samples_name, write_samples
-    from infersim.fitting.validation.validation import validate
+    from infersim.fitting.validation.validation import validate_read
     from infersim.report.accuracy.validation_page import validation_page
     from infersim.report.accuracy.validation_tables import validation_frame
 
@@ -49,7 +49,7 @@ def validate_command(
     if predictions is not None:
         check_samples_name(predictions)
     chosen, read = profile_and_samples(profile, fit, samples, default, skip_bad)
-    found = validate(chosen, read.frame, kinds=chosen_kinds(kind))
+    found = validate_read(chosen, read.frame, kinds=chosen_kinds(kind))
     if predictions is not None:
         write_samples(found.predictions, predictions)
         print_aside(f"Predictions written to {predictions}.")

@@ -21,6 +21,12 @@ from infersim.domain.costs import KernelCost
 from infersim.domain.profile import MEGA, HardwareProfile
 from infersim.domain.shapes import Attention, Phase
 
+ATTENTION_AXES: tuple[str, ...] = (
+    *("log2 batch", "log2 kv heads", "log2 group", "log2 heads in flight"),
+    *("log2 query", "log2 context", "log2 head dim"),
+)
+"""Names of `attention_features`, which the axes of residual grids bear."""
+
 
 def attention_features(shape: Attention) -> Mapping[str, F32]:
     """What the residual may depend on, in log2: 1-D arrays of one length."""

@@ -86,6 +86,14 @@ def has_fitted_kernel(profile: HardwareProfile, precision: Precision) -> bool:
     return fitted.exact and not runs.dequantises and not runs.own_kernels
 
 
+GEMM_AXES: tuple[str, ...] = (
+    *("log2 m", "log2 n", "log2 k"),
+    *(f"last wave {tile[0]}x{tile[1]}" for tile in LAST_WAVE_TILES),
+    LAST_ROWS,
+)
+"""Names of `gemm_features`, which the axes of residual grids bear."""
+
+
 def gemm_features(machine: Machine, m: F32, n: F32, k: F32) -> Mapping[str, F32]:
     """What the residual may depend on: the dimensions in log2, and how empty last waves and last tiles are.
 

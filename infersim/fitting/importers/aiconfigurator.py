@@ -152,4 +152,5 @@ AICONFIGURATOR = Importer(
         ),
     ),
     convert=_convert,
+    numbers=("latency", "power", "isl", "step", "window_size", "beam_width"),
 )

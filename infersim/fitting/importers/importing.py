@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from infersim.domain.arguments import a_path, checked, flag, optional, text
 from infersim.domain.errors import InfersimError, UnknownNameError
 from infersim.fitting.importers.aiconfigurator import AICONFIGURATOR
 from infersim.fitting.importers.alibaba_infersim import ALIBABA_INFERSIM
@@ -17,11 +18,12 @@ from infersim.fitting.importers.cutlass import CUTLASS
 from infersim.fitting.importers.neusight import NEUSIGHT
 from infersim.fitting.importers.nvbench import NVBENCH
 from infersim.fitting.importers.slidesparse import SLIDESPARSE
+from infersim.fitting.importers.sound_cells import with_sound_cells
 from infersim.fitting.importers.source import Importer, SourceFile, canonical_gpus
 from infersim.fitting.importers.torch_benchmark import TORCH_BENCHMARK
 from infersim.fitting.importers.torch_trace import TORCH_TRACE
 from infersim.fitting.importers.vidur import VIDUR
-from infersim.fitting.samples.account import SampleRead
+from infersim.fitting.samples.account import BadRow, BadSamplesError, SampleRead
 from infersim.fitting.samples.converted import Converted
 from infersim.fitting.samples.files import Table
 from infersim.fitting.samples.reading import check_samples
@@ -38,6 +40,7 @@ def importers() -> Mapping[str, Importer]:
     return {importer.name: importer for importer in _IMPORTERS}
 
 
+@checked(source=text, path=a_path, gpu=optional(text), skip_bad=flag)
 def import_source(
     source: str, path: Path | str, *, gpu: str | None = None, skip_bad: bool = False
 ) -> SampleRead:
@@ -50,12 +53,14 @@ def import_source(
     known = importers()
     if source not in known:
         raise UnknownNameError("source", source, known)
-    files = [known[source].source_file(file) for file in known[source].files(Path(path))]
-    converted = [known[source].convert(file) for file in files]
+    importer = known[source]
+    files = [importer.source_file(file) for file in importer.files(Path(path))]
+    sound = [with_sound_cells(file, importer.numbers, importer.truths) for file in files]
+    converted = [importer.convert(file) for file, _ in sound]
     names = canonical_gpus({name for one in converted for name in _gpus(one)}, gpu, path)
     reads = [
-        _check(file, one, names, source=source, skip_bad=skip_bad)
-        for file, one in zip(files, converted, strict=True)
+        _check(file, bad, one, names, source=source, skip_bad=skip_bad)
+        for (file, bad), one in zip(sound, converted, strict=True)
     ]
     frames = [read.frame for read in reads if len(read.frame)]
     if not frames:
@@ -75,17 +80,29 @@ def _gpus(converted: Converted) -> pd.Series[str]:
 
 
 def _check(
-    file: SourceFile, converted: Converted, names: Mapping[str, str], *, source: str, skip_bad: bool
+    file: SourceFile,
+    unsound: tuple[BadRow, ...],
+    converted: Converted,
+    names: Mapping[str, str],
+    *,
+    source: str,
+    skip_bad: bool,
 ) -> SampleRead:
+    """The samples of one file; `unsound` rows were bad before they could be converted."""
     samples = converted.samples
     lines = samples.index.to_numpy(dtype=np.int64) + file.first_line
     if len(samples):
         samples = samples.assign(gpu=_gpus(converted).map(names), source=source)
     table = Table(name=str(file.path), frame=samples.reset_index(drop=True), lines=lines)
-    read = check_samples(table, skip_bad=skip_bad)
+    read = check_samples(table, skip_bad=True)
+    bad = tuple(sorted((*unsound, *read.set_aside), key=lambda row: row.line))
+    rows = read.rows_read + len(unsound)
+    if bad and not skip_bad:
+        raise BadSamplesError(bad, rows)
     return replace(
         read,
-        rows_read=read.rows_read + sum(converted.left_out.values()),
+        rows_read=rows + sum(converted.left_out.values()),
+        set_aside=bad,
         left_out=dict(converted.left_out) | dict(read.left_out),
     )
 

@@ -80,4 +80,5 @@ NEUSIGHT = Importer(
     title="NeuSight's kernel tables",
     patterns=(tuple(f"{op}.csv" for op in ("linear", "bmm", "elem", "ln", "softmax")), ("*.csv",)),
     convert=_convert,
+    numbers=("Latency", "B", "M", "N", "K", "H"),
 )

@@ -76,7 +76,7 @@ def _value(summary: Mapping[str, Any]) -> float | None:
         if isinstance(entry, Mapping) and entry.get("name") == "value":
             try:
                 return float(entry.get("value"))  # type: ignore[arg-type]
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, OverflowError):
                 return None
     return None
 

@@ -79,7 +79,8 @@ class SourceFile:
 class Importer:
     """A published source: `patterns` find its files in a folder; `convert` turns one into samples.
 
-    `read` reads a file that is no table (None: Parquet or comma-separated).
+    `read` reads a file that is no table (None: Parquet or comma-separated). `numbers` and `truths` name the
+    columns that `convert` calculates with (`time_stats.*` for several): rows with other cells there are bad.
 
     Of several groups of patterns the first that finds files counts: later ones hold the same measurements.
     """
@@ -89,6 +90,8 @@ class Importer:
     patterns: tuple[tuple[str, ...], ...]
     convert: Callable[[SourceFile], Converted]
     read: Callable[[Path], SourceFile] | None = None
+    numbers: tuple[str, ...] = ()
+    truths: tuple[str, ...] = ()
 
     def source_file(self, path: Path) -> SourceFile:
         """One of its files, read."""

@@ -14,7 +14,6 @@ data type, in label, sub-label, description or statement. Calls follow each othe
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +32,8 @@ from infersim.fitting.samples.schema import Kind
 COLUMNS = ("text", "latency_us")
 US_PER_UNIT = {"ns": 1e-3, "us": 1.0, "ms": 1e3, "s": 1e6}
 US_PER_S = 1e6
+LONGEST_S = 1e12
+"""No call takes so long."""
 
 _UNIT = re.compile(r"Times are in \w+ \((ns|us|ms|s)\)\.")
 _TITLE = re.compile(r"\[-+\s(.*?)\s-+\]|\[-*\]")
@@ -63,7 +64,7 @@ def _measured(entry: object, path: Path, key: str) -> dict[str, object]:
 
 
 def _is_time(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < LONGEST_S
 
 
 def _tables(lines: list[str], path: Path) -> Iterator[dict[str, object]]:

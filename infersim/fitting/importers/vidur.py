@@ -129,4 +129,10 @@ VIDUR = Importer(
     title="Vidur's profiles",
     patterns=(("mlp.csv", "attention.csv"),),
     convert=_convert,
+    numbers=(
+        *("time_stats.*.median", "time_stats.*.std", "num_tokens", "num_tensor_parallel_workers"),
+        *("n_embd", "n_head", "n_kv_head", "n_q_head", "n_expanded_embd"),
+        *("prefill_chunk_size", "kv_cache_size"),
+    ),
+    truths=("use_gated_mlp", "is_prefill"),
 )

@@ -51,7 +51,13 @@ def _precision(name: str) -> str:
     return name
 
 
-Count = Annotated[int, Field(ge=1)]
+MAX_DIMENSION, MAX_ARRAYS, MAX_ARRAY_BYTES = 2**27, 2**10, 2**40
+"""Far beyond any kernel; their products stay within 64 bits. A larger number is a slip."""
+
+Count = Annotated[int, Field(ge=1, le=MAX_DIMENSION)]
+Arrays = Annotated[int, Field(ge=1, le=MAX_ARRAYS)]
+ByteCount = Annotated[int, Field(ge=1, le=MAX_ARRAY_BYTES)]
+ByteSpan = Annotated[list[ByteCount], Len(2, 2), AfterValidator(_rising)]
 Span = Annotated[list[Count], Len(2, 2), AfterValidator(_rising)]
 Counts = Annotated[list[Count], Len(1)]
 Alignment = Annotated[list[Annotated[int, AfterValidator(_power_of_two)]], Len(2, 2)]
@@ -117,8 +123,8 @@ class AttentionSpace(PlanPart):
 class MemoryOps(PlanPart):
     """Memory-bound kernels: each op reads and writes so many arrays of equal size, of `array_bytes`."""
 
-    ops: Annotated[dict[Text, Annotated[list[Count], Len(2, 2)]], Len(1)]
-    array_bytes: Span
+    ops: Annotated[dict[Text, Annotated[list[Arrays], Len(2, 2)]], Len(1)]
+    array_bytes: ByteSpan
 
 
 class Launches(PlanPart):
@@ -136,7 +142,7 @@ class MeasurementPlanTables(Table):
     version: Annotated[int, Field(ge=1, le=FORMAT_VERSION)]
     name: Text
     reason: Text
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     dtypes: Precisions
     limits: Limits
     include: Annotated[list[Text], AfterValidator(_distinct)] = Field(default_factory=list)

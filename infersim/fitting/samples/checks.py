@@ -21,9 +21,9 @@ from infersim.fitting.samples.schema import (
     PHASES,
     SPARSITIES,
     Cells,
+    Column,
     Kind,
     Mask,
-    Rule,
     read_cells,
     required_columns,
 )
@@ -100,30 +100,32 @@ def check_rows(frame: pd.DataFrame) -> Checked:
     complaints.about("kind", ~_among(kind, tuple(Kind)), f"one of {', '.join(Kind)}")
     for column in COLUMNS:
         if column.name in cells:
-            _check_column(complaints, column.name, column.rule, column.kinds, cells[column.name], kind)
+            cells[column.name] = _needed(cells[column.name], column, kind)
+            _check_column(complaints, column, cells[column.name], kind)
     _check_words(complaints, cells, kind)
     _check_attention(complaints, cells, kind == Kind.ATTENTION)
     if {"read_bytes", "write_bytes"} <= cells.keys():
-        moved = cells["read_bytes"].values + cells["write_bytes"].values
+        moves = (cells["read_bytes"].values > 0) | (cells["write_bytes"].values > 0)
         expected = "more than 0 bytes read or written"
-        complaints.about("read_bytes", (kind == Kind.MEMORY) & ~(moved > 0), expected)
+        complaints.about("read_bytes", (kind == Kind.MEMORY) & ~moves, expected)
     typed = frame.assign(**{name: cell.values for name, cell in cells.items()})
     return Checked(frame=typed, culprit=complaints.culprit, complaints=tuple(complaints.texts))
 
 
-def _check_column(
-    complaints: _Complaints,
-    name: str,
-    rule: Rule,
-    kinds: tuple[Kind, ...],
-    cell: Cells,
-    kind: npt.NDArray[Any],
-) -> None:
-    if kinds:
-        required = np.isin(kind.astype(str), kinds)
-        complaints.about(name, required & (cell.empty | cell.broken), rule)
-    else:
-        complaints.about(name, cell.broken, f"{rule}, or empty")
+def _needed(cell: Cells, column: Column, kind: npt.NDArray[Any]) -> Cells:
+    """Cells of kinds that the column says nothing about are empty where they cannot be read."""
+    idle = cell.broken & ~np.isin(kind.astype(str), (*column.kinds, *column.may))
+    if not idle.any():
+        return cell
+    values = cell.values.copy()
+    values[idle] = np.nan if values.dtype.kind == "f" else None
+    return Cells(values=values, empty=cell.empty | idle, broken=cell.broken & ~idle)
+
+
+def _check_column(complaints: _Complaints, column: Column, cell: Cells, kind: npt.NDArray[Any]) -> None:
+    required = np.isin(kind.astype(str), column.kinds)
+    complaints.about(column.name, required & (cell.empty | cell.broken), column.rule)
+    complaints.about(column.name, cell.broken, f"{column.rule}, or empty")
 
 
 def _check_words(complaints: _Complaints, cells: dict[str, Cells], kind: npt.NDArray[Any]) -> None:
@@ -135,7 +137,9 @@ def _check_words(complaints: _Complaints, cells: dict[str, Cells], kind: npt.NDA
             complaints.about("dtype", rows & ~_among(cells["dtype"].values, known), expected)
     if "kv_dtype" in cells:
         known = DTYPES[Kind.ATTENTION]
-        unknown = ~cells["kv_dtype"].empty & ~_among(cells["kv_dtype"].values, known)
+        unknown = (
+            (kind == Kind.ATTENTION) & ~cells["kv_dtype"].empty & ~_among(cells["kv_dtype"].values, known)
+        )
         complaints.about("kv_dtype", unknown, f"one of {', '.join(known)}, or empty")
     if "sparsity" in cells:
         value = cells["sparsity"]

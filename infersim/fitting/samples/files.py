@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -27,6 +27,9 @@ VERSION_KEY = b"infersim.samples.version"
 """Key of the format version in a Parquet file's metadata."""
 
 SUFFIXES = (".parquet", ".csv", ".jsonl")
+
+CHUNK_ROWS = 50_000
+"""Rows that are in memory at a time as the file spells them: as text they take ten times as much."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +56,11 @@ class Table:
     environment: Mapping[str, Any] = field(default_factory=dict)
 
 
-def read_table(path: Path) -> Table:
-    """Read a samples file by its suffix; FileContentError or UnsupportedError where that cannot be done."""
+def read_tables(path: Path) -> Iterator[Table]:
+    """Read a samples file by its suffix, as tables of at most CHUNK_ROWS rows, one at least.
+
+    Raises FileContentError or UnsupportedError where that cannot be done.
+    """
     readers = {".parquet": _read_parquet, ".csv": _read_csv, ".jsonl": _read_json_lines}
     reader = readers.get(path.suffix.lower())
     if reader is None:
@@ -63,10 +69,23 @@ def read_table(path: Path) -> Table:
             f"{path}: samples files end in {', '.join(SUFFIXES)}, not {path.suffix!r}{other}"
         )
     try:
-        return reader(path)
+        yield from reader(path)
     except (UnicodeDecodeError, csv.Error, pa.ArrowException) as error:
         expected = f"a {path.suffix[1:]} table of samples"
         raise FileContentError(path, "content", str(error).strip(), expected) from error
+
+
+def joined(tables: Sequence[Table]) -> Table:
+    """Tables of one file as one table."""
+    if len(tables) == 1:
+        return tables[0]
+    return Table(
+        name=tables[0].name,
+        frame=pd.concat([table.frame for table in tables], ignore_index=True),
+        lines=np.concatenate([table.lines for table in tables]),
+        unreadable=tuple(entry for table in tables for entry in table.unreadable),
+        environment={name: value for table in tables for name, value in table.environment.items()},
+    )
 
 
 def check_version(file: object, version: object) -> None:
@@ -79,79 +98,106 @@ def check_version(file: object, version: object) -> None:
         raise FileContentError(file, "format version", version, f"at most {FORMAT_VERSION}")
 
 
-def _read_parquet(path: Path) -> Table:
+def _read_parquet(path: Path) -> Iterator[Table]:
     """Read a Parquet file; the index of a frame that pandas wrote comes back as columns."""
-    with opened(path, "samples") as file:
-        table = pq.read_table(file)
-    metadata = table.schema.metadata or {}
-    if VERSION_KEY in metadata:
-        check_version(path, metadata[VERSION_KEY].decode())
-    return Table(
-        name=str(path), frame=table.to_pandas(ignore_metadata=True), lines=np.arange(1, table.num_rows + 1)
-    )
+    with opened(path, "samples") as stream, pq.ParquetFile(stream) as file:
+        metadata = file.schema_arrow.metadata or {}
+        if VERSION_KEY in metadata:
+            check_version(path, metadata[VERSION_KEY].decode())
+        read = 0
+        for batch in file.iter_batches(batch_size=CHUNK_ROWS):
+            table = pa.Table.from_batches([batch])
+            lines = np.arange(read + 1, read + table.num_rows + 1)
+            yield Table(name=str(path), frame=table.to_pandas(ignore_metadata=True), lines=lines)
+            read += table.num_rows
+        if not read:
+            empty = file.schema_arrow.empty_table().to_pandas(ignore_metadata=True)
+            yield Table(name=str(path), frame=empty, lines=np.arange(1, 1))
 
 
-def _read_csv(path: Path) -> Table:
+def _read_csv(path: Path) -> Iterator[Table]:
     """Read every cell as text, so that errors quote what the file says and numbers are parsed exactly."""
     with opened_text(path, "samples", newline="") as file:
         reader = csv.reader(file)
         header = [name.strip() for name in next(reader, [])]
         if not header:
             raise FileContentError(path, "line 1", "", "column names")
-        rows: list[list[str]] = []
-        lines: list[int] = []
-        unreadable: list[Unreadable] = []
+        rows, lines, unreadable = list[list[str]](), list[int](), list[Unreadable]()
+
+        def table() -> Table:
+            return Table(
+                name=str(path),
+                frame=pd.DataFrame(rows, columns=header, dtype=object),
+                lines=np.asarray(lines, dtype=np.int64),
+                unreadable=tuple(unreadable),
+            )
+
         for cells in reader:
             if len(cells) == len(header):
                 rows.append(cells)
                 lines.append(reader.line_num)
             elif cells:
                 expected = f"{len(header)} cells, as in the header"
-                unreadable.append(
-                    Unreadable(line=reader.line_num, text=_shorten(",".join(cells)), expected=expected)
-                )
-    return Table(
-        name=str(path),
-        frame=pd.DataFrame(rows, columns=header, dtype=object),
-        lines=np.asarray(lines, dtype=np.int64),
-        unreadable=tuple(unreadable),
-    )
+                text = _shorten(",".join(cells))
+                unreadable.append(Unreadable(line=reader.line_num, text=text, expected=expected))
+            if len(rows) == CHUNK_ROWS:
+                yield table()
+                rows, lines, unreadable = [], [], []
+        if rows or unreadable or reader.line_num <= CHUNK_ROWS:
+            yield table()
 
 
-def _read_json_lines(path: Path) -> Table:
+def _read_json_lines(path: Path) -> Iterator[Table]:
     """One object a line; `{"record": "samples"}` states the version, `{"record": "environment"}` the machine.
 
     A line that is no JSON object (a write that was cut off) becomes an unreadable row, not an end.
     """
-    rows: list[dict[str, Any]] = []
-    lines: list[int] = []
-    unreadable: list[Unreadable] = []
-    environment: dict[str, Any] = {}
-    for number, text in enumerate(_lines(path), start=1):
+    with opened_text(path, "samples") as file:
+        part = _JsonLines()
+        for number, text in enumerate(file, start=1):
+            part.add(path, number, text)
+            if len(part.rows) == CHUNK_ROWS:
+                yield part.table(path)
+                part = _JsonLines()
+        yield part.table(path)
+
+
+class _JsonLines:
+    """What a stretch of a log holds."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self.lines: list[int] = []
+        self.unreadable: list[Unreadable] = []
+        self.environment: dict[str, Any] = {}
+
+    def add(self, path: Path, number: int, text: str) -> None:
+        """Take a line in; FileContentError where it states a later format."""
         if not text.strip():
-            continue
+            return
         record = _json_object(text)
         if record is None:
-            unreadable.append(Unreadable(line=number, text=_shorten(text), expected="a JSON object"))
-        elif record.get("record") == "samples":
+            shown = _shorten(text.rstrip("\n"))
+            self.unreadable.append(Unreadable(line=number, text=shown, expected="a JSON object"))
+            return
+        what, said = record.get("record"), {key: value for key, value in record.items() if key != "record"}
+        if what == "samples":
             check_version(f"{path}: line {number}", record.get("version"))
-        elif record.get("record") == "environment":
-            environment |= {key: value for key, value in record.items() if key != "record"}
+        elif what == "environment":
+            self.environment |= said
         else:
-            rows.append({key: value for key, value in record.items() if key != "record"})
-            lines.append(number)
-    return Table(
-        name=str(path),
-        frame=pd.DataFrame.from_records(rows),
-        lines=np.asarray(lines, dtype=np.int64),
-        unreadable=tuple(unreadable),
-        environment=environment,
-    )
+            self.rows.append(said)
+            self.lines.append(number)
 
-
-def _lines(path: Path) -> Iterator[str]:
-    with opened_text(path, "samples") as file:
-        yield from file
+    def table(self, path: Path) -> Table:
+        """The stretch as a table."""
+        return Table(
+            name=str(path),
+            frame=pd.DataFrame.from_records(self.rows),
+            lines=np.asarray(self.lines, dtype=np.int64),
+            unreadable=tuple(self.unreadable),
+            environment=self.environment,
+        )
 
 
 def _shorten(text: str) -> str:

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from infersim.domain.errors import InfersimError, InvalidValueError, UnknownNameError
+from infersim.domain.arguments import a_path, checked, flag, named_values, optional, refused, text
+from infersim.domain.errors import FileContentError, InfersimError, InvalidValueError, UnknownNameError
+from infersim.files.frames import a_frame_or
 from infersim.fitting.samples.account import BadRow, BadSamplesError, SampleRead
 from infersim.fitting.samples.checks import Checked, check_columns, check_names, check_rows
 from infersim.fitting.samples.cutlass_report import is_report, samples_of_report
-from infersim.fitting.samples.files import Table, Unreadable, read_table
+from infersim.fitting.samples.files import CHUNK_ROWS, Table, Unreadable, joined, read_tables
 from infersim.fitting.samples.schema import (
     COLUMN_NAMES,
     COLUMNS,
@@ -25,8 +28,8 @@ from infersim.fitting.samples.schema import (
     Kind,
     Rule,
     in_order,
-    is_empty,
     read_cells,
+    shown_cell,
 )
 from infersim.fitting.samples.spellings import respelt
 
@@ -51,6 +54,20 @@ def of_kinds(frame: pd.DataFrame, kinds: Sequence[str]) -> tuple[pd.DataFrame, d
 Lines = npt.NDArray[np.int64]
 
 
+def a_cell(key: str, value: object) -> object:
+    """A rule of arguments: what can stand in a cell of a table."""
+    if value is None or isinstance(value, str | int | float | np.generic):
+        return value
+    raise refused(key, value, "a text, a number, or true or false")
+
+
+@checked(
+    source=a_frame_or(a_path),
+    gpu=optional(text),
+    kind=optional(text),
+    skip_bad=flag,
+    defaults=optional(named_values(a_cell)),
+)
 def read_samples(
     source: Path | str | pd.DataFrame,
     *,
@@ -66,7 +83,12 @@ def read_samples(
     are empty), always with `weight_copies` and `includes_act_quant` (empty: cold; unknown). Row order and
     duplicates are kept. A bad row is a BadSamplesError unless `skip_bad` sets it aside.
     """
-    return check_samples(_as_table(source), gpu=gpu, kind=kind, skip_bad=skip_bad, defaults=defaults)
+    try:
+        return _check(_tables(source), gpu=gpu, kind=kind, skip_bad=skip_bad, defaults=defaults)
+    except UnicodeEncodeError as error:  # a file of JSON, or a frame, can hold half of a character
+        name = "samples" if isinstance(source, pd.DataFrame) else source
+        half = ascii(error.object[error.start : error.end])
+        raise FileContentError(name, "text", half, "whole characters") from None
 
 
 def check_samples(
@@ -78,29 +100,61 @@ def check_samples(
     defaults: Mapping[str, object] | None = None,
 ) -> SampleRead:
     """Check a table that is already in memory, as `read_samples` does; errors name its file and lines."""
-    rows_read = len(table.frame) + len(table.unreadable)
+    return _check([table], gpu=gpu, kind=kind, skip_bad=skip_bad, defaults=defaults)
+
+
+def _check(
+    tables: Iterable[Table],
+    *,
+    gpu: str | None,
+    kind: str | None,
+    skip_bad: bool,
+    defaults: Mapping[str, object] | None,
+) -> SampleRead:
+    """Check the tables of one file, each on its own: what is kept of one is in its final, narrow type."""
+    name, frames, bad = "samples", list[pd.DataFrame](), list[BadRow]()
+    rows_read, left_out, environment = 0, Counter[str](), dict[str, Any]()
+    for table in tables:
+        name, rows_read = table.name, rows_read + len(table.frame) + len(table.unreadable)
+        environment |= table.environment
+        good, wrong, counts = _checked(table, defaults or {})
+        frames.append(good)
+        bad += wrong
+        left_out.update(counts)
+    if bad and not skip_bad:
+        raise BadSamplesError(tuple(bad), rows_read)
+    frame, unwanted = _selected(_finished(_joined(frames)), name, {"gpu": gpu, "kind": kind})
+    return SampleRead(
+        frame=frame,
+        rows_read=rows_read,
+        set_aside=tuple(bad),
+        left_out={**left_out} | unwanted,
+        environment=environment,
+    )
+
+
+def _checked(
+    table: Table, defaults: Mapping[str, object]
+) -> tuple[pd.DataFrame, tuple[BadRow, ...], dict[str, int]]:
+    """The samples of a table, its bad rows, and counts of the rows that are neither by reason."""
     own = [str(name) for name in table.frame.columns]
     stated, lines, converted = _in_our_format(table)
     check_names(table.name, stated, own)
-    frame, lines, left_out = _measured(_with_defaults(stated, defaults or {}), lines)
-    left_out = {**converted, **left_out}
+    frame, lines, left_out = _measured(_with_defaults(stated, defaults), lines)
     if len(frame):
         check_columns(table.name, frame, own)
     else:
         frame = frame.reindex(columns=list(dict.fromkeys([*frame.columns, *COLUMN_NAMES])))
     checked = check_rows(frame)
     bad = _bad_rows(table.name, table.unreadable, frame, lines, checked)
-    if bad and not skip_bad:
-        raise BadSamplesError(bad, rows_read)
-    good = _finished(checked.frame[~checked.bad])
-    good, unwanted = _selected(good, table.name, {"gpu": gpu, "kind": kind})
-    return SampleRead(
-        frame=good,
-        rows_read=rows_read,
-        set_aside=bad,
-        left_out=left_out | unwanted,
-        environment=table.environment,
-    )
+    return checked.frame[~checked.bad], bad, {**converted, **left_out}
+
+
+def _joined(frames: list[pd.DataFrame]) -> pd.DataFrame:
+    """The frames one below the other; each is let go as soon as it is part of the whole."""
+    filled = [frame for frame in frames if len(frame)] or frames[:1]
+    frames.clear()
+    return filled[0] if len(filled) == 1 else pd.concat(filled, ignore_index=True)
 
 
 def parse_defaults(words: Iterable[str]) -> dict[str, str]:
@@ -114,11 +168,18 @@ def parse_defaults(words: Iterable[str]) -> dict[str, str]:
     return defaults
 
 
-def _as_table(source: Path | str | pd.DataFrame) -> Table:
-    if isinstance(source, pd.DataFrame):
-        lines = np.arange(1, len(source) + 1)
-        return Table(name="samples", frame=source.reset_index(drop=True), lines=lines)
-    return read_table(Path(source))
+def _tables(source: Path | str | pd.DataFrame) -> Iterator[Table]:
+    """The source in tables of at most CHUNK_ROWS rows; a profiler's report, whose rows compete, in one."""
+    tables = _parts_of(source) if isinstance(source, pd.DataFrame) else read_tables(Path(source))
+    first = next(tables)
+    yield joined([first, *tables]) if is_report(first.frame.columns) else first
+    yield from tables
+
+
+def _parts_of(frame: pd.DataFrame) -> Iterator[Table]:
+    for start in range(0, max(len(frame), 1), CHUNK_ROWS):
+        part = frame.iloc[start : start + CHUNK_ROWS].reset_index(drop=True)
+        yield Table(name="samples", frame=part, lines=np.arange(start + 1, start + len(part) + 1))
 
 
 def _in_our_format(table: Table) -> tuple[pd.DataFrame, Lines, dict[str, int]]:
@@ -169,8 +230,8 @@ def _bad_rows(
     for row in np.flatnonzero(checked.bad):
         column, expected = checked.complaints[checked.culprit[row]]
         value = frame[column].iloc[int(row)]
-        shown = "empty" if is_empty(value) else repr(value.item() if isinstance(value, np.generic) else value)
-        bad.append(BadRow(file=file, line=int(lines[row]), column=column, value=shown, expected=expected))
+        line, shown = int(lines[row]), shown_cell(value)
+        bad.append(BadRow(file=file, line=line, column=column, value=shown, expected=expected))
     return tuple(sorted(bad, key=lambda entry: entry.line))
 
 
@@ -190,8 +251,11 @@ def _finished(frame: pd.DataFrame) -> pd.DataFrame:
 def _narrowed(column: pd.Series[Any], rule: Rule) -> pd.Series[Any]:
     if rule is Rule.COUNT and len(column) and column.notna().all():
         return column.astype(np.int64)
-    if rule is Rule.TRUTH and len(column) and column.notna().all():
-        return column.astype(bool)
+    if rule is Rule.TRUTH:
+        said = column.notna()
+        return column.astype(bool) if len(column) and said.all() else column.astype(object).where(said, None)
+    if rule is Rule.NAME and column.dtype == object:  # parts with and without a name, joined
+        return pd.Series(column.to_numpy(), index=column.index, name=column.name)
     return column
 
 

@@ -8,7 +8,7 @@ in `checks`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from infersim.domain.arguments import brief
 from infersim.domain.dtypes import PRECISIONS, DType
 from infersim.domain.shapes import Phase, WeightForm
 
@@ -52,13 +53,14 @@ class Rule(StrEnum):
 class Column:
     """A column: its rule, and the words it may hold where those are known.
 
-    `kinds` are the kinds whose rows must fill it; rows of other kinds, and rows of all kinds where it is
-    empty, may leave it blank.
+    `kinds` are the kinds whose rows must fill it, `may` those whose rows may. What stands in the cells of
+    other kinds says nothing.
     """
 
     name: str
     rule: Rule
     kinds: tuple[Kind, ...] = ()
+    may: tuple[Kind, ...] = ()
 
 
 GEMMS = (Kind.GEMM, Kind.SPARSE_GEMM)
@@ -69,29 +71,29 @@ COLUMNS: tuple[Column, ...] = (
     Column(name="kind", rule=Rule.NAME, kinds=ALL),
     Column(name="dtype", rule=Rule.NAME, kinds=(*GEMMS, Kind.ATTENTION)),
     *(Column(name=name, rule=Rule.COUNT, kinds=GEMMS) for name in ("m", "n", "k")),
-    Column(name="sparsity", rule=Rule.NAME, kinds=(Kind.SPARSE_GEMM,)),
+    Column(name="sparsity", rule=Rule.NAME, kinds=(Kind.SPARSE_GEMM,), may=(Kind.GEMM,)),
     Column(name="phase", rule=Rule.NAME, kinds=(Kind.ATTENTION,)),
     *(
         Column(name=name, rule=Rule.COUNT, kinds=(Kind.ATTENTION,))
         for name in ("batch", "query_len", "context_len", "num_heads", "num_kv_heads", "head_dim")
     ),
-    Column(name="kv_dtype", rule=Rule.NAME),
+    Column(name="kv_dtype", rule=Rule.NAME, may=(Kind.ATTENTION,)),
     Column(name="op", rule=Rule.NAME, kinds=(Kind.MEMORY,)),
     Column(name="read_bytes", rule=Rule.AMOUNT, kinds=(Kind.MEMORY,)),
     Column(name="write_bytes", rule=Rule.AMOUNT, kinds=(Kind.MEMORY,)),
-    Column(name="kernels", rule=Rule.COUNT),
-    Column(name="weight_copies", rule=Rule.COUNT),
-    Column(name="includes_act_quant", rule=Rule.TRUTH),
+    Column(name="kernels", rule=Rule.COUNT, may=(Kind.MEMORY, Kind.LAUNCH)),
+    Column(name="weight_copies", rule=Rule.COUNT, may=(*GEMMS, Kind.ATTENTION)),
+    Column(name="includes_act_quant", rule=Rule.TRUTH, may=GEMMS),
     Column(name="latency_us", rule=Rule.POSITIVE, kinds=ALL),
-    Column(name="spread_us", rule=Rule.AMOUNT),
-    Column(name="sm_clock_mhz", rule=Rule.AMOUNT),
-    Column(name="memory_clock_mhz", rule=Rule.AMOUNT),
-    Column(name="power_w", rule=Rule.AMOUNT),
-    Column(name="temperature_c", rule=Rule.NUMBER),
-    Column(name="throttled", rule=Rule.TRUTH),
-    Column(name="status", rule=Rule.NAME),
-    Column(name="source", rule=Rule.NAME),
-    Column(name="version", rule=Rule.NAME),
+    Column(name="spread_us", rule=Rule.AMOUNT, may=ALL),
+    Column(name="sm_clock_mhz", rule=Rule.AMOUNT, may=ALL),
+    Column(name="memory_clock_mhz", rule=Rule.AMOUNT, may=ALL),
+    Column(name="power_w", rule=Rule.AMOUNT, may=ALL),
+    Column(name="temperature_c", rule=Rule.NUMBER, may=ALL),
+    Column(name="throttled", rule=Rule.TRUTH, may=ALL),
+    Column(name="status", rule=Rule.NAME, may=ALL),
+    Column(name="source", rule=Rule.NAME, may=ALL),
+    Column(name="version", rule=Rule.NAME, may=ALL),
 )
 """All columns of the format, in the order that written files have. Further columns are kept as they are."""
 
@@ -149,12 +151,14 @@ class Cells:
 
 def read_cells(column: pd.Series[Any], rule: Rule) -> Cells:
     """Read `column` by `rule`: float64 for numbers, object (True, False, None) for truths, text for names."""
-    numeric = pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype)
-    if rule in NUMBERS and numeric:
+    types = pd.api.types
+    numeric = types.is_numeric_dtype(column.dtype) and not types.is_bool_dtype(column.dtype)
+    if rule in NUMBERS and numeric and not types.is_complex_dtype(column.dtype):
         values = column.to_numpy(dtype=np.float64, na_value=np.nan)
         empty = np.isnan(values)
         return Cells(values=values, empty=empty, broken=~empty & ~_obeys(values, rule))
-    codes, distinct = pd.factorize(column.map(_distinguishable).astype(object))
+    alike = pd.api.types.infer_dtype(column, skipna=True) in ("string", "boolean", "empty")
+    codes, distinct = pd.factorize((column if alike else column.map(_distinguishable)).astype(object))
     known = np.array([*distinct, None], dtype=object)  # None last, where the code -1 of an empty cell points
     said = np.array([not is_empty(value) for value in known])
     if rule in NUMBERS:
@@ -173,12 +177,26 @@ def is_empty(value: object) -> bool:
         return value.strip().lower() in NOT_SAID
     if isinstance(value, float | np.floating):
         return math.isnan(value)
-    return value is None or value is pd.NA
+    return value is None or value is pd.NA or value is pd.NaT
+
+
+def shown_cell(value: object) -> str:
+    """A cell as errors show it."""
+    if is_empty(value):
+        return "empty"
+    return brief(value.item() if isinstance(value, np.generic) else value)
 
 
 def _distinguishable(value: object) -> object:
     """`value`, or its text where equality does not tell it apart: True equals 1, and lists have no hash."""
-    return value if isinstance(value, Hashable) and not isinstance(value, bool) else str(value)
+    if value is None or value is pd.NA or value is pd.NaT:
+        return None
+    if isinstance(value, str | int | float | np.generic) and not isinstance(value, bool | np.bool_):
+        return value
+    try:
+        return str(value)
+    except Exception:  # a stranger's object may do as it likes
+        return type(value).__name__
 
 
 def _obeys(values: npt.NDArray[np.float64], rule: Rule) -> Mask:
@@ -197,7 +215,7 @@ def _obeys(values: npt.NDArray[np.float64], rule: Rule) -> Mask:
 def _as_number(value: Any) -> float:
     try:
         return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return math.nan
 
 

@@ -88,11 +88,14 @@ _GROUPING = {
 }
 """What a shape record holds once for all its rows."""
 
+GROUP_ROWS = 50_000
+"""Shapes that are priced at a time: the cost model holds some fifty arrays of them."""
+
 
 def kernel_shapes(frame: pd.DataFrame) -> Iterator[tuple[npt.NDArray[np.intp], Shape]]:
     """Shapes of samples, in groups that one record can hold, each with its row positions in `frame`.
 
-    Launch samples have no shape and are in no group.
+    A group has at most GROUP_ROWS rows. Launch samples have no shape and are in no group.
     """
     for kind, columns in _GROUPING.items():
         rows = np.flatnonzero(frame["kind"] == kind)
@@ -105,7 +108,10 @@ def kernel_shapes(frame: pd.DataFrame) -> Iterator[tuple[npt.NDArray[np.intp], S
             else {(): slice(None)}
         )
         for positions in groups.values():
-            yield rows[positions], _shape(kind, frame.iloc[rows[positions]])
+            group = rows[positions]
+            for start in range(0, len(group), GROUP_ROWS):
+                part = group[start : start + GROUP_ROWS]
+                yield part, _shape(kind, frame.iloc[part])
 
 
 def _shape(kind: Kind, rows: pd.DataFrame) -> Shape:

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from infersim.domain.arrays import Array
 from infersim.fitting.fits.intervals import coverage_summary, error_summary
 from infersim.fitting.samples.schema import Kind
-from infersim.fitting.samples.shapes import Texts, shape_classes
+from infersim.fitting.samples.shapes import shape_classes
 
 ALL = "all"
 """Division and class of the rows that sum a kind up."""
@@ -21,6 +22,12 @@ ERROR_COLUMNS = (
     *("mape", "median_ape", "p90_ape", "bias", "coverage", "log_half_width"),
     *("roofline_mape", "roofline_median_ape"),
 )
+
+_USED = (
+    *("kind", "phase", "latency_us", "predicted_us", "lower_us", "upper_us", "roofline_us", "in_range"),
+    *("m", "n", "k", "batch", "context_len", "num_heads", "num_kv_heads", "read_bytes", "write_bytes"),
+)
+"""Columns that errors and shape classes are stated by."""
 
 
 def error_table(predictions: pd.DataFrame) -> pd.DataFrame:
@@ -33,7 +40,8 @@ def error_table(predictions: pd.DataFrame) -> pd.DataFrame:
     class "all"; a division in which all rows are of one class is left out.
     """
     dtypes = predictions["dtype"].fillna("") if "dtype" in predictions.columns else ""
-    parted = predictions.assign(cost_kind=cost_kinds(predictions), dtype=dtypes)
+    used = [name for name in _USED if name in predictions.columns]
+    parted = predictions[used].assign(cost_kind=cost_kinds(predictions), dtype=dtypes)
     lines = [
         {"kind": kind, "dtype": dtype, "division": division, "shape_class": name, **_errors(rows)}
         for (kind, dtype), group in parted.groupby(["cost_kind", "dtype"], sort=True)
@@ -42,13 +50,14 @@ def error_table(predictions: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(lines, columns=list(ERROR_COLUMNS))
 
 
-def cost_kinds(frame: pd.DataFrame) -> Texts:
+def cost_kinds(frame: pd.DataFrame) -> npt.NDArray[np.object_]:
     """The kind of each sample as the cost model parts them: `gemm`, `attention.prefill`, ..."""
-    kinds = frame["kind"].to_numpy(dtype=str)
-    if "phase" not in frame.columns:
-        return kinds
-    phases = frame["phase"].fillna("").to_numpy(dtype=str)
-    return np.where(kinds == Kind.ATTENTION, np.char.add(np.char.add(kinds, "."), phases), kinds)
+    kinds = frame["kind"].to_numpy(dtype=object)
+    if "phase" in frame.columns:
+        for phase in frame["phase"].dropna().unique():
+            of_phase = (frame["phase"] == phase).to_numpy(dtype=bool, na_value=False)
+            kinds = np.where((kinds == Kind.ATTENTION) & of_phase, f"{Kind.ATTENTION}.{phase}", kinds)
+    return kinds
 
 
 def _divided(group: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from infersim.cost.floor import kernel_floor_s
@@ -25,36 +29,47 @@ def predict_samples(frame: pd.DataFrame, profile: HardwareProfile) -> pd.DataFra
     `flop`, `kernel_bytes`, `pair_log_half_width`, `limiter`, `in_range`. Launch samples have no shape, and so
     NaN for floor, roofline and work. Raises UnsupportedError where the GPU lacks a data type of the samples.
     """
-    parts = [_of_shape(shape, profile).set_index(rows) for rows, shape in kernel_shapes(frame)]
+    columns: dict[str, npt.NDArray[Any]] = {}
+
+    def enter(rows: npt.NDArray[np.intp], predicted: Mapping[str, Any]) -> None:
+        for name, values in predicted.items():
+            if name not in columns:
+                columns[name] = np.empty(len(frame), dtype=_TYPES.get(name, np.float64))
+            columns[name][rows] = values
+
+    for rows, shape in kernel_shapes(frame):
+        enter(rows, _of_shape(shape, profile))
     launches = np.flatnonzero(frame["kind"] == Kind.LAUNCH)
     if len(launches):
-        parts.append(_of_launches(frame.iloc[launches], profile).set_index(launches))
-    return pd.concat(parts).sort_index().set_axis(frame.index)
+        enter(launches, _of_launches(frame.iloc[launches], profile))
+    return pd.DataFrame(columns, index=frame.index, copy=False)
 
 
-def _of_shape(shape: Shape, profile: HardwareProfile) -> pd.DataFrame:
+_TYPES: Mapping[str, type] = {"limiter": object, "in_range": np.bool_}
+"""Columns of predictions that hold no numbers."""
+
+
+def _of_shape(shape: Shape, profile: HardwareProfile) -> dict[str, Any]:
     """Predictions for all rows that one shape record holds, in its order."""
     cost = kernel_cost(shape, profile)
     floor_s = kernel_floor_s(cost.matrix_floor_s, cost.kernel_bytes, profile, cold_bytes=cost.model_bytes)
     predicted_s = np.maximum(cost.kernel_s + cost.launch_s, floor_s)
     spread = np.exp(cost.log_half_width)
-    return pd.DataFrame(
-        {
-            "predicted_us": MEGA * predicted_s,
-            "lower_us": MEGA * np.maximum(predicted_s / spread, floor_s),
-            "upper_us": MEGA * predicted_s * spread,
-            "floor_us": MEGA * floor_s,
-            "roofline_us": MEGA * roofline_s(shape, cost, profile),
-            "flop": cost.flop,
-            "kernel_bytes": cost.kernel_bytes,
-            "pair_log_half_width": cost.pair_log_half_width,
-            "limiter": _LIMITER_NAMES[cost.limiter],
-            "in_range": cost.in_range,
-        }
-    )
+    return {
+        "predicted_us": MEGA * predicted_s,
+        "lower_us": MEGA * np.maximum(predicted_s / spread, floor_s),
+        "upper_us": MEGA * predicted_s * spread,
+        "floor_us": MEGA * floor_s,
+        "roofline_us": MEGA * roofline_s(shape, cost, profile),
+        "flop": cost.flop,
+        "kernel_bytes": cost.kernel_bytes,
+        "pair_log_half_width": cost.pair_log_half_width,
+        "limiter": _LIMITER_NAMES[cost.limiter],
+        "in_range": cost.in_range,
+    }
 
 
-def _of_launches(rows: pd.DataFrame, profile: HardwareProfile) -> pd.DataFrame:
+def _of_launches(rows: pd.DataFrame, profile: HardwareProfile) -> dict[str, Any]:
     """Empty kernels that the host issues one after the other, without a CUDA graph."""
     parameters = kind_parameters(profile, "launch")
     kernels = rows["kernels"].fillna(1.0) if "kernels" in rows.columns else 1.0
@@ -62,20 +77,18 @@ def _of_launches(rows: pd.DataFrame, profile: HardwareProfile) -> pd.DataFrame:
     spread = np.exp(
         parameters.widening * parameters.interval.by_regime.get("all", parameters.interval.outside)
     )
-    return pd.DataFrame(
-        {
-            "predicted_us": predicted_us,
-            "lower_us": predicted_us / spread,
-            "upper_us": predicted_us * spread,
-            "floor_us": np.nan,
-            "roofline_us": np.nan,
-            "flop": np.nan,
-            "kernel_bytes": np.nan,
-            "pair_log_half_width": parameters.widening * parameters.interval.pair,
-            "limiter": Limiter.LAUNCH.value,
-            "in_range": parameters.fit is not None,
-        }
-    )
+    return {
+        "predicted_us": predicted_us,
+        "lower_us": predicted_us / spread,
+        "upper_us": predicted_us * spread,
+        "floor_us": np.nan,
+        "roofline_us": np.nan,
+        "flop": np.nan,
+        "kernel_bytes": np.nan,
+        "pair_log_half_width": parameters.widening * parameters.interval.pair,
+        "limiter": Limiter.LAUNCH.value,
+        "in_range": parameters.fit is not None,
+    }
 
 
 def roofline_s(shape: Shape, cost: KernelCost, profile: HardwareProfile) -> Array:

@@ -6,7 +6,7 @@ The pairs are found among samples: the same GEMM but for one axis, cut to a part
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,8 @@ from infersim.fitting.fits.intervals import CoverageSummary, ErrorSummary, cover
 from infersim.fitting.samples.schema import Kind
 
 Axis = Literal["m", "n", "k"]
+
+Positions: TypeAlias = npt.NDArray[np.int64]
 
 SHORTEST_CUT, LONGEST_CUT = 0.4, 0.9
 """Parts of an axis that pruning leaves: less is hardly the same model, more is a gain within the noise."""
@@ -50,22 +52,67 @@ def pruned_pairs(frame: pd.DataFrame, axis: Axis, *, cap: int = 20_000, seed: in
     same = [name for name in ("gpu", "dtype", *HOW_TIMED, "m", "n", "k") if name != axis and name in frame]
     rows = frame[[*same, axis, "latency_us"]].assign(position=np.arange(len(frame)))
     rows = rows[(frame["kind"] == Kind.GEMM).to_numpy()]
-    large = (rows["n"] >= SMALLEST_DIMENSION) & (rows["k"] >= SMALLEST_DIMENSION)
-    pairs = rows[large].merge(rows, on=same, suffixes=("", "_pruned"))
-    fraction = pairs[f"{axis}_pruned"] / pairs[axis]
-    pairs = pairs.assign(fraction=fraction)[fraction.between(SHORTEST_CUT, LONGEST_CUT)]
-    pairs = pairs.sort_values([*same, axis, "fraction", "latency_us", "latency_us_pruned"], kind="stable")
-    if len(pairs) > cap:
-        chosen = np.random.default_rng(seed).choice(len(pairs), size=cap, replace=False)
-        pairs = pairs.iloc[np.sort(chosen)]
+    rows = rows.sort_values([*same, axis, "latency_us"], kind="stable", ignore_index=True)
+    large = ((rows["n"] >= SMALLEST_DIMENSION) & (rows["k"] >= SMALLEST_DIMENSION)).to_numpy()
+    groups = np.asarray(rows.groupby(same, dropna=False, sort=False).ngroup(), dtype=np.int64)
+    dense, pruned = _cuts(groups, rows[axis].to_numpy(dtype=np.float64), large, cap, seed)
+    position, latency = rows["position"].to_numpy(), rows["latency_us"].to_numpy(dtype=np.float64)
+    length = rows[axis].to_numpy(dtype=np.float64)
     return pd.DataFrame(
         {
-            "dense": pairs["position"].to_numpy(),
-            "pruned": pairs["position_pruned"].to_numpy(),
-            "fraction": pairs["fraction"].to_numpy(dtype=np.float64),
-            "speedup": (pairs["latency_us"] / pairs["latency_us_pruned"]).to_numpy(dtype=np.float64),
+            "dense": position[dense],
+            "pruned": position[pruned],
+            "fraction": length[pruned] / length[dense],
+            "speedup": latency[dense] / latency[pruned],
         }
     )
+
+
+def _cuts(
+    groups: Positions, length: Array, large: npt.NDArray[np.bool_], cap: int, seed: int
+) -> tuple[Positions, Positions]:
+    """Dense and pruned row of each pair, `cap` at most; rows come sorted by group, length, latency.
+
+    Equal GEMMs lie side by side as a run of rows. The partners of a run are the runs of its group that are
+    0.4 to 0.9 as long: rows side by side too, so that pairs are counted, and drawn, without listing them.
+    Their order is by dense run, by pruned run, by dense row, by pruned row.
+    """
+    new = np.flatnonzero(np.diff(groups, prepend=-1) | (np.diff(length, prepend=-1.0) != 0))
+    ends = np.append(new[1:], len(groups))
+    first, last = _partners(groups[new], length[new], np.append(new, len(groups)))
+    partners = np.where(large[new], last - first, 0)
+    through = np.cumsum(partners * (ends - new))
+    total = int(through[-1]) if len(through) else 0
+    if total > cap:
+        ranks = np.sort(np.random.default_rng(seed).choice(total, size=cap, replace=False))
+    else:
+        ranks = np.arange(total)
+    run = np.searchsorted(through, ranks, side="right")
+    start, size = new[run], (ends - new)[run]
+    within = ranks - (through[run] - partners[run] * size)
+    other = np.searchsorted(new, first[run] + within // size, side="right") - 1
+    within = within - size * (new[other] - first[run])
+    of_other = (ends - new)[other]
+    dense, pruned = start + within // of_other, new[other] + within % of_other
+    return dense.astype(np.int64), pruned.astype(np.int64)
+
+
+def _partners(groups: Positions, length: Array, starts: Positions) -> tuple[Positions, Positions]:
+    """First row, and the one after the last, of what each run of equal GEMMs is cut to.
+
+    Lengths are whole numbers: the bounds are stepped to where the quotient itself is within the limits.
+    """
+    shortest, longest = np.floor(SHORTEST_CUT * length) - 1, np.floor(LONGEST_CUT * length) + 2
+    for _ in range(3):
+        shortest = np.where(shortest / length < SHORTEST_CUT, shortest + 1, shortest)
+        longest = np.where(longest / length > LONGEST_CUT, longest - 1, longest)
+    known = np.unique(length)
+    place = groups * len(known) + np.searchsorted(known, length)
+    first = np.searchsorted(place, groups * len(known) + np.searchsorted(known, shortest))
+    last = np.searchsorted(place, groups * len(known) + np.searchsorted(known, longest, side="right"))
+    first_row: Positions = starts[first]
+    end_row: Positions = starts[np.maximum(last, first)]
+    return first_row, end_row
 
 
 def speedup_errors(

@@ -8,14 +8,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from infersim.domain.profile import Calibration
+from infersim.domain.arguments import a_path, checked, one_or_several, optional, text
+from infersim.domain.profile import Calibration, HardwareProfile
+from infersim.files.frames import a_frame_or
 from infersim.fitting.samples.identity import Overlap, overlap_with_fit
 from infersim.fitting.samples.reading import of_kinds, read_samples
 from infersim.fitting.samples.unit_check import check_against_floor
 from infersim.fitting.validation.error_table import error_table
 from infersim.fitting.validation.predictions import predict_samples
 from infersim.fitting.validation.speedup_table import speedup_table
-from infersim.simulation.speedups.resolving import Gpu, as_profile
+from infersim.simulation.speedups.resolving import Gpu, a_profile, as_profile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -43,8 +45,13 @@ class Validation:
         return int((~self.predictions["in_range"]).sum())
 
 
+@checked(
+    profile=a_profile,
+    samples=a_frame_or(a_path),
+    kinds=optional(one_or_several(text, at_least=0)),
+)
 def validate(
-    profile: Gpu, samples: pd.DataFrame | Path | str, *, kinds: Sequence[str] | None = None
+    profile: Gpu, samples: pd.DataFrame | Path | str, *, kinds: str | Sequence[str] | None = None
 ) -> Validation:
     """Compare `profile` (or the one of that name or file) with `samples`, a samples file or frame.
 
@@ -54,7 +61,15 @@ def validate(
     """
     profile = as_profile(profile)
     read = read_samples(samples, gpu=profile.name)
-    frame, left_out = of_kinds(read.frame, kinds or ())
+    found = validate_read(profile, read.frame, kinds=kinds)
+    return replace(found, left_out={**read.left_out, **found.left_out})
+
+
+def validate_read(
+    profile: HardwareProfile, samples: pd.DataFrame, *, kinds: Sequence[str] | None = None
+) -> Validation:
+    """`validate` on samples of the profile's GPU as `read_samples` returns them: they are not read again."""
+    frame, left_out = of_kinds(samples, kinds or ())
     check_against_floor(frame, profile)
     predicted = predict_samples(frame, profile)
     predictions = frame.assign(**{str(name): column for name, column in predicted.items()})
@@ -65,11 +80,11 @@ def validate(
         predictions=predictions,
         errors=error_table(predictions),
         speedups=speedup_table(predictions),
-        left_out={**read.left_out, **left_out},
+        left_out=left_out,
         overlap=overlap_with_fit(profile, frame),
     )
 
 
-def validate_held_out(profile: Gpu, samples: pd.DataFrame) -> Validation:
+def validate_held_out(profile: HardwareProfile, samples: pd.DataFrame) -> Validation:
     """`validate` on samples that were kept out of the fit: their overlap with it is known to be none."""
     return replace(validate(profile, samples), overlap=Overlap.NONE)

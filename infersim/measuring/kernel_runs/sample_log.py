@@ -46,6 +46,10 @@ PLAN_ROW = "plan_row"
 """The column that says which row of the plan a line measured."""
 
 
+MOST_PLAN_ROWS = 2**40
+"""More than any plan has."""
+
+
 class SampleLog:
     """An open log, locked for this process; `finished` are the rows of the plan that it holds."""
 
@@ -121,7 +125,16 @@ def _continued(path: Path, descriptor: int, environment: Mapping[str, Any]) -> s
         append_lines(path, descriptor, [_HEADER, {"record": "environment", **environment}])
         return set()
     _check_identity(path, [record for record in records if record is not None], environment, descriptor)
-    return {int(record[PLAN_ROW]) for record in [*records, tail] if record and PLAN_ROW in record}
+    lines = enumerate([*records, tail], start=1)
+    return {_row_of(path, line, record) for line, record in lines if record and PLAN_ROW in record}
+
+
+def _row_of(path: Path, line: int, record: Mapping[str, Any]) -> int:
+    """The row of the plan that a line says it measured."""
+    row = record[PLAN_ROW]
+    if isinstance(row, bool) or not isinstance(row, int) or not 0 <= row < MOST_PLAN_ROWS:
+        raise FileContentError(f"{path}: line {line}", PLAN_ROW, row, "the number of a row of the plan")
+    return row
 
 
 def _content(descriptor: int) -> bytes:

@@ -6,12 +6,15 @@ Sparsities are rounded to whole layers and heads, and to the multiples that tens
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from inspect import Parameter, signature
 from math import floor
 from numbers import Real
 
-from infersim.domain.errors import InvalidValueError, UnknownNameError, UnsupportedError
+from infersim.domain.arguments import refused
+from infersim.domain.errors import UnknownNameError, UnsupportedError
+from infersim.domain.numbers import count
 from infersim.domain.ops import Part
 from infersim.pruning.plan import OptionValue
 from infersim.pruning.sublayer_pairs import Comparison, Finding
@@ -48,29 +51,38 @@ def nearest_multiple(value: float, align: int) -> int:
 
 def check_sparsity(value: object) -> float:
     """Return `value` as a float in [0, 1); NaN and percentages are refused."""
-    if isinstance(value, Real) and not isinstance(value, bool) and 0 <= float(value) < 1:
-        return float(value)
-    raise InvalidValueError("sparsity", value, "a fraction from 0 up to, but not including, 1 (25 % is 0.25)")
+    if isinstance(value, Real) and not isinstance(value, bool):
+        with suppress(OverflowError):  # an integer beyond any float
+            fraction = float(value)
+            if 0 <= fraction < 1:
+                return fraction
+    raise refused("sparsity", value, "a fraction from 0 up to, but not including, 1 (25 % is 0.25)")
+
+
+def a_sparsity(key: str, value: object) -> float:  # noqa: ARG001  # a rule of arguments
+    """A rule of arguments: what `check_sparsity` returns."""
+    return check_sparsity(value)
 
 
 def check_choice(key: str, value: object, choices: Sequence[str]) -> None:
     """Refuse a value that is not one of `choices`."""
-    if value not in choices:
-        raise InvalidValueError(key, value, f"one of {', '.join(choices)}")
+    if not isinstance(value, str) or value not in choices:
+        raise refused(key, value, f"one of {', '.join(choices)}")
 
 
-def check_integer(key: str, value: object, *, low: int, high: int | None = None) -> None:
-    """Refuse a value that is not an integer from `low` to `high` (None: without upper end)."""
-    fits = isinstance(value, int) and not isinstance(value, bool) and value >= low
-    if not fits or (high is not None and isinstance(value, int) and value > high):
-        span = f"of at least {low}" if high is None else f"from {low} to {high}"
-        raise InvalidValueError(key, value, f"an integer {span}")
+MAX_OPTION = 2**24
+"""Beyond any width, block or alignment: a larger number is a slip."""
+
+
+def check_integer(key: str, value: object, *, low: int, high: int = MAX_OPTION) -> None:
+    """Refuse a value that is not an integer from `low` to `high`."""
+    count(high, low=low)(key, value)
 
 
 def check_flag(key: str, value: object) -> None:
     """Refuse a value that is not true or false."""
     if not isinstance(value, bool):
-        raise InvalidValueError(key, value, "true or false")
+        raise refused(key, value, "true or false")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

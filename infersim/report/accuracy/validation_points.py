@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from infersim.domain.arguments import checked
+from infersim.files.frames import a_frame
 from infersim.fitting.samples.schema import Kind, dimension_columns
 from infersim.fitting.samples.shapes import shape_classes
 from infersim.fitting.samples.splits import canonical_order
@@ -31,6 +33,16 @@ _COLUMNS = (
 )
 
 
+@checked(
+    rows=a_frame(
+        numbers=(
+            *("latency_us", "predicted_us", "lower_us", "upper_us", "floor_us"),
+            *("flop", "kernel_bytes"),
+        ),
+        others=("kind", "limiter", "in_range"),
+        source="predictions of one kind of what validate returned",
+    )
+)
 def validation_points(rows: pd.DataFrame) -> pd.DataFrame:
     """At most MAX_POINTS of `rows` (predictions of one kind), spread evenly over the sorted shapes.
 

@@ -100,7 +100,7 @@ def _drawn(section: Section, columns: Sequence[Column], widths: Sequence[int], g
     )
     for column, heading, width in zip(columns, _aligned(columns), widths, strict=True):
         justify: Literal["left", "right"] = "right" if column.numeric else "left"
-        drawn.add_column(Text(heading), justify=justify, width=width, overflow="fold")
+        drawn.add_column(Text(printable(heading)), justify=justify, width=width, overflow="fold")
     for cells in section.rows:
         drawn.add_row(*(_text(cell, width) for cell, width in zip(cells, widths, strict=True)))
     return drawn

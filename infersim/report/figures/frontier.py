@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from infersim.domain.arguments import checked
+from infersim.files.frames import a_frame
 from infersim.report.figures.palette import INK, NEUTRAL, Look, family_look
 from infersim.report.figures.style import dense_line, finish, plain
 from infersim.simulation.frontier.bands import series_curves
@@ -26,6 +28,16 @@ _FAR = 1.5
 BETWEEN, LEADS, MEASURED = "between stated points", "frontier", "measured"
 
 
+@checked(
+    points=a_frame(
+        numbers=("quality_loss_percent", "predicted", "predicted_lower", "predicted_upper", "measured"),
+        others=(
+            *("family", "plan", "method", "standing", "fits_memory", "source", "locator"),
+            *("measured_scope", "measured_source"),
+        ),
+        source="points of a frontier",
+    )
+)
 def frontier_figure(points: pd.DataFrame) -> go.Figure:
     """`points`: one frontier of one scenario. Families have colours and markers, dominated points are hollow.
 

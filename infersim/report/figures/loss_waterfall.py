@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from infersim.domain.arguments import checked
+from infersim.files.frames import a_row
 from infersim.report.core import rounding
 from infersim.report.core.losses import FACTOR_TITLES
 from infersim.report.figures.palette import GREEN, GREY, INK, VERMILION
 from infersim.report.figures.style import dense_line, finish
 from infersim.simulation.measured.table import Scope
+from infersim.simulation.speedups.chain import FACTORS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,6 +27,13 @@ _STEP_HEIGHT, _AXIS_HEIGHT = 24, 66
 
 _ROOM_FOR_NUMBERS = 1.35
 """The axis ends so far beyond the longest bar."""
+
+
+_NUMBERS = (
+    *("flops", "bound", "predicted", "predicted_lower", "predicted_upper", "measured"),
+    *(f"loss_{name}" for name in FACTORS),
+)
+"""What is read of a row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +56,7 @@ def waterfall_steps(row: pd.Series) -> list[Step]:
     return list(_steps(row))
 
 
+@checked(row=a_row(numbers=_NUMBERS, others=("measured_scope",), source="a frame of compare"))
 def loss_waterfall(row: pd.Series) -> go.Figure:
     """Bars to the right are speedups; the coloured steps between them are gains and losses."""
     import plotly.graph_objects as go

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from infersim.domain.arguments import checked
+from infersim.files.frames import a_frame
 from infersim.report.figures.palette import NEUTRAL, series
 from infersim.report.figures.style import finish
 
@@ -12,6 +14,13 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 
+@checked(
+    frame=a_frame(
+        numbers=("latency_us", "predicted_us", "lower_us", "upper_us"),
+        others=("shape", "shape_class", "limiter"),
+        source="rows of validation_points",
+    )
+)
 def predicted_measured(frame: pd.DataFrame) -> go.Figure:
     """`frame`: rows of `validation_points`; each class is a series of its own."""
     import plotly.graph_objects as go

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from infersim.domain.arguments import checked, refused, text
+from infersim.files.frames import a_frame, is_numeric
 from infersim.report.figures.palette import INK, NEUTRAL, series
 from infersim.report.figures.style import finish
 
@@ -32,10 +34,20 @@ _TITLES = {
 """Dimensions with their units."""
 
 
+@checked(
+    frame=a_frame(
+        numbers=("latency_us", "predicted_us"),
+        others=("shape", "shape_class"),
+        source="rows of validation_points",
+    ),
+    dimension=text,
+)
 def residual_by_shape(frame: pd.DataFrame, dimension: str) -> go.Figure:
     """`frame`: rows of `validation_points` with the column `dimension`."""
     import plotly.graph_objects as go
 
+    if dimension not in frame.columns or not is_numeric(frame[dimension]):
+        raise refused("dimension", dimension, f"a column of numbers of {', '.join(map(str, frame.columns))}")
     ratio = (frame["predicted_us"] / frame["latency_us"]).clip(*_SHOWN)
     figure = go.Figure()
     for index, (name, rows) in enumerate(frame.groupby("shape_class", sort=True)):

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from infersim.domain.arguments import checked, one_or_several, text
 from infersim.domain.profile import GIGA, TERA, HardwareProfile
+from infersim.files.frames import a_frame
+from infersim.profile_files.profiles import a_profile
 from infersim.report.core.losses import PART_TITLES
 from infersim.report.figures.palette import NEUTRAL, PART_COLOURS, series
 from infersim.report.figures.style import finish, plain
-from infersim.simulation.speedups.op_frames import DENSE
+from infersim.simulation.speedups.resolving import DENSE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,6 +24,15 @@ _SMALLEST, _LARGEST = 7.0, 26.0
 """Diameters in pixels of an op that takes no time and of one that takes it all."""
 
 
+@checked(
+    frame=a_frame(
+        numbers=("flop", "kernel_bytes", "latency_ms", "share"),
+        others=("plan", "part", "op", "limiter"),
+        source="rows of one scenario of gather_comparison's ops",
+    ),
+    profile=a_profile,
+    visible=one_or_several(text, at_least=0),
+)
 def roofline(frame: pd.DataFrame, profile: HardwareProfile, visible: Sequence[str] = (DENSE,)) -> go.Figure:
     """`frame`: the rows of one scenario of `op_frames`; plans other than those `visible` wait in the legend.
 
@@ -91,7 +103,8 @@ def _points(figure: go.Figure, plan: str, rows: pd.DataFrame, symbol: str, visib
             "opacity": 0.85,
             "line": {"width": 1, "color": NEUTRAL},
         },
-        hovertemplate=f"<b>%{{customdata[0]}}</b>, {title}<br>%{{x:.3~g}} FLOP/byte, %{{y:.3~g}} TFLOP/s<br>"
+        hovertemplate="<b>%{customdata[0]}</b>, %{fullData.name}<br>"
+        "%{x:.3~g} FLOP/byte, %{y:.3~g} TFLOP/s<br>"
         "%{customdata[1]:.3~g} ms (%{customdata[3]:.0%}), limited by %{customdata[2]}<extra></extra>",
     )
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from infersim.domain.arguments import checked, optional
+from infersim.domain.numbers import number
+from infersim.files.frames import a_frame
 from infersim.report.figures.palette import INK, NEUTRAL, Look, family_look
 from infersim.report.figures.style import (
     BOUND,
@@ -24,6 +27,14 @@ if TYPE_CHECKING:
 X_TITLE, Y_TITLE = "sparsity (%)", "speedup over dense (x)"
 
 
+_PREDICTED = ("sparsity_realised", "predicted", "predicted_lower", "predicted_upper")
+
+
+@checked(
+    frame=a_frame(
+        numbers=(*_PREDICTED, "bound"), others=("curve", "family"), source="curves of gather_comparison"
+    )
+)
 def family_curves(frame: pd.DataFrame) -> go.Figure:
     """Predicted speedup of every curve of one scenario; `frame`: `curves` of a ComparisonReport."""
     import plotly.graph_objects as go
@@ -33,6 +44,14 @@ def family_curves(frame: pd.DataFrame) -> go.Figure:
     return finish(figure, height=360, x=X_TITLE, y=f"predicted {Y_TITLE}", shapes=[dense_line()])
 
 
+@checked(
+    frame=a_frame(
+        numbers=(*_PREDICTED, "flops", "bound", "measured"),
+        others=("family", "measured_scope", "measured_source"),
+        source="curves of gather_comparison",
+    ),
+    top=optional(number("a speedup above 0", above=0.0)),
+)
 def speedup_curve(frame: pd.DataFrame, top: float | None = None) -> go.Figure:
     """One curve of one scenario: flops, bound, predicted with its interval, measured.
 

@@ -144,6 +144,6 @@ def add_predictions(
             mode="lines+markers",
             line={"color": looks[name].colour, "dash": looks[name].dash, "width": 2},
             marker={"color": looks[name].colour, "symbol": looks[name].marker, "size": 8},
-            hovertemplate=f"<b>{title}</b> at {at}<br>predicted %{{y:.2f}}x "
+            hovertemplate=f"<b>%{{fullData.name}}</b> at {at}<br>predicted %{{y:.2f}}x "
             "(%{customdata[0]:.2f}–%{customdata[1]:.2f})<br>bound %{customdata[2]:.2f}x<extra></extra>",
         )

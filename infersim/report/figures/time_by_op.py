@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from infersim.domain.arguments import checked
+from infersim.files.frames import a_frame
 from infersim.report.core import rounding
 from infersim.report.core.losses import PART_TITLES
 from infersim.report.figures.palette import INK, PART_COLOURS
@@ -18,6 +20,13 @@ if TYPE_CHECKING:
 _LINE_HEIGHT, _GAP, _AXIS_HEIGHT = 16, 8, 90
 
 
+@checked(
+    frame=a_frame(
+        numbers=("kernel_ms", "launch_ms", "total_ms", "total_lower_ms", "total_upper_ms"),
+        others=("plan", "part", "op"),
+        source="rows of one scenario of gather_comparison's ops",
+    )
+)
 def time_by_op(frame: pd.DataFrame) -> go.Figure:
     """`frame`: the rows of one scenario of `op_frames`. Kernel time of each op, then all launches.
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
+from infersim.files.csv_cells import harmless
 from infersim.report.core.table import Column, Table
 from infersim.report.core.verdict import Verdict
 from infersim.simulation.speedups.columns import with_joined_notes
@@ -32,8 +33,11 @@ class Islands:
         self._figures[name] = figure
 
     def add_data(self, frame: pd.DataFrame) -> str:
-        """Keep `frame` as CSV, in full precision; the key that links name it by."""
-        csv = with_joined_notes(frame).to_csv(index=False, lineterminator="\n")
+        """Keep `frame` as CSV, in full precision and without formulas; the key that links name it by."""
+        written = with_joined_notes(frame)
+        words = written.select_dtypes(exclude=["number", "bool"])
+        written = written.assign(**{str(name): words[name].map(harmless) for name in words.columns})
+        csv = written.to_csv(index=False, lineterminator="\n")
         return self._keys.setdefault(csv, f"d{len(self._keys)}")
 
     def figures_json(self) -> str:

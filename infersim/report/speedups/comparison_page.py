@@ -21,7 +21,7 @@ from infersim.report.speedups.charts import (
 from infersim.report.speedups.gathering import ComparisonReport
 from infersim.report.speedups.tables import compare_table, loss_table, ops_table, parts_table
 from infersim.report.speedups.verdict import compare_verdict
-from infersim.simulation.speedups.op_frames import DENSE
+from infersim.simulation.speedups.resolving import DENSE
 
 if TYPE_CHECKING:
     import pandas as pd

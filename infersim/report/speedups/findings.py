@@ -9,7 +9,7 @@ from infersim.report.core import rounding
 from infersim.report.core.losses import PART_TITLES, largest_loss
 from infersim.report.core.verdict import as_sentence, enumeration
 from infersim.report.speedups.verdict import Outcome, figures, outcome, realised
-from infersim.simulation.speedups.op_frames import DENSE
+from infersim.simulation.speedups.resolving import DENSE
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,11 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Unpack
 
+from infersim.domain.arguments import as_it_is, checked, one_or_several, optional, text
 from infersim.domain.errors import InvalidValueError, UnsupportedError
 from infersim.domain.profile import HardwareProfile
 from infersim.pruning.composition import prune
 from infersim.pruning.plan import Plan, PlanStep
 from infersim.report.core.scenarios import SCENARIO_KEYS, only_scenarios, setting_text, shown_scenarios
+from infersim.simulation.speedups import resolving
 from infersim.simulation.speedups.case_timings import CaseTimings, case_timings, with_plans
 from infersim.simulation.speedups.comparison import (
     Comparison,
@@ -21,8 +23,16 @@ from infersim.simulation.speedups.comparison import (
 )
 from infersim.simulation.speedups.measured_columns import MeasuredIndex
 from infersim.simulation.speedups.op_frames import op_frames
-from infersim.simulation.speedups.resolving import Gpu, Model, as_plans, as_profiles, as_transformer
-from infersim.simulation.speedups.scenarios import ScenarioOptions, Scenarios
+from infersim.simulation.speedups.resolving import (
+    Gpu,
+    Model,
+    a_model,
+    as_plans,
+    as_profiles,
+    as_transformer,
+    measured_speedups,
+)
+from infersim.simulation.speedups.scenarios import ScenarioOptions, Scenarios, some_scenarios
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,6 +89,15 @@ class ComparisonReport:
     left_out: tuple[str, ...] = ()
 
 
+@checked(
+    model=a_model,
+    plans=resolving.plans,
+    gpu=resolving.profiles,
+    measured=measured_speedups,
+    scenarios=optional(some_scenarios),
+    left_out=one_or_several(text, at_least=0),
+    options=as_it_is,
+)
 def gather_comparison(
     model: Model,
     plans: Plan | Sequence[Plan],

@@ -7,13 +7,15 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Unpack
 
+from infersim.domain.arguments import as_it_is, checked, optional
 from infersim.domain.errors import InvalidValueError
 from infersim.pruning.plan import Plan
 from infersim.simulation.frame_kinds import FrameKind, marks
+from infersim.simulation.speedups import resolving
 from infersim.simulation.speedups.cases import BOTH
 from infersim.simulation.speedups.comparison import compare
-from infersim.simulation.speedups.resolving import Gpu, Model
-from infersim.simulation.speedups.scenarios import PassOptions, Scenarios
+from infersim.simulation.speedups.resolving import Gpu, Model, a_model
+from infersim.simulation.speedups.scenarios import PassOptions, Scenarios, some_scenarios
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,10 +25,17 @@ CONTEXTS = (256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536, 131072)
 """Where it is looked: batches beside the context asked about, contexts beside the batch."""
 
 
+@checked(
+    model=a_model,
+    plans=resolving.plans,
+    gpu=resolving.profiles,
+    scenarios=optional(some_scenarios),
+    options=as_it_is,
+)
 @marks(FrameKind.BREAK_EVEN)
 def break_even(
     model: Model,
-    plans: Sequence[Plan],
+    plans: Plan | Sequence[Plan],
     gpu: Gpu | Sequence[Gpu],
     *,
     scenarios: Scenarios | None = None,
@@ -47,7 +56,7 @@ def break_even(
         options.setdefault("phase", BOTH)
     asked = Scenarios.of(scenarios, **options)
     batch, context = _one_each(asked)
-    subject = partial(compare, model, list(plans), gpu)
+    subject = partial(compare, model, plans, gpu)
     by_batch = subject(scenarios=replace(asked, batch=BATCHES))
     by_context = subject(scenarios=replace(asked, context=CONTEXTS))
     rows = []

@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
-from infersim.domain.errors import InfersimError, InvalidValueError
+from infersim.domain.arguments import as_it_is, checked, one_or_several, optional, text
+from infersim.domain.errors import InfersimError
+from infersim.domain.numbers import number
 from infersim.pruning.composition import prune
 from infersim.pruning.families.registry import families, family_named
 from infersim.pruning.plan import Plan
 from infersim.simulation.frame_kinds import FrameKind, marks
 from infersim.simulation.speedups.case_timings import case_timings, with_plans
 from infersim.simulation.speedups.comparison import comparison_frame, measured_index
-from infersim.simulation.speedups.resolving import Gpu, Model, as_profiles, as_transformer
-from infersim.simulation.speedups.scenarios import ScenarioOptions, Scenarios
+from infersim.simulation.speedups.resolving import Gpu, Model, a_model, as_profiles, as_transformer, profiles
+from infersim.simulation.speedups.scenarios import ScenarioOptions, Scenarios, some_scenarios
 from infersim.workload.transformer import Transformer
 
 if TYPE_CHECKING:
@@ -34,20 +36,30 @@ MAX_TARGET = 100.0
 _SCENARIO = ["model", "gpu", "calibration", "phase", "batch", "context"]
 
 
+@checked(
+    model=a_model,
+    gpu=profiles,
+    target_speedup=number(
+        f"a speedup above 1 and up to {MAX_TARGET:g}, such as 1.5", above=1.0, high=MAX_TARGET
+    ),
+    chosen=optional(one_or_several(text, at_least=0)),
+    scenarios=optional(some_scenarios),
+    options=as_it_is,
+)
 @marks(FrameKind.SPARSITY_FOR)
 def sparsity_for(
     model: Model,
     gpu: Gpu | Sequence[Gpu],
     target_speedup: float,
     *,
-    chosen: Sequence[str] | None = None,
+    chosen: str | Sequence[str] | None = None,
     scenarios: Scenarios | None = None,
     **options: Unpack[ScenarioOptions],
 ) -> pd.DataFrame:
     """The least sparsity whose predicted speedup reaches the target, one row for each scenario and family.
 
-    `chosen` are families, by default all. Scenario options: see `ScenarioOptions`; or `scenarios`, a ready
-    record of them. Columns: the scenario, `family target reached`; where reached,
+    `chosen` are families, one or several, by default all. Scenario options: see `ScenarioOptions`; or
+    `scenarios`, a ready record of them. Columns: the scenario, `family target reached`; where reached,
     `plan sparsity sparsity_realised params_removed predicted predicted_lower predicted_upper fits_memory`, of
     what can be realised (whole layers, aligned widths); `highest` is the greatest predicted speedup of any
     sparsity up to 15/16 and `ceiling` the greatest that no implementation exceeds; `limit` is which of the
@@ -56,7 +68,6 @@ def sparsity_for(
     """
     import pandas as pd
 
-    target = _checked(target_speedup)
     base = as_transformer(model)
     names = [family_named(name).name for name in chosen or [family.name for family in families()]]
     asked, profiles = Scenarios.of(scenarios, **options), as_profiles(gpu)
@@ -64,11 +75,17 @@ def sparsity_for(
     if not plans:
         raise InfersimError(f"no family of {', '.join(names)} can prune {base.name}")
     index = measured_index(None)
-    timings = tuple(case_timings(base, list(plans.values()), profiles, asked.cases()))
+    timings = tuple(
+        case_timings(
+            base, list(plans.values()), profiles, asked.cases(plans=len(plans) + 1, gpus=len(profiles))
+        )
+    )
     frame = comparison_frame(timings, index)
     for _ in range(ROUNDS):
         finer = {
-            title: plan for title, plan in _plans(base, _gaps(frame, target)).items() if title not in plans
+            title: plan
+            for title, plan in _plans(base, _gaps(frame, target_speedup)).items()
+            if title not in plans
         }
         if not finer:
             break
@@ -76,19 +93,11 @@ def sparsity_for(
         timings = tuple(with_plans(timings, list(finer.values())))
         frame = pd.concat([frame, comparison_frame(timings, index)], ignore_index=True)
     rows = [
-        _answer(dict(zip(_SCENARIO, keys, strict=True)), name, tried, target)
+        _answer(dict(zip(_SCENARIO, keys, strict=True)), name, tried, target_speedup)
         for keys, scenario in frame.groupby(_SCENARIO, sort=False)
         for name, tried in scenario.groupby("family", sort=False)
     ]
     return pd.DataFrame(rows)
-
-
-def _checked(target: float) -> float:
-    if math.isfinite(target) and 1 < target <= MAX_TARGET:
-        return float(target)
-    raise InvalidValueError(
-        "target_speedup", target, f"a speedup above 1 and up to {MAX_TARGET:g}, such as 1.5"
-    )
 
 
 def _plans(base: Transformer, wanted: Mapping[str, Sequence[float]]) -> dict[str, Plan]:

@@ -6,15 +6,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Unpack
 
+from infersim.domain.arguments import as_it_is, checked, optional
 from infersim.pruning.composition import prune
+from infersim.pruning.families.family import a_sparsity
 from infersim.pruning.families.static_nk import STATIC_NK
 from infersim.pruning.families.static_nk_cross import STATIC_NK_CROSS
 from infersim.pruning.plan import Plan
 from infersim.simulation.frame_kinds import FrameKind, marks
 from infersim.simulation.speedups.case_timings import CaseTimings, case_timings
 from infersim.simulation.speedups.columns import MS
-from infersim.simulation.speedups.resolving import Gpu, Model, as_profiles, as_transformer
-from infersim.simulation.speedups.scenarios import ScenarioOptions, Scenarios
+from infersim.simulation.speedups.resolving import Gpu, Model, a_model, as_profiles, as_transformer, profiles
+from infersim.simulation.speedups.scenarios import ScenarioOptions, Scenarios, some_scenarios
 from infersim.workload.transformer import FeedForward, Transformer
 
 if TYPE_CHECKING:
@@ -30,6 +32,13 @@ FREE = 1e-3
 """A longer time of less than 0.1 % is none."""
 
 
+@checked(
+    model=a_model,
+    gpu=profiles,
+    sparsity=a_sparsity,
+    scenarios=optional(some_scenarios),
+    options=as_it_is,
+)
 @marks(FrameKind.FREE_WIDTHS)
 def free_widths(
     model: Model,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infersim.domain.errors import InfersimError, UnknownNameError, UnsupportedError
-from infersim.pruning.composition import prune
+from infersim.pruning.composition import prune_with
 from infersim.pruning.plan import Plan
 from infersim.simulation.frontier.quality import QualityPoint, QualityTable
 from infersim.simulation.frontier.quality_files import load_own_quality, load_quality
@@ -81,7 +81,7 @@ def planned(
         key = (point.family, point.sparsity, point.options)
         try:
             if key not in plans:
-                plans[key] = prune(model, point.family, point.sparsity, **point.plan_options)
+                plans[key] = prune_with(model, point.family, point.sparsity, point.plan_options)
         except InfersimError as error:
             left_out.append(f"{point.id}, {point.family} at {point.sparsity:g}: {error}")
             continue

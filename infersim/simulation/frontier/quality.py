@@ -6,6 +6,7 @@ Reading files is `frontier_quality_files`; `calibration/README.md` says what eac
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, TypeAlias
@@ -17,6 +18,8 @@ from infersim.pruning.plan import OptionValue
 from infersim.simulation.measured.table import Fraction, Positive, Text, Timed
 
 UNSTATED = "unstated"
+
+_COUNT = re.compile(r"[0-9]{1,9}")
 
 Finite: TypeAlias = Annotated[float, Gt(-math.inf), Lt(math.inf)]
 NotNegative: TypeAlias = Annotated[float, Ge(0), Lt(math.inf)]
@@ -77,7 +80,7 @@ class QualityPoint:
     def plan_options(self) -> Mapping[str, OptionValue]:
         """`options` as arguments of `prune`."""
         pairs = (part.partition("=") for part in self.options.split() if part)
-        return {name: int(value) if value.isdigit() else value for name, _, value in pairs}
+        return {name: int(value) if _COUNT.fullmatch(value) else value for name, _, value in pairs}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

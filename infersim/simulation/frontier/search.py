@@ -13,13 +13,24 @@ from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
+from infersim.domain.arguments import a_path, as_it_is, checked, either, one_or_several, optional, text
 from infersim.domain.errors import InvalidValueError
 from infersim.simulation.frontier.choice import Choice, Planned, Quality, chosen_points, planned
+from infersim.simulation.frontier.quality import QualityTable
 from infersim.simulation.frontier.rows import GROUP_KEYS, point_rows, with_standings
 from infersim.simulation.speedups.case_timings import CaseTimings, case_timings
 from infersim.simulation.speedups.comparison import Measured, comparison_frame, measured_index
-from infersim.simulation.speedups.resolving import Gpu, Model, as_plans, as_profiles, as_transformer
-from infersim.simulation.speedups.scenarios import PassOptions, Scenarios
+from infersim.simulation.speedups.resolving import (
+    Gpu,
+    Model,
+    a_model,
+    as_plans,
+    as_profiles,
+    as_transformer,
+    measured_speedups,
+    profiles,
+)
+from infersim.simulation.speedups.scenarios import PassOptions, Scenarios, a_request, some_scenarios
 from infersim.workload.requests import Request
 from infersim.workload.scenario import Execution
 from infersim.workload.transformer import Transformer
@@ -51,6 +62,19 @@ class Frontier:
     model: Transformer | None = None
 
 
+@checked(
+    model=a_model,
+    gpu=profiles,
+    request=optional(one_or_several(a_request)),
+    quality=optional(either(QualityTable, a_path)),
+    quality_model=optional(text),
+    recovery=optional(text),
+    task_type=optional(text),
+    source=optional(text),
+    measured=measured_speedups,
+    scenarios=optional(one_or_several(some_scenarios)),
+    options=as_it_is,
+)
 def frontier(
     model: Model,
     gpu: Gpu | Sequence[Gpu],
@@ -79,11 +103,11 @@ def frontier(
     choice = Choice(model=quality_model or base.name, recovery=recovery, task_type=task_type, source=source)
     chosen, left_out = planned(base, chosen_points(quality, choice))
     plans = {each.plan.title: each.plan for each in chosen if each.plan is not None}
-    several, profiles, index = list(plans.values()), as_profiles(gpu), measured_index(measured)
+    several, gpus, index = list(plans.values()), as_profiles(gpu), measured_index(measured)
     as_plans(base, several)
     frames, workloads = [], []
     for asked in records:
-        for timings in case_timings(base, several, profiles, asked.cases()):
+        for timings in case_timings(base, several, gpus, asked.cases(plans=len(several) + 1, gpus=len(gpus))):
             compared = comparison_frame([timings], index).assign(request=_name(asked))
             frames += list(_scenario_frames(compared, chosen, timings))
             workloads.append(_workloads(_name(asked), timings))

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
+from infersim.domain.arguments import as_it_is, checked, optional
 from infersim.domain.arrays import Array
 from infersim.domain.profile import HardwareProfile
 from infersim.pruning.plan import Plan
 from infersim.simulation.frame_kinds import FrameKind, marks
 from infersim.simulation.measured.files import MeasuredTable, load_measured, load_published
+from infersim.simulation.speedups import resolving
 from infersim.simulation.speedups.case_timings import CaseTimings, case_timings
 from infersim.simulation.speedups.cases import Case
 from infersim.simulation.speedups.chain import Chain, chain, static_m_equivalent
@@ -32,8 +34,16 @@ from infersim.simulation.speedups.columns import (
     with_joined_notes,
 )
 from infersim.simulation.speedups.measured_columns import MeasuredColumns, MeasuredIndex
-from infersim.simulation.speedups.resolving import Gpu, Model, as_plans, as_profiles, as_transformer
-from infersim.simulation.speedups.scenarios import ScenarioOptions, Scenarios
+from infersim.simulation.speedups.resolving import (
+    Gpu,
+    Model,
+    a_model,
+    as_plans,
+    as_profiles,
+    as_transformer,
+    measured_speedups,
+)
+from infersim.simulation.speedups.scenarios import ScenarioOptions, Scenarios, some_scenarios
 from infersim.simulation.timing.op_costs import over_ops
 from infersim.simulation.timing.timeline import Timeline
 from infersim.workload.formats import dtype_name
@@ -54,6 +64,14 @@ class Comparison:
     timings: tuple[CaseTimings, ...]
 
 
+@checked(
+    model=a_model,
+    plans=resolving.plans,
+    gpu=resolving.profiles,
+    measured=measured_speedups,
+    scenarios=optional(some_scenarios),
+    options=as_it_is,
+)
 def compare(
     model: Model,
     plans: Plan | Sequence[Plan],
@@ -101,7 +119,9 @@ def streamed_comparison(
     index: MeasuredIndex,
 ) -> pd.DataFrame:
     """`compare` with the notes of a row as a tuple of texts; timings are dropped as soon as they are read."""
-    return comparison_frame(case_timings(base, plans, profiles, scenarios.cases()), index)
+    return comparison_frame(
+        case_timings(base, plans, profiles, scenarios.cases(plans=len(plans) + 1, gpus=len(profiles))), index
+    )
 
 
 def compared(
@@ -112,7 +132,9 @@ def compared(
     index: MeasuredIndex,
 ) -> Comparison:
     """`compare` with the timings behind it, for what else is read from them."""
-    timings = tuple(case_timings(base, plans, profiles, scenarios.cases()))
+    timings = tuple(
+        case_timings(base, plans, profiles, scenarios.cases(plans=len(plans) + 1, gpus=len(profiles)))
+    )
     return Comparison(frame=comparison_frame(timings, index), timings=timings)
 
 

@@ -11,16 +11,28 @@ from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
+from infersim.domain.arguments import as_it_is, checked, one_or_several, optional, text
 from infersim.domain.errors import InvalidValueError
+from infersim.domain.numbers import number
 from infersim.profile_files.overrides import number_of, with_overrides
 from infersim.profile_files.ranges import ImplausibleValueWarning
 from infersim.pruning.plan import Plan
 from infersim.simulation.frame_kinds import FrameKind, marks
+from infersim.simulation.speedups import resolving
 from infersim.simulation.speedups.columns import with_joined_notes
 from infersim.simulation.speedups.comparison import Measured, measured_index, streamed_comparison
 from infersim.simulation.speedups.measured_columns import MeasuredIndex
-from infersim.simulation.speedups.resolving import Gpu, Model, as_plans, as_profile, as_transformer
-from infersim.simulation.speedups.scenarios import ScenarioOptions, Scenarios
+from infersim.simulation.speedups.resolving import (
+    Gpu,
+    Model,
+    a_model,
+    a_profile,
+    as_plans,
+    as_profile,
+    as_transformer,
+    measured_speedups,
+)
+from infersim.simulation.speedups.scenarios import ScenarioOptions, Scenarios, some_scenarios
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +44,16 @@ MOST_VALUES = 200
 """More points than a figure can show apart."""
 
 
+@checked(
+    model=a_model,
+    plans=resolving.plans,
+    gpu=a_profile,
+    key=text,
+    values=one_or_several(number("a number above 0", above=0.0), at_least=0),
+    measured=measured_speedups,
+    scenarios=optional(some_scenarios),
+    options=as_it_is,
+)
 def compare_along(
     model: Model,
     plans: Plan | Sequence[Plan],

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from infersim.cost.floor import kernel_floor_s
-from infersim.cost.kernels import checked_cost
+from infersim.domain.arguments import checked, flag, one_of, optional, refused
 from infersim.domain.arrays import Array
-from infersim.domain.costs import LIMITERS, Latency
-from infersim.domain.dtypes import DType, precision_named
-from infersim.domain.errors import InvalidValueError, UnknownNameError
-from infersim.domain.profile import HardwareProfile
-from infersim.domain.shapes import Attention, Gemm, Phase, Shape, WeightForm
-from infersim.simulation.speedups.resolving import Dimension, Gpu, as_profile, checked_dimension
-from infersim.workload.scenario import MAX_BATCH, MAX_CONTEXT, check_whole
+from infersim.domain.costs import Latency
+from infersim.domain.dtypes import PRECISIONS, DType, precision_named
+from infersim.domain.errors import InvalidValueError
+from infersim.domain.numbers import count, whole
+from infersim.domain.shapes import Attention, Gemm, Phase, WeightForm
+from infersim.simulation.speedups.resolving import Dimension, Gpu, a_profile, as_profile
+from infersim.simulation.speedups.stretches import shapes_latency
+from infersim.workload.scenario import MAX_BATCH, MAX_CONTEXT
 
 MAX_FEATURES = 2**24
 MAX_HEADS = 2**16
@@ -22,9 +21,28 @@ MAX_HEAD_DIM = 2**12
 MAX_WEIGHT_COPIES = 2**16
 """Far beyond any matrix, attention or timing loop there is: a larger number is a slip."""
 
-_LIMITER_NAMES = np.array([limiter.value for limiter in LIMITERS])
+
+def _sparse_form(key: str, value: object) -> str:
+    """A rule of arguments: how sparse weights are stored."""
+    forms = [form.value for form in WeightForm if form is not WeightForm.DENSE]
+    if isinstance(value, str) and value in forms:
+        return value
+    raise refused(key, value, f"None or {' or '.join(map(repr, forms))}")
 
 
+_COPIES = optional(count(MAX_WEIGHT_COPIES))
+
+
+@checked(
+    gpu=a_profile,
+    m=whole(MAX_CONTEXT),
+    n=whole(MAX_FEATURES),
+    k=whole(MAX_FEATURES),
+    dtype=one_of("dtype", PRECISIONS),
+    sparsity=optional(_sparse_form),
+    weight_copies=_COPIES,
+    act_quant=flag,
+)
 def gemm_latency(
     gpu: Gpu,
     m: Dimension,
@@ -44,21 +62,31 @@ def gemm_latency(
     are not whole, positive and plausible, UnknownNameError and UnsupportedError for a GPU or data type that
     is not known or not there.
     """
-    checked = _checked({"m": (m, MAX_CONTEXT), "n": (n, MAX_FEATURES), "k": (k, MAX_FEATURES)})
-    if weight_copies is not None:
-        check_whole("weight_copies", weight_copies, MAX_WEIGHT_COPIES)
+    dimensions = _together(m=m, n=n, k=k)
     shape = Gemm(
-        m=checked["m"],
-        n=checked["n"],
-        k=checked["k"],
+        m=dimensions["m"],
+        n=dimensions["n"],
+        k=dimensions["k"],
         precision=precision_named(dtype),
-        weights=_weight_form(sparsity),
+        weights=WeightForm.DENSE if sparsity is None else WeightForm(sparsity),
         weight_copies=weight_copies,
         act_quant=act_quant,
     )
-    return _latency(shape, as_profile(gpu))
+    return shapes_latency(shape, as_profile(gpu))
 
 
+@checked(
+    gpu=a_profile,
+    phase=one_of("phase", list(Phase)),
+    batch=whole(MAX_BATCH),
+    context_len=whole(MAX_CONTEXT),
+    num_heads=whole(MAX_HEADS),
+    num_kv_heads=whole(MAX_HEADS),
+    head_dim=whole(MAX_HEAD_DIM),
+    query_len=optional(whole(MAX_CONTEXT)),
+    dtype=one_of("dtype", list(DType)),
+    kv_copies=_COPIES,
+)
 def attention_latency(
     gpu: Gpu,
     *,
@@ -79,54 +107,40 @@ def attention_latency(
     loop rotates over: 1, as attention benchmarks do, lets a small cache stay in L2; None is cold, as in a
     model's decode: all of it is read from memory. Raises what `gemm_latency` raises.
     """
-    if phase not in list(Phase):
-        raise UnknownNameError("phase", phase, list(Phase))
-    if dtype not in list(DType):
-        raise UnknownNameError("dtype", dtype, list(DType))
     if query_len is None:
         query_len = context_len if phase == Phase.PREFILL else 1
-    limits = {
-        "batch": (batch, MAX_BATCH),
-        "query_len": (query_len, MAX_CONTEXT),
-        "context_len": (context_len, MAX_CONTEXT),
-        "num_heads": (num_heads, MAX_HEADS),
-        "num_kv_heads": (num_kv_heads, MAX_HEADS),
-        "head_dim": (head_dim, MAX_HEAD_DIM),
-    }
-    checked = _checked(limits)
-    _check_consistent(phase, checked)
+    dimensions = _together(
+        batch=batch,
+        query_len=query_len,
+        context_len=context_len,
+        num_heads=num_heads,
+        num_kv_heads=num_kv_heads,
+        head_dim=head_dim,
+    )
+    _check_consistent(phase, dimensions)
     shape = Attention(
         phase=Phase(phase),
-        batch=checked["batch"],
-        query_len=checked["query_len"],
-        context_len=checked["context_len"],
-        num_heads=checked["num_heads"],
-        num_kv_heads=checked["num_kv_heads"],
-        head_dim=checked["head_dim"],
+        batch=dimensions["batch"],
+        query_len=dimensions["query_len"],
+        context_len=dimensions["context_len"],
+        num_heads=dimensions["num_heads"],
+        num_kv_heads=dimensions["num_kv_heads"],
+        head_dim=dimensions["head_dim"],
         dtype=DType(dtype),
         kv_copies=kv_copies,
     )
-    return _latency(shape, as_profile(gpu))
+    return shapes_latency(shape, as_profile(gpu))
 
 
-def _checked(limits: dict[str, tuple[Dimension, int]]) -> dict[str, Array]:
-    """Arrays of the dimensions, each given with its upper limit; they must broadcast together."""
-    arrays = {name: checked_dimension(name, value, high) for name, (value, high) in limits.items()}
+def _together(**dimensions: Dimension) -> dict[str, Array]:
+    """The dimensions, arrays by now; they must broadcast together."""
+    arrays = {name: np.asarray(value, dtype=np.float64) for name, value in dimensions.items()}
     extents = {name: array.shape for name, array in arrays.items()}
     try:
         np.broadcast_shapes(*extents.values())
     except ValueError:
         raise InvalidValueError("dimensions", extents, "array shapes that broadcast together") from None
     return arrays
-
-
-def _weight_form(sparsity: str | None) -> WeightForm:
-    if sparsity is None:
-        return WeightForm.DENSE
-    forms = [form.value for form in WeightForm if form is not WeightForm.DENSE]
-    if sparsity not in forms:
-        raise InvalidValueError("sparsity", sparsity, f"None or {' or '.join(map(repr, forms))}")
-    return WeightForm(sparsity)
 
 
 def _check_consistent(phase: str, dimensions: dict[str, Array]) -> None:
@@ -143,22 +157,3 @@ def _check_consistent(phase: str, dimensions: dict[str, Array]) -> None:
         )
     if phase == Phase.DECODE and (query_len != 1).any():
         raise InvalidValueError("query_len", query_len.tolist(), "1 in decode")
-
-
-def _latency(shape: Shape, profile: HardwareProfile) -> Latency:
-    """Cost of a kernel on its own: its floor counts cold weights and cache whole, the rest beyond L2."""
-    cost = checked_cost(shape, profile)
-    floor_s = kernel_floor_s(cost.matrix_floor_s, cost.kernel_bytes, profile, cold_bytes=cost.model_bytes)
-    latency_s = np.maximum(cost.kernel_s + cost.launch_s, floor_s)
-    spread = np.exp(cost.log_half_width)
-    limiter: npt.NDArray[np.str_] = _LIMITER_NAMES[cost.limiter]
-    return Latency(
-        latency_s=latency_s,
-        lower_s=np.maximum(latency_s / spread, floor_s),
-        upper_s=latency_s * spread,
-        floor_s=floor_s,
-        limiter=limiter,
-        in_range=cost.in_range,
-        calibration=profile.calibration.value,
-        parts={"kernel": latency_s - cost.launch_s, "launch": cost.launch_s},
-    )

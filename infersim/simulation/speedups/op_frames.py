@@ -15,6 +15,7 @@ from infersim.domain.shapes import Gemm
 from infersim.simulation.speedups.case_timings import CaseTimings
 from infersim.simulation.speedups.cases import REQUEST, Case
 from infersim.simulation.speedups.columns import MS
+from infersim.simulation.speedups.resolving import DENSE
 from infersim.simulation.timing.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -59,9 +60,6 @@ def op_table(timeline: Timeline, places: Sequence[int] | None = None) -> pd.Data
         }
     )
 
-
-DENSE = "dense"
-"""Stands in the column `plan` for the dense model."""
 
 _TOTALS = ("count", "flop", "kernel_bytes", "compulsory_bytes", "floor_ms", "kernel_ms", "launch_ms")
 _LIKE_THE_LARGEST = ("limiter", "in_range", "m", "n", "k")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Unpack
 
+from infersim.domain.arguments import as_it_is, checked, optional
 from infersim.pruning.plan import Plan
 from infersim.simulation.frame_kinds import FrameKind, marks
 from infersim.simulation.speedups.cases import Case
@@ -18,8 +19,15 @@ from infersim.simulation.speedups.columns import (
     to_frame,
     with_joined_notes,
 )
-from infersim.simulation.speedups.resolving import Gpu, Model, as_plan, as_profiles
-from infersim.simulation.speedups.scenarios import ScenarioOptions, Scenarios
+from infersim.simulation.speedups.resolving import (
+    Gpu,
+    Model,
+    a_model_or_plan,
+    as_plan,
+    as_profiles,
+    profiles,
+)
+from infersim.simulation.speedups.scenarios import ScenarioOptions, Scenarios, some_scenarios
 from infersim.simulation.timing.program import lay_out
 from infersim.simulation.timing.timeline import Timeline, timelines
 
@@ -27,6 +35,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+@checked(model_or_plan=a_model_or_plan, gpu=profiles, scenarios=optional(some_scenarios), options=as_it_is)
 def predict(
     model_or_plan: Model | Plan,
     gpu: Gpu | Sequence[Gpu],
@@ -54,11 +63,12 @@ def predict(
 def predicted(model_or_plan: Model | Plan, gpu: Gpu | Sequence[Gpu], scenarios: Scenarios) -> pd.DataFrame:
     """`predict`, with the notes of a row as a tuple of texts."""
     plan = as_plan(model_or_plan)
-    cases = scenarios.cases()
+    profiles = as_profiles(gpu)
+    cases = scenarios.cases(gpus=len(profiles))
     programs = [lay_out((plan.transformer,), case.passes) for case in cases]
     timed = (
         (case, timelines(laid_out, profile)[0])
-        for profile in as_profiles(gpu)
+        for profile in profiles
         for case, laid_out in zip(cases, programs, strict=True)
     )
     return prediction_frame(plan, timed)

@@ -6,17 +6,20 @@ The keywords that users type it with are documented here and nowhere else. What 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypedDict, Unpack, cast
+from typing import Any, TypedDict, Unpack, cast
 
 import numpy as np
 
+from infersim.domain.arguments import Rule, a, as_it_is, either, flag, one_of, optional, refused
 from infersim.domain.arrays import Array
-from infersim.domain.dtypes import DType, precision_named
-from infersim.domain.errors import InvalidValueError, UnknownNameError
+from infersim.domain.dtypes import PRECISIONS, DType, precision_named
+from infersim.domain.errors import InvalidValueError
+from infersim.domain.numbers import whole_numbers
 from infersim.domain.shapes import Phase
+from infersim.files.memory import check_room
 from infersim.simulation.speedups.cases import BOTH, PHASES, Case, phase_case, request_case
-from infersim.simulation.speedups.resolving import Dimension, checked_dimension
-from infersim.workload.requests import Request, request_named
+from infersim.simulation.speedups.resolving import Dimension
+from infersim.workload.requests import REQUESTS, Request, request_named
 from infersim.workload.scenario import MAX_BATCH, MAX_CONTEXT, Execution, Layout
 
 
@@ -62,6 +65,9 @@ class ScenarioOptions(PassOptions, total=False):
     request: str | Request | None
 
 
+ROW_BYTES = 4096
+"""Memory of a row of an answer, with what it is made of: predict takes 1.7 kB a row of Llama, compare 2.6."""
+
 DEFAULT_DTYPE = "bf16"
 """Of models whose files state no format, where nobody asks for one."""
 
@@ -92,6 +98,13 @@ class Scenarios:
     request: Request | None
     execution: Execution
 
+    def __post_init__(self) -> None:
+        """Check what was not made by `of`."""
+        for key, rule in _FIELDS.items():
+            object.__setattr__(self, key, rule(key, getattr(self, key)))
+        if (self.request is None) is (not self.context):
+            _contexts(self.context or None, self.request)
+
     @classmethod
     def of(cls, ready: Scenarios | None = None, /, **options: Unpack[ScenarioOptions]) -> Scenarios:
         """The record of some options; or `ready`, beside which there can be none.
@@ -100,18 +113,16 @@ class Scenarios:
         missing or one too many, and UnknownNameError for names that are not known.
         """
         if ready is not None:
+            some_scenarios("scenarios", ready)
             if options:
                 raise TypeError(f"{', '.join(options)}: none beside scenarios; see Scenarios.replace")
             return ready
         said = _with_defaults(options)
         request = said["request"]
         execution = _execution(said)
-        batch = _whole("batch", said["batch"], MAX_BATCH)
-        if said["phase"] not in PHASES:
-            raise UnknownNameError("phase", said["phase"], PHASES)
         return cls(
             phase=said["phase"] if request is None else BOTH,
-            batch=batch,
+            batch=_whole("batch", said["batch"], MAX_BATCH),
             context=_contexts(said["context"], request),
             request=request_named(request) if isinstance(request, str) else request,
             execution=execution,
@@ -122,14 +133,27 @@ class Scenarios:
         said: ScenarioOptions = {**self._options(), **options}
         return type(self).of(**said)
 
-    def cases(self) -> tuple[Case, ...]:
-        """One case for each phase, or the one of the request."""
+    def cases(self, *, plans: int = 1, gpus: int = 1) -> tuple[Case, ...]:
+        """One case for each phase, or the one of the request.
+
+        Raises InfersimError where the rows of so many plans on so many GPUs would not fit in memory.
+        """
+        self._check_room(plans, gpus)
         batches = _floats(self.batch)[:, np.newaxis]
         if self.request is not None:
             return (request_case(self.request, batches, self.execution),)
         contexts = _floats(self.context)
         phases = tuple(Phase) if self.phase == BOTH else (Phase(self.phase),)
         return tuple(phase_case(phase, batches, contexts, self.execution) for phase in phases)
+
+    def _check_room(self, plans: int, gpus: int) -> None:
+        contexts = len(self.context) * (2 if self.phase == BOTH else 1) if self.request is None else 1
+        rows = len(self.batch) * contexts * plans * gpus
+        check_room(
+            f"{rows:,} rows ({len(self.batch):,} batches, {contexts:,} contexts, {plans:,} plans with the "
+            f"dense model, {gpus:,} GPUs)",
+            ROW_BYTES * rows,
+        )
 
     def _options(self) -> ScenarioOptions:
         """The options that make this record."""
@@ -145,6 +169,44 @@ class Scenarios:
         }
 
 
+def _some_whole(high: int) -> Rule:
+    return lambda key, value: _whole(key, value, high)
+
+
+a_request = either(Request, one_of("request", REQUESTS))
+"""A rule of arguments: a Request, or the name of a preset."""
+
+
+def _some_or_no_context(key: str, value: Any) -> tuple[int, ...]:
+    """Empty beside a request."""
+    return () if isinstance(value, tuple) and not value else _whole(key, value, MAX_CONTEXT)
+
+
+_OPTIONS: dict[str, Rule] = {
+    "phase": one_of("phase", PHASES),
+    "batch": as_it_is,  # both become the record's tuples
+    "context": as_it_is,
+    "request": optional(a_request),
+    "dtype": optional(one_of("dtype", PRECISIONS)),
+    "kv_dtype": optional(one_of("kv_dtype", list(DType))),
+    "execution": one_of("execution", list(Layout)),
+    "cuda_graph": flag,
+}
+"""What each option may be."""
+
+_FIELDS: dict[str, Rule] = {
+    "phase": one_of("phase", PHASES),
+    "batch": _some_whole(MAX_BATCH),
+    "context": _some_or_no_context,
+    "request": optional(a(Request, called="a Request, or None")),
+    "execution": a(Execution, called="an Execution"),
+}
+"""What each field of a record may be."""
+
+some_scenarios = a(Scenarios, called="a record that Scenarios.of returns")
+"""A rule of arguments."""
+
+
 def make_execution(**options: Unpack[RunOptions]) -> Execution:
     """The execution by its names; raises UnknownNameError that lists the known ones."""
     return _execution(_with_defaults(cast("ScenarioOptions", options)))
@@ -154,16 +216,12 @@ def _with_defaults(options: ScenarioOptions) -> ScenarioOptions:
     for name in options:
         if name not in DEFAULTS:
             raise TypeError(f"{name!r} is no scenario option; known: {', '.join(DEFAULTS)}")
-    return {**DEFAULTS, **options}
+    given = {name: _OPTIONS[name](name, value) for name, value in options.items()}
+    return cast("ScenarioOptions", DEFAULTS | given)
 
 
 def _execution(said: ScenarioOptions) -> Execution:
-    layouts = [layout.value for layout in Layout]
-    if said["execution"] not in layouts:
-        raise UnknownNameError("execution", said["execution"], layouts)
-    kv_dtype, dtypes = said["kv_dtype"], [name.value for name in DType]
-    if kv_dtype is not None and kv_dtype not in dtypes:
-        raise UnknownNameError("kv_dtype", kv_dtype, dtypes)
+    kv_dtype = said["kv_dtype"]
     return Execution(
         layout=Layout(said["execution"]),
         cuda_graph=said["cuda_graph"],
@@ -175,7 +233,7 @@ def _execution(said: ScenarioOptions) -> Execution:
 
 def _contexts(context: Dimension | None, request: str | Request | None) -> tuple[int, ...]:
     if request is not None and context is not None:
-        raise InvalidValueError("context", context, "none beside a request, which has its own lengths")
+        raise refused("context", context, "none beside a request, which has its own lengths")
     if request is not None:
         return ()
     if context is None:
@@ -186,9 +244,9 @@ def _contexts(context: Dimension | None, request: str | Request | None) -> tuple
 
 
 def _whole(key: str, value: Dimension, high: int) -> tuple[int, ...]:
-    array = np.atleast_1d(checked_dimension(key, value, high))
+    array = np.atleast_1d(whole_numbers(key, value, high))
     if array.ndim > 1:
-        raise InvalidValueError(key, value, "a positive integer, or a flat list of them")
+        raise refused(key, value, "a positive integer, or a flat list of them")
     return tuple(int(each) for each in array)
 
 

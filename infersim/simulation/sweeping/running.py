@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from io import BytesIO
 from pathlib import Path
@@ -10,7 +10,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from infersim.domain.arguments import a_name_or_path, a_path, checked, either, optional, text
 from infersim.domain.errors import InfersimError, InvalidValueError
+from infersim.domain.numbers import count
 from infersim.simulation.sweeping.engines import Engine, open_engine
 from infersim.simulation.sweeping.grid import CHUNK_ROWS, Grid
 from infersim.simulation.sweeping.parts import check_out, is_finished, open_parts
@@ -19,10 +21,20 @@ from infersim.simulation.sweeping.resolved import ResolvedSweep, resolve_sweep
 from infersim.simulation.sweeping.result import SweepResult
 from infersim.simulation.sweeping.table import grid_parquet
 
+MAX_WORKERS, MAX_CHUNK_ROWS = 2**12, 2**27
+"""Far beyond any machine: a larger number is a slip."""
+
 OnRows = Callable[[int], object]
 """Told how many of all rows are done."""
 
 
+@checked(
+    plan=either(Mapping, a_name_or_path),
+    out=optional(a_path),
+    workers=count(MAX_WORKERS),
+    scheduler=optional(text),
+    chunk_rows=count(MAX_CHUNK_ROWS),
+)
 def sweep(
     plan: SweepPlan,
     out: str | Path | None = None,

@@ -257,3 +257,28 @@ def test_ranges_with_too_few_kernels_say_how_many_there_are() -> None:
         planned_samples(space(rows=7, m=[4, 6], n=[64, 191], k=[64, 127]))
     assert caught.value.file == "own.toml"
     assert len(planned_samples(space(rows=6, m=[4, 6], n=[64, 191], k=[64, 127]))) == 6
+
+
+@pytest.mark.parametrize("huge", [2**40, 2**63, 10**30])
+@pytest.mark.parametrize("key", ["m", "n", "k"])
+def test_a_dimension_beyond_any_kernel_is_refused(tmp_path: Path, key: str, huge: int) -> None:
+    lines = [f"{key} = [64, {huge}]" if line.startswith(f"{key} =") else line for line in SPACE.splitlines()]
+    file = written(tmp_path, HEAD + "\n".join(lines))
+    with pytest.raises(FileContentError, match=rf"{key}\[1\] = {huge}; expected .*at most 134217728"):
+        read_measurement_plan(file)
+
+
+@pytest.mark.parametrize(
+    ("part", "key"),
+    [
+        ("[[launch]]\nname='a'\nreason='b'\nrows=2\nkernels=[1, 10000000000000]", "kernels"),
+        ("[[memory]]\nname='a'\nreason='b'\nrows=2\nops={add=[9999999, 1]}\narray_bytes=[8192, 9000]", "add"),
+        (
+            "[[memory]]\nname='a'\nreason='b'\nrows=2\nops={a=[2, 1]}\narray_bytes=[1, 9999999999999]",
+            "array",
+        ),
+    ],
+)
+def test_other_huge_numbers_are_refused(tmp_path: Path, part: str, key: str) -> None:
+    with pytest.raises(FileContentError, match=rf"{key}.*expected .*at most"):
+        read_measurement_plan(written(tmp_path, f"{HEAD}\n{part}\n"))

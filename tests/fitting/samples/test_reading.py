@@ -227,3 +227,25 @@ def test_a_column_of_another_kind_does_no_harm_where_it_is_alone() -> None:
 def test_the_type_that_pandas_gave_a_column_does_not_matter(dtype: str) -> None:
     frame = table(GEMM, GEMM | {"m": 32}).astype({"m": dtype})
     assert read_samples(frame).frame["m"].tolist() == [16, 32]
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv", ".jsonl"])
+def test_a_file_that_is_read_in_parts_gives_the_same_table(
+    tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / f"samples{suffix}"
+    write_samples(pd.concat([read_samples(every_kind()).frame] * 3, ignore_index=True), path)
+    whole = read_samples(path)
+    for rows in (1, 7, 20, 21, 22):
+        monkeypatch.setattr("infersim.fitting.samples.files.CHUNK_ROWS", rows)
+        read = read_samples(path)
+        assert (read.rows_read, read.left_out) == (whole.rows_read, whole.left_out)
+        pd.testing.assert_frame_equal(read.frame, whole.frame)
+
+
+def test_bad_rows_of_all_parts_keep_their_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "samples.csv"
+    broken = table(*[GEMM | {"m": 0 if row % 3 == 0 else row} for row in range(10)])
+    broken.to_csv(path, index=False)
+    monkeypatch.setattr("infersim.fitting.samples.files.CHUNK_ROWS", 4)
+    assert [bad.line for bad in read_samples(path, skip_bad=True).set_aside] == [2, 5, 8, 11]

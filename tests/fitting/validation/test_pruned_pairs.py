@@ -84,3 +84,21 @@ def test_the_interval_of_a_pair_takes_the_root_mean_square_of_its_rows() -> None
         coverage = speedup_errors(pairs, latency, widths).coverage
         assert coverage is not None
         assert coverage.coverage == inside
+
+
+def test_drawn_pairs_are_among_all_pairs_and_each_is_drawn_once() -> None:
+    frame = grid().sample(frac=1.0, random_state=3).reset_index(drop=True)
+    every = pruned_pairs(frame, "n").itertuples(index=False)
+    drawn = list(pruned_pairs(frame, "n", cap=100).itertuples(index=False, name=None))
+    assert len(set(drawn)) == len(drawn) == 100
+    assert set(drawn) < {tuple(pair) for pair in every}
+
+
+def test_a_table_of_one_matrix_is_paired_without_listing_all_its_pairs() -> None:
+    rows = 30_000  # 360 million pairs along M, of which some thousands are drawn
+    m = np.random.default_rng(0).integers(1, 16_384, rows)
+    frame = pd.DataFrame(GEMM | {"m": m, "n": 4096, "k": 4096, "latency_us": m.astype(float)})
+    pairs = pruned_pairs(frame, "m", cap=5000)
+    assert len(pairs) == 5000
+    np.testing.assert_allclose(pairs["speedup"], 1 / pairs["fraction"])
+    assert pairs["fraction"].between(0.4, 0.9).all()

@@ -155,3 +155,16 @@ def test_a_file_that_is_no_log_is_refused_and_stays(tmp_path: Path, content: byt
     with pytest.raises(FileContentError, match="a measurement log"):
         open_log(log, ENVIRONMENT)
     assert log.read_bytes() == content
+
+
+@pytest.mark.parametrize("row", ["three", "3", 1.5, -1, True, None, [3], 2**60, 1e400])
+def test_a_row_of_the_plan_that_is_no_number_is_told_with_its_line(tmp_path: Path, row: object) -> None:
+    log = tmp_path / "log.jsonl"
+    before = written(log) + json.dumps({"plan_row": row, **sample(1)}).encode() + b"\n"
+    log.write_bytes(before)
+    with (
+        pytest.raises(FileContentError, match=r"log.jsonl: line 6: plan_row = .*a row of the plan"),
+        open_log(log, ENVIRONMENT),
+    ):
+        pass
+    assert log.read_bytes() == before

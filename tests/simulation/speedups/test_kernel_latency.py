@@ -249,3 +249,33 @@ def test_what_no_gemm_can_be_is_told(changes: dict[str, Any], error: type[Except
     with pytest.raises(error) as caught:
         gemm_latency(**(arguments | changes))
     assert told in str(caught.value)
+
+
+def test_many_shapes_cost_what_each_costs_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    m, n = np.arange(1, 12)[:, None], np.array([1024, 4096, 11008])
+    batch, context = np.array([1, 8])[:, None, None], np.arange(100, 2000, 300)
+    heads = np.array([[8], [32]])
+
+    def both() -> tuple[Latency, Latency]:
+        gemms = gemm_latency(H100, m, n, 2048, dtype="fp8")
+        attention = attention_latency(
+            H100,
+            phase="decode",
+            batch=batch,
+            context_len=context,
+            num_heads=heads,
+            num_kv_heads=8,
+            head_dim=128,
+        )
+        return gemms, attention
+
+    wholes = both()
+    monkeypatch.setattr("infersim.simulation.speedups.stretches.STRETCH", 5)
+    for whole, parted in zip(wholes, both(), strict=True):
+        assert parted.latency_s.shape == whole.latency_s.shape
+        for name in ("latency_s", "lower_s", "upper_s", "floor_s"):
+            np.testing.assert_allclose(getattr(parted, name), getattr(whole, name), rtol=1e-12)
+        np.testing.assert_array_equal(parted.limiter, whole.limiter)
+        np.testing.assert_array_equal(parted.in_range, whole.in_range)
+        assert parted.parts.keys() == whole.parts.keys()
+        np.testing.assert_allclose(parted.parts["launch"], whole.parts["launch"], rtol=1e-12)

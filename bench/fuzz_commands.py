@@ -1,0 +1,298 @@
+"""Hostile command lines: every command with known and hostile values, and with hostile files."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import fuzz_files as files
+from fuzz_words import FAMILIES, GPUS, MODELS, word
+
+Options = list[str]
+
+ENGINES = (
+    *("aiconfigurator", "vidur", "neusight", "slidesparse", "alibaba-infersim", "cutlass", "nvbench"),
+    *("torch-benchmark", "torch-profiler", "nothing"),
+)
+
+
+def command(chance: random.Random, folder: Path) -> Options:
+    """The arguments of one command, whose files lie in `folder`."""
+    made = chance.choice(COMMANDS)(chance, folder)
+    if chance.random() < 0.05:
+        made.insert(chance.randrange(len(made) + 1), word(chance))
+    if chance.random() < 0.03:
+        del made[chance.randrange(len(made))]
+    return made
+
+
+def _either(chance: random.Random, good: tuple[str, ...], hostile: float = 0.08) -> str:
+    return word(chance) if chance.random() < hostile else chance.choice(good)
+
+
+def _some(chance: random.Random, *options: tuple[str, Callable[[], str]], share: float = 0.3) -> Options:
+    chosen = [(name, make()) for name, make in options if chance.random() < share]
+    return [part for pair in chosen for part in pair]
+
+
+def _output(chance: random.Random, suffix: str) -> str:
+    """Where an answer goes, always below the folder of the case."""
+    names = (
+        f"out{suffix}",
+        f"out{suffix}",
+        "out",
+        "missing/out" + suffix,
+        ".",
+        "",
+        "é" + suffix,
+        "a" * 300 + suffix,
+    )
+    return chance.choice(names)
+
+
+def _gpu(chance: random.Random, folder: Path) -> str:
+    return str(files.profile(chance, folder)) if chance.random() < 0.2 else _either(chance, GPUS, 0.05)
+
+
+def _model(chance: random.Random, folder: Path) -> str:
+    return str(files.config(chance, folder)) if chance.random() < 0.2 else _either(chance, MODELS[:1], 0.05)
+
+
+def _run(chance: random.Random) -> Options:
+    return [
+        *_some(
+            chance,
+            ("--dtype", lambda: _either(chance, ("bf16", "fp8", "w4a16", "int8"))),
+            ("--kv-dtype", lambda: _either(chance, ("fp8", "bf16"))),
+            ("--execution", lambda: _either(chance, ("fused", "separate"))),
+            ("--set", lambda: chance.choice(_SETS) + _either(chance, ("6000", "0.5"))),
+            share=0.12,
+        ),
+        *(["--no-cuda-graph"] if chance.random() < 0.1 else []),
+    ]
+
+
+_SETS = (
+    *(
+        "memory.bandwidth_gb_s=",
+        "chip.sm_count=",
+        "chip.l2_mib=",
+        "matrix.bf16.datasheet_tflops=",
+        "launch_us=",
+    ),
+    *("chip.tensor_clock_mhz=", "memory.capacity_gib=", "x=", "=", ""),
+)
+
+
+def _scenario(chance: random.Random) -> Options:
+    made = _some(
+        chance,
+        ("-p", lambda: _either(chance, ("prefill", "decode", "both"))),
+        ("-b", lambda: _either(chance, ("1", "1,8", "64"))),
+        share=0.5,
+    )
+    if chance.random() < 0.75:
+        return [*made, "-c", _either(chance, ("1024", "1,4096", "131072"))]
+    request = ["--request", _either(chance, ("classification", "generation"))]
+    lengths = ["--prompt", _either(chance, ("100",)), "--output", _either(chance, ("3",))]
+    return [*made, *chance.choice((request, lengths))]
+
+
+def _printed(chance: random.Random) -> Options:
+    html = ["--html", _output(chance, ".html")] if chance.random() < 0.03 else []
+    return [*html, *chance.choice(([], ["--json"], ["--json"], ["--csv"]))]
+
+
+def _plans(chance: random.Random, folder: Path) -> Options:
+    way = chance.random()
+    if way < 0.3:
+        return ["--plan", str(files.plan(chance, folder))]
+    if way < 0.4:
+        return ["--pruned", str(files.config(chance, folder))]
+    return ["-f", _either(chance, FAMILIES), "-s", _either(chance, ("0.25", "0.5", "0.1,0.9"))]
+
+
+def _predict(chance: random.Random, folder: Path) -> Options:
+    plans = _plans(chance, folder) if chance.random() < 0.4 else []
+    where = ["-m", _model(chance, folder), "-g", _gpu(chance, folder)]
+    return ["predict", *where, *plans, *_scenario(chance), *_run(chance), *_printed(chance)]
+
+
+def _compare(chance: random.Random, folder: Path) -> Options:
+    more = _some(
+        chance,
+        ("--measured", lambda: str(files.table(chance, folder, "measured.csv", files.MEASURED))),
+        ("--layers", lambda: _either(chance, ("2", "4"))),
+        ("--target-speedup", lambda: _either(chance, ("1.2",))),
+        ("--sweep-set", lambda: "memory.bandwidth_gb_s=" + _either(chance, ("1000:3000:3",), 0.5)),
+        share=0.08,
+    )
+    where = ["-m", _model(chance, folder), "-g", _gpu(chance, folder)]
+    return [
+        *("compare", *where, *_plans(chance, folder), *_scenario(chance)),
+        *(*more, *_run(chance), *_printed(chance)),
+    ]
+
+
+def _frontier(chance: random.Random, folder: Path) -> Options:
+    quality = ["--quality", str(files.table(chance, folder, "quality.csv", files.QUALITY))]
+    more = _some(
+        chance,
+        ("--max-loss", lambda: _either(chance, ("5",))),
+        ("--recovery", lambda: _either(chance, ("none", "lora"))),
+        ("--source", lambda: _either(chance, ("arXiv:2606.09080",))),
+        ("--task-type", lambda: _either(chance, ("zero-shot",))),
+    )
+    where = ["-m", _model(chance, folder), "-g", _gpu(chance, folder)]
+    return ["frontier", *where, *quality, *_scenario(chance), *more, *_printed(chance)]
+
+
+def _advise(chance: random.Random, folder: Path) -> Options:
+    asked = ["-t", _either(chance, ("1.5",))] if chance.random() < 0.5 else ["-s", _either(chance, ("0.5",))]
+    families = ["-f", _either(chance, FAMILIES[:3])]
+    where = ["-m", _model(chance, folder), "-g", _gpu(chance, folder)]
+    return ["advise", *where, *asked, *families, *_scenario(chance), *_run(chance), *_printed(chance)]
+
+
+def _gemm(chance: random.Random, folder: Path) -> Options:
+    sizes = [_either(chance, ("1", "16,4096", "8192")) for _ in range(3)]
+    more = _some(
+        chance,
+        ("-s", lambda: _either(chance, ("2:4", "6:8"))),
+        ("--weight-copies", lambda: _either(chance, ("1", "6"))),
+    )
+    return ["gemm", *sizes, "-g", _gpu(chance, folder), *more, *_run(chance), *_printed(chance)]
+
+
+def _sweep(chance: random.Random, folder: Path) -> Options:
+    more = _some(
+        chance,
+        ("-w", lambda: _either(chance, ("1", "0", "-1"), 0.0)),
+        ("--chunk-rows", lambda: _either(chance, ("8", "100"))),
+        ("--engine", lambda: _either(chance, ("local",))),
+        share=0.15,
+    )
+    dry = ["--dry-run"] if chance.random() < 0.6 else []
+    plan = str(files.sweep_plan(chance, folder))
+    return ["sweep", plan, "-o", _output(chance, ".parquet"), *dry, *more, *_printed(chance)]
+
+
+def _calibrate(chance: random.Random, folder: Path) -> Options:
+    out = ["-o", _output(chance, ".fit.json")]
+    if chance.random() < 0.05:
+        return [
+            "calibrate",
+            "--pool",
+            str(files.profile(chance, folder)),
+            str(files.profile(chance, folder)),
+            *out,
+        ]
+    more = _some(
+        chance,
+        ("--rows", lambda: _either(chance, ("5", "50"))),
+        ("--hold-out", lambda: _either(chance, ("0.3",))),
+        ("--seed", lambda: _either(chance, ("1",))),
+        share=0.15,
+    )
+    return ["calibrate", _gpu(chance, folder), *_given_samples(chance, folder), *more, *out]
+
+
+def _validate(chance: random.Random, folder: Path) -> Options:
+    more = (
+        ["--predictions", _output(chance, chance.choice((".csv", ".parquet")))]
+        if chance.random() < 0.1
+        else []
+    )
+    return ["validate", _gpu(chance, folder), *_given_samples(chance, folder), *more, *_printed(chance)]
+
+
+def _given_samples(chance: random.Random, folder: Path) -> Options:
+    more = _some(
+        chance,
+        (
+            "--default",
+            lambda: chance.choice(("weight_copies=", "gpu=", "")) + _either(chance, ("6", "h100-sxm")),
+        ),
+        ("--kind", lambda: _either(chance, ("gemm", "attention,gemm"))),
+        ("--fit", lambda: str(files.fit(chance, folder))),
+        share=0.15,
+    )
+    return [str(files.samples(chance, folder)), *more, *(["--skip-bad"] if chance.random() < 0.4 else [])]
+
+
+def _import(chance: random.Random, folder: Path) -> Options:
+    path = chance.choice(
+        (
+            lambda: str(files.samples(chance, folder)),
+            lambda: str(files.table(chance, folder, "report.csv", CUTLASS)),
+            lambda: str(files.table(chance, folder, "attention.csv", VIDUR)),
+            lambda: str(files.config(chance, folder)),
+            lambda: str(folder),
+        )
+    )()
+    more = _some(chance, ("-g", lambda: _either(chance, GPUS)), share=0.6)
+    skip = ["--skip-bad"] if chance.random() < 0.4 else []
+    return ["import", _either(chance, ENGINES, 0.05), path, *more, "-o", _output(chance, ".csv"), *skip]
+
+
+CUTLASS = (
+    "Problem,Provider,OperationKind,Operation,Disposition,Status,gemm_kind,m,n,k,A,B,C,D,Runtime,GFLOPs\n"
+    "1,CUTLASS,gemm,cutlass_x,passed,success,universal,16,4096,4096,f16:row,f16:column,f32:column,f16:column,0.02,1\n"
+)
+VIDUR = (
+    "n_embd,n_q_head,n_kv_head,block_size,num_tensor_parallel_workers,max_model_len,batch_size,prefill_chunk_size,"
+    "kv_cache_size,is_prefill,attention_backend,time_stats.attn_decode.median,time_stats.attn_prefill.median\n"
+    "4096,32,8,16,1,4096,8,0,1024,False,FLASHINFER,0.05,\n"
+)
+
+
+def _known(chance: random.Random, folder: Path) -> Options:
+    way = chance.randrange(4)
+    if way == 0:
+        explain = ["--explain"] if chance.random() < 0.5 else []
+        return ["gpus", _gpu(chance, folder), *explain, *_printed(chance)]
+    if way == 1:
+        return ["models", *_printed(chance)]
+    if way == 2:
+        return ["reproduce", _either(chance, ("published",), 0.6), *_printed(chance)]
+    return [word(chance), word(chance)]
+
+
+def _measure(chance: random.Random, folder: Path) -> Options:
+    device = ["--device", _either(chance, ("cuda:0", "cuda:99"), 0.6)]
+    out = ["-o", _output(chance, ".jsonl")]
+    if chance.random() < 0.5:
+        plan = ["--plan", str(files.measurement_plan(chance, folder))]
+        return [
+            "measure",
+            "kernels",
+            *device,
+            *out,
+            *plan,
+            *_some(chance, ("--passes", lambda: word(chance))),
+        ]
+    return [
+        "measure",
+        "model",
+        *device,
+        *out,
+        "-m",
+        _model(chance, folder),
+        *_plans(chance, folder),
+        "-c",
+        "128",
+    ]
+
+
+COMMANDS: tuple[Callable[[random.Random, Path], Options], ...] = (
+    *(_predict,) * 6,
+    *(_compare,) * 5,
+    *(_gemm,) * 5,
+    *(_sweep,) * 4,
+    *(_validate,) * 6,
+    *(_import,) * 4,
+    *(_frontier,) * 2,
+    *(_measure,) * 2,
+    *(_known, _advise, _calibrate, _calibrate),
+)

@@ -1,0 +1,1 @@
+"""What public functions do with arguments that nobody should give them."""
