@@ -160,6 +160,7 @@ def _refuse_others(folder: Path, adapters: Sequence[str]) -> None:
     """Raise UnsupportedError for weights of another kind: an adapter's alone, or GGUF."""
     if adapters:
         raise UnsupportedError(f"{folder / adapters[0]}: {_ONLY_AN_ADAPTER}")
+    refuse_adapter(folder)
     for path in sorted(folder.glob("*.gguf"))[:1]:
         raise UnsupportedError(
             f"{path}: GGUF files are not read, and their formats are named in them only; give the "
@@ -167,9 +168,14 @@ def _refuse_others(folder: Path, adapters: Sequence[str]) -> None:
         )
 
 
+def has_adapter(folder: Path) -> bool:
+    """Whether a folder holds an adapter."""
+    return (folder / _ADAPTER_CONFIG).exists()
+
+
 def refuse_adapter(folder: Path) -> None:
     """Raise UnsupportedError for a folder that holds an adapter, and no model."""
-    if (folder / _ADAPTER_CONFIG).exists():
+    if has_adapter(folder):
         raise UnsupportedError(f"{folder / _ADAPTER_CONFIG}: {_ONLY_AN_ADAPTER}")
 
 

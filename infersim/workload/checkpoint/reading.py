@@ -10,7 +10,14 @@ from infersim.domain.errors import FileContentError, InvalidValueError
 from infersim.files.opening import as_text
 from infersim.workload.checkpoint.contradictions import contradictions
 from infersim.workload.checkpoint.ends import Ends, read_ends
-from infersim.workload.checkpoint.files import is_weights, opened, refuse_adapter, tensors_of, weight_files
+from infersim.workload.checkpoint.files import (
+    has_adapter,
+    is_weights,
+    opened,
+    refuse_adapter,
+    tensors_of,
+    weight_files,
+)
 from infersim.workload.checkpoint.formats import as_stored_in_files
 from infersim.workload.checkpoint.layers import LayerReader
 from infersim.workload.checkpoint.names import TRANSPOSED, NamedTensors, named
@@ -74,6 +81,9 @@ def read_checkpoint(folder: Path, names: Sequence[str]) -> Checkpoint:
     tensors = tensors_of(folder, names)
     found = named(tensors.values(), stated.model_type, towers=stated.wrapped)
     model, stored = _model(found, stated, place)
+    if has_adapter(folder):
+        left_out = "an adapter lies beside the weight files: it is left out, as if it were merged"
+        model = replace(model, notes=(*model.notes, left_out))
     return Checkpoint(model=model, stored=stored, stated=stated)
 
 

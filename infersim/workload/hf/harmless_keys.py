@@ -18,7 +18,7 @@ _NAMES = """
     keys_to_ignore_at_inference label2id language layer_norm_eps layer_norm_epsilon
     layernorm_epsilon license masked_softmax_fusion max_length max_new_tokens max_sequence_length min_length
     model_max_length model_type n_ctx no_repeat_ngram_size norm_eps norm_epsilon norm_type
-    num_beam_groups num_beams num_labels num_logits_to_keep num_return_sequences offset_alibi
+    num_beam_groups num_beams num_image_tokens num_labels num_logits_to_keep num_return_sequences offset_alibi
     original_max_position_embeddings partial_rotary_factor prefix problem_type query_pre_attn_scalar
     remove_invalid_values reorder_and_upcast_attn residual_in_fp32 rms_norm_eps rope_pct
     scale_attention_softmax_in_fp32 scale_attn_by_inverse_layer_idx scale_attn_weights sep_token_id

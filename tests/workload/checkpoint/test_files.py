@@ -254,6 +254,21 @@ def test_weights_of_another_kind_are_not_passed_over(tmp_path: Path) -> None:
         load_model(folder)
 
 
+def test_an_adapter_beside_a_model_is_told(whole: Path) -> None:
+    (whole / "adapter_config.json").write_text("{}")
+    assert load_model(whole).notes == (
+        "an adapter lies beside the weight files: it is left out, as if it were merged",
+    )
+
+
+def test_an_adapter_in_a_pickle_is_no_model(tmp_path: Path) -> None:
+    folder = write_config(tmp_path / "it", CONFIG)
+    (folder / "adapter_config.json").write_text("{}")
+    (folder / "adapter_model.bin").write_bytes(b"")
+    with pytest.raises(UnsupportedError, match=r"adapter_config\.json: an adapter is no model of its own"):
+        load_model(folder)
+
+
 @pytest.mark.parametrize("with_config", [True, False])
 def test_an_adapter_is_no_model(tmp_path: Path, with_config: bool) -> None:
     folder = write_config(tmp_path / "it", CONFIG)

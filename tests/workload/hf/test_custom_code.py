@@ -124,7 +124,7 @@ HARMLESS: dict[str, Any] = {
     "max_length": 4096, "unsloth_fixed": True, "output_hidden_states": True, "begin_pruned_layer": 0,
     "use_pruned_heads": False, "pruned_heads": {}, "task_specific_params": None, "license": "mit",
     "quantization_config": None, "id2label": {"0": "a"}, "is_decoder": True, "model_card": "hello",
-    "cache_implementation": "static",
+    "cache_implementation": "static", "num_image_tokens": 256,
     "max_sequence_length": 2048, "kv_cache_dtype": "auto", "fp32_logits": True, "load_in_8bit": False,
     "_flash_attn_2_enabled": True, "_attn_implementation_autoset": True,
 }  # fmt: skip

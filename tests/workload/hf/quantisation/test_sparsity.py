@@ -102,3 +102,14 @@ def test_marlin_s_2_4_layout_is_2_4_whatever_stands_beside_it() -> None:
 def test_targets_that_name_no_matrix_are_no_dense_model() -> None:
     with pytest.raises(FileContentError, match="sparsity_config = 'targets'; expected names of the model's"):
         stating("sparsity_config", **TWO_OF_FOUR | {"targets": [r"re:.*layers\.\d+$"]})
+
+
+def test_marlin_s_2_4_layout_of_gptq() -> None:
+    """The file says no word of sparsity but this."""
+    stated: dict[str, Any] = {"quant_method": "gptq", "bits": 4, "group_size": 64}
+    model = stating(**stated, checkpoint_format="marlin_24")
+    assert sparse(model) == ALL
+    assert {stored and stored.name for stored in formats(model).values()} == {"w4a16"}
+    assert not sparse(stating(**stated, checkpoint_format="marlin"))
+    with pytest.raises(UnsupportedError, match="checkpoint_format = 'marlin_24' is not supported"):
+        stating(**stated, checkpoint_format="marlin_24", modules_in_block_to_quantize=[["mlp.up_proj"]])
