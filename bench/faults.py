@@ -71,7 +71,7 @@ def started(command: Sequence[str], **more: Any) -> subprocess.Popen[str]:
     return subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         start_new_session=True, **more,
-    )  # type: ignore[call-overload,no-any-return]  # fmt: skip
+    )  # fmt: skip
 
 
 def killed(command: Sequence[str], seconds: float) -> bool:

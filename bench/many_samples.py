@@ -43,22 +43,22 @@ def samples(rows: int) -> pd.DataFrame:
     )
 
 
-def main(rows: int = 1_000_000, suffix: str = ".csv") -> None:
+def main(rows: int, suffix: str) -> None:
     """One figure, printed."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"samples{suffix}"
         write_samples(samples(rows), path)
         start = time.perf_counter()
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         command = [sys.executable, "-m", "infersim", "validate", GPU, str(path)]
-        subprocess.run(command, env=os.environ | SINGLE, check=True, **quiet)
+        subprocess.run(command, env=os.environ | SINGLE, capture_output=True, check=True)
         seconds = time.perf_counter() - start
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     print(
-        f"infersim validate of {rows:,} rows ({suffix}): {seconds:.1f} s, of which {used.ru_utime + used.ru_stime:.1f} "
-        f"on a core; at most {used.ru_maxrss / 2**20:.2f} GiB"
+        f"infersim validate of {rows:,} rows ({suffix}): {seconds:.1f} s, of which a core worked "
+        f"{used.ru_utime + used.ru_stime:.1f} s; at most {used.ru_maxrss / 2**20:.2f} GiB"
     )
 
 
 if __name__ == "__main__":
-    main(*(int(rows) for rows in sys.argv[1:2]), *sys.argv[2:3])
+    given = dict(enumerate(sys.argv))
+    main(int(given.get(1, 1_000_000)), given.get(2, ".csv"))
