@@ -19,7 +19,10 @@ def main() -> None:
     """Each figure as soon as it is measured."""
     for script in ("gemm_rate.py", "full_sweep.py"):
         print(run_on_one_core([str(HERE / script)]), end="", flush=True)
-    subprocess.run([sys.executable, str(HERE / "million_sweep.py")], check=True)
+    for script in ("million_sweep.py", "many_samples.py", "many_shapes.py"):
+        subprocess.run([sys.executable, str(HERE / script)], check=True)
+    for script in ("fuzz.py", "faults.py"):  # some ten minutes each; what they find, they print
+        subprocess.run([sys.executable, str(HERE / script)], env=os.environ | SINGLE, check=False)
     print(
         f"infersim --help: {_seconds(HELP):.3f} s (an empty Python: {_seconds(('-c', '')):.3f} s)", flush=True
     )

@@ -12,14 +12,16 @@ import json
 import os
 import random
 import resource
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -63,18 +65,13 @@ def infersim(*arguments: object) -> list[str]:
     return [sys.executable, "-m", "infersim", *map(str, arguments)]
 
 
-def started(command: Sequence[str], preexec_fn: Callable[[], None] | None = None) -> subprocess.Popen[str]:
+def started(command: Sequence[str], **more: Any) -> subprocess.Popen[str]:
     """A process of it, in the repository, quiet."""
+    environment = os.environ | SINGLE | {"PYTHONPATH": str(ROOT)}
     return subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env=os.environ | SINGLE | {"PYTHONPATH": str(ROOT)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        preexec_fn=preexec_fn,
-    )
+        command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        start_new_session=True, **more,
+    )  # fmt: skip
 
 
 def killed(command: Sequence[str], seconds: float) -> bool:
@@ -216,16 +213,16 @@ def writers(folder: Path) -> list[Writer]:
     return [(name, infersim(*words, folder / out), folder / out) for name, (out, words) in made.items()]
 
 
-NEW = {"sweep", "measure kernels"}
-"""These go on from what is there, and so do not begin over an old file of another kind."""
+GOES_ON = {"sweep", "measure kernels"}
+"""They leave what they go on from, and do not begin over an old file of another kind."""
 
 
-def full_disks(folder: Path, disk: Callable[[Path], Iterator[dict[str, Callable[[], None]]]]) -> list[str]:
+def full_disks(folder: Path, disk: Callable[[Path], AbstractContextManager[Any]]) -> list[str]:
     """Each writer where no byte fits: exit code 2, the file's name, and everything as it was."""
     wrong = []
     for name, command, out in writers(folder):
         target = folder / "disk" / out.name
-        with contextmanager(disk)(target) as limits:
+        with disk(target) as limits:
             there = {path: path.read_bytes() for path in target.parent.iterdir()}
             process = started([*command[:-1], str(target)], **limits)
             _, err = process.communicate()
@@ -234,33 +231,32 @@ def full_disks(folder: Path, disk: Callable[[Path], Iterator[dict[str, Callable[
                 wrong.append(f"{name}: exit code {process.returncode}: {err[-200:].strip()}")
             if any(after.get(path) != content for path, content in there.items()):
                 wrong.append(f"{name}: an old file changed")
-            new = set(target.parent.iterdir()) - set(there) - ({target} if name in NEW else set())
-            wrong += [f"{name}: stray {path.name}" for path in new]
+            new = sorted(path.name for path in set(target.parent.iterdir()) - set(there))
+            own = target.name if name in GOES_ON else "\0"
+            wrong += [f"{name}: stray {path}" for path in new if not path.startswith(own)]
     return wrong
 
 
-def small_disk(target: Path) -> Iterator[dict[str, Callable[[], None]]]:
+@contextmanager
+def small_disk(target: Path) -> Iterator[dict[str, Any]]:
     """A file system in memory, filled to the last byte, with the old file in it."""
     target.parent.mkdir(exist_ok=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(target.parent)], check=True)
     try:
         _old(target)
-        with (target.parent / "filler").open("wb", buffering=0) as filler:
-            try:
-                while True:
-                    filler.write(b"\0" * 512)
-            except OSError:
-                pass
+        with (target.parent / "filler").open("wb", buffering=0) as filler, suppress(OSError):
+            while True:
+                filler.write(b"\0" * 512)
         yield {}
     finally:
         subprocess.run(["umount", str(target.parent)], check=True)
 
 
-def quota(target: Path) -> Iterator[dict[str, Callable[[], None]]]:
+@contextmanager
+def quota(target: Path) -> Iterator[dict[str, Any]]:
     """No file may grow beyond 64 bytes."""
-    target.parent.mkdir(exist_ok=True)
-    for path in target.parent.iterdir():
-        path.unlink()
+    shutil.rmtree(target.parent, ignore_errors=True)
+    target.parent.mkdir()
     _old(target)
     yield {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))}
 

@@ -220,6 +220,9 @@ def outcomes(seed: int, inputs: int, workers: int) -> list[Outcome]:
     with context.Pool(workers, maxtasksperchild=20) as pool:
         for part in pool.imap_unordered(_worker, shares):
             found += part
+            for one in part:
+                if one.failure:
+                    print(f"case {one.case}: {one.failure!a}", file=sys.stderr, flush=True)
     return sorted(found, key=lambda outcome: outcome.case)
 
 
