@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -74,7 +75,8 @@ def _expectation(details: ErrorDetails) -> str:
 def _brief(value: object) -> object:
     """A table is named, not printed whole; a long text is cut."""
     if isinstance(value, Mapping):
-        return f"a table of {', '.join(map(str, value))}"
+        names = [str(name)[:60] for name in islice(value, 20)]
+        return f"a table of {', '.join(names)}{' ...' if len(value) > len(names) else ''}"
     if isinstance(value, str) and len(value) > 60:
         return value[:57] + "..."
     return value

@@ -18,10 +18,16 @@ from infersim.domain.errors import FileContentError, InvalidValueError
 
 MIB = 2**20
 TEXT_LIMIT = 16 * MIB
-"""Of files that people write, and of fits: several hundred times what they have."""
+"""Of configs, fits and other JSON: several hundred times what they have."""
+
+TOML_LIMIT = MIB
+"""TOML is parsed at some MB a second; plans and datasheets hold a few kB."""
 
 DATA_LIMIT = 4096 * MIB
 """Of tables: some twenty million samples."""
+
+MAX_LINE = 16 * MIB
+"""Characters of a line of a table."""
 
 LIMIT_VARIABLE = "INFERSIM_MAX_FILE_MIB"
 
@@ -71,12 +77,30 @@ def opened(
 def opened_text(
     path: Path, key: str = "file", limit: int = DATA_LIMIT, *, newline: str | None = None
 ) -> Iterator[TextIO]:
-    """`path` open as text in UTF-8, without a byte-order mark; raises as `opened` does."""
-    with (
-        opened(path, key, limit) as file,
-        TextIOWrapper(file, encoding="utf-8-sig", newline=newline) as text,
-    ):
+    """`path` open as text in UTF-8, without a byte-order mark, to be read line by line.
+
+    Raises as `opened` does, and FileContentError for a line of more than MAX_LINE characters.
+    """
+    with opened(path, key, limit) as file, _Lines(file, encoding="utf-8-sig", newline=newline) as text:
+        text.path = path
         yield text
+
+
+class _Lines(TextIOWrapper):
+    """Text of which no line can fill the memory: a file of zeros is one line."""
+
+    path: Path
+    number = 0
+
+    def __next__(self) -> str:  # type: ignore[override] # as in the class itself
+        line = self.readline(MAX_LINE)
+        self.number += 1
+        if not line:
+            raise StopIteration
+        if len(line) == MAX_LINE and not line.endswith(("\n", "\r")):
+            expected = f"lines of less than {MAX_LINE} characters"
+            raise FileContentError(self.path, f"line {self.number}", "too long", expected)
+        return line
 
 
 def read_bytes(path: Path, key: str = "file", limit: int = TEXT_LIMIT) -> bytes:

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from infersim.domain.errors import FileContentError, InvalidValueError
 from infersim.files.bounds import check_bounds, check_toml, too_deep
 from infersim.files.errors import schema_error
-from infersim.files.opening import opened, opened_text, read_text
+from infersim.files.opening import TOML_LIMIT, opened, opened_text, read_text
 from infersim.files.tables import Table
 
 Cells = Mapping[str, object]
@@ -75,7 +75,7 @@ def _empty(cell: object) -> bool:
 
 def read_toml(path: Path, name: object = None) -> dict[str, Any]:
     """The tables of `path`; FileContentError, which calls it `name`, where it is no text or no TOML."""
-    return parse_toml(read_text(path, "file", name=name), path if name is None else name)
+    return parse_toml(read_text(path, "file", TOML_LIMIT, name), path if name is None else name)
 
 
 def parse_toml(text: str, named: object) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from infersim.domain.errors import InfersimError
+from infersim.measuring.kernel_runs.sample_log import open_log
 from tests.profile_files.example_files import write_example
 
 Refused = Callable[..., str]
@@ -178,3 +180,33 @@ def test_a_folder_with_such_a_config_is_refused(refused: Refused, folder: Path, 
     Path("model").mkdir()
     put(kind, folder / "model" / "config.json")
     assert "config.json" in refused("predict", "-m", "./model", *ON, "-c", "9")
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link to a file", "link to nothing"])
+def test_a_lock_of_a_log_that_is_none_is_left_alone(folder: Path, kind: str) -> None:
+    put(kind, folder / ".it.jsonl.lock")
+    before = entries()
+    with pytest.raises(InfersimError, match=r"\.it\.jsonl\.lock: cannot be written"):
+        open_log(Path("it.jsonl"), {})
+    assert entries() == before
+
+
+@pytest.mark.parametrize("name", [".lock", "sweep.json"])
+@pytest.mark.parametrize("kind", ["pipe", "link to a device", "link to a file"])
+def test_what_was_put_into_a_sweeps_folder_is_left_alone(
+    refused: Refused, folder: Path, kind: str, name: str
+) -> None:
+    parts = folder / "out.parquet.parts"
+    parts.mkdir()
+    put(kind, parts / name)
+    assert name in refused("sweep", "families", "-o", "out.parquet")
+    assert os.path.lexists(parts / name)
+    assert not Path("target").exists() or Path("target").read_text() == "precious"
+
+
+def test_a_link_in_the_place_of_a_sweeps_folder_is_refused(refused: Refused, folder: Path) -> None:
+    mine = folder / "mine"
+    mine.mkdir()
+    Path("out.parquet.parts").symlink_to("mine")
+    assert "this is a link" in refused("sweep", "families", "-o", "out.parquet")
+    assert list(mine.iterdir()) == []

@@ -100,7 +100,7 @@ def test_an_error_that_nobody_can_read_still_has_its_code() -> None:
 def interrupted(arguments: tuple[str, ...], after_s: float, folder: Path) -> tuple[int, str]:
     """Exit code and standard error of a command in a session of its own that Ctrl-C reaches after a while."""
     with subprocess.Popen(
-        program(*arguments),
+        [sys.executable, "-m", "infersim", *arguments],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -116,9 +116,8 @@ def interrupted(arguments: tuple[str, ...], after_s: float, folder: Path) -> tup
 
 
 def check_interrupted(code: int, said: str) -> None:
-    """Finished, stopped in one line, or not yet a program: the interpreter itself was still starting."""
-    interpreter_starts = code in (-signal.SIGINT, 1) and "infersim" not in said
-    if interpreter_starts:
+    """Finished, stopped in one line, or not yet begun: Python itself was still starting."""
+    if code in (-signal.SIGINT, 1) and "infersim/cli" not in said and "in run" not in said:
         return
     lines = [line for line in said.splitlines() if not line.startswith(("Left out", "Wrote", "Warning"))]
     assert "Traceback" not in said
@@ -151,8 +150,8 @@ def test_ctrl_c_stops_a_sweep_and_its_workers_in_one_line(tmp_path: Path, worker
         parts = tmp_path / "out.parquet.parts"
         if "Stopped: finished parts" in said:
             assert list(parts.glob("*-*.parquet"))
-        elif code == STOPPED:
-            assert not (tmp_path / "out.parquet").exists()
+        if (out := tmp_path / "out.parquet").exists():  # it stands as soon as it is whole
+            assert out.read_bytes().endswith(b"PAR1")
 
 
 def test_an_interrupt_that_a_library_makes_an_error_of_is_an_interrupt_again() -> None:

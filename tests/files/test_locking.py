@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -44,3 +45,16 @@ def test_a_held_lock_is_refused_until_its_process_is_killed(tmp_path: Path) -> N
 def test_a_lock_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InfersimError, match="cannot be written"), locked(tmp_path, "busy"):
         pass
+
+
+def test_what_is_no_lock_is_neither_followed_nor_removed(tmp_path: Path) -> None:
+    target, link, pipe = tmp_path / "target", tmp_path / "link", tmp_path / "pipe"
+    target.write_bytes(b"precious")
+    link.symlink_to(target)
+    os.mkfifo(pipe)
+    for place in (link, pipe):
+        with pytest.raises(InfersimError, match="cannot be written"), locked(place, "busy"):
+            pass
+    assert target.read_bytes() == b"precious"
+    assert link.is_symlink()
+    assert pipe.is_fifo()

@@ -126,4 +126,21 @@ def test_text_is_utf_8_without_its_mark(tmp_path: Path) -> None:
 
 
 def test_limits_are_those_of_the_documentation() -> None:
-    assert (opening.TEXT_LIMIT // opening.MIB, opening.DATA_LIMIT // opening.MIB) == (16, 4096)
+    limits = (opening.TOML_LIMIT, opening.TEXT_LIMIT, opening.DATA_LIMIT)
+    assert [limit // opening.MIB for limit in limits] == [1, 16, 4096]
+
+
+def test_a_line_without_end_is_told_before_it_fills_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opening, "MAX_LINE", 100)
+    file = tmp_path / "samples.csv"
+    file.write_text("a,b\n" + "x" * 99 + "\n" + "y" * 101)
+    with (
+        opened_text(file) as text,
+        pytest.raises(FileContentError, match=r"samples\.csv: line 3 = 'too long'.*100"),
+    ):
+        list(text)
+    file.write_bytes(b"a\r\n" + b"x" * 98 + b"\r\n")
+    with opened_text(file, newline="") as text:
+        assert [len(line) for line in text] == [3, 100]

@@ -123,6 +123,8 @@ def _kept(out: Path | None) -> str:
     """What an interrupted sweep leaves."""
     from infersim.simulation.sweeping.parts import parts_folder
 
+    if out is not None and out.exists():
+        return f"the table is whole in {out}"
     if out is None or not parts_folder(out).exists():
         return "no part was finished"
     return f"finished parts are beside {out}, and the same command goes on"

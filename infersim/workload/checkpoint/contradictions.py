@@ -27,8 +27,11 @@ def contradictions(
     yield from _layers(stated, stated_layers, found, layers)
     for name, size in _SIZES.items():
         expected, there_are = _values(stated, size), _values(found, size)
-        if there_are - expected:
-            differing = sum(bool(each - expected) for each in _each(found, size))
+        differing = sum(
+            bool(each - (_of(stated_layers, number, size) or expected))
+            for number, each in zip(_numbers(found), _each(found, size), strict=True)
+        )
+        if differing:
             yield (
                 f"{name} {_span(there_are)} in the weight files, which count; the config says "
                 f"{_span(expected)} (other than that in {differing} of {len(found.blocks)} layers)"
@@ -101,6 +104,11 @@ _SIZES: dict[str, Callable[[Block], object]] = {
 
 def _each(model: Transformer, size: Callable[[Block], object]) -> list[set[int]]:
     return [{value} if isinstance(value := size(block), int) else set() for block in model.blocks]
+
+
+def _of(layers: Sequence[Block], number: int, size: Callable[[Block], object]) -> set[int]:
+    value = size(layers[number]) if number < len(layers) else None
+    return {value} if isinstance(value, int) else set()
 
 
 def _values(model: Transformer, size: Callable[[Block], object]) -> set[int]:

@@ -24,6 +24,10 @@ MAX_TENSORS = 2**20
 
 _SINGLE, _INDEX = "model.safetensors", "model.safetensors.index.json"
 _SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d{1,6})-of-(?P<total>\d{1,6})\.safetensors")
+_ADAPTER, _ADAPTER_CONFIG = "adapter_model", "adapter_config.json"
+_ONLY_AN_ADAPTER = (
+    "an adapter is no model of its own: merge it into its base model, and give the folder of the result"
+)
 _PICKLES = ("pytorch_model*.bin", "consolidated*.pth", "model*.pt", "*.ckpt")
 
 
@@ -43,10 +47,12 @@ def weight_files(folder: Path) -> tuple[str, ...]:
         return (_SINGLE,)
     if (folder / _INDEX).exists():
         return (_INDEX,)
-    if not found:
+    base = [name for name in found if not name.startswith(_ADAPTER)]
+    if not base:
+        _refuse_others(folder, found)
         _refuse_pickles(folder)
         return ()
-    return _complete(found, folder)
+    return _complete(base, folder)
 
 
 def tensors_of(folder: Path, names: Sequence[str]) -> dict[str, Tensor]:
@@ -148,6 +154,29 @@ def _complete(found: Sequence[str], folder: Path) -> tuple[str, ...]:
             folder, "weight files", f"{len(found)} of {total}", f"shard {missing} of {total} too"
         )
     return tuple(found)
+
+
+def _refuse_others(folder: Path, adapters: Sequence[str]) -> None:
+    """Raise UnsupportedError for weights of another kind: an adapter's alone, or GGUF."""
+    if adapters:
+        raise UnsupportedError(f"{folder / adapters[0]}: {_ONLY_AN_ADAPTER}")
+    refuse_adapter(folder)
+    for path in sorted(folder.glob("*.gguf"))[:1]:
+        raise UnsupportedError(
+            f"{path}: GGUF files are not read, and their formats are named in them only; give the "
+            "config.json of the model before conversion, and the format by --dtype"
+        )
+
+
+def has_adapter(folder: Path) -> bool:
+    """Whether a folder holds an adapter."""
+    return (folder / _ADAPTER_CONFIG).exists()
+
+
+def refuse_adapter(folder: Path) -> None:
+    """Raise UnsupportedError for a folder that holds an adapter, and no model."""
+    if has_adapter(folder):
+        raise UnsupportedError(f"{folder / _ADAPTER_CONFIG}: {_ONLY_AN_ADAPTER}")
 
 
 def _refuse_pickles(folder: Path) -> None:

@@ -59,9 +59,12 @@ def as_stored_in_files(
         factors = stored.get((number, name)) or stored[number, _JOINED[name]]
         linear = expected[number, name]
         found = {joining.format(f"layer {number}: {name}", factor, linear.format) for factor in factors}
+        form = factors[0].form if formats is not None and formats.packed else linear.form
+        if form is not linear.form:
+            joining.differing["dense", "2:4"] += 1
         if len(found) > 1:
             raise UnsupportedError(f"{place.parent}: layer {number}: {name}: factors in different formats")
-        return StoredMatrix(format=found.pop(), sparse_2_4=linear.form is WeightForm.SPARSE_2_4)
+        return StoredMatrix(format=found.pop(), sparse_2_4=form is WeightForm.SPARSE_2_4)
 
     made = with_stored_matrices(model, of_matrix, numbers)
     made = replace(
@@ -115,7 +118,8 @@ class _Joining:
     def notes(self) -> tuple[str, ...]:
         """One line for each kind of difference."""
         return tuple(
-            f"{found} in {times} matrices of the weight files, which count; the config says {said}"
+            f"{found} in {times} {'matrix' if times == 1 else 'matrices'} of the weight files, which count; "
+            f"the config says {said}"
             for (found, said), times in self.differing.items()
         )
 

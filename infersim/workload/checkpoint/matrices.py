@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from infersim.workload.transformer import Linear
 _BASE = "base_layer"
 """What an adapter library calls the matrix that an adapter stands beside."""
 
+_ADAPTER = re.compile(r"lora|adapter|dora|vera|ia3|magnitude", re.IGNORECASE)
 _MAIN = ""
 
 
@@ -43,10 +45,22 @@ def matrix_of(module: Module, hint: Hint) -> Matrix:
             out_features=stored.n, in_features=stored.k, bias=_has_bias(biases, stored.n), form=stored.form
         )
         return Matrix(linear=linear, stored=(stored,), tensor=tensor)
+    masks = [name for name in parts if "mask" in name.lower()]
+    if masks:
+        raise UnsupportedError(
+            f"{tensor.file}: {tensor.name} has a mask beside it ({masks[0]}): multiply it into the weight "
+            "(torch.nn.utils.prune.remove), and save the model again"
+        )
     if _MAIN in parts:
+        others = sorted(filter(None, parts))
+        if not any(_ADAPTER.search(name) for name in others):
+            raise UnsupportedError(
+                f"{tensor.file}: {tensor.name} has {', '.join(others)} beside it, which is no tensor of a "
+                "format that is read"
+            )
         raise UnsupportedError(
             f"{tensor.file}: {tensor.name} has an adapter of its own beside it "
-            f"({', '.join(sorted(filter(None, parts)))}): merge it into the weight, and save the model again"
+            f"({', '.join(others)}): merge it into the weight, and save the model again"
         )
     return _product(parts, biases, hint, tensor)
 

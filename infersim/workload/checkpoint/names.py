@@ -86,6 +86,9 @@ BUFFERS = re.compile(
 )
 """Tensors that are no parameters of the model: tables of rotary positions, masks, scales of the KV cache."""
 
+CACHE_SCALES = re.compile(r"\.(k|v|kv)_scale$")
+"""Of a KV cache in 8 bit."""
+
 TOWERS = re.compile(
     r"^(model\.)?(vision|visual|image|audio|multi_modal|mm_|connector|mlp1|aligner|vit)[a-z_0-9]*\."
 )
@@ -107,10 +110,11 @@ _OUTSIDE = _by_module(OUTSIDE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedTensors:
-    """The tensors of a checkpoint by role: of each layer that is there, and around the layers."""
+    """The tensors of a checkpoint by role: of each layer that is there, and around them."""
 
     layers: dict[int, dict[str, Module]] = field(default_factory=dict)
     outside: dict[str, Module] = field(default_factory=dict)
+    cache_scales: list[Tensor] = field(default_factory=list)
 
 
 def named(tensors: Iterable[Tensor], model_type: str, *, towers: bool) -> NamedTensors:
@@ -120,6 +124,8 @@ def named(tensors: Iterable[Tensor], model_type: str, *, towers: bool) -> NamedT
     """
     found = NamedTensors()
     for tensor in tensors:
+        if CACHE_SCALES.search(tensor.name):
+            found.cache_scales.append(tensor)
         if BUFFERS.search(tensor.name) or (towers and TOWERS.search(tensor.name)):
             continue
         name = tensor.name.removeprefix(next(filter(tensor.name.startswith, PREFIXES)))

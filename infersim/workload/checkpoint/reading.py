@@ -10,20 +10,20 @@ from infersim.domain.errors import FileContentError, InvalidValueError
 from infersim.files.opening import as_text
 from infersim.workload.checkpoint.contradictions import contradictions
 from infersim.workload.checkpoint.ends import Ends, read_ends
-from infersim.workload.checkpoint.files import is_weights, opened, tensors_of, weight_files
+from infersim.workload.checkpoint.files import (
+    has_adapter,
+    is_weights,
+    opened,
+    refuse_adapter,
+    tensors_of,
+    weight_files,
+)
 from infersim.workload.checkpoint.formats import as_stored_in_files
 from infersim.workload.checkpoint.layers import LayerReader
 from infersim.workload.checkpoint.names import TRANSPOSED, NamedTensors, named
 from infersim.workload.checkpoint.stored import HEAD, StoredMatrices
-from infersim.workload.hf.reading import (
-    CONFIG_NAME,
-    MODELOPT_NAME,
-    Stated,
-    read_json_object,
-    stated_by_config,
-    transformer_from_file,
-    with_neighbour,
-)
+from infersim.workload.hf.json_files import CONFIG_NAME, NEIGHBOURS, read_json_object, with_neighbours
+from infersim.workload.hf.reading import Stated, stated_by_config, transformer_from_file
 from infersim.workload.transformer import Block, Transformer
 
 
@@ -48,6 +48,8 @@ def transformer_from_path(path: str | Path) -> Transformer:
     """
     file = Path(path)
     if file.is_dir():
+        if not (file / CONFIG_NAME).is_file():
+            refuse_adapter(file)
         names = weight_files(file) if (file / CONFIG_NAME).is_file() else ()
     elif is_weights(file):
         if not file.is_file():
@@ -70,15 +72,18 @@ def read_checkpoint(folder: Path, names: Sequence[str]) -> Checkpoint:
     if not place.is_file():
         expected = f"{CONFIG_NAME} beside the weight files: they do not say which heads there are"
         raise InvalidValueError("model", str(folder), expected)
-    for beside in (CONFIG_NAME, MODELOPT_NAME):
+    for beside in (CONFIG_NAME, *NEIGHBOURS):
         if (folder / beside).exists():
             with opened(folder, beside):  # which checks that it is a file of the folder
                 pass
-    config = with_neighbour(read_json_object(place), place)
+    config = with_neighbours(read_json_object(place), place)
     stated = stated_by_config(config, name=as_text(folder.resolve().name), file=place, shapes_known=True)
     tensors = tensors_of(folder, names)
     found = named(tensors.values(), stated.model_type, towers=stated.wrapped)
     model, stored = _model(found, stated, place)
+    if has_adapter(folder):
+        left_out = "an adapter lies beside the weight files: it is left out, as if it were merged"
+        model = replace(model, notes=(*model.notes, left_out))
     return Checkpoint(model=model, stored=stored, stated=stated)
 
 
@@ -111,7 +116,12 @@ def _model(found: NamedTensors, stated: Stated, place: Path) -> tuple[Transforme
         head=ends.head,
         layer_numbers=None if numbers == tuple(range(len(numbers))) else numbers,
     )
-    told = contradictions(stated.model, stated.layers, model, set(found.layers))
+    told = [*contradictions(stated.model, stated.layers, model, set(found.layers))]
+    if found.cache_scales and (stated.formats is None or stated.formats.kv_dtype is None):
+        told.append(
+            "the weight files hold scales of an 8-bit KV cache, of which the config says nothing: it is in "
+            "16 bit unless --kv-dtype says otherwise"
+        )
     stored = dict(reader.stored)
     if ends.head_matrix is not None:
         stored[HEAD] = ends.head_matrix.stored

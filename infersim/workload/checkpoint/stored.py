@@ -74,13 +74,13 @@ HEAD = (-1, "head")
 
 LEAVES = (
     "weight", "qweight", "qzeros", "scales", "g_idx", "weight_scale", "weight_scale_inv", "weight_scale_2",
-    "input_scale", "input_zero_point", "output_scale", "weight_packed", "weight_shape", "weight_zero_point",
-    "weight_g_idx", "weight_global_scale", "input_global_scale", "compressed", "weight_compressed",
-    "weight.compressed", "bitmask", "weight_bitmask", "weight.bitmask", "shape", "weight.shape", "meta",
-    "weight_meta",
-    "scale_packed", "SCB", "weight_format", "weight.absmax", "weight.quant_map", "weight.nested_absmax",
-    "q_weight", "q_invperm", "q_perm", "q_scale", "q_scale_max", "q_groups", "q_group_map",
-    "weight.nested_quant_map", "weight.quant_state.bitsandbytes__nf4", "weight.quant_state.bitsandbytes__fp4",
+    "input_scale", "input_scale_ub", "pre_quant_scale", "input_zero_point", "output_scale", "weight_packed",
+    "weight_shape", "weight_zero_point", "weight_g_idx", "weight_global_scale", "input_global_scale",
+    "compressed", "weight_compressed", "weight.compressed", "bitmask", "weight_bitmask", "weight.bitmask",
+    "shape", "weight.shape", "meta", "weight_meta", "scale_packed", "SCB", "weight_format", "weight.absmax",
+    "weight.quant_map", "weight.nested_absmax", "q_weight", "q_invperm", "q_perm", "q_scale", "q_scale_max",
+    "q_groups", "q_group_map", "weight.nested_quant_map", "weight.quant_state.bitsandbytes__nf4",
+    "weight.quant_state.bitsandbytes__fp4",
 )  # fmt: skip
 """Names of the tensors of one stored matrix that are known; `bias` is apart."""
 

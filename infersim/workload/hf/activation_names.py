@@ -22,11 +22,17 @@ NAMES = {
 
 
 def activation(keys: Keys) -> Activation:
-    """The activation that `hidden_act` names; UnsupportedError for one that is not known here."""
-    name = keys.text("hidden_act")
+    """The activation that `hidden_act` names; UnsupportedError for one that is not known here.
+
+    Gemma's files name one that counts, `hidden_activation`, beside a stray `hidden_act`.
+    """
+    key, name = "hidden_activation", keys.config.get("hidden_activation")
+    if name is None:
+        key, name = keys.spelling("hidden_act"), keys.text("hidden_act")
+    if not isinstance(name, str):
+        keys.fail(key, name, "a text")
     if name not in NAMES:
         raise UnsupportedError(
-            f"{keys.file}: {keys.spelling('hidden_act')} = {name!r} is not supported; "
-            f"supported: {', '.join(sorted(NAMES))}"
+            f"{keys.file}: {key} = {name!r} is not supported; supported: {', '.join(sorted(NAMES))}"
         )
     return NAMES[name]

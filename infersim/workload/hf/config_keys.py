@@ -123,6 +123,8 @@ class Keys:
         """`value` of `key` as a positive integer of at most `high`."""
         if isinstance(value, float) and value.is_integer():
             value = int(value)
+        if isinstance(value, list):
+            self.fail(key, value, "an integer; sizes by layer are read beside the weight files alone")
         if isinstance(value, bool) or not isinstance(value, int):
             self.fail(key, value, "an integer")
         if value <= 0:

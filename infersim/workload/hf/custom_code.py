@@ -72,7 +72,7 @@ def _check_auto_map(config: Mapping[str, object], prefixes: Sequence[str], file:
         if not str(key).startswith(("AutoModel", "AutoConfig")) or not isinstance(value, str):
             continue
         name = value.rpartition(".")[2]
-        own = any(name == f"{prefix}Config" for prefix in prefixes)
+        own = any(name.lower() == f"{prefix}Config".lower() for prefix in prefixes)
         if not own and _kind(name, prefixes) is None:
             raise UnsupportedError(
                 f"{file}: auto_map.{key} = {value!r} is code of the checkpoint's own, none of model_type "

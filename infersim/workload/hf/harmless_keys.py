@@ -16,9 +16,9 @@ _NAMES = """
     embedding_fraction exponential_decay_length_penalty feed_forward_proj finetuning_task
     fp32_logits gradient_checkpointing id2label init_device is_decoder is_encoder_decoder
     keys_to_ignore_at_inference label2id language layer_norm_eps layer_norm_epsilon
-    layernorm_epsilon license masked_softmax_fusion max_length max_new_tokens min_length
+    layernorm_epsilon license masked_softmax_fusion max_length max_new_tokens max_sequence_length min_length
     model_max_length model_type n_ctx no_repeat_ngram_size norm_eps norm_epsilon norm_type
-    num_beam_groups num_beams num_labels num_logits_to_keep num_return_sequences offset_alibi
+    num_beam_groups num_beams num_image_tokens num_labels num_logits_to_keep num_return_sequences offset_alibi
     original_max_position_embeddings partial_rotary_factor prefix problem_type query_pre_attn_scalar
     remove_invalid_values reorder_and_upcast_attn residual_in_fp32 rms_norm_eps rope_pct
     scale_attention_softmax_in_fp32 scale_attn_by_inverse_layer_idx scale_attn_weights sep_token_id
@@ -41,10 +41,21 @@ _HARMLESS_PATTERN = re.compile(
 )
 """Further names, by how they begin or end."""
 
+_FORMAT_WORDS = re.compile(
+    r"quant|compress|kv_cache|cache_dtype|weights?_dtype|load_in_|bit_?width|(^|_)n?_?bits(_|$)|[248]_?bit"
+    r"|(int|fp|float)[248](?!\d)"
+)
+"""In names that speak of how weights or the KV cache are stored."""
+
+_PLAIN = ("auto", "bfloat16", "float16", "torch.bfloat16", "torch.float16")
+
 _SHAPE_WORDS = re.compile(
     r"prun|slic|spars|lora|low_?rank|svd|expert|moe|mamba|ssm|conv|skip|mask|gate|bias|norm|head|hidden|layer"
     r"|intermediate|inter_|ffn|mlp|width|rank|proj|adapter|linear|cross|parallel|share|loop|recurr|window"
+    r"|att(entio)?n_(type|mode|kind)"
 )
+
+_CUT_WORDS = re.compile(r"prun|slic|spars|lora|low_?rank|svd|expert|moe")
 
 
 def check_keys(config: Mapping[str, object], known: Collection[str], file: object) -> None:
@@ -52,9 +63,15 @@ def check_keys(config: Mapping[str, object], known: Collection[str], file: objec
 
     `known` are the keys that the model type's entry reads. A key that is not set (null, false, 0, empty)
     changes nothing. Else numbers, lists and objects could be sizes; true and texts only under a name that
-    speaks of layers or of pruning, and does not begin with an underscore (private marks of libraries).
+    speaks of layers or of pruning, and does not begin with an underscore (private marks of libraries). A name
+    that speaks of formats may hold nothing but a type of 16 bit.
     """
     for key in unknown_keys(config, known):
+        if _FORMAT_WORDS.search(key) or key == "cache_implementation":
+            raise UnsupportedError(
+                f"{file}: {key} = {_brief(config[key])} speaks of a format, and is no key that is read; "
+                "leave it out, and give formats by --dtype and --kv-dtype"
+            )
         raise UnsupportedError(
             f"{file}: {key} = {_brief(config[key])} is no key of model_type {config.get('model_type')!r}, "
             f"and may change the model's shapes; {WAY_OUT}"
@@ -64,11 +81,39 @@ def check_keys(config: Mapping[str, object], known: Collection[str], file: objec
 def unknown_keys(config: Mapping[str, object], known: Collection[str]) -> Iterator[str]:
     """The keys that `check_keys` refuses."""
     for key, value in config.items():
-        if key in known or key in HARMLESS or _HARMLESS_PATTERN.search(key) or not value:
+        if key == "cache_implementation" and "quant" in str(value):
+            yield key
+        if key in known or key in HARMLESS or not value:
+            continue
+        if _FORMAT_WORDS.search(key):
+            if value not in _PLAIN:
+                yield key
+            continue
+        if _HARMLESS_PATTERN.search(key):
             continue
         if isinstance(value, bool | str) and (key.startswith("_") or not _SHAPE_WORDS.search(key.lower())):
             continue
         yield key
+
+
+def check_keys_around(
+    config: Mapping[str, object], known: Collection[str], file: object, *, shapes_known: bool
+) -> tuple[str, ...]:
+    """Raise UnsupportedError for a key beside a text model's config that speaks of pruning or of formats.
+
+    What else stands there is of images or sound. Where weight files tell the shapes, it is noted.
+    """
+    found = [
+        key
+        for key in unknown_keys(config, known)
+        if _FORMAT_WORDS.search(key) or _CUT_WORDS.search(key.lower())
+    ]
+    if not found or shapes_known:
+        return (f"no key that is read beside text_config: {', '.join(found)}",) if found else ()
+    raise UnsupportedError(
+        f"{file}: {found[0]} = {_brief(config[found[0]])} is no key that is read beside text_config, and may "
+        f"change the text model; {WAY_OUT}"
+    )
 
 
 def _brief(value: object) -> str:

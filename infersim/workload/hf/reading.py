@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from infersim.domain.errors import FileContentError, InvalidValueError, UnsupportedError
-from infersim.files.bounds import check_bounds, too_deep
-from infersim.files.opening import as_text, read_text
+from infersim.files.opening import as_text
 from infersim.workload.hf import nemotron_nas
 from infersim.workload.hf.architecture import Architecture
 from infersim.workload.hf.building import build
 from infersim.workload.hf.config_keys import Keys
 from infersim.workload.hf.custom_code import head_kind, own_code
 from infersim.workload.hf.entries import ARCHITECTURES
-from infersim.workload.hf.harmless_keys import check_keys, unknown_keys
+from infersim.workload.hf.harmless_keys import check_keys, check_keys_around, unknown_keys
 from infersim.workload.hf.heads import LM, head_of, plain_lm_head
+from infersim.workload.hf.json_files import CONFIG_NAME, read_json_object, with_neighbours
+from infersim.workload.hf.layer_lists import layer_configs
 from infersim.workload.hf.quantisation.method import Formats
 from infersim.workload.hf.quantisation.reading import FORMAT_KEYS, stated_formats, with_formats
 from infersim.workload.hf.refusals import checked_type
 from infersim.workload.hf.wrappers import WRAPPERS, notes, text_config
 from infersim.workload.transformer import Attention, Block, Transformer
-
-CONFIG_NAME = "config.json"
-MODELOPT_NAME = "hf_quant_config.json"
-MAX_CONFIG_BYTES = 2**24
-"""Several hundred times what configs have: a larger file is something else."""
 
 READ: Mapping[str, Architecture] = {
     **ARCHITECTURES,
@@ -72,7 +67,7 @@ def transformer_from_file(path: str | Path) -> Transformer:
         raise InvalidValueError("model", str(path), f"a file, or a folder that holds {CONFIG_NAME}")
     stem = file.resolve().parent.name if file.name == CONFIG_NAME else file.stem
     return transformer_from_config(
-        with_neighbour(read_json_object(file), file), name=as_text(stem), file=file
+        with_neighbours(read_json_object(file), file), name=as_text(stem), file=file
     )
 
 
@@ -104,17 +99,43 @@ def stated_by_config(
     """
     wrapper = WRAPPERS.get(str(config.get("model_type")))
     text, prefix, place = config, "", str(file)
+    around: tuple[str, ...] = ()
     if wrapper is None:
         entry = READ[checked_type(config, (*READ, *WRAPPERS), file)]
         classes, formats = entry.classes, stated_formats(config, file)
     else:
         text, prefix, place = text_config(config, wrapper, file), "text_config.", f"{file}: text_config"
         entry, classes = READ[checked_type(text, READ, place)], wrapper.classes
-        formats = stated_formats(config, file) or stated_formats(text, file, prefix)
+        formats = _formats_of_both(config, text, file)
+        known = {*text, *FORMAT_KEYS} if wrapper.flat else FORMAT_KEYS
+        around = check_keys_around(config, known, file, shapes_known=shapes_known)
     kind, code = own_code(config, classes, file) if shapes_known else (head_kind(config, classes, file), ())
-    stated = _read(text, entry, kind, formats, name=name, file=file, prefix=prefix, shapes_known=shapes_known)
-    told = (*(notes(config, wrapper) if wrapper else ()), *code, *stated.model.notes)
+    listed = layer_configs(text, entry.known_keys(), file, prefix) if shapes_known else []
+    read = [
+        _read(each, entry, kind, formats, name=name, file=file, prefix=prefix, shapes_known=shapes_known)
+        for each in listed or (text,)
+    ]
+    stated = _joined(read) if listed else read[0]
+    told = (*(notes(config, wrapper) if wrapper else ()), *around, *code, *stated.model.notes)
     return replace(stated, model=replace(stated.model, notes=told), wrapped=wrapper is not None)
+
+
+def _formats_of_both(
+    config: Mapping[str, object], text: Mapping[str, object], file: object
+) -> Formats | None:
+    """What a wrapper or the text model inside states of formats; one of them may."""
+    outside = {key: config[key] for key in FORMAT_KEYS if config.get(key)}
+    inside = {key: text[key] for key in FORMAT_KEYS if text.get(key)}
+    if outside and inside and outside != inside:
+        raise UnsupportedError(f"{file}: {next(iter(outside))} and text_config.{next(iter(inside))} differ")
+    return stated_formats(outside, file) if outside else stated_formats(inside, file, "text_config.")
+
+
+def _joined(read: Sequence[Stated]) -> Stated:
+    """The model whose every layer is as that one of `read`."""
+    blocks = tuple(each.layers[number] for number, each in enumerate(read))
+    model = read[0].model.with_blocks(tuple(block for block in blocks if block.attention or block.ffn))
+    return replace(read[0], model=model, layers=blocks)
 
 
 def _read(
@@ -143,6 +164,10 @@ def _read(
     head = head_of(kind, plain_lm_head(entry.head_bias, kernels), config, file)
     tied = keys.flag("tie_word_embeddings") and kind == LM
     model = build(entry, keys, name=name, head=head, tied=tied)
+    if not any(keys.knows(name) and keys.stated(name) for name in _SHAPES):
+        raise FileContentError(
+            file, f"{prefix}hidden_size", None, "sizes of the model: the file states none at all"
+        )
     layers = model.blocks
     if entry is nemotron_nas.NEMOTRON_NAS:
         layers = nemotron_nas.layers(config, keys)
@@ -183,44 +208,3 @@ def _filled(keys: Keys, model: Transformer) -> tuple[str, ...]:
     missing = [name for name in names if keys.knows(name) and not keys.stated(name)]
     taken = [f"{keys.spelling(name)} {value}" for name in missing if (value := keys.value(name)) is not None]
     return (f"left to the model's class by the file: {', '.join(taken)}",) if taken else ()
-
-
-def with_neighbour(config: dict[str, object], file: Path) -> dict[str, object]:
-    """The config with what ModelOpt states in a file beside it, where the config states no formats itself.
-
-    Raises FileContentError where both speak of formats and name different algorithms.
-    """
-    neighbour = file.parent / MODELOPT_NAME
-    if file.name != CONFIG_NAME or not neighbour.is_file():
-        return config
-    stated = read_json_object(neighbour)
-    inner = stated.get("quantization")
-    if not isinstance(inner, Mapping):
-        raise FileContentError(neighbour, "quantization", inner, "an object of keys and values")
-    own = config.get("quantization_config")
-    if not own:
-        return {**config, "quantization_config": {"quant_method": "modelopt", **inner}}
-    algorithm = own.get("quant_algo") if isinstance(own, Mapping) else None
-    if algorithm is not None and algorithm != inner.get("quant_algo"):
-        expected = f"{algorithm}, as quantization_config of {CONFIG_NAME} states"
-        raise FileContentError(neighbour, "quantization.quant_algo", inner.get("quant_algo"), expected)
-    return config
-
-
-def read_json_object(file: Path) -> dict[str, object]:
-    """The keys and values of a JSON file of bounded size; FileContentError where it is none."""
-    text = read_text(file, "model", MAX_CONFIG_BYTES)
-    try:
-        content = json.loads(text)
-    except json.JSONDecodeError as error:
-        near = error.doc[error.pos : error.pos + 20]
-        place = f"line {error.lineno}, column {error.colno}"
-        raise FileContentError(file, place, near, f"valid JSON ({error.msg})") from None
-    except RecursionError:
-        raise too_deep(file) from None
-    except ValueError as error:
-        raise FileContentError(file, "content", "unreadable", f"JSON text ({error})") from None
-    check_bounds(content, file)
-    if not isinstance(content, dict):
-        raise FileContentError(file, "content", type(content).__name__, "an object of keys and values")
-    return content

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from infersim.domain.errors import FileContentError
@@ -13,8 +13,9 @@ class Wrapper:
     """A model type around a text model.
 
     `classes`: as of an Architecture. `text_type`: the text model's type where `text_config` has none.
-    `tied`: what the wrapper's class takes for `tie_word_embeddings`; its head is the one that counts. `flat`:
-    older files have the text model's keys among the wrapper's own.
+    `tied`: what is taken for `tie_word_embeddings` where no key says it: what the wrapper's class has, but
+    for Mistral 3, whose files leave the key out and hold an LM head of their own (Mistral Small 3.1: 23.57 B
+    parameters of text, 24 B in all). `flat`: older files have the text model's keys among the wrapper's own.
     """
 
     model_type: str
@@ -27,7 +28,7 @@ class Wrapper:
 WRAPPERS: Mapping[str, Wrapper] = {
     wrapper.model_type: wrapper
     for wrapper in (
-        Wrapper(model_type="mistral3", classes=("Mistral3",), text_type="mistral", tied=True),
+        Wrapper(model_type="mistral3", classes=("Mistral3",), text_type="mistral", tied=False),
         Wrapper(model_type="gemma3", classes=("Gemma3",), text_type="gemma3_text", tied=True),
         Wrapper(model_type="paligemma", classes=("PaliGemma",), text_type="gemma", tied=True),
         Wrapper(model_type="llava", classes=("Llava",), text_type="llama", tied=False),
@@ -58,7 +59,7 @@ def text_config(config: Mapping[str, object], wrapper: Wrapper, file: object) ->
     """The text model's config, with its type and, where the wrapper says so, its tied embeddings."""
     inside = config.get("text_config")
     if inside is None and wrapper.flat:
-        towers = (f"{tower}_config" for tower in ("vision", "audio"))
+        towers = [f"{tower}_config" for tower in ("vision", "audio")]
         inside = {key: value for key, value in config.items() if key not in ("model_type", *towers)}
     if not isinstance(inside, Mapping):
         raise FileContentError(file, "text_config", inside, "an object of keys and values: the text model")
@@ -74,13 +75,26 @@ def notes(config: Mapping[str, object], wrapper: Wrapper) -> tuple[str, ...]:
     """What people must know: the towers that are left out, and a head that the file does not speak of."""
     inside = config.get("text_config")
     places = (config, inside if isinstance(inside, Mapping) else {})
+    told = (_left_out(config), *_differing(*places))
     if any("tie_word_embeddings" in place for place in places):
-        return (_left_out(config),)
+        return told
     tied = "is" if wrapper.tied else "is not"
     return (
-        _left_out(config),
+        *told,
         f"the LM head {tied} the embedding's table: left to the model's class by the file",
     )
+
+
+_SIZES = (
+    "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads"
+)  # fmt: skip
+
+
+def _differing(config: Mapping[str, object], text: Mapping[str, object]) -> Iterator[str]:
+    """Sizes that the wrapper has too, where they are others."""
+    for key in _SIZES:
+        if key in config and key in text and config[key] != text[key]:
+            yield f"{key} {text[key]} of text_config counts; beside it the file says {config[key]}"
 
 
 def _left_out(config: Mapping[str, object]) -> str:

@@ -10,6 +10,7 @@ import pytest
 
 pytest.importorskip("torch")
 
+from infersim.cli.interrupts import STOPPED
 from infersim.measuring.model import runs
 from infersim.measuring.model.alternation import alternate
 from infersim.measuring.model.execution.executor import build
@@ -129,7 +130,7 @@ def test_an_interruption_costs_the_row_in_hand_only(
 
     monkeypatch.setattr(runs, "alternate", interrupted)
     ran = measure(infersim, model, out, "--families", "static-m,static-nk")
-    assert ran.code == 2
+    assert ran.code == STOPPED
     assert str(out) in ran.err
     assert len(rows_of(out)) == 1
     monkeypatch.undo()

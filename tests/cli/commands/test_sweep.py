@@ -84,6 +84,14 @@ def test_a_dry_run_writes_nothing(answered: Infersim, plan: str, out: str, tmp_p
     assert answered("sweep", plan, "--dry-run").code == 0
 
 
+def test_a_dry_run_is_told_to_machines_too(answered: Infersim, plan: str) -> None:
+    (row,) = answered("sweep", plan, "--dry-run", "--json", "-w", "2").rows
+    assert (row["rows"], row["chunks"], row["workers"]) == (60, 2, 2)
+    assert row["seconds"] == pytest.approx(row["core_s"] / 2)
+    (cells,) = csv.DictReader(io.StringIO(answered("sweep", plan, "--dry-run", "--csv").out))
+    assert (cells["rows"], cells["workers"]) == ("60", "1")
+
+
 def test_a_page_is_written_beside_the_table(answered: Infersim, plan: str, out: str, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     ran = answered("sweep", plan, "--out", out, "--html", str(page))

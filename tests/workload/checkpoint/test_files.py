@@ -212,9 +212,7 @@ def test_the_cache_of_the_hub_links_to_its_blobs(tmp_path: Path) -> None:
 def test_only_regular_files(whole: Path) -> None:
     (whole / "model.safetensors").unlink()
     os.mkfifo(whole / "model.safetensors")
-    with pytest.raises(
-        FileContentError, match=r"model.safetensors: expected a regular file, and this is a pipe"
-    ):
+    with pytest.raises(FileContentError, match="expected a regular file, and this is a pipe"):
         load_model(whole)
 
 
@@ -247,3 +245,36 @@ def test_an_index_of_any_size_is_bounded(sharded: Path) -> None:
         stream.truncate(2**30)
     with pytest.raises(FileContentError, match=f"{INDEX}: size = {2**30}"):
         load_model(sharded)
+
+
+def test_weights_of_another_kind_are_not_passed_over(tmp_path: Path) -> None:
+    folder = write_config(tmp_path / "it", CONFIG)
+    (folder / "it.Q4_K_M.gguf").write_bytes(b"GGUF")
+    with pytest.raises(UnsupportedError, match=r"it\.Q4_K_M\.gguf: GGUF files are not read"):
+        load_model(folder)
+
+
+def test_an_adapter_beside_a_model_is_told(whole: Path) -> None:
+    (whole / "adapter_config.json").write_text("{}")
+    assert load_model(whole).notes == (
+        "an adapter lies beside the weight files: it is left out, as if it were merged",
+    )
+
+
+def test_an_adapter_in_a_pickle_is_no_model(tmp_path: Path) -> None:
+    folder = write_config(tmp_path / "it", CONFIG)
+    (folder / "adapter_config.json").write_text("{}")
+    (folder / "adapter_model.bin").write_bytes(b"")
+    with pytest.raises(UnsupportedError, match=r"adapter_config\.json: an adapter is no model of its own"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize("with_config", [True, False])
+def test_an_adapter_is_no_model(tmp_path: Path, with_config: bool) -> None:
+    folder = write_config(tmp_path / "it", CONFIG)
+    (folder / "adapter_config.json").write_text("{}")
+    write_shard(folder / "adapter_model.safetensors", {"base_model.model.lora_A.weight": ("F32", (4, 8))})
+    if not with_config:
+        (folder / "config.json").unlink()
+    with pytest.raises(UnsupportedError, match="an adapter is no model of its own: merge it into its base"):
+        load_model(folder)

@@ -224,3 +224,30 @@ def test_zeros_that_only_the_config_speaks_of(tmp_path: Path) -> None:
     }
     model = read(tmp_path, plain, stated)
     assert all(linear.form is WeightForm.SPARSE_2_4 for block in model.blocks for linear in block.linears)
+
+
+def test_a_packed_2_4_layout_shows_in_the_header(tmp_path: Path) -> None:
+    """Where the config says so and the files are dense, the files count."""
+    stated = wna16(4) | {"format": "marlin-24"}
+    packed = read(tmp_path / "packed", packing.marlin_2_4, stated)
+    assert {linear.form for block in packed.blocks for linear in block.linears} == {WeightForm.SPARSE_2_4}
+    dense = read(tmp_path / "dense", packing.packed_integers, stated)
+    assert {linear.form for block in dense.blocks for linear in block.linears} == {WeightForm.DENSE}
+    assert "dense in 42 matrices of the weight files, which count; the config says 2:4" in dense.notes
+
+
+def test_scales_of_the_cache_that_the_config_does_not_speak_of(tmp_path: Path) -> None:
+    scales: dict[str, Any] = {f"model.layers.{n}.self_attn.k_proj.k_scale": ("F32", (1,)) for n in range(6)}
+    static = {"quant_method": "fp8", "activation_scheme": "static"}
+    silent = read(tmp_path / "silent", packing.fp8, static, **scales)
+    assert any("scales of an 8-bit KV cache" in note for note in silent.notes)
+    told = read(tmp_path / "told", packing.fp8, static | {"kv_cache_scheme": "static"}, **scales)
+    assert (told.kv_dtype, told.notes) == (DType.FP8, ())
+
+
+def test_bounds_of_activations_are_part_of_fp8(tmp_path: Path) -> None:
+    def bounded(linear: Linear) -> packing.Tensors:
+        scales = {"weight_scale": ("F32", (linear.out_features, 1)), "input_scale_ub": ("F32", (1,))}
+        return {"weight": ("F8_E4M3", (linear.out_features, linear.in_features)), **scales}
+
+    assert only_format(read(tmp_path, bounded, {"quant_method": "fbgemm_fp8"})).name == "fp8"

@@ -223,3 +223,19 @@ def test_padding_of_searched_architectures_is_no_layer(tmp_path: Path) -> None:
     assert model.blocks == dense().blocks
     assert model.layer_numbers == (0, 2, 3, 5, 6, 7)
     assert not any("not there" in note or "have not" in note for note in model.notes)
+
+
+@pytest.mark.parametrize("names", [("weight", "mask"), ("weight_orig", "weight_mask")])
+def test_masks_are_no_factors(tmp_path: Path, names: tuple[str, str]) -> None:
+    shapes = dict(shapes_of(dense()))
+    of_layer = "model.layers.0.self_attn.q_proj"
+    del shapes[f"{of_layer}.weight"]
+    shapes |= {f"{of_layer}.{name}": ("BF16", (256, 256)) for name in names}
+    with pytest.raises(UnsupportedError, match=r"q_proj\.weight.* has a mask beside it \(.*mask\): multiply"):
+        read(tmp_path / "it", shapes)
+
+
+def test_a_tensor_beside_a_weight_that_no_format_has(tmp_path: Path) -> None:
+    shapes = {**shapes_of(dense()), "model.layers.0.mlp.up_proj.weight_scales": ("F16", (640,))}
+    with pytest.raises(UnsupportedError, match="has weight_scales beside it, which is no tensor of a format"):
+        read(tmp_path / "it", shapes)

@@ -35,6 +35,12 @@ def test_classes_that_are_not_the_type_s_own(config: dict[str, object], name: st
         transformer_from_config(config | mapped)
 
 
+def test_names_of_classes_in_any_case() -> None:
+    mapped = {"auto_map": {"AutoConfig": "configuration_mpt.MPTConfig", "AutoModel": "modeling_mpt.MPTModel"}}
+    mpt = {"model_type": "mpt", "d_model": 256, "n_heads": 4, "n_layers": 2}
+    assert transformer_from_config(mpt | mapped) == transformer_from_config(mpt)
+
+
 def test_a_config_class_of_its_own() -> None:
     mapped = {"auto_map": {"AutoConfig": "configuration_pruned.PrunedLlamaConfig"}}
     with pytest.raises(UnsupportedError, match=r"auto_map\.AutoConfig = .* is code of the checkpoint's own"):
@@ -90,6 +96,25 @@ def test_keys_that_nobody_knows_and_that_may_change_shapes(key: str, value: obje
         transformer_from_config(LLAMA | {key: value}, file="some.json")
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("quantize", "int8"),
+        ("quantized", True),
+        ("load_in_4bit", True),
+        ("kv_cache_dtype", "fp8"),
+        ("cache_implementation", "quantized"),
+        ("weight_dtype", "int8"),
+        ("use_fp8", True),
+        ("compression", "sparsegpt"),
+        ("num_bits", 4),
+    ],
+)
+def test_keys_that_speak_of_formats(key: str, value: object) -> None:
+    with pytest.raises(UnsupportedError, match=rf"some\.json: {key} = .* speaks of a format, and is no key"):
+        transformer_from_config(LLAMA | {key: value}, file="some.json")
+
+
 HARMLESS: dict[str, Any] = {
     "_name_or_path": "x", "bos_token_id": 1, "eos_token_id": [2, 3], "pad_token_id": 0,
     "initializer_range": 0.02,
@@ -99,6 +124,8 @@ HARMLESS: dict[str, Any] = {
     "max_length": 4096, "unsloth_fixed": True, "output_hidden_states": True, "begin_pruned_layer": 0,
     "use_pruned_heads": False, "pruned_heads": {}, "task_specific_params": None, "license": "mit",
     "quantization_config": None, "id2label": {"0": "a"}, "is_decoder": True, "model_card": "hello",
+    "cache_implementation": "static", "num_image_tokens": 256,
+    "max_sequence_length": 2048, "kv_cache_dtype": "auto", "fp32_logits": True, "load_in_8bit": False,
     "_flash_attn_2_enabled": True, "_attn_implementation_autoset": True,
 }  # fmt: skip
 

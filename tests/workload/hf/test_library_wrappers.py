@@ -39,6 +39,9 @@ def test_the_text_model_is_the_library_s(
     if model_type.startswith("llava"):
         config["vision_config"] = {"model_type": "clip_vision_model"}
     model = transformer_from_config(config)
+    if model_type == "mistral3" and not above and not inside:
+        # The class ties them; the files, which say nothing, hold an LM head, and the library then keeps it.
+        config["tie_word_embeddings"] = False
     assert parameters(model) == text_parameters(config)
     assert model.notes[0] == "only the text model counts; left out: vision_config"
 

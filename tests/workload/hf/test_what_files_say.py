@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from infersim.domain.errors import FileContentError, UnsupportedError
+from infersim.workload.activations import Activation
 from infersim.workload.counts import parameters, parameters_by_part, weight_bytes
 from infersim.workload.ends import Head
 from infersim.workload.hf.reading import transformer_from_config, transformer_from_file
@@ -168,3 +169,43 @@ def test_no_op_blocks_are_padding() -> None:
 def test_an_odd_vocabulary_gives_an_odd_lm_head(vocab: int) -> None:
     model = transformer_from_config(LLAMA | {"vocab_size": vocab})
     assert gemm(ops_by_name(model, decode(4, 100))["lm_head"]).n == vocab
+
+
+@pytest.mark.parametrize("model_type", ["llama", "mistral", "gemma3_text"])
+def test_a_file_without_any_size_is_no_model(model_type: str) -> None:
+    """As it lies beside converted weights: the class's own sizes would be those of some other model."""
+    with pytest.raises(FileContentError, match="hidden_size = None; expected sizes of the model"):
+        transformer_from_config({"model_type": model_type, "torch_dtype": "bfloat16"})
+
+
+def test_gemma_has_two_names_of_an_activation() -> None:
+    sizes = {"model_type": "gemma", "num_hidden_layers": 1, "hidden_size": 512}
+
+    def of(**names: object) -> Activation:
+        return sublayers(transformer_from_config(sizes | names))[1].activation
+
+    assert of(hidden_act="gelu") is of(hidden_act="gelu", hidden_activation=None) is Activation.GELU
+    assert of(hidden_act="gelu", hidden_activation="gelu_pytorch_tanh") is Activation.GELU_TANH
+    with pytest.raises(FileContentError, match="hidden_activation = 3; expected a text"):
+        of(hidden_activation=3)
+
+
+def test_sizes_that_are_said_twice() -> None:
+    gemma = {"model_type": "gemma2", "num_hidden_layers": 2, "hidden_size": 512, "sliding_window": 128}
+    assert transformer_from_config(gemma | {"sliding_window_size": 128}) == transformer_from_config(gemma)
+    with pytest.raises(
+        FileContentError, match="sliding_window_size = 64; expected the same as sliding_window"
+    ):
+        transformer_from_config(gemma | {"sliding_window_size": 64})
+    falcon = {"model_type": "falcon", "hidden_size": 256, "num_attention_heads": 4, "num_hidden_layers": 2}
+    assert transformer_from_config(falcon | {"ff_factor": 4}) == transformer_from_config(falcon)
+    with pytest.raises(FileContentError, match="ff_factor = 3; expected 4"):
+        transformer_from_config(falcon | {"ff_factor": 3})
+
+
+def test_options_of_cohere2_at_their_only_values() -> None:
+    cohere = {"model_type": "cohere2", "hidden_size": 256, "num_attention_heads": 4, "num_hidden_layers": 4}
+    said = {"use_gated_activation": True, "use_parallel_block": True, "use_qk_norm": False}
+    assert transformer_from_config(cohere | said) == transformer_from_config(cohere)
+    with pytest.raises(UnsupportedError, match="use_parallel_block = False is not supported"):
+        transformer_from_config(cohere | {"use_parallel_block": False})

@@ -7,7 +7,7 @@ import pytest
 from infersim.domain.errors import FileContentError, UnsupportedError
 from infersim.workload.counts import parameters_by_part
 from infersim.workload.hf.entries import ARCHITECTURES
-from infersim.workload.hf.reading import transformer_from_config
+from infersim.workload.hf.reading import stated_by_config, transformer_from_config
 from infersim.workload.hf.wrappers import WRAPPERS
 from tests.workload.hf.test_reading import LLAMA, MISTRAL, without
 
@@ -19,13 +19,14 @@ def test_the_wrapper_s_head_counts_where_it_speaks_of_it() -> None:
         "architectures": ["Mistral3ForConditionalGeneration"],
         "text_config": text,
     }
-    assert transformer_from_config(wrapper).tied_embeddings
-    assert not transformer_from_config(wrapper | {"tie_word_embeddings": False}).tied_embeddings
-    assert not transformer_from_config(
-        wrapper | {"text_config": text | {"tie_word_embeddings": False}}
+    assert not transformer_from_config(wrapper).tied_embeddings
+    assert transformer_from_config(wrapper | {"tie_word_embeddings": True}).tied_embeddings
+    assert transformer_from_config(
+        wrapper | {"text_config": text | {"tie_word_embeddings": True}}
     ).tied_embeddings
-    assert parameters_by_part(transformer_from_config(wrapper))["head"] == 0
-    told = "the LM head is the embedding's table: left to the model's class by the file"
+    made = transformer_from_config(wrapper)
+    assert parameters_by_part(made)["head"] == made.vocab * made.hidden
+    told = "the LM head is not the embedding's table: left to the model's class by the file"
     assert told in transformer_from_config(wrapper).notes
     assert told not in transformer_from_config(wrapper | {"tie_word_embeddings": True}).notes
 
@@ -68,3 +69,37 @@ def test_damage_inside_is_named_with_its_place() -> None:
     }
     with pytest.raises(UnsupportedError, match="architectures has MyLlavaForConditionalGeneration"):
         transformer_from_config(custom)
+
+
+@pytest.mark.parametrize("key", ["pruned_layers", "svd_ranks", "kv_cache_dtype", "num_experts"])
+def test_keys_beside_the_text_model_that_may_change_it(key: str) -> None:
+    wrapper = {
+        "model_type": "llava",
+        "text_config": LLAMA,
+        "image_seq_length": 576,
+        "vision_feature_layer": -2,
+    }
+    assert transformer_from_config(wrapper).blocks == transformer_from_config(LLAMA).blocks
+    with pytest.raises(UnsupportedError, match=f"some.json: {key} = .* beside text_config"):
+        transformer_from_config(wrapper | {key: [3, 4]}, file="some.json")
+
+
+def test_such_keys_are_noted_where_weight_files_tell_the_shapes() -> None:
+    wrapper = {"model_type": "llava", "text_config": LLAMA, "pruned_layers": [3]}
+    told = stated_by_config(wrapper, shapes_known=True).model.notes
+    assert "no key that is read beside text_config: pruned_layers" in told
+
+
+def test_sizes_beside_the_text_model_s_are_told() -> None:
+    wrapper = {"model_type": "llava", "text_config": LLAMA, "num_hidden_layers": 3, "hidden_size": 256}
+    told = "num_hidden_layers 4 of text_config counts; beside it the file says 3"
+    assert told in transformer_from_config(wrapper).notes
+    assert told not in transformer_from_config(wrapper | {"num_hidden_layers": 4}).notes
+
+
+def test_towers_of_a_flat_file_stand_anywhere_in_it() -> None:
+    towers = {"vision_config": {"depth": 32, "hidden_size": 64}}
+    flat = without(LLAMA, "model_type")
+    assert transformer_from_config({"model_type": "qwen2_vl", **towers, **flat}) == transformer_from_config(
+        {"model_type": "qwen2_vl", **flat, **towers}
+    )

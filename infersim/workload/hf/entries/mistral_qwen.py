@@ -99,6 +99,7 @@ ENTRIES = (
             sliding_window=None, layer_types=None, attention_bias=False,
         ),
         only={"attention_bias": False},
+        harmless=frozenset({"full_attn_mod", "interpolate_factor"}),
         rotary=partly_rotary(1.0),
         windows=patterns.one_window,
         remark="Phi-4 too",

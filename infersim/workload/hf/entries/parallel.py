@@ -27,6 +27,16 @@ def _falcon_shares_norm(keys: Keys) -> bool:
     return norms != 2 if norms is not None else not keys.flag("new_decoder_architecture")
 
 
+def _check_falcon(keys: Keys) -> None:
+    """`ff_factor` says the FFN's width again."""
+    factor, hidden = keys.config.get("ff_factor"), keys.whole("hidden_size")
+    width = keys.optional_whole("intermediate_size") or 4 * hidden
+    if factor is not None and (not isinstance(factor, int | float) or factor * hidden != width):
+        keys.fail(
+            "ff_factor", factor, f"{width / hidden:g}, as {keys.spelling('intermediate_size')} is {width}"
+        )
+
+
 PHI = Architecture(
     model_type="phi",
     classes=("Phi",),
@@ -113,7 +123,8 @@ ENTRIES = (
             "intermediate_size": ("ffn_hidden_size",),
             "hidden_act": ("activation",),
         },
-        harmless=frozenset({"apply_residual_connection_post_layernorm"}),
+        harmless=frozenset({"apply_residual_connection_post_layernorm", "ff_factor"}),
+        check=_check_falcon,
         gate=False,
         qkv_bias="bias",
         o_bias="bias",
@@ -163,6 +174,10 @@ ENTRIES = (
         ),
         spellings={"sliding_window_pattern": ("sliding_window_pattern", "_sliding_window_pattern")},
         harmless=frozenset({"order_of_interleaved_layers", "position_embedding_type", "rotary_pct"}),
+        only={
+            "use_embedding_sharing": True, "use_gated_activation": True, "use_parallel_block": True,
+            "use_parallel_embedding": False, "use_qk_norm": False,
+        },
         qkv_bias="attention_bias",
         o_bias="attention_bias",
         norm=LAYER_NORM_WITHOUT_BIAS,

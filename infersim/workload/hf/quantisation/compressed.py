@@ -40,9 +40,45 @@ def _compressed(said: Statement) -> Formats:
     if transform is not None and transform.stated:
         said.refuse("transform_config", transform.stated, "supported: none; transforms add kernels")
     ignored = by_name_or_regex(said, "ignore", said.names("ignore"))
-    rules = [Rule(matches=ignored, format=None), *_groups(said)]
+    groups = _groups(said)
+    rules = [Rule(matches=ignored, format=None), *groups]
     sparse, notes = _sparsity(said)
-    return Formats(rules=tuple(rules), sparse=sparse, head=True, kv_dtype=_cache(said), notes=notes)
+    inner = said.inner("sparsity_config")
+    packed = inner is not None and inner.value("format") == _PACKED_2_4
+    if said.value("format") == _MARLIN_2_4:
+        sparse, packed = _all_of(groups, ignored), True
+    return Formats(
+        rules=tuple(rules), sparse=sparse, packed=packed, head=True, kv_dtype=_cache(said), notes=notes
+    )
+
+
+_LAYOUTS = (
+    "int-quantized", "float-quantized", "naive-quantized", "pack-quantized", "marlin-24", "mixed-precision",
+    "nvfp4-pack-quantized", "mxfp4-pack-quantized", "sparse-bitmask", "sparse-24-bitmask",
+)  # fmt: skip
+_MARLIN_2_4 = "marlin-24"
+
+
+def _check_layout(group: Statement, around: Statement) -> None:
+    """Raise where weights are not stored as the group's scheme says, or not known how."""
+    for place in (around, group):
+        layout = place.value("format")
+        if layout in ("dense", "fakequant"):
+            place.refuse(
+                "format", layout, "supported: quantised weights; these are in 16 bit, rounded as they run"
+            )
+        place.choice("format", _LAYOUTS, "pack-quantized")
+    if group.value("format") == _MARLIN_2_4 and around.value("format") != _MARLIN_2_4:
+        group.refuse("format", _MARLIN_2_4, "supported: for all groups, as the format beside config_groups")
+
+
+def _all_of(groups: list[Rule], ignored: Matches) -> Matches:
+    """What any group quantises: Marlin's 2:4 layout holds nothing else."""
+
+    def sparse(module: Module) -> bool:
+        return not module.outside and not ignored(module) and any(rule.matches(module) for rule in groups)
+
+    return sparse
 
 
 def _groups(said: Statement) -> list[Rule]:
@@ -55,9 +91,11 @@ def _groups(said: Statement) -> list[Rule]:
         if group is None:
             continue
         group.check_keys(_GROUP_KEYS)
-        targets = group.names("targets")
+        targets, scheme = group.names("targets"), _scheme(group)
+        if scheme is not None:
+            _check_layout(group, said)
         matches = by_name_or_regex(group, "targets", targets)
-        rules.append(("Linear" in targets, Rule(matches=matches, format=_scheme(group))))
+        rules.append(("Linear" in targets, Rule(matches=matches, format=scheme)))
     return [rule for _, rule in sorted(rules, key=lambda each: each[0])]
 
 
@@ -199,8 +237,8 @@ METHODS = (
             "`mxfp4`; 2:4; KV cache `fp8`, `int8`"
         ),
         read=_compressed,
-        keys="config_groups ignore kv_cache_scheme sparsity_config transform_config",
-        harmless="format quantization_status global_compression_ratio version",
+        keys="config_groups format ignore kv_cache_scheme sparsity_config transform_config",
+        harmless="quantization_status global_compression_ratio version",
         remark="groups of modules with schemes of their own; the LM head too where no `ignore` names it",
     ),
 )

@@ -22,17 +22,21 @@ def _fp8(said: Statement) -> Formats:
     static = said.choice("activation_scheme", ("dynamic", "static"), "dynamic") == "static"
     block = said.value("weight_block_size")
     kept = by_part(said.names("modules_to_not_convert", "ignored_layers"))
+    cache = said.value("kv_cache_scheme")
+    if cache is not None:
+        said.choice("kv_cache_scheme", ("static", "dynamic"))
+    kv_dtype = None if cache is None else DType.FP8
     if block is None:
         scheme = "static" if static else "dynamic"
         stored = eight_bit(f"{scheme}, a scale a matrix", DType.FP8, static=static, per_row=False)
-        return Formats(rules=all_but(kept, stored))
+        return Formats(rules=all_but(kept, stored), kv_dtype=kv_dtype)
     sizes = block if isinstance(block, list) else []
     if len(sizes) != 2 or not all(type(size) is int and 1 <= size <= MAX_BLOCK for size in sizes):
         said.fail("weight_block_size", block, "two integers: rows and columns, such as [128, 128]")
     if static:
         said.refuse("activation_scheme", "static", "supported beside weight_block_size: dynamic")
     stored = block_scaled_fp8(f"blocks of {sizes[0]} x {sizes[1]}", sizes[0], sizes[1])
-    return Formats(rules=all_but(kept, stored))
+    return Formats(rules=all_but(kept, stored), kv_dtype=kv_dtype)
 
 
 def _fbgemm(said: Statement) -> Formats:
@@ -112,6 +116,8 @@ def _modelopt(said: Statement) -> Formats:
     kv_dtype = CACHES.get(cache)
     if algo == "MIXED_PRECISION":
         return Formats(rules=_by_layer(inner), kv_dtype=kv_dtype, head=True)
+    if inner.value("quantized_layers"):
+        inner.refuse("quantized_layers", inner.value("quantized_layers"), "supported: beside MIXED_PRECISION")
     if algo is None and kv_dtype is not None:
         return Formats(kv_dtype=kv_dtype)
     return Formats(rules=all_but(kept, _algorithm(inner)), kv_dtype=kv_dtype, head=True)
@@ -155,9 +161,9 @@ METHODS = (
     Method(
         names=("fp8",),
         title="fp8 of Hugging Face, vLLM and DeepSeek",
-        formats="`fp8` static or dynamic, `fp8_block`",
+        formats="`fp8` static or dynamic, `fp8_block`; KV cache `fp8`",
         read=_fp8,
-        keys="activation_scheme weight_block_size modules_to_not_convert ignored_layers",
+        keys="activation_scheme weight_block_size modules_to_not_convert ignored_layers kv_cache_scheme",
         harmless="fmt scale_fmt dequantize is_checkpoint_fp8_serialized",
     ),
     Method(

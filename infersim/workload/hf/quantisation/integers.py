@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from infersim.workload.hf.quantisation.method import Formats, Method, Rule, all_but, everything
-from infersim.workload.hf.quantisation.statement import Module, Statement, by_part
+from infersim.workload.hf.quantisation.statement import Module, Statement, by_part, nothing
 from infersim.workload.weight_format import WeightFormat, weight_only
+
+MARLIN_2_4 = "marlin_24"
+"""The layout of 2:4 weights that Marlin's sparse kernel takes."""
 
 ORDER_BYTES = 4.0
 """GPTQ with `desc_act` stores the group of each column."""
@@ -37,6 +40,11 @@ def _gptq(said: Statement) -> Formats:
     stored, head = _gptq_format(said, said), said.flag("lm_head", False)
     rules = [*_overrides(said)]
     chosen = said.value("modules_in_block_to_quantize")
+    layouts = {said.value("checkpoint_format"), said.value("format")}
+    if MARLIN_2_4 in layouts:
+        if rules or chosen is not None:
+            said.refuse("checkpoint_format", MARLIN_2_4, "supported: for all modules alike")
+        return Formats(rules=all_but(nothing, stored), sparse=_in_blocks, packed=True, head=head)
     if chosen is None:
         return Formats(rules=(*rules, Rule(matches=everything, format=stored)), head=head)
     groups = chosen if isinstance(chosen, list) else [chosen]
@@ -45,6 +53,10 @@ def _gptq(said: Statement) -> Formats:
     if len(names) < len(listed):
         said.fail("modules_in_block_to_quantize", chosen, "lists of names")
     return Formats(rules=(*rules, Rule(matches=by_part(names), format=stored)), head=head)
+
+
+def _in_blocks(module: Module) -> bool:
+    return not module.outside
 
 
 def _overrides(said: Statement) -> list[Rule]:
@@ -167,15 +179,18 @@ METHODS = (
     Method(
         names=("gptq",),
         title="GPTQ",
-        formats="`w2a16`, `w3a16`, `w4a16`, `w8a16`",
+        formats="`w2a16`, `w3a16`, `w4a16`, `w8a16`; 2:4 in Marlin's layout",
         read=_gptq,
-        keys="bits group_size sym desc_act lm_head dynamic modules_in_block_to_quantize",
+        keys=(
+            "bits group_size sym desc_act lm_head dynamic modules_in_block_to_quantize checkpoint_format "
+            "format"
+        ),
         harmless=(
             "dataset damp_percent damp_auto_increment static_groups true_sequential model_seqlen tokenizer "
             "block_name_to_quantize module_name_preceding_first_block batch_size pad_token_id use_exllama "
-            "max_input_length exllama_config cache_block_outputs checkpoint_format meta quant_method backend "
+            "max_input_length exllama_config cache_block_outputs meta quant_method backend "
             "model_name_or_path model_file_base_name is_marlin_format use_cuda_fp16 disable_exllama "
-            "pack_dtype parallel_packing format hyb_act mse act_group_aware version quantizer"
+            "pack_dtype parallel_packing hyb_act mse act_group_aware version quantizer"
         ),
         remark="zeros where `sym` is false, the order of columns with `desc_act`; bits by module (`dynamic`)",
     ),

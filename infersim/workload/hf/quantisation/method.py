@@ -22,12 +22,13 @@ class Rule:
 class Formats:
     """What a config states: of the rules the first that matches holds, and without one a matrix is 16 bit.
 
-    `sparse` finds matrices in 2:4 form. `head`: whether rules reach the LM head, which most methods leave
-    alone whatever they match. `notes` are for people.
+    `sparse` finds matrices in 2:4 form, which weight files show where they are `packed` so. `head`: whether
+    rules reach the LM head, which most methods leave alone whatever they match. `notes` are for people.
     """
 
     rules: tuple[Rule, ...] = ()
     sparse: Matches = nothing
+    packed: bool = False
     head: bool = False
     kv_dtype: DType | None = None
     notes: tuple[str, ...] = ()

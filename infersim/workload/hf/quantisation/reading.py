@@ -9,6 +9,7 @@ from infersim.domain.errors import FileContentError, InvalidValueError, Unsuppor
 from infersim.workload.formats import StoredMatrix, stored_text, with_stored_matrices
 from infersim.workload.hf.module_names import module_names
 from infersim.workload.hf.quantisation import compressed, floats, integers
+from infersim.workload.hf.quantisation.effect import without_effect
 from infersim.workload.hf.quantisation.method import Formats, Method
 from infersim.workload.hf.quantisation.statement import Module, Statement
 from infersim.workload.transformer import Transformer
@@ -68,10 +69,13 @@ def with_formats(
     """The model as its checkpoint stores it; `layers` are its blocks' numbers there."""
     names = module_names(model_type)
     kept: dict[tuple[int, str], StoredMatrix] = {}
+    modules: dict[tuple[int, str], Module] = {}
 
     def stored(layer: int, matrix: str) -> StoredMatrix:
         if (layer, matrix) not in kept:
-            module = Module(names=_spellings(*(each.of(layer, matrix) for each in names)))
+            module = modules.setdefault(
+                (layer, matrix), Module(names=_spellings(*(each.of(layer, matrix) for each in names)))
+            )
             kept[layer, matrix] = StoredMatrix(
                 format=formats.format_of(module), sparse_2_4=formats.sparse(module)
             )
@@ -81,11 +85,13 @@ def with_formats(
         made = with_stored_matrices(transformer, stored, layers)
     except InvalidValueError as error:
         raise FileContentError(file, error.key, error.value, error.expected) from None
+    head_module = Module(names=_spellings(*(each.head for each in names)), outside=True)
+    idle = without_effect(formats, (*modules.values(), head_module), file)
     head = made.head
     if head is not None and head.labels is None and not made.tied_embeddings:
-        of_head = formats.format_of(Module(names=_spellings(*(each.head for each in names)), outside=True))
+        of_head = formats.format_of(head_module)
         head = replace(head, format=of_head) if of_head is not None else head
-    made = replace(made, head=head, kv_dtype=formats.kv_dtype, notes=(*made.notes, *formats.notes))
+    made = replace(made, head=head, kv_dtype=formats.kv_dtype, notes=(*made.notes, *formats.notes, *idle))
     return replace(made, stated=stored_text(made) or made.stated)
 
 

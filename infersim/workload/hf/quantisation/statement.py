@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import translate
+from itertools import combinations
 from typing import NoReturn
 
 from infersim.domain.errors import FileContentError, UnsupportedError
@@ -127,34 +128,56 @@ def nothing(_: Module) -> bool:
     return False
 
 
-def by_part(patterns: Sequence[str]) -> Matches:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patterns:
+    """Finds modules by name: `whole` ones, `parts` (runs of dotted parts), `expressions` by their text."""
+
+    whole: frozenset[str] = frozenset()
+    parts: frozenset[str] = frozenset()
+    expressions: Mapping[str, re.Pattern[str]] = field(default_factory=dict)
+
+    def __call__(self, module: Module) -> bool:
+        return any(True for _ in self.found(module))
+
+    def found(self, module: Module) -> Iterator[str]:
+        """The patterns that find the module."""
+        for name in module.names:
+            yield from self.whole & {name, _ANY}
+            yield from self.parts.intersection(_runs(name)) if self.parts else ()
+            yield from (text for text, each in self.expressions.items() if each.match(name))
+
+    def without_effect(self, modules: Iterable[Module]) -> list[str]:
+        """The patterns that find none of the modules."""
+        found = {text for module in modules for text in self.found(module)}
+        return sorted((self.whole | self.parts | set(self.expressions)) - found)
+
+
+_ANY = "Linear"
+"""Stands for any matrix among whole names."""
+
+
+def _runs(name: str) -> Iterator[str]:
+    """Every run of a name's dotted parts."""
+    parts = name.split(".")
+    for start, end in combinations(range(len(parts) + 1), 2):
+        yield ".".join(parts[start:end])
+
+
+def by_part(patterns: Sequence[str]) -> Patterns:
     """Whether a run of a name's dotted parts is one of `patterns`: `lm_head`, `model.layers.0`."""
-
-    def matches(module: Module) -> bool:
-        return any(f".{pattern}." in f".{name}." for name in module.names for pattern in patterns)
-
-    return matches
+    return Patterns(parts=frozenset(patterns))
 
 
-def by_wildcard(patterns: Sequence[str]) -> Matches:
+def by_wildcard(patterns: Sequence[str]) -> Patterns:
     """Whether a name, or the module around it, fits one of `patterns`: `model.layers.0*`, `lm_head`."""
-    parts = by_part([pattern for pattern in patterns if "*" not in pattern])
     stars = [pattern for pattern in patterns if "*" in pattern]
+    return Patterns(
+        parts=frozenset(patterns) - set(stars),
+        expressions={pattern: re.compile(translate(pattern)) for pattern in stars},
+    )
 
-    def matches(module: Module) -> bool:
-        return parts(module) or any(fnmatchcase(name, each) for name in module.names for each in stars)
 
-    return matches
-
-
-def by_name_or_regex(statement: Statement, key: str, patterns: Sequence[str]) -> Matches:
+def by_name_or_regex(statement: Statement, key: str, patterns: Sequence[str]) -> Patterns:
     """Whole names, and expressions behind `re:` that match from a name's start; `Linear` is any matrix."""
-    regexes = [statement.regex(key, each[3:]) for each in patterns if each.startswith("re:")]
-    exact = frozenset(patterns)
-
-    def matches(module: Module) -> bool:
-        if "Linear" in exact or any(name in exact for name in module.names):
-            return True
-        return any(regex.match(name) for name in module.names for regex in regexes)
-
-    return matches
+    regexes = {each: statement.regex(key, each[3:]) for each in patterns if each.startswith("re:")}
+    return Patterns(whole=frozenset(patterns) - set(regexes), expressions=regexes)

@@ -99,3 +99,48 @@ def test_what_is_quantised_is_predicted_only() -> None:
     with pytest.raises(UnsupportedError, match="predicted only: weights stored as w4a16"):
         check_measurable(model, Phase.DECODE)
     check_measurable(transformer_from_config(SMALL | {"torch_dtype": "float32"}), Phase.DECODE)
+
+
+def test_modelopt_s_file_completes_the_config(tmp_path: Path) -> None:
+    own = {"quantization_config": {"quant_method": "modelopt", "quant_algo": "NVFP4"}}
+    model = transformer_from_file(written(tmp_path, SMALL | own, NVFP4))
+    assert model.stated.endswith("KV cache fp8, kept in 16 bit: embedding, head")
+
+
+@pytest.mark.parametrize(
+    ("name", "beside", "label"),
+    [
+        (
+            "quantize_config.json",
+            {"bits": 4, "group_size": 64, "desc_act": False, "damp_percent": 0.1, "sym": True},
+            "GPTQ, 4 bit in groups of 64",
+        ),
+        (
+            "quant_config.json",
+            {"zero_point": True, "q_group_size": 128, "w_bit": 4, "version": "GEMM"},
+            "AWQ, 4 bit in groups of 128",
+        ),
+    ],
+)
+def test_older_quantisers_state_formats_beside_the_config(
+    tmp_path: Path, name: str, beside: dict[str, Any], label: str
+) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(SMALL))
+    (tmp_path / name).write_text(json.dumps(beside))
+    assert only_format(transformer_from_file(tmp_path)).label == label
+    other = {"quantization_config": {"quant_method": "gptq", "bits": 8, "group_size": 64}}
+    (tmp_path / "config.json").write_text(json.dumps(SMALL | other))
+    if "bits" in beside:
+        with pytest.raises(FileContentError, match=r"quantize_config\.json: bits = 4; expected 8, as"):
+            transformer_from_file(tmp_path)
+
+
+def test_a_wrapper_and_its_text_model_may_not_differ() -> None:
+    fp8, int8 = {"quant_method": "fp8"}, {"quant_method": "bitsandbytes", "load_in_8bit": True}
+    text = SMALL | {"quantization_config": int8}
+    wrapper = {"model_type": "llava", "text_config": text}
+    assert only_format(transformer_from_config(wrapper | {"quantization_config": int8})).name == "w8a16"
+    with pytest.raises(
+        UnsupportedError, match=r"quantization_config and text_config\.quantization_config differ"
+    ):
+        transformer_from_config(wrapper | {"quantization_config": fp8})

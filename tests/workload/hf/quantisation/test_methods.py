@@ -135,6 +135,11 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("fbgemm_fp8", {"granularity": "tensor"}, "granularity = 'tensor' is not supported"),
     ("mxfp4", {"block": 16}, "block = 16 is not supported"),
     ("torchao", {"quant_type": "uintx_weight_only"}, "quant_type = 'uintx_weight_only' is not supported"),
+    (
+        "modelopt",
+        {"quant_algo": "FP8", "quantized_layers": {"a": {}}},
+        "quantized_layers = .* MIXED",
+    ),
     ("modelopt", {"quant_algo": "W2"}, "quant_algo = 'W2' is not supported; supported: FP8"),
     ("modelopt", {"quant_algo": "FP8", "kv_cache_quant_algo": "NVFP4"}, "kv_cache_quant_algo = 'NVFP4'"),
     ("compressed-tensors", {"config_groups": {"a": group(INT4 | {"num_bits": 3})}}, "a.weights.num_bits = 3"),
@@ -214,3 +219,45 @@ def test_the_cache_is_stored_as_the_file_says() -> None:
     assert stating(quant_method="compressed-tensors", kv_cache_scheme=scheme).kv_dtype is DType.FP8
     assert stating(quant_method="modelopt", kv_cache_quant_algo="INT8").kv_dtype is DType.INT8
     assert stating(quant_method="modelopt", quant_algo="FP8").kv_dtype is None
+    assert stating(quant_method="fp8", kv_cache_scheme="static").kv_dtype is DType.FP8
+    assert stating(quant_method="fp8").kv_dtype is None
+
+
+def test_names_of_nothing_are_told() -> None:
+    """A pruned model may list layers that are gone; towers, heads and routers are listed everywhere."""
+    usual = [
+        "lm_head",
+        "vision_tower.layers.0.attn",
+        "re:.*mlp.gate$",
+        "multi_modal_projector",
+        "model.embed_tokens",
+    ]
+    assert not stating(quant_method="fp8", modules_to_not_convert=[*usual, "model.layers.3"]).notes
+    gone = stating(quant_method="fp8", modules_to_not_convert=[*usual, "model.layers.4", "mlp.w1"])
+    assert gone.notes == (
+        "no matrix of the model has the names that quantization_config lists: mlp.w1, model.layers.4",
+    )
+    many = stating(
+        quant_method="modelopt", quant_algo="FP8", ignore=[f"model.layers.{n}*" for n in range(2, 9)]
+    )
+    assert many.notes[0].endswith("model.layers.4*, model.layers.5*, model.layers.6* and 2 more")
+    groups = {"group_0": group(FP8, TOKENS_FP8)}
+    named = stating(
+        quant_method="compressed-tensors", config_groups=groups, ignore=["layers.0.mlp.down_proj", "re:.*w2"]
+    )
+    assert named.notes[0].endswith("lists: re:.*w2")
+
+
+def test_groups_that_name_no_matrix_are_no_plain_model() -> None:
+    groups = {"group_0": group(INT4, None, r"re:.*layers\.\d+$")}
+    with pytest.raises(FileContentError, match="quantization_config = 'names'; expected names of the"):
+        stating(quant_method="compressed-tensors", config_groups=groups)
+
+
+def test_layouts_in_16_bit_are_not_quantised() -> None:
+    groups = {"group_0": group(FP8, TOKENS_FP8)}
+    for layout in ("dense", "mine"):
+        with pytest.raises(
+            UnsupportedError, match=f"quantization_config.format = '{layout}' is not supported"
+        ):
+            stating(quant_method="compressed-tensors", config_groups=groups, format=layout)

@@ -9,7 +9,7 @@ import pytest
 from infersim.domain.errors import FileContentError, UnsupportedError
 from infersim.workload.hf.reading import transformer_from_config
 from tests.workload.hf.quantisation.stated import ALL, SMALL, every, formats, sparse, stating
-from tests.workload.hf.quantisation.test_methods import FP8, TOKENS_FP8, group
+from tests.workload.hf.quantisation.test_methods import FP8, INT4, TOKENS_FP8, group
 
 TWO_OF_FOUR = {"format": "sparse-24-bitmask", "sparsity_structure": "2:4", "targets": ["Linear"]}
 
@@ -76,3 +76,40 @@ def test_k_must_divide_into_groups_of_four() -> None:
     config = SMALL | {"intermediate_size": 510, "sparsity_config": TWO_OF_FOUR}
     with pytest.raises(FileContentError, match=r"some\.json: in_features = 510; expected a multiple of 4"):
         transformer_from_config(config, file="some.json")
+
+
+def test_marlin_s_2_4_layout_is_2_4_whatever_stands_beside_it() -> None:
+    groups = {"group_0": group(INT4)}
+    others: list[dict[str, Any]] = [{}, {"sparsity_config": {}}, {"sparsity_config": {"format": "dense"}}]
+    for beside in others:
+        model = stating(
+            quant_method="compressed-tensors",
+            format="marlin-24",
+            config_groups=groups,
+            ignore=["lm_head", "re:.*down_proj"],
+            **beside,
+        )
+        assert sparse(model) == ALL - every("down")
+    plain = stating(quant_method="compressed-tensors", format="pack-quantized", config_groups=groups)
+    assert not sparse(plain)
+    with pytest.raises(UnsupportedError, match=r"group_0\.format = 'marlin-24' is not supported"):
+        stating(
+            quant_method="compressed-tensors",
+            config_groups={"group_0": groups["group_0"] | {"format": "marlin-24"}},
+        )
+
+
+def test_targets_that_name_no_matrix_are_no_dense_model() -> None:
+    with pytest.raises(FileContentError, match="sparsity_config = 'targets'; expected names of the model's"):
+        stating("sparsity_config", **TWO_OF_FOUR | {"targets": [r"re:.*layers\.\d+$"]})
+
+
+def test_marlin_s_2_4_layout_of_gptq() -> None:
+    """The file says no word of sparsity but this."""
+    stated: dict[str, Any] = {"quant_method": "gptq", "bits": 4, "group_size": 64}
+    model = stating(**stated, checkpoint_format="marlin_24")
+    assert sparse(model) == ALL
+    assert {stored and stored.name for stored in formats(model).values()} == {"w4a16"}
+    assert not sparse(stating(**stated, checkpoint_format="marlin"))
+    with pytest.raises(UnsupportedError, match="checkpoint_format = 'marlin_24' is not supported"):
+        stating(**stated, checkpoint_format="marlin_24", modules_in_block_to_quantize=[["mlp.up_proj"]])
