@@ -49,7 +49,7 @@ gpu = ["{GPU}", "l4"]
 family = ["static-nk", "dynamic-m"]
 sparsity = [0.25, 0.5]
 batch = [1, 8]
-context = [512, 1024, 2048, 4096]
+context = [512, 4096]
 dtype = ["bf16", "fp16"]
 """
 _HEAD = "Problem,Provider,OperationKind,Operation,Disposition,Status,gemm_kind,m,n,k,A,B,C,D,Runtime,GFLOPs\n"

@@ -37,3 +37,11 @@ def test_half_a_character_in_a_frame_of_samples(column: str) -> None:
     )
     with pytest.raises(InfersimError):
         sim.read_samples(frame)
+
+
+@pytest.mark.parametrize("cell", [[1], {"a": 1}, {1, 2}])
+def test_a_list_for_a_data_type_in_a_frame_of_samples(cell: object) -> None:
+    row = {"gpu": "l4", "kind": "gemm", "m": 1, "n": 64, "k": 64, "latency_us": 9.0}
+    frame = pd.DataFrame({**{name: [value] * 2 for name, value in row.items()}, "dtype": ["BF16", cell]})
+    with pytest.raises(InfersimError, match="line 2: dtype = "):
+        sim.read_samples(frame)

@@ -40,6 +40,8 @@ def respelt(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _respelt(column: pd.Series[Any]) -> pd.Series[Any]:
-    said = {word for word in column.unique() if isinstance(word, str)}
+    said = {word for word in column if isinstance(word, str)}
     ours = {word: name for word in said if (name := dtype_named(word)) is not None and name != word}
-    return column.map(lambda word: ours.get(word, word)) if ours else column
+    return (
+        column.map(lambda word: ours.get(word, word) if isinstance(word, str) else word) if ours else column
+    )
