@@ -16,7 +16,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from fuzz_words import as_toml, spoilt_text, spoilt_tree, value, word
+from fuzz_toml import as_toml
+from fuzz_words import spoilt_text, spoilt_tree, value, word
 
 ROOT = Path(__file__).parents[1]
 
@@ -236,9 +237,11 @@ def _plain(cell: Any) -> str:
 
 def _spoil_cell(chance: random.Random, frame: pd.DataFrame) -> None:
     name = chance.choice(list(frame.columns))
-    spoilt = frame[name].astype(object)
-    spoilt.iloc[chance.randrange(len(frame))] = word(chance) if chance.random() < 0.6 else value(chance)
-    frame[name] = spoilt
+    cells = list(frame[name])
+    cells[chance.randrange(len(cells))] = word(chance) if chance.random() < 0.6 else value(chance)
+    held = np.empty(len(cells), dtype=object)  # an array of objects: no list among them is taken for rows
+    held[:] = cells
+    frame[name] = pd.Series(held, index=frame.index, dtype=object)
 
 
 def _parquet(chance: random.Random, folder: Path, frame: pd.DataFrame) -> Path:
