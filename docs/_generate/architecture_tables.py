@@ -12,7 +12,7 @@ from infersim.workload.hf.architecture import Architecture, Flag
 from infersim.workload.hf.heads import HEADS
 from infersim.workload.hf.quantisation.reading import ENTRIES, FORMAT_KEYS, REFUSED_METHODS
 from infersim.workload.hf.reading import READ
-from infersim.workload.hf.refusals import REFUSED_TYPES
+from infersim.workload.hf.refused.out_of_scope import REFUSED_TYPES
 from infersim.workload.hf.wrappers import WRAPPERS
 from infersim.workload.norms import Norm
 

@@ -12,15 +12,15 @@ from infersim.workload.hf import nemotron_nas
 from infersim.workload.hf.architecture import Architecture
 from infersim.workload.hf.building import build
 from infersim.workload.hf.config_keys import Keys
-from infersim.workload.hf.custom_code import head_kind, own_code
 from infersim.workload.hf.entries import ARCHITECTURES
-from infersim.workload.hf.harmless_keys import check_keys, check_keys_around, unknown_keys
 from infersim.workload.hf.heads import LM, head_of, plain_lm_head
 from infersim.workload.hf.json_files import CONFIG_NAME, read_json_object, with_neighbours
 from infersim.workload.hf.layer_lists import layer_configs
 from infersim.workload.hf.quantisation.method import Formats
 from infersim.workload.hf.quantisation.reading import FORMAT_KEYS, stated_formats, with_formats
-from infersim.workload.hf.refusals import checked_type
+from infersim.workload.hf.refused.custom_code import head_kind, own_code
+from infersim.workload.hf.refused.harmless_keys import check_keys, check_keys_around, unknown_keys
+from infersim.workload.hf.refused.out_of_scope import checked_type
 from infersim.workload.hf.wrappers import WRAPPERS, notes, text_config
 from infersim.workload.transformer import Attention, Block, Transformer
 

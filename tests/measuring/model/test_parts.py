@@ -183,16 +183,26 @@ def test_what_needs_other_kernels_is_predicted_only(
 @pytest.mark.parametrize(
     ("config", "reason"),
     [
-        ({"model_type": "gpt2"}, "an embedding with positions"),
-        ({"model_type": "gemma2"}, "an embedding with positions, a norm, a scale"),
-        ({"model_type": "phi"}, "a head that is no plain LM head"),
-        ({"model_type": "llama", "architectures": ["LlamaForSequenceClassification"]}, "no plain LM head"),
-        ({"model_type": "olmo"}, "a final norm other than an RMSNorm"),
-        ({"model_type": "olmo2"}, "norms other than one RMSNorm before each sublayer"),
-        ({"model_type": "granite", "residual_multiplier": 0.2}, "scaled residuals"),
-        ({"model_type": "arcee"}, "the activation relu2"),
-        ({"model_type": "glm"}, "positions other than rotary ones of whole heads"),
-        ({"model_type": "falcon"}, "a final norm"),
+        ({"model_type": "gpt2", "n_layer": 2}, "an embedding with positions"),
+        ({"model_type": "gemma2", "num_hidden_layers": 2}, "an embedding with positions, a norm, a scale"),
+        ({"model_type": "phi", "num_hidden_layers": 2}, "a head that is no plain LM head"),
+        (
+            {
+                "model_type": "llama",
+                "num_hidden_layers": 2,
+                "architectures": ["LlamaForSequenceClassification"],
+            },
+            "no plain LM head",
+        ),
+        ({"model_type": "olmo", "num_hidden_layers": 2}, "a final norm other than an RMSNorm"),
+        (
+            {"model_type": "olmo2", "num_hidden_layers": 2},
+            "norms other than one RMSNorm before each sublayer",
+        ),
+        ({"model_type": "granite", "num_hidden_layers": 2, "residual_multiplier": 0.2}, "scaled residuals"),
+        ({"model_type": "arcee", "num_hidden_layers": 2}, "the activation relu2"),
+        ({"model_type": "glm", "num_hidden_layers": 2}, "positions other than rotary ones of whole heads"),
+        ({"model_type": "falcon", "num_hidden_layers": 2}, "a final norm"),
     ],
 )
 def test_other_architectures_are_predicted_only(config: dict[str, object], reason: str) -> None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 
 from infersim.domain.errors import UnsupportedError
-from infersim.workload.hf.custom_code import WAY_OUT
+from infersim.workload.hf.refused.custom_code import WAY_OUT
 
 _NAMES = """
     architectures attention_multiplier attention_softmax_in_fp32 attn_implementation
