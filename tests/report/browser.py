@@ -15,12 +15,16 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 HEIGHT = 900
-TIMEOUT_S = 300
+TRIES = 3
+PAGE_S, ALL_S = 40, 240
+"""How long a browser may take for a page and for all of them: many times what it does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,10 +84,20 @@ def chromium() -> str:
 
 
 def see(looks: Sequence[Look], folder: Path) -> dict[str, Seen]:
-    """Open each page; `folder` takes the files."""
+    """Open each page; `folder` takes the files. A browser that stops answering is started again.
+
+    One browser at a time, whatever tests run beside: two that start at once wait for each other now and then.
+    """
     path = chromium()
     pytest.importorskip("choreographer")
-    return asyncio.run(asyncio.wait_for(_see(looks, folder, path), TIMEOUT_S))
+    for tried in range(1, TRIES + 1):
+        try:
+            with FileLock(Path(gettempdir()) / "infersim-test-browser.lock"):
+                return asyncio.run(asyncio.wait_for(_see(looks, folder, path), ALL_S))
+        except TimeoutError:
+            if tried == TRIES:
+                raise
+    raise AssertionError("a last try returns or raises")
 
 
 async def _see(looks: Sequence[Look], folder: Path, path: str) -> dict[str, Seen]:
@@ -92,8 +106,9 @@ async def _see(looks: Sequence[Look], folder: Path, path: str) -> dict[str, Seen
     seen = {}
     async with choreographer.Browser(path=path, headless=True) as browser:
         for look in looks:
-            tab = await browser.create_tab("about:blank")
-            seen[look.name] = await _Reader(browser, tab, look, folder / look.name).read()
+            tab = await asyncio.wait_for(browser.create_tab("about:blank"), PAGE_S)
+            reader = _Reader(browser, tab, look, folder / look.name)
+            seen[look.name] = await asyncio.wait_for(reader.read(), PAGE_S)
             await browser.close_tab(tab.target_id)
     return seen
 
