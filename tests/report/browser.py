@@ -13,6 +13,7 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import gettempdir
@@ -90,14 +91,11 @@ def see(looks: Sequence[Look], folder: Path) -> dict[str, Seen]:
     """
     path = chromium()
     pytest.importorskip("choreographer")
-    for tried in range(1, TRIES + 1):
-        try:
-            with FileLock(Path(gettempdir()) / "infersim-test-browser.lock"):
+    with FileLock(Path(gettempdir()) / "infersim-test-browser.lock"):
+        for _ in range(TRIES - 1):
+            with suppress(TimeoutError):
                 return asyncio.run(asyncio.wait_for(_see(looks, folder, path), ALL_S))
-        except TimeoutError:
-            if tried == TRIES:
-                raise
-    raise AssertionError("a last try returns or raises")
+        return asyncio.run(asyncio.wait_for(_see(looks, folder, path), ALL_S))
 
 
 async def _see(looks: Sequence[Look], folder: Path, path: str) -> dict[str, Seen]:
