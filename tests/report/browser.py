@@ -92,10 +92,10 @@ def see(looks: Sequence[Look], folder: Path) -> dict[str, Seen]:
     path = chromium()
     pytest.importorskip("choreographer")
     with FileLock(Path(gettempdir()) / "infersim-test-browser.lock"):
-        for _ in range(TRIES - 1):
+        for number in range(1, TRIES):
             with suppress(TimeoutError):
-                return asyncio.run(asyncio.wait_for(_see(looks, folder, path), ALL_S))
-        return asyncio.run(asyncio.wait_for(_see(looks, folder, path), ALL_S))
+                return asyncio.run(asyncio.wait_for(_see(looks, folder / f"try-{number}", path), ALL_S))
+        return asyncio.run(asyncio.wait_for(_see(looks, folder / f"try-{TRIES}", path), ALL_S))
 
 
 async def _see(looks: Sequence[Look], folder: Path, path: str) -> dict[str, Seen]:
@@ -141,7 +141,7 @@ class _Reader:
 
     async def _open(self) -> None:
         """Load the page, and wait until its first figure is drawn."""
-        self._folder.mkdir()
+        self._folder.mkdir(parents=True)
         page = self._folder / "page.html"
         page.write_text(self._look.html, encoding="utf-8")
         probe = (Path(__file__).parent / "probe.js").read_text(encoding="utf-8")
