@@ -195,7 +195,7 @@ def tile_times(
         )
     vector_rate = machine.sm_count * p["gemv_bytes_per_clock_per_sm"] * machine.clock_mhz
     vector = p["gemv_launch_us"] + np.maximum(dram, n * k * np.float32(operands.weight_bytes / vector_rate))
-    np.minimum(expected, vector, out=expected, where=m == 1)
+    np.minimum(expected, vector, out=expected, where=m <= operands.vector_tokens)
     unsplit = k * np.float32(p["unsplit_chain_us"] / K_STEP) + launch
     np.maximum(expected, unsplit, out=expected, where=_never_split(m, n, k))
     return TileTimes(total_us=np.maximum(expected - launch, 0), dram_us=dram, best=best)
