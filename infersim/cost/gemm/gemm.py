@@ -68,7 +68,6 @@ def operands_of(shape: Gemm) -> Operands:
     return Operands(
         activation_bytes=precision.activation_bytes,
         weight_bytes=weight_bytes,
-        tile_weight_bytes=precision.math.bytes if precision.dequantises else weight_bytes,
         output_bytes=precision.output_bytes,
         weight_copies=shape.weight_copies,
         dequantises=precision.dequantises,
