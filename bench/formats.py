@@ -120,7 +120,8 @@ def _unseen(data: Path, gpu: str, engines: list[str], formats: list[str]) -> Ite
 
 
 def _outcomes(means: pd.DataFrame) -> Iterator[Outcome]:
-    for size, rows in means.groupby("fitted_rows"):
+    for size in sorted(means["fitted_rows"].astype(int).unique()):
+        rows = means[means["fitted_rows"] == size]
         by_format = rows.groupby("dtype", sort=False)["mape"].mean()
         limit = MEAN if size >= ENOUGH else FEW_MEAN
         found = by_format.mean()
