@@ -28,6 +28,7 @@ def test_every_kind_survives_a_round_trip_through_every_format(tmp_path: Path, s
     pd.testing.assert_frame_equal(again.frame, samples)
 
 
+@pytest.mark.slow
 @given(
     latency=st.floats(min_value=1e-3, max_value=1e9),
     size=st.integers(min_value=1, max_value=10**15),
