@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from infersim.fitting.samples.files import write_samples
+from infersim.fitting.samples.writing import write_samples
 from tests.cli.conftest import Infersim
 from tests.fitting.synthetic_samples import GPU, attention_shapes, known_kind, known_profile, measured
 from tests.report.browser import chromium
