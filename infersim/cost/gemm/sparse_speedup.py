@@ -5,16 +5,17 @@ is predicted, whatever fit and format it comes from, is divided by their quotien
 any dense kernel, and what quantises activations costs the same beside either.
 
 No table has fewer than 64 tokens. Libraries pad a few tokens to 8 to 32 rows and choose badly among their
-kernels: PyTorch's takes 0.196 ms for one token and 4096 x 4096 on A100, dense 0.022 (pytorch issue 111339),
-Llama-2-7B makes tokens 12 % slower on an RTX 4090 (pytorch/tutorials issue 3505) and 10 % faster on an A100
-with the best kernel (pytorch issue 115077). So a few tokens gain less than their bytes, and the interval
-reaches from a tenth of the dense speed to the floor.
+kernels: PyTorch 2.1 takes 0.196 ms for one token and 4096 x 4096, dense 0.022 (pytorch issue 111339). Of
+whole models at batch 1, Llama-2-7B makes tokens 12 % slower on an RTX 4090 (pytorch/tutorials issue 3505),
+10 % faster on an A100 with the best kernel (pytorch issue 115077) and 13 % faster there elsewhere (arXiv
+2310.06694). So a few tokens gain less than their bytes, and the interval reaches from a tenth of the dense
+speed to the floor.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -37,21 +38,21 @@ from infersim.domain.shapes import Gemm
 TABLES_MIN_M = 64
 """Fewest tokens in the tables behind the relations."""
 
-FEW_TOKENS_SHARE = 0.8
-"""Of the gain that a relation gives, what libraries reach with DECODE_MAX_M tokens and fewer. A stated guess:
-then a token of Llama-2-7B gains 1.1 on A100, as pytorch issue 115077 and Sheared-LLaMA (1.13) found."""
+FEW_TOKENS_SHARE = 0.72
+"""Of the gain that a relation gives, what libraries reach with DECODE_MAX_M tokens and fewer: between those
+models. A token of Llama-2-7B then gains 1.11 on A100 and 1.17 on RTX 4090."""
 
 FEW_TOKENS_SPREAD = 2.4
 """80 % half-width of the log of that gain: it reaches the published tenth."""
 
 SPREADS: Mapping[bool, Mapping[float, Mapping[str, float]]] = {
     True: {
-        2.0: {"mid small": 0.14, "prefill small": 0.08, "mid large": 0.17, "prefill large": 0.09},
-        1.0: {"mid small": 0.15, "prefill small": 0.07, "mid large": 0.20, "prefill large": 0.07},
+        2.0: {"mid small": 0.17, "prefill small": 0.13, "mid large": 0.21, "prefill large": 0.10},
+        1.0: {"mid small": 0.25, "prefill small": 0.11, "mid large": 0.25, "prefill large": 0.09},
     },
     False: {
-        2.0: {"mid small": 0.17, "prefill small": 0.10, "mid large": 0.21, "prefill large": 0.20},
-        1.0: {"mid small": 0.20, "prefill small": 0.12, "mid large": 0.28, "prefill large": 0.25},
+        2.0: {"mid small": 0.18, "prefill small": 0.13, "mid large": 0.25, "prefill large": 0.26},
+        1.0: {"mid small": 0.30, "prefill small": 0.15, "mid large": 0.38, "prefill large": 0.32},
     },
 }
 """80 % half-widths of the log of a 2:4 speedup, by whether the part was measured and by bytes of a value: the
@@ -74,15 +75,16 @@ class Sides:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gain:
-    """Dense over 2:4 time, and what bounds the 2:4 kernel."""
+    """Dense over 2:4 time, the relation's own dense time, and what bounds the 2:4 kernel."""
 
     speedup: Array
+    dense_us: Array
     limiter: npt.NDArray[np.int8]
 
 
 def relation_gain(relation: Relation, sides: Sides, m: F32, n: F32, k: F32) -> Gain:
     """What the relation gives for shapes in 1-D arrays, launches included."""
-    said = {name: value for name, value in asdict(relation).items() if name in PARAMETERS}
+    said = {name: getattr(relation, name) for name in PARAMETERS}
     values = {**GEMM_DEFAULTS, **said, "gemv_launch_us": float("inf")}
     machine = replace(sides.machine, flop_per_us_per_sm=sides.machine.flop_per_us_per_sm * relation.rate)
     operands = replace(sides.sparse, weight_reread=relation.weight_reread)
@@ -90,11 +92,10 @@ def relation_gain(relation: Relation, sides: Sides, m: F32, n: F32, k: F32) -> G
     longer = k * np.float32(sides.lengthened)
     dense = tile_times(values, sides.machine, sides.dense, m, n, k)
     sparse = tile_times(start, machine, operands, m, n, longer)
+    dense_us = (dense.total_us + np.float32(values["launch_us"])).astype(np.float64)
     return Gain(
-        speedup=(
-            (dense.total_us + np.float32(values["launch_us"]))
-            / (sparse.total_us + np.float32(start["launch_us"]))
-        ).astype(np.float64),
+        speedup=dense_us / (sparse.total_us + np.float32(start["launch_us"])),
+        dense_us=dense_us,
         limiter=limiter_codes(start, machine, operands, sparse, m, n, longer),
     )
 
@@ -154,7 +155,7 @@ def _of_format(relation: Relation, shape: Gemm) -> Relation:
     """Weight-only kernels are the dense ones with fewer bytes (Sparse-Marlin, arXiv 2408.11743)."""
     if not shape.precision.dequantises:
         return relation
-    return replace(relation, sparse_launch_us=0.0, weight_reread=0.0, other_reread=None)
+    return replace(relation, sparse_launch_us=0.0, weight_reread=0.0, other=None)
 
 
 def _spread(
@@ -171,9 +172,9 @@ def _spread(
     by_regime = regime_widths(known, GEMM_REGIMES, max(known.values()))
     m, n, k = flat
     spread = by_regime[gemm_regime(m, n, k)]
-    if relation.other_reread is None:
+    if relation.other is None:
         return spread
-    other = relation_gain(replace(relation, weight_reread=relation.other_reread), sides, m, n, k)
+    other = relation_gain(relation.other, sides, m, n, k)
     return np.hypot(spread, np.log(gain.speedup / other.speedup))
 
 
