@@ -2,13 +2,16 @@
 
 The relations are fitted on the log speedups of SlideSparse's tables (github.com/bcacdwk/vllmbench @92a8ca4,
 arXiv 2603.05232: the best algorithms of cuBLASLt, CUDA 12.9, against those of cuSPARSELt 0.8.1, weights hot,
-M from 64): `python bench/sparse_accuracy.py --parameters` fits them anew. Two do not come from there alone:
+M from 64): `python bench/sparse_accuracy.py --parameters` fits them anew. Three do not come from there alone:
 
 - A100 SXM: CUTLASS 2.8's 256x128 kernel, whose tiles keep an order for the sake of L2, takes 18.2 to 18.6 ms
   for 16384 x 16384 x 16384 in fp16, and dense 29.1 (CUDA 11.6, NVIDIA/cutlass issue 408). cuSPARSELt's
   kernel keeps none: on A100 PCIe it gains 1.2 there. The interval reaches either library.
 - Hopper: at 8192 x 8192 x 8192 in 16 bit cuSPARSELt 0.6 gains 1.20 to 1.22 (NVIDIA/CUDALibrarySamples issue
   203), CUTLASS 3.8 about 1.2 (NVIDIA/cutlass issue 2229), and in fp8 CUTLASS 1.22 (HPC-AI, 2025).
+- int8 on B200, where no table of kernels has it: vLLM's Llama-3.2-1B and 3B of the same source gain more
+  than in fp8 from the fewest tokens on, as cuBLASLt's dense int8 kernels start late. It holds for Qwen2.5-7B
+  and BitNet-2B as well (`python bench/sparse_models.py`).
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ class Relation:
 
     - `rate`: tensor rate of the 2:4 kernel over the dense one's. Above the nominal 2 the dense kernel is the
       less efficient of the two.
-    - `sparse_launch_us`: what a 2:4 launch costs beyond a dense one.
+    - `sparse_launch_us`: what a 2:4 launch costs beyond a dense one; below 0 where the dense one costs more.
     - `weight_reread`: share of what a kernel without an order of tiles would read again that does come from
       DRAM again, the weights or the activations (`tiles`).
     - The others are the tile model's, of both kernels (`parameters.GEMM_DEFAULTS`).
@@ -122,6 +125,7 @@ _B200_8 = Relation(
     fitted_on=_B200,
     library=CUSPARSELT,
 )
+_B200_INT8 = replace(_B200_8, launch_us=8.0, sparse_launch_us=-3.5)
 _GRAPHICS_CARDS = Relation(
     rate=2.02,
     sparse_launch_us=0.85,
@@ -182,6 +186,7 @@ BY_PART: Mapping[tuple[str, float, DType], Relation] = {
     ("8.9", 2048.0, DType.INT8): _ADA_INT8,
     ("10.0", 8192.0, DType.BF16): _B200_16,
     ("10.0", 16384.0, DType.FP8): _B200_8,
+    ("10.0", 16384.0, DType.INT8): _B200_INT8,
 }
 """Measured architectures: compute capability, FLOP per clock and SM, and data type (bf16 for fp16 too).
 
