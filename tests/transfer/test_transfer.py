@@ -172,3 +172,21 @@ def test_a_damaged_pool_is_refused_with_the_key(
 def test_a_pool_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidValueError, match="an existing file"):
         read_pool(tmp_path / "pool.json")
+
+
+def test_a_halved_tensor_rate_is_no_other_design() -> None:
+    # AD102 in three cards: FP32 sums at half rate (RTX 4090), every rate halved (L40), none (L40S).
+    designs = {
+        name: facts_of(load_profile(name)).flop_per_clock_per_sm
+        for name in ("rtx-4090", "l40", "l40s", "rtx-5090", "rtx-pro-6000", "rtx-3090", "a40")
+    }
+    assert set(designs.values()) == {1024.0}
+    assert facts_of(load_profile("h20")).flop_per_clock_per_sm == 4096.0
+    assert facts_of(load_profile("b300-sxm")).flop_per_clock_per_sm == 8192.0
+
+
+def test_a_card_with_power_to_spare_is_not_slowed_by_its_die() -> None:
+    """One die, 450 W for 165 TFLOP/s and 350 W for 362: the power law, not the die, sets the slowdown."""
+    spared, limited = facts_of(load_profile("rtx-4090")), facts_of(load_profile("l40s"))
+    assert spared.power_ratio / limited.power_ratio == pytest.approx(165.2 / 450 / (362.05 / 350))
+    assert sustained_slowdown(spared) < sustained_slowdown(limited) / 5
