@@ -2,8 +2,8 @@
 
     python calibration/fit_consumer_card.py FOLDER
 
-FOLDER holds `elementwise/elementwise.csv` (single layers of Llama-3.1-8B under vLLM, as kernels last, cold) and
-`sparse_gemm/slidesparse_2_4.csv` (dense cuBLASLt GEMMs in loops over one weight, activations not quantised).
+FOLDER holds `elementwise/elementwise.csv` (single layers of Llama-3.1-8B under vLLM, as kernels last, cold)
+and `sparse_gemm/slidesparse_2_4.csv` (dense cuBLASLt in loops over one weight, activations not quantised).
 The rows themselves are not part of this project; `hw_profiles/SOURCES.md` names their sources and licences.
 """
 
