@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,19 @@ class IntervalFit:
     outside: float
 
 
+class Claim(StrEnum):
+    """Whose measurements the intervals of a fit are to hold: `transfer.strangers` has what that adds.
+
+    - `SETUP`: of the machine, the libraries and the engine that were measured.
+    - `ENGINE`: of anyone's such GPU, under the engine whose kernels were measured.
+    - `WORLD`: of anyone's such GPU, under whatever engine.
+    """
+
+    SETUP = "setup"
+    ENGINE = "engine"
+    WORLD = "world"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KindFit:
     """Parameters of one kind ("gemm.bf16", "attention.prefill", ...) with what is known of their quality.
@@ -56,7 +70,8 @@ class KindFit:
     `uncertainties` are one standard deviation in the unit of the parameter, None where unknown.
     `residuals` add up. `weight_copies` is what the samples' timing rotated over (None: cold). `ranges` are
     the (low, high) of each dimension that was sampled. `transferred`: nothing of this kind was measured on
-    the GPU; other GPUs' fits and the datasheet say so, and no file keeps it.
+    the GPU; other GPUs' fits and the datasheet say so, and no file keeps it. `interval` is of the samples
+    themselves; `claim` says whose other measurements predictions are to hold.
     """
 
     kind: str
@@ -70,6 +85,7 @@ class KindFit:
     weight_copies: int | None = None
     held_out: Mapping[str, Any] = field(default_factory=dict)
     transferred: bool = False
+    claim: Claim = Claim.SETUP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
