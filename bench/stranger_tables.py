@@ -13,15 +13,13 @@ from pathlib import Path
 import pandas as pd
 
 from infersim.fitting.samples.reading import read_samples
+from infersim.transfer.strangers import SIXTEEN_BIT
 
 MOST_ROWS = 1500
 """Rows of each table that are scored, drawn at random: more move no figure by a point."""
 
 KV_DTYPE, MOST_HEAD_DIM = "bf16", 128
 """The attention that shipped fits were fitted to."""
-
-FUSED_GATE = {"meta-llama/Llama-3.1-8B": True, "microsoft/phi-2": False}
-"""Whether one GEMM makes gate and up; of the models not named here, it does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -32,6 +30,14 @@ class StrangerTable:
     gpu: str
     kind: str
     samples: pd.DataFrame
+
+    @property
+    def group(self) -> str:
+        """What has a spread of its own: 16-bit GEMMs, other GEMMs, a phase of attention."""
+        kind, _, dtype = self.kind.partition(" ")
+        if kind != "gemm":
+            return kind
+        return "gemm, 16 bit" if dtype in SIXTEEN_BIT else "gemm, other formats"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,4 +154,4 @@ def _engine_attention_tables(folder: Path) -> Iterator[tuple[str, pd.DataFrame]]
 def _profiler_tables(path: Path) -> Iterator[tuple[str, pd.DataFrame]]:
     """XLA's table: a profiler's duration of each kernel, alone on the GPU, its operands just copied there."""
     if path.is_file():
-        yield "XLA", pd.read_csv(path)
+        yield "XLA", pd.read_csv(path).assign(timed="alone")

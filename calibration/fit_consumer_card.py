@@ -10,12 +10,15 @@ The rows themselves are not part of this project; `hw_profiles/SOURCES.md` names
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
 import infersim
+from infersim.domain.fit import Claim
 from infersim.profile_files import write_fit
+from infersim.profile_files.profiles import completed, datasheet_alone
 
 PROFILES = Path(__file__).parent.parent / "hw_profiles"
 GPU = "rtx-4090"
@@ -28,6 +31,10 @@ LAYERS = {
 """N and K of Llama-3.1-8B's layers by their names in the table."""
 
 DTYPES = ("bf16", "fp8", "int8")
+SEVERAL_HANDS = "gemm.bf16"
+"""Both tables have it. Fitted to either alone, 88 % and 84 % of the other's rows lie within 80 % intervals:
+they need no more spread."""
+
 SOURCE = (
     "casys-kaist/LLMServingSim @5daddb2 (MIT), RTX 4090, vLLM 0.19, layers of Llama-3.1-8B; "
     "bcacdwk/vllmbench @92a8ca4 (SlideSparse, arXiv 2603.05232, Apache-2.0), RTX 4090, dense cuBLASLt"
@@ -60,10 +67,15 @@ def main() -> None:
     folder = Path(sys.argv[1])
     path = PROFILES / f"{GPU}.fit.json"
     calibrated = infersim.calibrate(
-        infersim.load_profile(GPU), published_samples(folder), source=SOURCE, driver=None
+        completed(datasheet_alone(infersim.load_profile(GPU))),
+        published_samples(folder),
+        source=SOURCE,
+        driver=None,
     )
     assert calibrated.fit is not None
-    write_fit(calibrated.fit, path)
+    kinds = dict(calibrated.fit.kinds)
+    kinds[SEVERAL_HANDS] = replace(kinds[SEVERAL_HANDS], claim=Claim.HANDS)
+    write_fit(replace(calibrated.fit, kinds=kinds), path)
     for kind in calibrated.fit.kinds.values():
         if not kind.transferred:
             print(f"{kind.kind}: {kind.rows} rows, left-out MAPE {kind.held_out['mape']:.1%}")

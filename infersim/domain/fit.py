@@ -56,11 +56,13 @@ class Claim(StrEnum):
     - `SETUP`: of the machine, the libraries and the engine that were measured.
     - `ENGINE`: of anyone's such GPU, under the engine whose kernels were measured.
     - `WORLD`: of anyone's such GPU, under whatever engine.
+    - `HANDS`: the same, of samples that several hands measured: their own errors hold the spread.
     """
 
     SETUP = "setup"
     ENGINE = "engine"
     WORLD = "world"
+    HANDS = "hands"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -63,8 +63,15 @@ def claimed_interval(kind: KindFit) -> IntervalFit:
 
 
 def among_strangers(fit: Fit, claim: Claim = Claim.WORLD) -> Fit:
-    """The fit as it speaks of other people's machines (`Claim.ENGINE`: of those that run its engine)."""
-    return replace(fit, kinds={name: replace(kind, claim=claim) for name, kind in fit.kinds.items()})
+    """The fit as it speaks of other people's machines (`Claim.ENGINE`: of those that run its engine).
+
+    What several hands measured does so already.
+    """
+    kinds = {
+        name: kind if kind.claim is Claim.HANDS else replace(kind, claim=claim)
+        for name, kind in fit.kinds.items()
+    }
+    return replace(fit, kinds=kinds)
 
 
 @lru_cache(maxsize=256)
@@ -74,7 +81,7 @@ def spread_between(kind: str, claim: Claim) -> IntervalFit | None:
     Whoever names the engine rules out other engines' kernels, and leaves versions and boards: as for 16-bit
     GEMMs, where engines share a library. No tables compare hands that measured small kernels and launches.
     """
-    if claim is Claim.SETUP:
+    if claim in (Claim.SETUP, Claim.HANDS):
         return None
     family, _, detail = kind.partition(".")
     if kind in ENGINE_ATTENTION:

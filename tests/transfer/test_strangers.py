@@ -53,7 +53,8 @@ def test_a_fit_that_ships_speaks_of_other_peoples_machines() -> None:
 @pytest.mark.parametrize("dtype", ["bf16", "fp8"])
 @pytest.mark.parametrize("m", [1, 128, 2048])
 def test_who_knows_more_of_the_measurement_is_surer(dtype: str, m: int) -> None:
-    setup, engine, world = (half_width(claiming(claim), dtype, m) for claim in Claim)
+    claims = (Claim.SETUP, Claim.ENGINE, Claim.WORLD)
+    setup, engine, world = (half_width(claiming(claim), dtype, m) for claim in claims)
     assert setup < engine <= world
     # In 16 bit all engines call one library: the engine says nothing more.
     assert (engine == world) == (dtype == "bf16")
@@ -85,6 +86,13 @@ def test_a_file_keeps_whose_measurements_a_kind_claims(tmp_path: Path) -> None:
     assert {kind.claim for kind in read_fit(path).kinds.values()} == {Claim.ENGINE}
     again = with_fit(profile, path)
     assert half_width(again) == pytest.approx(half_width(profile), rel=1e-6)
+
+
+def test_what_several_hands_measured_holds_their_spread_already() -> None:
+    fit = claiming(Claim.HANDS).fit
+    assert fit is not None
+    kinds = among_strangers(fit).kinds.values()
+    assert all(claimed_interval(kind) == kind.interval for kind in kinds)
 
 
 def test_a_regime_without_a_spread_gets_the_largest() -> None:

@@ -23,7 +23,11 @@ ERROR_COLUMNS = (
     *("roofline_mape", "roofline_median_ape"),
 )
 
+ORIGINS = ("source", "version", "timed")
+NOT_SAID = "not said"
+
 _USED = (
+    *ORIGINS,
     *("kind", "phase", "latency_us", "predicted_us", "lower_us", "upper_us", "roofline_us", "in_range"),
     *("m", "n", "k", "batch", "context_len", "num_heads", "num_kv_heads", "read_bytes", "write_bytes"),
 )
@@ -64,12 +68,19 @@ def _divided(group: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
     """All rows, then those of each class, then those inside and outside the calibrated range."""
     yield ALL, ALL, group
     calibrated = np.where(group["in_range"], "calibrated", "outside")
-    divisions = {**shape_classes(group, group["kind"].iloc[0]), "range": calibrated}
+    divisions = {**shape_classes(group, group["kind"].iloc[0]), "range": calibrated, **dict(_origins(group))}
     for division, classes in divisions.items():
         names = np.unique(classes)
         if len(names) > 1:
             for name in names:
                 yield division, str(name), group[classes == name]
+
+
+def _origins(group: pd.DataFrame) -> Iterator[tuple[str, npt.NDArray[np.str_]]]:
+    """Whose measurements rows are, and how they were timed, where samples say so."""
+    for name in ORIGINS:
+        if name in group.columns:
+            yield name, group[name].fillna(NOT_SAID).to_numpy(dtype=str)
 
 
 def _errors(rows: pd.DataFrame) -> dict[str, float]:

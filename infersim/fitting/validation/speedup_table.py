@@ -23,7 +23,7 @@ Positions: TypeAlias = npt.NDArray[np.int64]
 SHORTEST_CUT, LONGEST_CUT = 0.4, 0.9
 """Parts of an axis that pruning leaves: less is hardly the same model, more is a gain within the noise."""
 
-HOW_TIMED = ("weight_copies", "includes_act_quant")
+HOW_TIMED = ("weight_copies", "includes_act_quant", "timed")
 """Columns that say how a GEMM was timed: a pair is timed alike."""
 
 SMALLEST_DIMENSION = 2048
