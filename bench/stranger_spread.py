@@ -15,6 +15,7 @@ from infersim.domain.arrays import Array
 from infersim.fitting.fits.intervals import related_pairs
 from infersim.fitting.fits.kind_fit import Recipe
 from infersim.report.core.table import Table, number_column, text_column
+from stranger_tables import ENGINES, OTHER_FORMATS
 
 FEWEST = 15
 """Rows of a regime below which their quantile says nothing."""
@@ -40,7 +41,7 @@ def spread_of(rows: pd.DataFrame) -> Callable[[pd.Series, pd.Series], Array]:
 def spreads(rows: pd.DataFrame) -> pd.DataFrame:
     """`added` by group and regime, with the number of sources behind it."""
     lines = []
-    for (group, regime, source, gpu, kind), part in rows[rows["own"] < FITTED_WIDTH].groupby(
+    for (group, regime, source, gpu, kind), part in rows[_tell_of_a_spread(rows)].groupby(
         ["group", "regime", "source", "gpu", "kind"]
     ):
         if len(part) >= FEWEST:
@@ -59,6 +60,13 @@ def spreads(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"added": over.mean() ** 0.5, "sources": over.size()}).reset_index()
 
 
+def _tell_of_a_spread(rows: pd.DataFrame) -> pd.Series[bool]:
+    """Of formats whose kernels engines bring themselves, engines only: a library's bare GEMM is none."""
+    return (rows["own"] < FITTED_WIDTH) & (
+        rows["group"].ne(OTHER_FORMATS) | rows["source"].isin(ENGINES.values())
+    )
+
+
 def errors_of_pairs(recipe: Recipe, samples: pd.DataFrame, errors: Array) -> Array:
     """Differences of the errors of related kernels, as a fit's own pair width stands on."""
     features = recipe.features(samples)
@@ -70,7 +78,8 @@ def errors_of_pairs(recipe: Recipe, samples: pd.DataFrame, errors: Array) -> Arr
 
 def spread_table(rows: pd.DataFrame, pairs: pd.DataFrame) -> Table:
     """What all sources together ask for."""
-    enough = pairs[(pairs["pairs"] >= 2 * FEWEST) & (pairs["own_pair"] < FITTED_WIDTH)]
+    fitted = _tell_of_a_spread(pairs.assign(own=pairs["own_pair"]))
+    enough = pairs[(pairs["pairs"] >= 2 * FEWEST) & fitted]
     more = np.maximum(enough["found"] ** 2 - enough["own_pair"] ** 2, 0.0)
     by_source = enough.assign(added=more).groupby(["group", "source"])["added"].mean().reset_index()
     of_pairs = by_source.groupby("group")["added"].agg(["mean", "size"])

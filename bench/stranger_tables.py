@@ -21,6 +21,7 @@ MOST_ROWS = 1500
 LEAST_LOOPED_US = 15.0
 """Of launches one after the other the host takes some 6 us each: shorter kernels tell of the host."""
 
+OTHER_FORMATS = "gemm, other formats"
 KV_DTYPE, MOST_HEAD_DIM = "bf16", 128
 """The attention that shipped fits were fitted to."""
 
@@ -40,7 +41,7 @@ class StrangerTable:
         kind, _, dtype = self.kind.partition(" ")
         if kind != "gemm":
             return kind
-        return "gemm, 16 bit" if dtype in SIXTEEN_BIT else "gemm, other formats"
+        return "gemm, 16 bit" if dtype in SIXTEEN_BIT else OTHER_FORMATS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,7 +47,7 @@ def facts_of(profile: HardwareProfile) -> GpuFacts:
     picojoule = PICOJOULE_PER_FLOP * (flop / 1024) ** -ENERGY_EXPONENT
     return GpuFacts(
         vendor=profile.vendor,
-        generation=profile.generation,
+        generation=DIES.get(profile.compute_capability, profile.generation),
         clock_max_mhz=chip.clock_max_mhz,
         flop_per_clock_per_sm=flop,
         memory_bytes_per_clock_per_sm=profile.memory.bandwidth_bytes_per_s / chip.clocks_per_s,
@@ -66,6 +66,10 @@ def unlocked_flop_per_clock_per_sm(profile: HardwareProfile, dtype: DType) -> fl
     eight_bit = [rates[math] / 2 for math in (DType.INT8, DType.FP8) if math in rates and dtype.bytes == 2]
     return max([rates[dtype], *eight_bit, SM_DESIGNS.get(profile.generation, 0.0)])
 
+
+DIES = {"8.6": "ampere-geforce"}
+"""Compute capabilities whose dies are of another design than their generation's name says: GA102 to GA106,
+with GDDR and 1024 FLOP a clock, are to GA100 what consumer Blackwells are to B200."""
 
 SM_DESIGNS = {"ada": 1024.0}
 """16-bit FLOP per clock of an SM, for generations with cards whose every rate is halved: L40 and L20."""

@@ -15,6 +15,7 @@ from infersim.domain.errors import FileContentError, InvalidValueError
 from infersim.domain.fit import IntervalFit
 from infersim.profile_files.pool_files import read_pool, write_pool
 from infersim.profile_files.profiles import load_profile
+from infersim.simulation.speedups.kernel_latency import gemm_latency
 from infersim.transfer.borrowing import (
     LEAST_L2_OVER_DRAM,
     reachable_bandwidth,
@@ -190,3 +191,18 @@ def test_a_card_with_power_to_spare_is_not_slowed_by_its_die() -> None:
     spared, limited = facts_of(load_profile("rtx-4090")), facts_of(load_profile("l40s"))
     assert spared.power_ratio / limited.power_ratio == pytest.approx(165.2 / 450 / (362.05 / 350), rel=0.02)
     assert sustained_slowdown(spared) < sustained_slowdown(limited) / 5
+
+
+def test_amd_cards_reach_what_their_vendor_measures() -> None:
+    """Max-Achievable FLOPs of AMD's own blog (2025), in bf16: the best sizes, so the most to expect."""
+    m, n, k = 4096, 4864, 32896
+    for gpu, tflops in (("mi300x", 708), ("mi325x", 843)):
+        found = gemm_latency(gpu, m, n, k)
+        assert 2 * m * n * k / found.latency_s / 1e12 == pytest.approx(tflops, rel=0.06)
+        assert found.lower_s < 2 * m * n * k / (tflops * 1e12) < found.upper_s
+
+
+def test_a_consumer_die_leans_on_dies_like_it() -> None:
+    """GA102 (A40, RTX 3090) bears the name of the A100's generation, and is no such die."""
+    assert facts_of(load_profile("a40")).generation == facts_of(load_profile("rtx-3090")).generation
+    assert facts_of(load_profile("a40")).generation != facts_of(load_profile("a100-pcie-40gb")).generation
