@@ -67,11 +67,15 @@ def among_strangers(fit: Fit, claim: Claim = Claim.WORLD) -> Fit:
 
     What several hands measured does so already.
     """
-    kinds = {
-        name: kind if kind.claim is Claim.HANDS else replace(kind, claim=claim)
-        for name, kind in fit.kinds.items()
-    }
-    return replace(fit, kinds=kinds)
+
+    def claiming(kinds: Mapping[str, KindFit]) -> dict[str, KindFit]:
+        return {
+            name: kind if kind.claim is Claim.HANDS else replace(kind, claim=claim)
+            for name, kind in kinds.items()
+        }
+
+    sets = {name: claiming(kinds) for name, kinds in fit.kernel_sets.items()}
+    return replace(fit, kinds=claiming(fit.kinds), kernel_sets=sets)
 
 
 @lru_cache(maxsize=256)

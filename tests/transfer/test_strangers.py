@@ -88,6 +88,18 @@ def test_a_file_keeps_whose_measurements_a_kind_claims(tmp_path: Path) -> None:
     assert half_width(again) == pytest.approx(half_width(profile), rel=1e-6)
 
 
+def test_naming_the_engine_rules_the_others_out() -> None:
+    profile = sim.load_profile(GPU)
+    assert profile.fit is not None
+    kinds = {name: profile.fit.kinds[name] for name in ("gemm.fp8", "attention.decode")}
+    sets = profile.fit.with_kinds({"gemm.fp8": kinds["gemm.fp8"]}, "sglang")
+    named = replace(profile, fit=sets).with_kernels("sglang").fit
+    assert named is not None
+    assert named.kinds["gemm.fp8"].claim is Claim.ENGINE
+    # Attention was not measured under it: another engine's stands in.
+    assert named.kinds["attention.decode"].claim is Claim.WORLD
+
+
 def test_what_several_hands_measured_holds_their_spread_already() -> None:
     fit = claiming(Claim.HANDS).fit
     assert fit is not None
