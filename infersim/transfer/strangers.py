@@ -15,33 +15,33 @@ import numpy as np
 from infersim.domain.fit import Claim, Fit, IntervalFit, KindFit
 
 LIBRARY_GEMM = {
-    "decode small": 0.10,
-    "mid small": 0.11,
-    "prefill small": 0.13,
+    "decode small": 0.11,
+    "mid small": 0.12,
+    "prefill small": 0.14,
     "decode large": 0.12,
     "mid large": 0.10,
-    "prefill large": 0.075,
+    "prefill large": 0.085,
 }
 """80 % half-widths, natural log, that measurements of a 16-bit GEMM by others add in quadrature.
 
 Shipped fits against tables of other hands: Vidur (A100, torch 2.1), LLMServingSim (RTX PRO 6000, vLLM 0.19),
 SlideSparse (A100 PCIe, B200, loops of cuBLASLt), TensorRT-LLM 1.3 and SGLang 0.5 (B200, H100, L40S, RTX PRO
 6000), XLA (H100). Of each table and regime, the 80 % quantile of the errors less, in quadrature, what the
-fit's own interval says; the root mean square over a source's GPUs, then over the sources.
-`bench/strangers.py --estimate` finds them anew.
+fit's own interval says; the root mean square over a source's GPUs, then over the sources; rounded up, as
+sources are few. `bench/strangers.py --estimate` finds them anew.
 """
 
 ENGINE_GEMM = {
     "decode small": 0.77,
-    "mid small": 0.62,
+    "mid small": 0.63,
     "prefill small": 0.78,
     "decode large": 0.65,
-    "mid large": 0.58,
-    "prefill large": 0.22,
+    "mid large": 0.50,
+    "prefill large": 0.26,
 }
-"""The same for 8-bit GEMMs, whose kernels and quantisation each engine brings itself: up to twice as fast or
-slow as another's at few tokens. From TensorRT-LLM, SGLang and SlideSparse; of narrower formats no table
-compares engines, and these stand for them."""
+"""The same for GEMMs of other formats, whose kernels and quantisation each engine brings itself: in fp8 up to
+twice as fast or slow as another's at few tokens. From fp8 of TensorRT-LLM and SGLang; of narrower formats no
+table compares engines, and this stands for them."""
 
 ENGINE_ATTENTION = {
     "attention.prefill": {"short": 0.41, "long": 0.29},
@@ -49,7 +49,7 @@ ENGINE_ATTENTION = {
 }
 """The same for attention of TensorRT-LLM and SGLang against that of vLLM."""
 
-LIBRARY_PAIR, ENGINE_PAIR = 0.07, 0.15
+LIBRARY_PAIR, ENGINE_PAIR, ATTENTION_PAIR = 0.05, 0.14, 0.21
 """Half-widths of the log ratio of two related kernels, likewise: most of what is added, both share."""
 
 SIXTEEN_BIT = ("bf16", "fp16")
@@ -88,16 +88,16 @@ def spread_between(kind: str, claim: Claim) -> IntervalFit | None:
     if claim in (Claim.SETUP, Claim.HANDS):
         return None
     family, _, detail = kind.partition(".")
+    spreads: Mapping[str, float] = LIBRARY_GEMM
+    pair = LIBRARY_PAIR
     if kind in ENGINE_ATTENTION:
-        spreads: Mapping[str, float] = ENGINE_ATTENTION[kind]
+        spreads, pair = ENGINE_ATTENTION[kind], ATTENTION_PAIR
         if claim is Claim.ENGINE:
-            spreads = dict.fromkeys(spreads, max(LIBRARY_GEMM.values()))
-    elif family == "gemm":
-        own_kernels = claim is Claim.WORLD and not detail.startswith(SIXTEEN_BIT)
-        spreads = ENGINE_GEMM if own_kernels else LIBRARY_GEMM
-    else:
+            spreads, pair = dict.fromkeys(spreads, max(LIBRARY_GEMM.values())), LIBRARY_PAIR
+    elif family != "gemm":
         return None
-    pair = LIBRARY_PAIR if spreads is LIBRARY_GEMM or claim is Claim.ENGINE else ENGINE_PAIR
+    elif claim is Claim.WORLD and not detail.startswith(SIXTEEN_BIT):
+        spreads, pair = ENGINE_GEMM, ENGINE_PAIR
     return IntervalFit(by_regime=spreads, pair=pair, outside=max(spreads.values()))
 
 
