@@ -97,8 +97,8 @@ def aligned(values: Array, span: Sequence[int], alignment: npt.ArrayLike, any_mu
 
 
 LEAST_ALIGNMENT: Mapping[DType, int] = {DType.FP8: 16, DType.INT8: 16, DType.FP4: 32}
-"""8-bit and 4-bit tensor-core GEMMs need rows of 16-byte multiples: cuBLASLt refuses n or k off multiples of 16,
-and of 32."""
+"""8-bit and 4-bit tensor-core GEMMs need rows of 16-byte multiples: cuBLASLt refuses n or k off multiples of
+16, and of 32."""
 
 ROW_BYTES = 8192
 """Arrays of memory-bound kernels have whole rows of 4096 16-bit values, so that a norm can run over them."""
