@@ -24,10 +24,10 @@ from infersim.domain.shapes import Gemm, Shape
 POWER = OwnParameters(
     name="power",
     defaults={
-        "idle_share": 0.242,
-        "busy_share": 0.287,
-        "picojoule_per_flop": 0.746,
-        "picojoule_per_byte": 43.9,
+        "idle_share": 0.25,
+        "busy_share": 0.30,
+        "picojoule_per_flop": 0.61,
+        "picojoule_per_byte": 42.0,
     },
     uncalibrated=IntervalFit(by_regime={}, pair=0.2, outside=0.4),
 )
@@ -50,7 +50,7 @@ class Silicon:
     picojoule_per_byte: float
 
 
-HBM, HBM2, GDDR, LPDDR, DDR = 43.9, 48.0, 70.0, 48.0, 120.0
+HBM, HBM2, GDDR, LPDDR, DDR = 42.0, 46.0, 70.0, 48.0, 120.0
 """Picojoules a byte between memory and SM. HBM3e as metered (4.4 pJ a bit would be 35 for the memory alone);
 HBM2 from 3.9 pJ a bit (O'Connor et al., MICRO 2017), GDDR6 and 6X from 7.3 to 7.5 pJ a bit (their maker's
 figures), each with some 10 for the way through the chip. LPDDR and DDR are stated guesses."""
@@ -110,8 +110,10 @@ def power_law(profile: HardwareProfile) -> PowerLaw | None:
     dtype = _sixteen_bit(profile)
     process, per_byte = 1.0, found.values["picojoule_per_byte"]
     if found.fit is None:
-        silicon = CPU_SILICON if profile.kind == "cpu" else _SILICON.get(
-            profile.compute_capability, UNKNOWN_SILICON
+        silicon = (
+            CPU_SILICON
+            if profile.kind == "cpu"
+            else _SILICON.get(profile.compute_capability, UNKNOWN_SILICON)
         )
         width = profile.matrix[dtype].flop_per_clock_per_sm / METERED_FLOP_PER_CLOCK_PER_SM
         process, per_byte = silicon.process * width**-WIDTH_EXPONENT, silicon.picojoule_per_byte
@@ -184,4 +186,3 @@ def kernel_energy_j(shape: Shape, profile: HardwareProfile, cost: KernelCost, la
         kernel_s=cost.kernel_s,
         launch_s=cost.launch_s,
     )
-

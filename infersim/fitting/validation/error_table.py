@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import asdict
 
@@ -9,10 +10,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from infersim.cost.energy import POWER
 from infersim.domain.arrays import Array
 from infersim.fitting.fits.intervals import coverage_summary, error_summary
+from infersim.fitting.fits.power_fit import LEAST_US
 from infersim.fitting.samples.schema import Kind
 from infersim.fitting.samples.shapes import shape_classes
+from infersim.fitting.validation.predictions import POWER_COLUMNS
 
 ALL = "all"
 """Division and class of the rows that sum a kind up."""
@@ -26,6 +30,7 @@ ERROR_COLUMNS = (
 _USED = (
     *("kind", "phase", "latency_us", "predicted_us", "lower_us", "upper_us", "roofline_us", "in_range"),
     *("m", "n", "k", "batch", "context_len", "num_heads", "num_kv_heads", "read_bytes", "write_bytes"),
+    *("power_w", *POWER_COLUMNS),
 )
 """Columns that errors and shape classes are stated by."""
 
@@ -37,7 +42,8 @@ def error_table(predictions: pd.DataFrame) -> pd.DataFrame:
     `shape_class`, `rows`, `outside_range` (rows outside the calibrated range), `mape`, `median_ape`,
     `p90_ape`, `bias`, `coverage` and mean `log_half_width` of the 80 % interval, and `roofline_mape`,
     `roofline_median_ape` of the plain roofline. The first row of each kind and data type has division and
-    class "all"; a division in which all rows are of one class is left out.
+    class "all"; a division in which all rows are of one class is left out. Last, the errors of kind `power`:
+    watts of kernels of LEAST_US or more.
     """
     dtypes = predictions["dtype"].fillna("") if "dtype" in predictions.columns else ""
     used = [name for name in _USED if name in predictions.columns]
@@ -47,7 +53,33 @@ def error_table(predictions: pd.DataFrame) -> pd.DataFrame:
         for (kind, dtype), group in parted.groupby(["cost_kind", "dtype"], sort=True)
         for division, name, rows in _divided(group)
     ]
+    lines += [
+        {"kind": POWER.name, "dtype": dtype, "division": ALL, "shape_class": ALL, **_power_errors(rows)}
+        for dtype, rows in _metered(parted).groupby("dtype", sort=True)
+    ]
     return pd.DataFrame(lines, columns=list(ERROR_COLUMNS))
+
+
+def _metered(parted: pd.DataFrame) -> pd.DataFrame:
+    """The rows whose power was measured and predicted, kernels long enough for a meter."""
+    if "predicted_w" not in parted:
+        return parted.iloc[:0]
+    return parted[
+        (parted["power_w"] > 0) & parted["predicted_w"].notna() & (parted["latency_us"] >= LEAST_US)
+    ]
+
+
+def _power_errors(rows: pd.DataFrame) -> dict[str, float]:
+    measured = _column(rows, "power_w")
+    interval = coverage_summary(measured, _column(rows, "lower_w"), _column(rows, "upper_w"))
+    return {
+        **asdict(error_summary(_column(rows, "predicted_w"), measured)),
+        "outside_range": int((~rows["in_range"]).sum()),
+        "coverage": interval.coverage,
+        "log_half_width": interval.mean_log_half_width,
+        "roofline_mape": math.nan,
+        "roofline_median_ape": math.nan,
+    }
 
 
 def cost_kinds(frame: pd.DataFrame) -> npt.NDArray[np.object_]:

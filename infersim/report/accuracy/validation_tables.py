@@ -29,6 +29,7 @@ _TITLES = {
     "attention.decode": "decode attention",
     "memory": "memory-bound kernels",
     "launch": "launches",
+    "power": "power",
 }
 """Kinds as the verdict names them."""
 

@@ -32,9 +32,7 @@ def shapes_latency(shape: Shape, profile: HardwareProfile) -> Latency:
     """The latency of all the kernels that `shape` holds; no more than the answer is held of them at once."""
     found = dict(_by_stretches(shape, partial(_latency, profile=profile)))
     parts = {name: found.pop(name) for name in _PARTS}
-    return Latency(
-        **found, calibration=profile.calibration.value, parts=parts, power=_power(shape, profile)
-    )
+    return Latency(**found, calibration=profile.calibration.value, parts=parts, power=_power(shape, profile))
 
 
 def _by_stretches(shape: Shape, answer: Callable[[Shape], Answers]) -> Answers:
