@@ -3,8 +3,9 @@
     python calibration/fit_published_tables.py FOLDER [PROFILE ...]
 
 FOLDER holds `gemm/<gpu>.parquet` and `attention/<gpu>.parquet` with the columns of the samples format (see
-docs/formats.md), and for some GPUs `power/<gpu>.parquet`, what the board drew. GEMM timings there rotate over six weight copies, attention loops over one KV cache. The
-rows themselves are not part of this project; `hw_profiles/SOURCES.md` names their source and licence.
+docs/formats.md), and for some GPUs `power/<gpu>.parquet`, what the board drew. GEMM timings there rotate over
+six weight copies, attention loops over one KV cache. The rows themselves are not part of this project;
+`hw_profiles/SOURCES.md` names their source and licence.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ def published_samples(folder: Path, profile: str) -> pd.DataFrame:
 
 
 def metered_samples(folder: Path, profile: str) -> pd.DataFrame | None:
-    """Long bf16 GEMMs with what the board drew, of the pass in which the meter had settled (bench/power.py)."""
+    """Long bf16 GEMMs with their power, of the pass in which the meter had settled (bench/power.py)."""
     file = folder / "power" / f"{profile}.parquet"
     if not file.is_file():
         return None

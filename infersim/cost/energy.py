@@ -31,9 +31,9 @@ POWER = OwnParameters(
     },
     uncalibrated=IntervalFit(by_regime={}, pair=0.2, outside=0.4),
 )
-"""Shares of the power limit: idle, and all SMs busy. Energy of a dense 16-bit FLOP and of a byte that a kernel
-reads or writes, caches and wires counted. Found on a B200 (bf16 GEMMs under vLLM, NVIDIA aiconfigurator
-@095f58a); the interval without a fit is a stated guess."""
+"""Shares of the power limit: idle, and all SMs busy. Energy of a dense 16-bit FLOP and of a byte that a
+kernel reads or writes, caches and wires counted. Found on a B200 (bf16 GEMMs under vLLM, NVIDIA
+aiconfigurator @095f58a); the interval without a fit is a stated guess."""
 
 CAP_NORM = 8.0
 """Near the limit the clock gives way little by little: the norm in which demand and limit meet."""
@@ -76,7 +76,7 @@ UNKNOWN_SILICON = Silicon(process=1.4, picojoule_per_byte=GDDR)
 CPU_SILICON = Silicon(process=1.4, picojoule_per_byte=DDR)
 
 WIDTH_EXPONENT = 1 / 3
-"""Wider tensor cores need less energy each FLOP, by this power of the FLOP per clock and SM (as in transfer)."""
+"""Wider tensor cores need less energy each FLOP, by this power of the FLOP per clock and SM."""
 
 METERED_FLOP_PER_CLOCK_PER_SM = 8192.0
 """16-bit rate of an SM of the GPU that the parameters were found on."""
@@ -84,7 +84,7 @@ METERED_FLOP_PER_CLOCK_PER_SM = 8192.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PowerLaw:
-    """What a board draws, in watts and joules; `joule_per_flop` is that of a type of `flop_per_s` at its peak.
+    """What a board draws, in watts and joules; `joule_per_flop` is of the type whose peak is `flop_per_s`.
 
     `calibration` is `fitted` where kernels of the GPU itself were metered, else `transferred`;
     `log_half_width` of the 80 % interval of a mean power.

@@ -61,7 +61,8 @@ def calibrate(
 
     `gpu` is a profile, a name or a .toml path; `samples` a frame or file in the samples format (latencies in
     microseconds). Only the kinds that `samples` holds are fitted, and the board's power where a column
-    `power_w` says what it drew; other kinds of the profile's own fit are kept. What other GPUs' fits say is the prior; a profile without any fit (`datasheet_alone`) has none.
+    `power_w` says what it drew; other kinds of the profile's own fit are kept. What other GPUs' fits say is
+    the prior; a profile without any fit (`datasheet_alone`) has none.
     `provenance` (driver, source, ...) is recorded in the fit. Raises BadSamplesError for bad rows,
     WrongUnitError where latencies cannot be microseconds, and InvalidValueError for samples of another GPU.
     """

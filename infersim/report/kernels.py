@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from infersim.domain.arrays import Numeric
+from infersim.domain.arrays import Array, Numeric
 from infersim.domain.costs import Latency
 from infersim.report.core import rounding
 from infersim.report.core.notes import kernel_notes
@@ -24,7 +24,8 @@ def kernel_frame(gpu: str, dimensions: Mapping[str, Numeric], latency: Latency) 
     """One row for each kernel: `gpu calibration`, its dimensions, microseconds, limiter.
 
     `dimensions` broadcast to the shape of the latency, which is flattened. Columns: `latency_us` with its
-    80 % interval `lower_us upper_us`, `floor_us`, `limiter`, `in_range`.
+    80 % interval `lower_us upper_us`, `floor_us`, `energy_j` and mean `watts` of the board where its power
+    limit is known, `limiter`, `in_range`.
     """
     import pandas as pd
 
@@ -41,10 +42,19 @@ def kernel_frame(gpu: str, dimensions: Mapping[str, Numeric], latency: Latency) 
             "calibration": latency.calibration,
             **{name: np.broadcast_to(value, extent).ravel() for name, value in dimensions.items()},
             **{name: np.ravel(value) * MICRO for name, value in seconds.items()},
+            **_energy(latency),
             "limiter": np.ravel(latency.limiter),
             "in_range": np.ravel(latency.in_range),
         }
     )
+
+
+def _energy(latency: Latency) -> dict[str, Array]:
+    """Joules and mean watts of the board, where its power limit is known."""
+    if latency.power is None:
+        return {}
+    joules = latency.energy_j
+    return {"energy_j": np.ravel(joules), "watts": np.ravel(joules / latency.latency_s)}
 
 
 def kernel_table(frame: pd.DataFrame) -> Table:

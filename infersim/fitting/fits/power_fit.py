@@ -50,7 +50,7 @@ Metered = Sequence[tuple[npt.NDArray[np.intp], Shape, KernelCost]]
 
 
 def metered_rows(samples: pd.DataFrame, profile: HardwareProfile) -> pd.DataFrame:
-    """The samples that say what the board drew while a kernel of LEAST_US or more ran; none without a limit."""
+    """Samples that say what the board drew while a kernel of LEAST_US or more ran; none without a limit."""
     if "power_w" not in samples or profile.chip.tdp_w is None:
         return samples.iloc[:0]
     known = (samples["power_w"] > 0) & (samples["latency_us"] >= LEAST_US) & (samples["kind"] != "launch")

@@ -69,7 +69,7 @@ class Timeline:
         return over_ops(self.costs.latency_s, in_blocks)
 
     def op_energy_j(self, law: PowerLaw) -> Array:
-        """Joules of each op over all its executions, its launches and what the host keeps waiting included."""
+        """Joules of each op over all its executions, launches and waiting for the host included."""
         costs = self.costs
         return energy_j(
             law,
