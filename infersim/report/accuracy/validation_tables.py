@@ -12,8 +12,8 @@ from infersim.fitting.samples.shapes import LARGE_MEMORY_BYTES, LONG_CONTEXT, TI
 from infersim.fitting.validation.error_table import ALL
 from infersim.fitting.validation.validation import Validation
 from infersim.report.core import rounding
-from infersim.report.core.notes import kernel_notes
 from infersim.report.core.table import Column, Table, number_column
+from infersim.report.core.trust import kernel_notes
 from infersim.report.core.verdict import Verdict, as_sentence, enumeration
 
 if TYPE_CHECKING:
@@ -69,7 +69,8 @@ def _speedup_sentence(row: pd.Series) -> str:
 
 
 def _notes(found: Validation) -> Iterator[str]:
-    yield from kernel_notes(found.predictions.assign(calibration=found.calibration.value))
+    rows = found.predictions
+    yield from kernel_notes([found.calibration.value] * len(rows), rows["gpu"], rows["in_range"])
     if found.overlap in _OVERLAPS:
         yield _OVERLAPS[found.overlap]
     if found.left_out:

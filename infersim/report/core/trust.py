@@ -1,0 +1,40 @@
+"""How far to trust numbers, in words: what stands behind each GPU's profile, and shapes beyond it.
+
+No frame is needed: a command that times single kernels says this without loading pandas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from infersim.domain.profile import Calibration
+from infersim.report.core.verdict import enumeration
+
+_TRUST = {
+    Calibration.NONE: "Uncalibrated: no measurement stands behind {}; intervals are wide, from defaults.",
+    Calibration.TRANSFERRED: "Transferred calibration: {} is predicted from measurements of other GPUs.",
+    Calibration.BORROWED: "Borrowed calibration: {} is predicted with the fit of a sibling GPU.",
+}
+_WHAT_IF = "What-if hardware: {} is predicted with the fit of the GPU as it is; intervals are wider."
+
+
+def trust_in(calibrations: Iterable[str], gpus: Iterable[str]) -> Iterator[str]:
+    """A sentence for each calibration that is not a fit of the GPU itself; a pair for each row of a table."""
+    pairs = dict.fromkeys(zip(calibrations, gpus, strict=True))
+    for status, text in _TRUST.items():
+        named = [gpu for calibration, gpu in pairs if calibration == status]
+        altered = [gpu for gpu in named if status is Calibration.BORROWED and "[" in gpu]
+        for some, said in ((altered, _WHAT_IF), ([gpu for gpu in named if gpu not in altered], text)):
+            if some:
+                yield said.format(enumeration(some))
+
+
+def kernel_notes(
+    calibrations: Iterable[str], gpus: Iterable[str], in_range: Iterable[bool]
+) -> tuple[str, ...]:
+    """Notes on single kernels, from three columns of their rows."""
+    rows = list(zip(calibrations, gpus, in_range, strict=True))
+    outside = sum(calibration != Calibration.NONE and not inside for calibration, _, inside in rows)
+    note = f"Outside the calibrated range: {outside} of {len(rows)} kernels; their intervals are wider."
+    said = trust_in((row[0] for row in rows), (row[1] for row in rows))
+    return (*said, *((note,) if outside else ()))
