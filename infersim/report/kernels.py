@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,9 @@ from infersim.report.core import rounding
 from infersim.report.core.table import Column, Table, text_column
 from infersim.report.core.trust import kernel_notes
 from infersim.report.core.verdict import Verdict, as_sentence
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MICRO = 1e6
 
@@ -78,7 +81,7 @@ def kernel_table(rows: KernelRows) -> Table:
     gpus = list(dict.fromkeys(rows["gpu"]))
     return Table(
         title="Kernels" if len(gpus) > 1 else f"Kernels on {gpus[0]}",
-        frame=rows,
+        frame=cast("pd.DataFrame", rows),  # its text needs no more of a frame than columns by name
         columns=(
             *([text_column("GPU", "gpu")] if len(gpus) > 1 else []),
             *(Column(heading=name, keys=(name,), text=_dimension) for name in _dimensions(rows)),

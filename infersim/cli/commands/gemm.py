@@ -50,7 +50,7 @@ def gemm_command(
     from infersim.simulation.speedups.kernel_latency import gemm_latency
 
     tokens, outputs, inputs = np.meshgrid(integers("m", m), integers("n", n), integers("k", k), indexing="ij")
-    named = {"dtype": dtype, "sparsity": sparsity or "none", "m": tokens, "n": outputs, "k": inputs}
+    form: dict[str, str] = {"dtype": dtype, "sparsity": sparsity or "none"}
     found = []
     for profile in chosen_gpus(gpu, overrides):
         latency = gemm_latency(
@@ -63,7 +63,7 @@ def gemm_command(
             weight_copies=weight_copies,
             act_quant=act_quant,
         )
-        found.append(kernel_rows(profile.name, named, latency))
+        found.append(kernel_rows(profile.name, {**form, "m": tokens, "n": outputs, "k": inputs}, latency))
     rows = joined_rows(found)
     if not printed_for_machines(rows, as_json=as_json, as_csv=as_csv):
         print_for_people(kernel_verdict("GEMM", rows), kernel_table(rows))

@@ -6,6 +6,7 @@ buffers instead of making arrays.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -105,7 +106,7 @@ def _read_again(
 
 def step_us(p: Mapping[str, float], machine: Machine, tile: tuple[int, int]) -> float:
     """Microseconds that one SM multiplies for one step of K_STEP along K of one tile."""
-    overhead = (1 + p["tile_overhead"] * (1 / tile[0] + 1 / tile[1])) * float(np.exp(p[tile_name(tile)]))
+    overhead = (1 + p["tile_overhead"] * (1 / tile[0] + 1 / tile[1])) * math.exp(p[tile_name(tile)])
     rate = machine.flop_per_us_per_sm * p["efficiency"]
     return 2 * tile[0] * tile[1] * K_STEP / rate * overhead
 

@@ -5,10 +5,10 @@ Renderers (terminal, page) take headings and cells; data for machines takes the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,13 +37,10 @@ class Section:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Table:
-    """`frame` with `columns` to show; `labels`, one for each row, divide it into sections.
-
-    Where nothing but text is made of it, `frame` may be plain columns by name.
-    """
+    """`frame` with `columns` to show; `labels`, one for each row, divide it into sections."""
 
     title: str
-    frame: pd.DataFrame | Mapping[str, Any]
+    frame: pd.DataFrame
     columns: tuple[Column, ...]
     labels: tuple[str, ...] = ()
     caption: str = ""
