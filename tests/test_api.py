@@ -35,6 +35,7 @@ NAMES = {
     "load_model",
     "load_profile",
     "loss_waterfall",
+    "padded_widths",
     "predict",
     "predicted_measured",
     "prune",

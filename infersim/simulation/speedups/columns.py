@@ -17,6 +17,7 @@ from infersim.domain.ops import Part
 from infersim.domain.profile import Calibration
 from infersim.domain.shapes import Gemm
 from infersim.simulation.speedups.cases import Case
+from infersim.simulation.speedups.padding import padding_notes
 from infersim.simulation.timing.program import Program
 from infersim.simulation.timing.timeline import Timeline
 from infersim.workload.formats import block_formats
@@ -138,12 +139,15 @@ def energy_columns(case: Case, timeline: Timeline) -> Columns:
 
 
 def model_notes(case: Case, timeline: Timeline) -> Column:
-    """Notes, a tuple each: what the file states, contexts beyond its positions, uncalibrated widths."""
+    """Notes, a tuple each: what the file states, contexts beyond its positions, uncalibrated widths, and what
+    padding odd ones would change.
+    """
     limit = timeline.program.transformer.max_position
     note = f"context beyond the model's {limit} positions"
     positions = np.where(case.context > limit, note, "").astype(object).ravel()
     widths = np.empty(case.batch.size, dtype=object)
-    widths.fill((*format_notes(timeline), *width_notes(timeline.program)))
+    odd = (*width_notes(timeline.program), *padding_notes(case, timeline))
+    widths.fill((*format_notes(timeline), *odd))
     return joined_notes(positions, widths)
 
 
