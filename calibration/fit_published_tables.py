@@ -3,25 +3,19 @@
     python calibration/fit_published_tables.py FOLDER [PROFILE ...]
 
 FOLDER holds `gemm/<gpu>.parquet` and `attention/<gpu>.parquet` with the columns of the samples format (see
-docs/formats.md), and for some GPUs `power/<gpu>.parquet`, what the board drew. GEMM timings there rotate over
-six weight copies, attention loops over one KV cache. The rows themselves are not part of this project;
-`hw_profiles/SOURCES.md` names their source and licence.
+docs/formats.md). GEMM timings there rotate over six weight copies, attention loops over one KV cache. The
+rows themselves are not part of this project; `hw_profiles/SOURCES.md` names their source and licence.
 """
 
 from __future__ import annotations
 
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
 import infersim
-from infersim.cost.energy import POWER
-from infersim.domain.fit import Fit
-from infersim.domain.profile import HardwareProfile
-from infersim.fitting.fits.power_fit import LEAST_US, fit_power
 from infersim.profile_files import write_fit
 from infersim.profile_files.profiles import datasheet_alone
 
@@ -52,24 +46,6 @@ def published_samples(folder: Path, profile: str) -> pd.DataFrame:
     ).assign(gpu=profile)
 
 
-def metered_samples(folder: Path, profile: str) -> pd.DataFrame | None:
-    """Long bf16 GEMMs with their power, of the pass in which the meter had settled (bench/power.py)."""
-    file = folder / "power" / f"{profile}.parquet"
-    if not file.is_file():
-        return None
-    rows = pd.read_parquet(file)
-    rows = rows[(rows["format"] == "bf16") & (rows["latency_us"] > LEAST_US) & (rows["m"] % 4 != 0)]
-    return rows.assign(kind="gemm", dtype="bf16", weight_copies=6).reset_index(drop=True)
-
-
-def with_power(fit: Fit, profile: HardwareProfile, folder: Path) -> Fit:
-    """`fit` with the kind `power`, where the board was metered."""
-    metered = metered_samples(folder, fit.gpu)
-    if metered is None:
-        return fit
-    return replace(fit, kinds={**fit.kinds, POWER.name: fit_power(replace(profile, fit=fit), metered)})
-
-
 def main() -> None:
     """Fit the named profiles, or all, and write `hw_profiles/<profile>.fit.json`."""
     folder, *names = sys.argv[1:]
@@ -82,11 +58,10 @@ def main() -> None:
         )
         path = PROFILES / f"{name}.fit.json"
         assert calibrated.fit is not None
-        fit = with_power(calibrated.fit, calibrated, Path(folder))
-        write_fit(fit, path)
+        write_fit(calibrated.fit, path)
         seconds = time.perf_counter() - started
         print(f"{path.name}: {path.stat().st_size / 1024:.1f} KiB in {seconds:.1f} s")
-        for kind in fit.kinds.values():
+        for kind in calibrated.fit.kinds.values():
             print(f"  {kind.kind}: {kind.rows} rows, left-out MAPE {kind.held_out['mape']:.1%}")
 
 

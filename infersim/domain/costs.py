@@ -76,8 +76,9 @@ class Latency:
 
     `latency_s` includes launch. `lower_s` and `upper_s` bound the 80 % interval; none of the three is
     below `floor_s`. `parts` names seconds by cause. `calibration` is `none`, `borrowed`, `transferred`
-    or `fitted`. `limiter` names what bounds each; `limiter_codes`, its index into LIMITERS, takes a byte.
-    `energy_j` and `watts` are the board's, worked out when they are asked for.
+    or `fitted`; `kernels` names the engine whose kernels were measured, where that is known. `limiter` names
+    what bounds each; `limiter_codes`, its index into LIMITERS, takes a byte. `energy_j` and `watts` are the
+    board's, worked out when they are asked for.
     """
 
     latency_s: Array
@@ -87,6 +88,7 @@ class Latency:
     limiter_codes: npt.NDArray[np.int8]
     in_range: npt.NDArray[np.bool_]
     calibration: str
+    kernels: str | None = None
     parts: Mapping[str, Array] = field(default_factory=dict)
     power: Power | None = field(default=None, repr=False, compare=False)
 

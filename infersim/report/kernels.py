@@ -29,7 +29,7 @@ KernelRows: TypeAlias = Mapping[str, npt.NDArray[Any]]
 
 
 def kernel_rows(gpu: str, dimensions: Mapping[str, Numeric | str], latency: Latency) -> KernelRows:
-    """One row for each kernel: `gpu calibration`, its dimensions, microseconds, limiter.
+    """One row for each kernel: `gpu kernels calibration`, its dimensions, microseconds, limiter.
 
     `dimensions` broadcast to the shape of the latency, which is flattened. Columns: `latency_us` with its
     80 % interval `lower_us upper_us`, `floor_us`, `energy_j` and mean `watts` of the board where its power
@@ -42,7 +42,7 @@ def kernel_rows(gpu: str, dimensions: Mapping[str, Numeric | str], latency: Late
         "upper_us": latency.upper_s,
         "floor_us": latency.floor_s,
     }
-    named = {"gpu": gpu, "calibration": latency.calibration, **dimensions}
+    named = {"gpu": gpu, "kernels": latency.kernels, "calibration": latency.calibration, **dimensions}
     return {
         **{name: np.broadcast_to(_column(value), extent).ravel() for name, value in named.items()},
         **{name: np.ravel(value) * MICRO for name, value in seconds.items()},
@@ -52,9 +52,9 @@ def kernel_rows(gpu: str, dimensions: Mapping[str, Numeric | str], latency: Late
     }
 
 
-def _column(value: Numeric | str) -> npt.NDArray[Any]:
+def _column(value: Numeric | str | None) -> npt.NDArray[Any]:
     """Numbers as they are, a text as an object, so that no other text is cut to its length."""
-    return np.asarray(value, dtype=object) if isinstance(value, str) else np.asarray(value)
+    return np.asarray(value, dtype=object) if isinstance(value, str | None) else np.asarray(value)
 
 
 def _energy(latency: Latency) -> dict[str, Array]:
@@ -116,7 +116,7 @@ def kernel_verdict(kind: str, rows: KernelRows) -> Verdict:
         ((limiter, most),) = Counter(rows["limiter"].tolist()).most_common(1)
         text = f"{count} {kind}s are predicted to take {low} to {high} us; "
         text += f"{most} of them are limited by {limiter}"
-    notes = kernel_notes(rows["calibration"], rows["gpu"], rows["in_range"])
+    notes = kernel_notes(rows["calibration"], rows["gpu"], rows["in_range"], rows["kernels"])
     return Verdict(sentences=(as_sentence(text),), notes=notes)
 
 

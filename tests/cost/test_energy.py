@@ -86,8 +86,16 @@ def test_watts_lie_between_idle_and_the_limit_whatever_runs(name: str) -> None:
     width = np.array([128, 1024, 8192, 32768])
     dtype = "fp16" if name == "t4" else "bf16"
     gemms = gemm_latency(gpu, m, width, width, dtype=dtype)
-    heads = {"num_heads": 32, "num_kv_heads": 8, "head_dim": 128}
-    attention = attention_latency(gpu, phase="decode", batch=m, context_len=width, dtype=dtype, **heads)
+    attention = attention_latency(
+        gpu,
+        phase="decode",
+        batch=m,
+        context_len=width,
+        num_heads=32,
+        num_kv_heads=8,
+        head_dim=128,
+        dtype=dtype,
+    )
     for latency in (gemms, attention):
         assert (latency.watts >= law.idle_w * 0.99).all()
         assert (latency.watts <= law.limit_w).all()

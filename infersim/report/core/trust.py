@@ -30,11 +30,19 @@ def trust_in(calibrations: Iterable[str], gpus: Iterable[str]) -> Iterator[str]:
 
 
 def kernel_notes(
-    calibrations: Iterable[str], gpus: Iterable[str], in_range: Iterable[bool]
+    calibrations: Iterable[str],
+    gpus: Iterable[str],
+    in_range: Iterable[bool],
+    kernels: Iterable[str | None] = (),
 ) -> tuple[str, ...]:
-    """Notes on single kernels, from three columns of their rows."""
+    """Notes on single kernels, from columns of their rows; `kernels` says whose they are, where known."""
     rows = list(zip(calibrations, gpus, in_range, strict=True))
     outside = sum(calibration != Calibration.NONE and not inside for calibration, _, inside in rows)
     note = f"Outside the calibrated range: {outside} of {len(rows)} kernels; their intervals are wider."
     said = trust_in((row[0] for row in rows), (row[1] for row in rows))
-    return (*said, *((note,) if outside else ()))
+    measured: dict[str, dict[str, None]] = {}
+    for name, (_, gpu, _) in zip(kernels, rows, strict=False):
+        if name is not None:
+            measured.setdefault(name, {})[gpu] = None
+    engines = (f"Kernels of {name}: {enumeration(list(found))}." for name, found in measured.items())
+    return (*said, *engines, *((note,) if outside else ()))

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from infersim.cost.energy import PowerLaw, kernel_energy_j, power_law
 from infersim.cost.floor import kernel_floor_s
-from infersim.cost.kernels import checked_cost
+from infersim.cost.kernels import checked_cost, kernels_of
 from infersim.domain.arrays import Array
 from infersim.domain.costs import Latency, Power
 from infersim.domain.profile import HardwareProfile
@@ -32,7 +32,13 @@ def shapes_latency(shape: Shape, profile: HardwareProfile) -> Latency:
     """The latency of all the kernels that `shape` holds; no more than the answer is held of them at once."""
     found = dict(_by_stretches(shape, partial(_latency, profile=profile)))
     parts = {name: found.pop(name) for name in _PARTS}
-    return Latency(**found, calibration=profile.calibration.value, parts=parts, power=_power(shape, profile))
+    return Latency(
+        **found,
+        calibration=profile.calibration.value,
+        kernels=kernels_of(shape, profile),
+        parts=parts,
+        power=_power(shape, profile),
+    )
 
 
 def _by_stretches(shape: Shape, answer: Callable[[Shape], Answers]) -> Answers:
