@@ -38,11 +38,16 @@ def kernel_notes(
     """Notes on single kernels, from columns of their rows; `kernels` says whose they are, where known."""
     rows = list(zip(calibrations, gpus, in_range, strict=True))
     outside = sum(calibration != Calibration.NONE and not inside for calibration, _, inside in rows)
-    note = f"Outside the calibrated range: {outside} of {len(rows)} kernels; their intervals are wider."
     said = trust_in((row[0] for row in rows), (row[1] for row in rows))
     measured: dict[str, dict[str, None]] = {}
     for name, (_, gpu, _) in zip(kernels, rows, strict=False):
         if name is not None:
             measured.setdefault(name, {})[gpu] = None
     engines = (f"Kernels of {name}: {enumeration(list(found))}." for name, found in measured.items())
-    return (*said, *engines, *((note,) if outside else ()))
+    return (*said, *engines, *outside_notes(outside, len(rows)))
+
+
+def outside_notes(outside: int, rows: int) -> tuple[str, ...]:
+    """A note on kernels outside the calibrated range, where there are any."""
+    note = f"Outside the calibrated range: {outside} of {rows} kernels; their intervals are wider."
+    return (note,) if outside else ()

@@ -12,22 +12,8 @@ MEASURED_S = {50_000: 8.529, 100_000: 24.88, 200_000: 79.39, 500_000: 456.8, 1_0
 microsoft/MInference, experiments/README.md (end-to-end benchmark, column FlashAttention-2).
 """
 
-BEYOND = pytest.mark.xfail(
-    strict=True,
-    reason="a third slower than a serving engine: the spread between engines is not in the interval",
-)
 
-
-@pytest.mark.parametrize(
-    "tokens",
-    [
-        pytest.param(50_000, marks=BEYOND),
-        pytest.param(100_000, marks=BEYOND),
-        200_000,
-        500_000,
-        1_000_000,
-    ],
-)
+@pytest.mark.parametrize("tokens", MEASURED_S)
 def test_a_long_prompt_takes_what_was_measured(tokens: int) -> None:
     row = predict(
         "llama-3-8b",
