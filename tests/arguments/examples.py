@@ -150,6 +150,7 @@ def calls(folder: Path) -> dict[str, Callable[[], Arguments]]:
         "load_model": lambda: {"name_or_path": MODEL},
         "load_profile": lambda: {"name_or_path": GPU, "kernels": "tensorrt-llm"},
         "loss_waterfall": lambda: {"row": comparison().comparison.iloc[0]},
+        "padded_widths": lambda: {"model_or_plan": model(), **_asked()},
         "predict": lambda: {"model_or_plan": model(), "kernels": None, **_asked()},
         "predicted_measured": lambda: {"frame": points()},
         "prune": lambda: {"": model(), "family": "static-nk", "sparsity": 0.5, "align": 64, "target": "ffn"},
