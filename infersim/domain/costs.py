@@ -65,7 +65,7 @@ class Power:
     `log_half_width` is that of the 80 % interval of a mean power.
     """
 
-    energy_j: Callable[[], Array]
+    energy_j: Callable[[], Array] = field(repr=False)
     calibration: str
     log_half_width: float
 
