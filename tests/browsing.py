@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import gettempdir
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import pytest
 from filelock import FileLock
@@ -50,10 +50,10 @@ def chromium() -> str:
         found = shutil.which(name)
         if found:
             return found
-    return _missing("no Chromium is installed")
+    _missing("no Chromium is installed")
 
 
-def _missing(reason: str) -> Any:
+def _missing(reason: str) -> NoReturn:
     if os.environ.get("INFERSIM_REQUIRE_BROWSER") == "1":
         pytest.fail(f"{reason}, and INFERSIM_REQUIRE_BROWSER=1 demands it")
     pytest.skip(reason)

@@ -75,5 +75,4 @@ def test_an_interrupt_leaves_no_process(tmp_path: Path) -> None:
 def _left(before: list[Any]) -> list[Any]:
     """Processes below this one that were not there before and are alive."""
     now = set(psutil.Process().children(recursive=True)) - set(before)
-    _, alive = psutil.wait_procs(now, timeout=5)
-    return alive
+    return list(psutil.wait_procs(now, timeout=5)[1])
