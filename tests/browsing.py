@@ -46,11 +46,11 @@ class HungError(Exception):
 
 def chromium() -> str:
     """The browser; where there is none the test skips, or fails if INFERSIM_REQUIRE_BROWSER=1."""
-    for name in ("chromium", "chromium-browser", "google-chrome"):
-        found = shutil.which(name)
-        if found:
-            return found
-    _missing("no Chromium is installed")
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = next((path for path in map(shutil.which, names) if path), None)
+    if found is None:
+        _missing("no Chromium is installed")
+    return found
 
 
 def _missing(reason: str) -> NoReturn:
