@@ -11,7 +11,7 @@ import pytest
 
 from infersim.domain.profile import Calibration
 from infersim.files.locations import data_folder
-from infersim.fitting.samples.files import write_samples
+from infersim.fitting.samples.writing import write_samples
 from infersim.profile_files.fit_files import read_fit
 from infersim.profile_files.profiles import load_profile
 from tests.cli.conftest import Infersim

@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from infersim.fitting.samples.files import write_samples
 from infersim.fitting.samples.reading import read_samples
+from infersim.fitting.samples.writing import write_samples
 from infersim.fitting.validation.validation import validate
 from infersim.profile_files.fit_files import write_fit
 from tests.cli.conftest import Infersim
