@@ -28,9 +28,9 @@ def test_a_browser_that_never_answers_is_told_and_leaves_no_process(
     silent.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     monkeypatch.setattr(tests.browsing, "TRIES", 1)
-    monkeypatch.setattr(tests.browsing, "STEP_S", 3)
+    monkeypatch.setattr(tests.browsing, "STEP_S", 10)
     before = psutil.Process().children(recursive=True)
-    with pytest.raises(pytest.fail.Exception, match="try 1: start of the browser: nothing for 3 s"):
+    with pytest.raises(pytest.fail.Exception, match="try 1: start of the browser: nothing for 10 s"):
         browse(lambda *_: endless(), tmp_path)
     assert _left(before) == []
 
