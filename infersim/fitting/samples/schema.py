@@ -172,9 +172,9 @@ def read_cells(column: pd.Series[Any], rule: Rule) -> Cells:
         empty = np.isnan(values)
         return Cells(values=values, empty=empty, broken=~empty & ~_obeys(values, rule))
     alike = pd.api.types.infer_dtype(column, skipna=True) in ("string", "boolean", "empty")
-    # Not `map`: an older pandas looks there for a type that holds all, and fails at 10**400.
+    # Not `map`, nor a series: an older pandas looks for a type that holds all, and fails at 10**400.
     cells = column if alike else pd.Series([_distinguishable(cell) for cell in column], dtype=object)
-    codes, distinct = pd.factorize(cells.astype(object))
+    codes, distinct = pd.factorize(cells.to_numpy(dtype=object))
     _encode(distinct)
     known = np.array([*distinct, None], dtype=object)  # None last, where the code -1 of an empty cell points
     said = np.array([not is_empty(value) for value in known])
