@@ -1,4 +1,4 @@
-"""Samples that are held and read in parts are the same samples; of too many a fit draws the same in any order."""
+"""Samples that are held and read in parts are the same samples; of too many the same are drawn in any order."""
 
 from __future__ import annotations
 
@@ -88,7 +88,8 @@ def test_a_validation_in_parts_is_the_same(
     written, wanted = read_samples(out).frame, read_samples(in_one).frame
     assert list(written) == list(wanted)
     pd.testing.assert_frame_equal(plain(written[list(GEMM)]), plain(wanted[list(GEMM)]))
-    np.testing.assert_allclose(written["predicted_us"].astype(float), whole.predictions["predicted_us"])
+    predicted = written["predicted_us"].astype(float)  # in single precision, which rounds by the part
+    np.testing.assert_allclose(predicted, whole.predictions["predicted_us"], rtol=1e-5)
 
 
 def test_rows_of_others_are_counted(tmp_path: Path) -> None:
