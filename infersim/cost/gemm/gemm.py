@@ -226,6 +226,12 @@ def _interval(
     return np.where(in_range, width, np.maximum(width, outside)), in_range
 
 
+def stands_on_relation(shape: Gemm, profile: HardwareProfile) -> bool:
+    """Whether it is a 2:4 GEMM on a GPU without 2:4 samples of its own."""
+    sparse = shape.weights is not WeightForm.DENSE
+    return sparse and own_sparse_fit(profile, runs_as(shape.precision, profile).math) is None
+
+
 def _related_cost(shape: Gemm, profile: HardwareProfile, *, cuda_graph: bool) -> KernelCost:
     """Cost of a 2:4 GEMM on a GPU without 2:4 samples: the dense one's, less what its relation says."""
     whole = replace(shape, weights=WeightForm.DENSE)
@@ -242,8 +248,7 @@ def _related_cost(shape: Gemm, profile: HardwareProfile, *, cuda_graph: bool) ->
 
 def _cost(shape: Gemm, profile: HardwareProfile, *, cuda_graph: bool) -> KernelCost:
     shape = replace(shape, precision=runs_as(shape.precision, profile))
-    related = shape.weights is not WeightForm.DENSE and own_sparse_fit(profile, shape.precision.math) is None
-    timed = _related_cost if related else gemm_cost
+    timed = _related_cost if stands_on_relation(shape, profile) else gemm_cost
     cost = with_alignment(shape, timed(shape, profile, cuda_graph=cuda_graph), profile)
     return as_generated(cost) if shape.generated else cost
 
