@@ -76,15 +76,18 @@ def gemm_us(
     *,
     copies: int | None = None,
     act_quant: bool = False,
+    w4a16: bool = False,
     related: Mapping[str, float] | None = None,
     sparse: bool = False,
 ) -> float:
-    """A GEMM in bf16, or in fp8 with `act_quant`; `related`: one side of a 2:4 relation with its values."""
+    """A GEMM in bf16, in fp8 (`act_quant`) or in `w4a16`; `related`: one side of a 2:4 relation."""
     dtype = DType.FP8 if act_quant else DType.BF16
     p, chip = dict(kind_parameters(gpu, "gemm", dtype).values), chip_of(gpu, dtype)
     if related is not None:
         p |= {name: value for name, value in related.items() if name in p}
     b_A = b_W = dtype.bytes
+    if w4a16:
+        b_W = 1 / 2 + 2 / 128
     b_O = 2.0
     start, reread = p["launch_us"], 0.0
     if related is not None and sparse:
@@ -117,14 +120,16 @@ def gemm_us(
                 / (chip.R * p["efficiency"])
                 * (1 + p["tile_overhead"] * (1 / t_M + 1 / t_N))
             )
-            u *= exp(p[tile_name((t_M, t_N))]) * (1 + p["throttle"] * tau / (tau + 200))
+            u *= exp(p[tile_name((t_M, t_N))])
+            u += w4a16 * 64 * t_N / (p["dequantise_per_clock_per_sm"] * chip.f)
+            u *= 1 + p["throttle"] * tau / (tau + 200)
             e = t_M * t_N * b_O / (p["epilogue_bytes_per_clock_per_sm"] * chip.f)
             r = ceil(load / min(4, max(1, 128 * 256 / (t_M * t_N))))
             busy = max(waves(p, load) * (d * u + e), r * d * p["chain_us"]) + r * p["prologue_us"]
             l2 = max(1, load) * d * 64 * (t_M * b_A + t_N * b_W) / (p["l2_bytes_per_clock_per_sm"] * chip.f)
             times.append(norm(busy, l2, dram) + start + p["split_k_us"] * (s > 1))
     T = mean_choice(times)
-    if M == 1 and related is None:
+    if (M == 1 or (M <= 4 and b_W < 2)) and related is None:
         T = min(T, p["gemv_launch_us"] + max(dram, W / (chip.P * p["gemv_bytes_per_clock_per_sm"] * chip.f)))
     if 1 < M <= 16 and M * N * K < 2**21 and K < 10240:
         T = max(T, K / 64 * p["unsplit_chain_us"] + start)

@@ -88,6 +88,15 @@ def test_quantised_activations(m: int, n: int, k: int) -> None:
     )
 
 
+@pytest.mark.parametrize(("m", "n", "k"), [*SHAPES, (4, 4096, 4096)])
+def test_widened_weights(m: int, n: int, k: int) -> None:
+    gpu = datasheet_alone(load_profile("l40s"))
+    cost = kernel_cost(Gemm(m=m, n=n, k=k, precision=precision_named("w4a16")), gpu)
+    assert _us(cost) == pytest.approx(
+        _lifted(formulas.gemm_us(gpu, m, n, k, w4a16=True), cost, gpu), rel=CLOSE
+    )
+
+
 @pytest.mark.parametrize(("m", "n", "k"), SHAPES)
 def test_two_of_four(gpu: HardwareProfile, m: int, n: int, k: int) -> None:
     shape = Gemm(m=m, n=n, k=k, precision=precision_named("bf16"), weights=WeightForm.SPARSE_2_4)

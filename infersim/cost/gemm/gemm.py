@@ -44,6 +44,11 @@ LAST_ROWS = "last rows 128"
 few tile sizes."""
 
 
+NARROW_VECTOR_TOKENS = 4
+"""Tokens up to which TensorRT-LLM's kernels of 8-bit and 4-bit weights multiply without tensor cores; cuBLAS
+does so for one token. Engines without such kernels are fitted with a slow one, which is never taken."""
+
+
 def machine_of(profile: HardwareProfile, dtype: DType) -> Machine:
     """The GPU as the tile model sees it, at the clock of the datasheet's peaks."""
     chip = profile.chip
@@ -63,10 +68,10 @@ def operands_of(shape: Gemm) -> Operands:
     return Operands(
         activation_bytes=precision.activation_bytes,
         weight_bytes=weight_bytes,
-        tile_weight_bytes=precision.math.bytes if precision.dequantises else weight_bytes,
         output_bytes=precision.output_bytes,
         weight_copies=shape.weight_copies,
         dequantises=precision.dequantises,
+        vector_tokens=1 if precision.weight_bytes >= DType.BF16.bytes else NARROW_VECTOR_TOKENS,
     )
 
 

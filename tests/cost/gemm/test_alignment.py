@@ -111,6 +111,7 @@ def test_what_was_not_measured_is_out_of_range() -> None:
     assert not kernel_cost(gemm(4096, 4100), HOPPER).in_range
 
 
+@pytest.mark.slow
 @given(st.integers(1, 300), st.integers(1, 300), st.integers(1, 10_000))
 def test_alignment_never_gains(n: int, k: int, m: int) -> None:
     shape = replace(gemm(n, k), m=m)
