@@ -21,7 +21,7 @@ from infersim.cost.gemm.sparse import (
     sparse_values,
 )
 from infersim.cost.gemm.sparse_speedup import sides_of, with_sparse_weights
-from infersim.cost.gemm.tiles import CHUNK, tile_times
+from infersim.cost.gemm.tiles import CHUNK, tile_times, values_half_width
 from infersim.cost.kind import KernelKind
 from infersim.cost.machine import F32, Machine, Operands, waves_of
 from infersim.cost.memory_bound import act_quant_us
@@ -150,6 +150,7 @@ def gemm_cost(shape: Gemm, profile: HardwareProfile, *, cuda_graph: bool) -> Ker
     own_kernels = shape.precision.own_kernels
     measured_so = parameters.exact and not own_kernels
     half_width, in_range = _interval(parameters, m, n, k, measured_so=measured_so)
+    ideal_us = dense_flop / (machine.flop_per_us_per_sm * machine.sm_count)
     return assemble(
         profile,
         parameters,
@@ -162,7 +163,7 @@ def gemm_cost(shape: Gemm, profile: HardwareProfile, *, cuda_graph: bool) -> Ker
         kernel_s=kernel_s,
         launch_s=exposed_launch_s(profile, kernel_s, values["launch_us"], 1, cuda_graph=cuda_graph),
         limiter=limiter.reshape(m.shape),
-        log_half_width=half_width,
+        log_half_width=np.hypot(half_width, values_half_width(values, ideal_us)),
         in_range=in_range,
     )
 
