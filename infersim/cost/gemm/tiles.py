@@ -137,7 +137,8 @@ def values_half_width(p: Mapping[str, float], ideal_us: Array) -> Array:
     (8192 x 8192 x 8192), zeros 295 (thonking.ai, 2024); CUTLASS's profiler, which fills in small integers,
     302 (16384 x 16384 x 16384, NVIDIA/cutlass issue 408).
     """
-    return np.log1p(p["throttle"]) * ideal_us / (ideal_us + VALUES_US)
+    width: Array = np.log1p(p["throttle"]) * ideal_us / (ideal_us + VALUES_US)
+    return width
 
 
 def _never_split(m: F32, n: F32, k: F32) -> npt.NDArray[np.bool_]:
