@@ -13,6 +13,7 @@ from infersim.domain.profile import HardwareProfile
 from infersim.transfer.gpu_facts import facts_of
 from infersim.transfer.kriging import Transferred, transfer
 from infersim.transfer.pool import GpuFacts, Pool, PooledKind
+from infersim.transfer.relations import multiplies, related_kind
 
 FEWEST_GPUS = 2
 """One GPU alone says nothing of how GPUs differ."""
@@ -69,7 +70,26 @@ def transferred_fit(profile: HardwareProfile, pool: Pool, *, without: Collection
             kinds[name] = _within_reach(transferred_kind(pooled, target, known), profile)
     if not kinds:
         return None
+    kinds |= {
+        name: related_kind(
+            relation,
+            _base(pool, kinds[relation.base], profile),
+            widening(pool.kinds[relation.base], target, known),
+        )
+        for name, relation in pool.relations.items()
+        if relation.base in kinds and multiplies(profile, relation)
+    }
     return Fit(gpu=profile.name, kinds=kinds, provenance={"transferred_from": sorted(known)})
+
+
+def _base(pool: Pool, said: KindFit, profile: HardwareProfile) -> Mapping[str, float]:
+    """A base's values on the GPU: as the joint fit found them, else what others say."""
+    found = {
+        name: parameter.found[profile.name]
+        for name, parameter in pool.kinds[said.kind].parameters.items()
+        if profile.name in parameter.found
+    }
+    return {**said.parameters, **found}
 
 
 def transferred_kind(pooled: PooledKind, target: GpuFacts, known: Mapping[str, GpuFacts]) -> KindFit:
@@ -148,7 +168,8 @@ def reliance(profile: HardwareProfile, pool: Pool, kind: str) -> dict[str, float
     """
     known = {name: facts for name, facts in pool.gpus.items() if name != profile.name}
     target, totals = facts_of(profile), dict.fromkeys(known, 0.0)
-    for parameter in pool.kinds[kind].parameters.values():
+    base = pool.relations[kind].base if kind in pool.relations else kind
+    for parameter in pool.kinds[base].parameters.values():
         for name, weight in transfer(parameter, target, known).weights.items():
             totals[name] += abs(weight)
     whole = sum(totals.values())
