@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from infersim.simulation.advice.target import sparsity_for
     from infersim.simulation.advice.width import free_widths
     from infersim.simulation.frontier.search import frontier
+    from infersim.simulation.serving.serving import serve
     from infersim.simulation.speedups.comparison import compare
     from infersim.simulation.speedups.hardware_sweep import compare_along
     from infersim.simulation.speedups.kernel_latency import attention_latency, gemm_latency
@@ -70,6 +71,7 @@ __all__ = [
     "read_samples",
     "residual_by_shape",
     "roofline",
+    "serve",
     "sparsity_for",
     "speedup_curve",
     "summary",
@@ -108,6 +110,7 @@ _HOMES = {
     "read_samples": "infersim.fitting.samples.reading",
     "residual_by_shape": "infersim.report.figures.residual_by_shape",
     "roofline": "infersim.report.figures.roofline",
+    "serve": "infersim.simulation.serving.serving",
     "sparsity_for": "infersim.simulation.advice.target",
     "speedup_curve": "infersim.report.figures.speedup_curves",
     "summary": "infersim.report.summary",

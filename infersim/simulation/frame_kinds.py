@@ -25,6 +25,7 @@ class FrameKind(StrEnum):
     SPARSITY_FOR = "sparsity_for"
     BREAK_EVEN = "break_even"
     FREE_WIDTHS = "free_widths"
+    SERVE = "serve"
 
 
 def marked(frame: pd.DataFrame, kind: FrameKind) -> pd.DataFrame:
