@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from infersim.simulation.advice.width import free_widths
     from infersim.simulation.frontier.search import frontier
     from infersim.simulation.serving.serving import serve
+    from infersim.simulation.serving.under_load import compare_served
     from infersim.simulation.speedups.comparison import compare
     from infersim.simulation.speedups.hardware_sweep import compare_along
     from infersim.simulation.speedups.kernel_latency import attention_latency, gemm_latency
@@ -54,6 +55,7 @@ __all__ = [
     "calibrate",
     "compare",
     "compare_along",
+    "compare_served",
     "family_curves",
     "free_widths",
     "frontier",
@@ -93,6 +95,7 @@ _HOMES = {
     "calibrate": "infersim.fitting.calibration",
     "compare": "infersim.simulation.speedups.comparison",
     "compare_along": "infersim.simulation.speedups.hardware_sweep",
+    "compare_served": "infersim.simulation.serving.under_load",
     "family_curves": "infersim.report.figures.speedup_curves",
     "free_widths": "infersim.simulation.advice.width",
     "frontier": "infersim.simulation.frontier.search",

@@ -26,6 +26,7 @@ class FrameKind(StrEnum):
     BREAK_EVEN = "break_even"
     FREE_WIDTHS = "free_widths"
     SERVE = "serve"
+    COMPARE_SERVED = "compare_served"
 
 
 def marked(frame: pd.DataFrame, kind: FrameKind) -> pd.DataFrame:
