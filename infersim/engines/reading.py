@@ -69,7 +69,9 @@ def _shipped(name: str) -> Engine:
     if spelt in names:
         return read_engine(DATA / f"{spelt}{SUFFIX}")
     engines = [read_engine(DATA / f"{known}{SUFFIX}") for known in names]
-    spellings = {alias.lower(): engine.name for engine in engines for alias in (*engine.aliases, engine.title)}
+    spellings = {
+        alias.lower(): engine.name for engine in engines for alias in (*engine.aliases, engine.title)
+    }
     if spelt in spellings:
         return read_engine(DATA / f"{spellings[spelt]}{SUFFIX}")
     raise UnknownNameError("engine", name, names, spellings=spellings)

@@ -78,7 +78,11 @@ KV_PRUNING = Family(
     marker="hexagon",
     quality_axis=SPARSE_ATTENTION,
     engines=(
-        runs("tensorrt-llm", "nvidia.github.io/TensorRT-LLM/1.2.0/features/sparse-attention.html (RocketKV)", since="1.2"),
+        runs(
+            "tensorrt-llm",
+            "nvidia.github.io/TensorRT-LLM/1.2.0/features/sparse-attention.html (RocketKV)",
+            since="1.2",
+        ),
         *custom_code(
             "a cache manager of your own that drops tokens",
             "docs.vllm.ai, KV cache manager; docs.sglang.io, radix cache",

@@ -106,8 +106,12 @@ STATIC_K_2_4 = Family(
             "the TensorRT backend (trtllm-build --weight_sparsity): the PyTorch one has no 2:4 linear layer",
             "nvidia.github.io/TensorRT-LLM, trtllm-build",
         ),
-        needs("sglang", "a linear layer of your own on cuSPARSELt", "docs.sglang.io, quantization: none is 2:4"),
-        needs("transformers", "torchao's semi-structured linear layer", "github.com/pytorch/ao, torchao/sparsity"),
+        needs("sglang", "a linear layer of your own on cuSPARSELt", "docs.sglang.io, quantization: no 2:4"),
+        needs(
+            "transformers",
+            "torchao's semi-structured linear layer",
+            "github.com/pytorch/ao, sparsity",
+        ),
         runs("pruninginfersim", "arXiv:2606.09080", per_layer=True),
     ),
 )

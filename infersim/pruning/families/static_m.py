@@ -110,7 +110,7 @@ STATIC_M = Family(
     same_kernels=True,
     engines=(
         runs("vllm", "docs.vllm.ai, supported models: num_hidden_layers of the config", since="0.1"),
-        runs("tensorrt-llm", "nvidia.github.io/TensorRT-LLM, supported models: num_hidden_layers of the config"),
+        runs("tensorrt-llm", "nvidia.github.io/TensorRT-LLM, supported models: num_hidden_layers"),
         runs("sglang", "sglang/srt/models/llama.py: num_hidden_layers of the config"),
         runs("transformers", "transformers/models/llama/configuration_llama.py: num_hidden_layers"),
         runs("pruninginfersim", "arXiv:2606.09080", per_layer=True),

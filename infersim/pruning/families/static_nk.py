@@ -140,8 +140,11 @@ STATIC_NK = Family(
     colour="purple",
     marker="triangle-up",
     engines=(
-        runs("vllm", "github.com/vllm-project/vllm/pull/6611 (Minitron, head_dim of the config)", since="0.5.4"),
-        runs("tensorrt-llm", "nvidia.github.io/TensorRT-LLM, supported models: widths and head_dim of the config"),
+        runs("vllm", "github.com/vllm-project/vllm/pull/6611 (Minitron: head_dim)", since="0.5.4"),
+        runs(
+            "tensorrt-llm",
+            "nvidia.github.io/TensorRT-LLM, supported models: widths, head_dim",
+        ),
         runs("sglang", "sglang/srt/models/llama.py: widths and head_dim of the config"),
         runs("transformers", "transformers/models/llama/configuration_llama.py: head_dim", since="4.45"),
         runs("pruninginfersim", "arXiv:2606.09080", per_layer=True),

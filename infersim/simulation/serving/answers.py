@@ -36,7 +36,8 @@ class Answer:
         """The steady state at other concurrencies, lengths x concurrencies."""
         shape = (len(self.service.lengths), concurrency.shape[-1])
         return steady_state(
-            self.served, replace(self.load, concurrency=np.broadcast_to(concurrency, shape).astype(np.float64))
+            self.served,
+            replace(self.load, concurrency=np.broadcast_to(concurrency, shape).astype(np.float64)),
         )
 
 
@@ -64,14 +65,14 @@ def answered(plan: Plan, profile: HardwareProfile, service: Service) -> Answer:
     )
 
 
-def _load(
-    served: Served, memory: ServingMemory, service: Service, most: npt.NDArray[np.int64]
-) -> Load:
+def _load(served: Served, memory: ServingMemory, service: Service, most: npt.NDArray[np.int64]) -> Load:
     lengths, rules = service.lengths, service.engine
     whole, block = rules.scheduler.admits == "whole", rules.memory.block_tokens
     held = memory.held(np.array([each.held_tokens(block, whole=whole) for each in lengths]))
     if service.concurrency:
-        asked = np.broadcast_to(np.array(service.concurrency, dtype=np.float64), (len(lengths), len(service.concurrency)))
+        asked = np.broadcast_to(
+            np.array(service.concurrency, dtype=np.float64), (len(lengths), len(service.concurrency))
+        )
     else:
         asked = np.maximum(1, most).astype(np.float64)[:, np.newaxis]
     read_s, width = _reading(served, service)

@@ -5,7 +5,7 @@ a prompt and n = written - 1 decode steps a request:
 
     life   L = n t + B P + t / 2 + once     every running request sees its own steps and all B prompts read
     rate   X = B / L
-    first    = once + t / 2 + b P           b prompts are read from its arrival to its first token, its own too
+    first    = once + t / 2 + b P           b prompts are read from arrival to the first token, its own too
     TPOT     = t + (B - b) P / n
     waiting  = C / X - L                    where fewer run than are there (Little's law)
     TTFT     = waiting + first
@@ -30,7 +30,7 @@ AHEAD, TOGETHER = 1.0, 0.075
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """What comes: arrays that broadcast. `steps` are decode steps of a request, `prefill_s` means over prompts.
+    """What comes: arrays that broadcast. `steps` are decode steps of a request, `prefill_s` means.
 
     `held` is how many requests of that kind the KV cache holds.
     """

@@ -21,9 +21,7 @@ SMALLER = ("fp8", "w4a16")
 """Formats that are tried, the less lossy one first."""
 
 
-def missing_text(
-    transformer: Transformer, profile: HardwareProfile, service: Service, tokens: int
-) -> str:
+def missing_text(transformer: Transformer, profile: HardwareProfile, service: Service, tokens: int) -> str:
     """How much memory one request of so many tokens lacks, and what would do."""
     memory = serving_memory(transformer, profile, service.engine, service.execution)
     missing = memory.missing_bytes(tokens) / GIB
@@ -31,7 +29,8 @@ def missing_text(
     hint = f"; {' or '.join(helps)} would do" if helps else ""
     return (
         f"{transformer.name} on {profile.name}: {missing:.1f} GiB are missing for one request of {tokens:,} "
-        f"tokens (weights {memory.weights_bytes / GIB:.1f} GiB of {profile.memory.total_bytes / GIB:.1f}){hint}"
+        f"tokens (weights {memory.weights_bytes / GIB:.1f} GiB of {profile.memory.total_bytes / GIB:.1f})"
+        f"{hint}"
     )
 
 

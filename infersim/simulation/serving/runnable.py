@@ -94,7 +94,7 @@ def _needs(engine: Engine, what: str, source: str) -> EngineSupport:
 def varies_by_layer(plan: Plan) -> bool:
     """Whether pruning made blocks that the dense model does not have beside each other.
 
-    Layers that are gone leave one kind of block; heads, widths or sublayers that are gone in some only do not.
+    Layers that are gone leave one kind of block; heads, widths or sublayers gone in some do not.
     """
     return len(tuple(plan.transformer.grouped_blocks())) > len(tuple(plan.base.grouped_blocks()))
 

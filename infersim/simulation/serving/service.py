@@ -108,7 +108,9 @@ class Service:
         lengths, concurrency = _lengths(said), said["concurrency"]
         found = () if concurrency == MAX else _whole("concurrency", concurrency, MAX_BATCH)
         rows = len(lengths) * max(1, len(found))
-        check_room(f"{rows:,} rows ({len(lengths):,} lengths, {len(found):,} concurrencies)", ROW_BYTES * rows)
+        check_room(
+            f"{rows:,} rows ({len(lengths):,} lengths, {len(found):,} concurrencies)", ROW_BYTES * rows
+        )
         return cls(
             lengths=lengths,
             concurrency=found,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from infersim.domain.arrays import Array
+from infersim.domain.dtypes import DType
 from infersim.domain.profile import HardwareProfile
 from infersim.domain.shapes import Phase
 from infersim.simulation.timing.passes import Pass
@@ -86,7 +87,9 @@ class Served:
     def _kernels(self, phase: Phase) -> float:
         """Kernels of a step."""
         scenario = Scenario(phase=phase, batch=1, context=1, execution=self.execution)
-        return float(sum(float(np.max(op.count)) for op in model_ops(self.transformer, scenario) if op.launched))
+        return float(
+            sum(float(np.max(op.count)) for op in model_ops(self.transformer, scenario) if op.launched)
+        )
 
     def _timeline(self, phase: Phase, batch: Array, context: Array) -> Timeline:
         scenario = Scenario(phase=phase, batch=batch, context=context, execution=self.execution)
@@ -96,7 +99,9 @@ class Served:
 def served_execution(execution: Execution, engine: Engine) -> Execution:
     """The execution as the engine lays it out, its kernels timed as in a CUDA graph: the host is its own."""
     cache = execution.kv_dtype
-    small = execution.explicit and execution.precision.weight_bytes < 1.5 and not execution.precision.dequantises
+    small = (
+        execution.explicit and execution.precision.weight_bytes < 1.5 and not execution.precision.dequantises
+    )
     if cache is None and engine.memory.fp8_cache and small and execution.precision.math in ("fp8", "fp4"):
         from infersim.domain.dtypes import DType
 

@@ -1,4 +1,4 @@
-"""`compare_served`: what pruning buys under load, at the same concurrency and at the one that each plan reaches.
+"""`compare_served`: what pruning buys under load, at the same concurrency and at what each plan reaches.
 
 Three speedups, each of tokens per second over the dense model: at the same concurrency; each at the largest
 concurrency that its KV cache holds; each at the largest that keeps targets of TPOT and TTFT. The last two
@@ -12,7 +12,7 @@ are each a product:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
@@ -25,7 +25,7 @@ from infersim.domain.profile import HardwareProfile
 from infersim.pruning.plan import Plan
 from infersim.simulation.frame_kinds import FrameKind, marks
 from infersim.simulation.serving.answers import Answer, answered
-from infersim.simulation.serving.columns import MS
+from infersim.simulation.serving.columns import MS, answer_frame
 from infersim.simulation.serving.memory import GIB
 from infersim.simulation.serving.service import Service, ServiceOptions
 from infersim.simulation.speedups.resolving import DENSE, Gpu, Model, a_model, a_profile, as_plans, plans
@@ -43,6 +43,11 @@ class Targets:
 
     tpot_ms: float | None = None
     ttft_ms: float | None = None
+
+    @classmethod
+    def of(cls, *, tpot_ms: float | None = None, ttft_ms: float | None = None) -> Targets:
+        """The targets, checked: InvalidValueError for what is not above 0."""
+        return cls(tpot_ms=_a_target("tpot target", tpot_ms), ttft_ms=_a_target("ttft target", ttft_ms))
 
     @property
     def any(self) -> bool:
@@ -87,6 +92,11 @@ class Curve:
             return float("nan")
         return float(self.tokens_per_s[min(concurrency, self.most) - 1])
 
+    @property
+    def concurrency_asked(self) -> int:
+        """The one of the service."""
+        return int(self.answer.load.concurrency[0, 0])
+
 
 def curve_of(answer: Answer) -> Curve:
     """Of a plan whose service has one length of requests."""
@@ -109,7 +119,6 @@ class UnderLoad:
 
     dense: Curve
     plans: tuple[Curve, ...]
-    concurrency: int
     targets: Targets
 
     @property
@@ -137,12 +146,12 @@ def compare_served(
 ) -> pd.DataFrame:
     """What plans of a model buy under load: one row for the dense model and one for each plan.
 
-    Options: see `ServiceOptions`; one length of requests, and one concurrency (default: the dense model's
-    most, at most 64). Columns: `model plan engine gpu runs`; `same_concurrency same_tokens_per_s same_tpot_ms
-    same_ttft_ms same_speedup`; `max_concurrency max_tokens_per_s max_speedup max_faster max_batch`;
-    `target_concurrency target_tokens_per_s target_speedup target_faster target_batch` (NaN without targets, and
-    where none is kept); `step_ms prefill_ms` (at the same concurrency), `step_speedup prefill_speedup`,
-    `memory_freed_gib` (of weights and activations), `cache_gib kv_blocks`, `notes`.
+    Options: see `ServiceOptions`; one length of requests, and one concurrency. The columns of `serve`, all at
+    that concurrency, and `speedup` (tokens per second over the dense model's); `most_concurrency
+    most_tokens_per_s most_speedup most_faster most_batch`: each at its own most; `target_concurrency
+    target_tokens_per_s target_speedup target_faster target_batch`: each at the most that keeps the targets
+    (NaN without, and where none does); `step_speedup prefill_speedup memory_freed_gib` (of weights and
+    activations).
 
     Raises InfersimError where nothing fits, and where a target is given that no concurrency keeps: it names
     the best that is reached.
@@ -165,6 +174,9 @@ def under_load(
         raise InvalidValueError("prompt", len(service.lengths), "one length of requests under load")
     if len(service.concurrency) > 1:
         raise InvalidValueError("concurrency", service.concurrency, "one number of requests under load")
+    if not service.concurrency:
+        most = int(answered(Plan(base=model, transformer=model), gpu, service).most[0])
+        service = replace(service, concurrency=(max(1, most),))
     dense = curve_of(answered(Plan(base=model, transformer=model, name=DENSE), gpu, service))
     curves = tuple(curve_of(answered(plan, gpu, service)) for plan in several)
     if not any(curve.most for curve in (dense, *curves)):
@@ -172,9 +184,7 @@ def under_load(
 
         tokens = sum(service.lengths[0].longest())
         raise InfersimError(f"nothing fits: {missing_text(model, gpu, service, tokens)}")
-    most = dense.most or max(curve.most for curve in curves)
-    same = service.concurrency[0] if service.concurrency else most
-    found = UnderLoad(dense=dense, plans=curves, concurrency=same, targets=targets)
+    found = UnderLoad(dense=dense, plans=curves, targets=targets)
     _check_targets(found)
     return found
 
@@ -206,38 +216,25 @@ def under_load_frame(found: UnderLoad) -> pd.DataFrame:
     """The frame of `compare_served`."""
     import pandas as pd
 
-    return pd.DataFrame([_row(found, curve) for curve in found.curves])
+    frames = [answer_frame(curve.answer) for curve in found.curves]
+    rows = [_row(found, curve) for curve in found.curves]
+    return pd.concat([pd.concat(frames, ignore_index=True), pd.DataFrame(rows)], axis=1)
 
 
 def _row(found: UnderLoad, curve: Curve) -> dict[str, Any]:
+    """What is said beside the columns of `serve`."""
     answer, dense = curve.answer, found.dense.answer
-    there = np.array([[float(found.concurrency)]])
-    steady, of_dense = answer.at(there), dense.at(there)
-    used = answer.memory.weights_bytes + answer.memory.activations_bytes
-    freed = dense.memory.weights_bytes + dense.memory.activations_bytes - used
-    output = answer.service.lengths[0].output
-    rate, dense_rate = (float(each.requests_per_s[0, 0]) * output for each in (steady, of_dense))
+    used, dense_used = (each.memory.weights_bytes + each.memory.activations_bytes for each in (answer, dense))
+    steps, dense_steps = (float(each.steady.step.seconds[0, 0]) for each in (answer, dense))
+    reads, dense_reads = (float(each.load.prefill_s[0, 0]) for each in (answer, dense))
+    rate, dense_rate = (float(each.steady.requests_per_s[0, 0]) for each in (answer, dense))
     return {
-        "model": answer.plan.base.name,
-        "plan": answer.plan.title,
-        "engine": answer.service.engine.name,
-        "gpu": answer.profile.name,
-        "runs": answer.support.answer,
-        "same_concurrency": found.concurrency,
-        "same_tokens_per_s": rate,
-        "same_tpot_ms": float(steady.tpot_s[0, 0]) * MS,
-        "same_ttft_ms": float(steady.ttft_s[0, 0]) * MS,
-        "same_speedup": rate / dense_rate,
-        **_at_own(found, curve, "max", found.dense.most, curve.most),
+        "speedup": rate / dense_rate,
+        **_at_own(found, curve, "most", found.dense.most, curve.most),
         **_at_own(found, curve, "target", *_kept(found, curve)),
-        "step_ms": float(steady.step.seconds[0, 0]) * MS,
-        "prefill_ms": float(answer.load.prefill_s[0, 0]) * MS,
-        "step_speedup": float(of_dense.step.seconds[0, 0] / steady.step.seconds[0, 0]),
-        "prefill_speedup": float(dense.load.prefill_s[0, 0] / answer.load.prefill_s[0, 0]),
-        "memory_freed_gib": freed / GIB,
-        "cache_gib": max(0.0, answer.memory.cache_bytes) / GIB,
-        "kv_blocks": answer.memory.blocks,
-        "notes": "; ".join(answer.support.notes),
+        "step_speedup": dense_steps / steps,
+        "prefill_speedup": dense_reads / reads,
+        "memory_freed_gib": (dense_used - used) / GIB,
     }
 
 
