@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from infersim.cli.options import CsvOption, JsonOption
+
+if TYPE_CHECKING:
+    from infersim.report.core.table import Table
 
 NameArgument = Annotated[
     str | None,
@@ -24,7 +27,7 @@ def engines_command(
 
     if name is None:
         engines = [load_engine(known) for known in list_engines()]
-        tables = (engines_table(engines), families_table(engines))
+        tables: tuple[Table, ...] = (engines_table(engines), families_table(engines))
     else:
         tables = engine_tables(load_engine(name))
     if not printed_for_machines(tables[0].frame, as_json=as_json, as_csv=as_csv):

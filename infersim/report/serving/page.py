@@ -43,7 +43,7 @@ def serving_page(found: Sequence[UnderLoad]) -> Page:
 
 
 def _chart(found: UnderLoad, frame: pd.DataFrame) -> Chart:
-    most = frame.loc[frame["most_tokens_per_s"].idxmax()]
+    most = frame.iloc[int(frame["most_tokens_per_s"].fillna(0).to_numpy().argmax())]
     return Chart(
         name="throughput",
         title="Throughput against time for each token",

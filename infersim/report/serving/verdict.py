@@ -22,7 +22,7 @@ _MAIN = 1.02
 def serve_verdict(frame: pd.DataFrame) -> Verdict:
     """Of the rows of `serve`: the one that writes most, and what it waits for."""
     fitting = frame[frame["fits_memory"].astype(bool)]
-    best = fitting.loc[fitting["tokens_per_s"].idxmax()]
+    best = _largest(fitting, "tokens_per_s")
     several = len(frame) > 1
     who = f"{best['plan']} on {best['gpu']}" if several else f"{best['model']} on {best['gpu']}"
     sentence = (
@@ -42,14 +42,14 @@ def load_verdict(frame: pd.DataFrame) -> Verdict:
     dense = frame.iloc[0]
     if not bool(dense["fits_memory"]):
         able = plans[plans["fits_memory"].astype(bool)]
-        best = able.loc[able["tokens_per_s"].idxmax()]
+        best = _largest(able, "tokens_per_s")
         sentence = (
             f"The dense model does not fit; {best['plan']} does, and writes "
             f"{rounding.quantity(best['tokens_per_s'])} tokens/s with {best['concurrency']} requests at once."
         )
         return Verdict(sentences=(sentence,), notes=(*trust_notes(frame), *row_notes(frame)))
     key = "target_speedup" if plans["target_speedup"].notna().any() else "most_speedup"
-    best = plans.loc[plans[key].fillna(0).idxmax()]
+    best = _largest(plans, key)
     said = [f"{rounding.speedup(best['speedup'])} at {best['concurrency']} requests at once"]
     said.append(f"{rounding.speedup(best['most_speedup'])} with as many as fit each")
     if best["target_speedup"] == best["target_speedup"]:
@@ -70,6 +70,11 @@ def _causes(best: pd.Series, dense: pd.Series, name: str) -> Iterator[str]:
     )
 
 
+def _largest(frame: pd.DataFrame, key: str) -> pd.Series:
+    """The row with the largest number."""
+    return frame.iloc[int(frame[key].fillna(0).to_numpy().argmax())]
+
+
 def _tpot(row: pd.Series) -> str:
     if row["tpot_ms"] != row["tpot_ms"]:
         return "no more than one token each"
@@ -80,7 +85,7 @@ def _tpot(row: pd.Series) -> str:
 def _waiting(frame: pd.DataFrame) -> Iterator[str]:
     waiting = frame[frame["queue_ms"] > _QUEUES]
     if not waiting.empty:
-        row = waiting.loc[waiting["queue_ms"].idxmax()]
+        row = _largest(waiting, "queue_ms")
         yield (
             f"Memory binds: of {row['concurrency']} requests {row['running']:.0f} run, the others wait "
             f"{rounding.quantity(row['queue_ms'] / 1e3)} s."

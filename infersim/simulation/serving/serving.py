@@ -35,9 +35,9 @@ def serve(
     `max_concurrency` (the most whole requests that the KV cache holds); `ttft_ms` and `tpot_ms`, means with
     80 % intervals (`ttft_lower_ms`...), `queue_ms` (of TTFT, waiting for memory); `tokens_per_s` (written),
     `tokens_per_s_per_gpu`, `requests_per_s`; `step_ms host_ms prefill_ms prefill_share` (a decode step, the
-    host's part of it, reading a prompt, and the share of TPOT that reading others' prompts takes); `memory_gib weights_gib
-    activations_gib cache_gib kv_blocks`; `price_per_million` (written tokens; NaN without a price), `runs`
-    (whether the engine can run it: `yes`, `needs`, `no`, `unknown`) and `notes`.
+    host's part of it, reading a prompt, and the share of TPOT that reading others' prompts takes);
+    `memory_gib weights_gib activations_gib cache_gib kv_blocks`; `price_per_million` (written tokens; NaN
+    without a price), `runs` (whether the engine can run it: `yes`, `needs`, `no`, `unknown`) and `notes`.
 
     Where a single request does not fit, numbers are NaN and the note says what is missing. Raises
     InfersimError where nothing fits, UnknownNameError for names that are not known, InvalidValueError for

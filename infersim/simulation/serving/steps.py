@@ -99,12 +99,8 @@ class Served:
 def served_execution(execution: Execution, engine: Engine) -> Execution:
     """The execution as the engine lays it out, its kernels timed as in a CUDA graph: the host is its own."""
     cache = execution.kv_dtype
-    small = (
-        execution.explicit and execution.precision.weight_bytes < 1.5 and not execution.precision.dequantises
-    )
-    if cache is None and engine.memory.fp8_cache and small and execution.precision.math in ("fp8", "fp4"):
-        from infersim.domain.dtypes import DType
-
+    floats = execution.precision.math in (DType.FP8, DType.FP4)
+    if cache is None and engine.memory.fp8_cache and execution.explicit and floats:
         cache = DType.FP8
     return replace(execution, layout=Layout(engine.kernels.layout), cuda_graph=True, kv_dtype=cache)
 
