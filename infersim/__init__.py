@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from infersim.simulation.advice.width import free_widths
     from infersim.simulation.frontier.search import frontier
     from infersim.simulation.serving.serving import serve
+    from infersim.simulation.serving.simulating import simulate_serving
     from infersim.simulation.serving.under_load import compare_served
     from infersim.simulation.speedups.comparison import compare
     from infersim.simulation.speedups.hardware_sweep import compare_along
@@ -74,6 +75,7 @@ __all__ = [
     "residual_by_shape",
     "roofline",
     "serve",
+    "simulate_serving",
     "sparsity_for",
     "speedup_curve",
     "summary",
@@ -114,6 +116,7 @@ _HOMES = {
     "residual_by_shape": "infersim.report.figures.residual_by_shape",
     "roofline": "infersim.report.figures.roofline",
     "serve": "infersim.simulation.serving.serving",
+    "simulate_serving": "infersim.simulation.serving.simulating",
     "sparsity_for": "infersim.simulation.advice.target",
     "speedup_curve": "infersim.report.figures.speedup_curves",
     "summary": "infersim.report.summary",

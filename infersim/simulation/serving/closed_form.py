@@ -11,7 +11,8 @@ a prompt and n = written - 1 decode steps a request:
     TTFT     = waiting + first
 
 B is the least of C, the engine's most sequences and what the KV cache holds. b is 1 + AHEAD + TOGETHER B:
-requests of like lengths end together, so that their successors come, and are read, together.
+requests of like lengths end together, so that their successors come, and are read, together. Those that have
+waited for memory are read as others end (TOGETHER is 0).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from infersim.domain.arrays import Array
 from infersim.simulation.serving.steps import MS, Served, Times
@@ -72,7 +74,7 @@ def steady_state(served: Served, load: Load) -> Steady:
     step = served.decode(counted, np.broadcast_to(load.context, counted.shape))
     read_s, steps = load.prefill_s, load.steps
     once_s = engine.host.request_ms * MS
-    before = prompts_read(counted)
+    before = prompts_read(counted, load.concurrency > counted)
     phase_s = np.where(counted > 1, step.seconds / 2, 0.0)
     life_s = steps * step.seconds + counted * read_s + phase_s + once_s
     first_s = once_s + phase_s + before * read_s
@@ -93,7 +95,8 @@ def steady_state(served: Served, load: Load) -> Steady:
     )
 
 
-def prompts_read(running: Array) -> Array:
-    """Prompts read from a request's arrival to its first token, its own included."""
-    found: Array = np.minimum(running, 1 + (running > 1) * (AHEAD + TOGETHER * running))
+def prompts_read(running: Array, waits: npt.NDArray[np.bool_]) -> Array:
+    """Prompts read from a request's arrival, or where it `waits` from its turn, to its first token."""
+    together = np.where(waits, 0.0, TOGETHER * running)
+    found: Array = np.minimum(running, 1 + (running > 1) * (AHEAD + together))
     return found
