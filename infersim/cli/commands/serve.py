@@ -40,6 +40,20 @@ TtftOption = Annotated[
     float | None,
     typer.Option("--ttft-target", metavar="MS", help="Plans at the most requests that keep this TTFT."),
 ]
+RateOption = Annotated[
+    float | None,
+    typer.Option(
+        "--rate",
+        metavar="PER_SECOND",
+        help="Requests that come at random, simulated.",
+    ),
+]
+SimulateOption = Annotated[
+    bool, typer.Option("--simulate", help="Serve requests one by one: percentiles, not the closed form.")
+]
+RequestsOption = Annotated[
+    int | None, typer.Option("--requests", help="How many are simulated. Left out: six for each client.")
+]
 
 
 def serve_command(
@@ -59,6 +73,9 @@ def serve_command(
     tpot_target: TpotOption = None,
     ttft_target: TtftOption = None,
     price_per_hour: PriceOption = None,
+    simulate: SimulateOption = False,
+    rate: RateOption = None,
+    requests: RequestsOption = None,
     dtype: options.DtypeOption = None,
     kv_dtype: options.KvDtypeOption = None,
     overrides: options.SetOption = [],  # noqa: B006
@@ -87,6 +104,7 @@ def serve_command(
     from infersim.report.serving.page import serving_page
     from infersim.simulation.serving.service import MAX, Service
     from infersim.simulation.serving.serving import served_frame
+    from infersim.simulation.serving.simulating import simulated_frame
     from infersim.simulation.serving.under_load import Targets, under_load, under_load_frame
 
     check_outputs([html], [*plan, *pruned_config, trace, gpu, model, engine], folder=figures)
@@ -106,14 +124,17 @@ def serve_command(
         price_per_hour=price_per_hour,
     )
     targets = Targets.of(tpot_ms=tpot_target, ttft_ms=ttft_target)
-    with_page = html is not None or figures is not None
-    if pruning.plans or targets.any or with_page:
+    dense = Plan(base=pruning.model, transformer=pruning.model)
+    if simulate or rate is not None:
+        plans = [dense, *pruning.plans]
+        frame = simulated_frame(plans, profiles, service, rate=rate, requests=requests, seed=0)
+        shown = [frame]
+    elif pruning.plans or targets.any or html is not None or figures is not None:
         found = [under_load(pruning.model, pruning.plans, profile, service, targets) for profile in profiles]
         write_asked(lambda: serving_page(found), html=html, figures=figures)
-        frame = pd.concat([under_load_frame(each) for each in found], ignore_index=True)
         shown = [under_load_frame(each) for each in found]
+        frame = pd.concat(shown, ignore_index=True)
     else:
-        dense = Plan(base=pruning.model, transformer=pruning.model)
         frame = served_frame([dense], profiles, service)
         shown = [frame]
     for note in pruning.notes:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from infersim.pruning.families.engine_support import Answer, EngineSupport
 from infersim.pruning.families.registry import families
+from infersim.pruning.plan import Plan
 from infersim.report.core import rounding
 from infersim.report.core.table import Column, Table, number_column, text_column
+from infersim.simulation.serving.runnable import support_of
 
 if TYPE_CHECKING:
     from infersim.engines.engine import Engine
@@ -66,6 +69,34 @@ def families_table(engines: Sequence[Engine]) -> Table:
     )
 
 
+def runs_table(plans: Sequence[Plan], engine: Engine) -> Table:
+    """Whether and since when an engine runs each plan, what it would take, and where that is written."""
+    import pandas as pd
+
+    found = [(plan, support_of(plan, engine)) for plan in plans]
+    rows = [
+        {
+            "plan": plan.title,
+            "runs": support.answer,
+            "since": support.since or _when(support.said),
+            "needs": "; ".join(each.needs for each in support.said if each.answer != Answer.YES),
+            "source": "; ".join(support.sources),
+        }
+        for plan, support in found
+    ]
+    return Table(
+        title=f"What {engine.title} {engine.version} runs",
+        frame=pd.DataFrame(rows),
+        columns=(
+            text_column("plan", "plan"),
+            text_column("runs", "runs"),
+            text_column("since", "since"),
+            text_column("needs", "needs"),
+            text_column("source", "source"),
+        ),
+    )
+
+
 def engine_tables(engine: Engine) -> tuple[Table, ...]:
     """All numbers of one engine, and all families, each with its source."""
     import pandas as pd
@@ -99,6 +130,11 @@ def engine_tables(engine: Engine) -> tuple[Table, ...]:
             ),
         ),
     )
+
+
+def _when(said: Sequence[EngineSupport]) -> str:
+    """`0.6.6, until 0.19`: of what an engine ran once."""
+    return "; ".join(f"{each.since}, until {each.until}" for each in said if each.until)
 
 
 def _share(share: float, of: str) -> str:

@@ -20,6 +20,8 @@ def serve_table(frame: pd.DataFrame) -> Table:
         ("prompt", number_column("read", "prompt", rounding.count)),
         ("output", number_column("written", "output", rounding.count)),
     ]
+    if "ttft_p99_ms" in frame:
+        return _simulated_table(frame, without_constant(varying, frame))
     columns = [
         *without_constant(varying, frame),
         number_column("concur-\nrency", "concurrency", rounding.count),
@@ -37,6 +39,32 @@ def serve_table(frame: pd.DataFrame) -> Table:
         frame=frame,
         columns=tuple(columns),
         caption="TTFT with waiting for memory; tokens/s are written ones. Intervals hold 80 % of services.",
+    )
+
+
+def _simulated_table(frame: pd.DataFrame, varying: tuple[Column, ...]) -> Table:
+    """Means and percentiles of what was simulated."""
+    by_rate = frame["rate"].notna().all()
+    load = (
+        number_column("requests/s", "rate", rounding.quantity)
+        if by_rate
+        else number_column("concur-\nrency", "concurrency", rounding.count)
+    )
+    return Table(
+        title=f"{served_title(frame.drop(columns='concurrency') if by_rate else frame)}, simulated",
+        frame=frame,
+        columns=(
+            *varying,
+            load,
+            Column(heading="running", keys=("running",), text=rounding.quantity),
+            *(
+                number_column(f"{name.upper()} ms\n{share}", f"{name}_{key}ms", rounding.quantity)
+                for name in ("ttft", "tpot")
+                for share, key in (("mean", ""), ("half", "p50_"), ("90 %", "p90_"), ("99 %", "p99_"))
+            ),
+            number_column("tokens/s", "tokens_per_s", rounding.quantity),
+        ),
+        caption="Half, 90 % and 99 % of the requests take at most that long.",
     )
 
 

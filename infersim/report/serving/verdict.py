@@ -25,9 +25,12 @@ def serve_verdict(frame: pd.DataFrame) -> Verdict:
     best = _largest(fitting, "tokens_per_s")
     several = len(frame) > 1
     who = f"{best['plan']} on {best['gpu']}" if several else f"{best['model']} on {best['gpu']}"
+    load = f"{best['concurrency']} requests at once"
+    if "rate" in frame and best["rate"] == best["rate"]:
+        load = f"{rounding.quantity(best['rate'])} requests a second"
     sentence = (
         f"{who} under {best['engine']} writes {rounding.quantity(best['tokens_per_s'])} tokens/s"
-        f"{' at most' if several else ''} with {best['concurrency']} requests at once: "
+        f"{' at most' if several else ''} with {load}: "
         f"{rounding.quantity(best['ttft_ms'])} ms to the first token, "
         f"{_tpot(best)}; up to {best['max_concurrency']} requests fit."
     )
@@ -78,6 +81,8 @@ def _largest(frame: pd.DataFrame, key: str) -> pd.Series:
 def _tpot(row: pd.Series) -> str:
     if row["tpot_ms"] != row["tpot_ms"]:
         return "no more than one token each"
+    if row["tpot_lower_ms"] != row["tpot_lower_ms"]:
+        return f"{rounding.quantity(row['tpot_ms'])} ms for each other"
     between = rounding.quantity_between(row["tpot_ms"], row["tpot_lower_ms"], row["tpot_upper_ms"])
     return f"{between} ms for each other"
 

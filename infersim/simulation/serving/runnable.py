@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,8 @@ from infersim.pruning.plan import Plan
 from infersim.workload.formats import block_formats
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from infersim.engines.engine import Engine
 
 _WORST = (Answer.NO, Answer.NEEDS, Answer.UNKNOWN, Answer.YES)
@@ -53,6 +55,20 @@ def support_of(plan: Plan, engine: Engine) -> Support:
     answers = {each.answer for each in said}
     worst = next((answer for answer in _WORST if answer in answers), Answer.YES)
     return Support(engine=engine.name, version=engine.version, answer=worst.value, said=said)
+
+
+def with_support(frame: pd.DataFrame, plans: Sequence[Plan], engine: Engine) -> pd.DataFrame:
+    """A frame with a column `plan`, and what `engine` says of each: `engine runs runs_since runs_needs
+    runs_source`."""
+    found = {plan.title: support_of(plan, engine) for plan in plans}
+    said = [found.get(title) for title in frame["plan"]]
+    return frame.assign(
+        engine=engine.name,
+        runs=["" if each is None else each.answer for each in said],
+        runs_since=["" if each is None else each.since for each in said],
+        runs_needs=["" if each is None else "; ".join(each.notes) for each in said],
+        runs_source=["" if each is None else "; ".join(each.sources) for each in said],
+    )
 
 
 def _said(plan: Plan, engine: Engine) -> Iterator[EngineSupport]:
