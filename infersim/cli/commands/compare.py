@@ -125,6 +125,7 @@ def compare_command(
     layers: options.LayersOption = None,
     target_speedup: TargetOption = None,
     runs: RunFlags,
+    kernels: options.KernelsOption = None,
     overrides: options.SetOption = [],  # noqa: B006
     sweep_set: SweepSetOption = None,
     engine: EngineOption = None,
@@ -164,7 +165,7 @@ def compare_command(
 
     check_outputs([html], [*plan, *pruned_config, measured, gpu, model, engine], folder=figures)
     runtime = None if engine is None else load_engine(engine)
-    gpus = chosen_gpus(gpu, overrides)
+    gpus = chosen_gpus(gpu, overrides, kernels)
     asked = Asked(
         model=model,
         families=families,
