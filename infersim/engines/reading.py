@@ -50,7 +50,6 @@ def an_engine(key: str, value: object) -> Engine:
     raise refused(key, value, "an engine: what load_engine returns, its name or a path to a .toml file")
 
 
-@cache
 def read_engine(path: Path) -> Engine:
     """The engine that a file states; FileContentError where it does not state one whole."""
     from infersim.engines.engine import TABLES, Engine
@@ -67,11 +66,16 @@ def _shipped(name: str) -> Engine:
     names = list_engines()
     spelt = name.lower()
     if spelt in names:
-        return read_engine(DATA / f"{spelt}{SUFFIX}")
-    engines = [read_engine(DATA / f"{known}{SUFFIX}") for known in names]
+        return _of_data(spelt)
+    engines = [_of_data(known) for known in names]
     spellings = {
         alias.lower(): engine.name for engine in engines for alias in (*engine.aliases, engine.title)
     }
     if spelt in spellings:
-        return read_engine(DATA / f"{spellings[spelt]}{SUFFIX}")
+        return _of_data(spellings[spelt])
     raise UnknownNameError("engine", name, names, spellings=spellings)
+
+
+@cache
+def _of_data(name: str) -> Engine:
+    return read_engine(DATA / f"{name}{SUFFIX}")

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from infersim.domain.arrays import Array
+from infersim.domain.fit import KERNEL_SETS
 from infersim.domain.profile import HardwareProfile
 from infersim.pruning.plan import Plan
 from infersim.simulation.serving.closed_form import Load, Steady, steady_state
@@ -43,6 +44,7 @@ class Answer:
 
 def answered(plan: Plan, profile: HardwareProfile, service: Service) -> Answer:
     """What a service says of a plan on a GPU; raises UnsupportedError for a data type that the GPU lacks."""
+    profile = run_by(profile, service)
     served = Served(
         transformer=plan.transformer, profile=profile, engine=service.engine, execution=service.execution
     )
@@ -65,6 +67,12 @@ def answered(plan: Plan, profile: HardwareProfile, service: Service) -> Answer:
     )
 
 
+def run_by(profile: HardwareProfile, service: Service) -> HardwareProfile:
+    """The profile with the kernels of the engine in force, where kernels of that name are measured."""
+    kernels = service.engine.kernels.set
+    return profile.with_kernels(kernels) if kernels in KERNEL_SETS else profile
+
+
 def _load(served: Served, memory: ServingMemory, service: Service, most: npt.NDArray[np.int64]) -> Load:
     lengths, rules = service.lengths, service.engine
     whole, block = rules.scheduler.admits == "whole", rules.memory.block_tokens
@@ -78,6 +86,7 @@ def _load(served: Served, memory: ServingMemory, service: Service, most: npt.NDA
     read_s, width = _reading(served, service)
     return Load(
         concurrency=asked,
+        prompt=np.array([each.prompt for each in lengths])[:, np.newaxis],
         steps=np.array([each.output - 1 for each in lengths])[:, np.newaxis],
         context=np.array([each.context for each in lengths])[:, np.newaxis],
         held=np.where(most < 1, 0.0, np.maximum(1.0, held))[:, np.newaxis],

@@ -5,14 +5,15 @@ a prompt and n = written - 1 decode steps a request:
 
     life   L = n t + B P + t / 2 + once     every running request sees its own steps and all B prompts read
     rate   X = B / L
-    first    = once + t / 2 + b P           b prompts are read from arrival to the first token, its own too
-    TPOT     = t + (B - b) P / n
+    TPOT     = t + min((B - b) / n, r) P    b prompts are read before the first token, its own too
+    first    = L - n TPOT                   which is once + t / 2 + b P where r does not bind
     waiting  = C / X - L                    where fewer run than are there (Little's law)
     TTFT     = waiting + first
 
-B is the least of C, the engine's most sequences and what the KV cache holds. b is 1 + AHEAD + TOGETHER B:
-requests of like lengths end together, so that their successors come, and are read, together. Those that have
-waited for memory are read as others end (TOGETHER is 0).
+r is how many prompts the engine's budget of tokens lets into a step. B is the least of C, the engine's most
+sequences and what the KV cache holds. b is 1 + AHEAD + TOGETHER B: requests of like lengths end together, so
+that their successors come, and are read, together. Those that have waited for memory are read as others end
+(TOGETHER is 0).
 """
 
 from __future__ import annotations
@@ -32,12 +33,14 @@ AHEAD, TOGETHER = 1.0, 0.075
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """What comes: arrays that broadcast. `steps` are decode steps of a request, `prefill_s` means.
+    """What comes: arrays that broadcast. `steps` are decode steps of a request; they, `prompt` and
+    `prefill_s` are means.
 
     `held` is how many requests of that kind the KV cache holds.
     """
 
     concurrency: Array
+    prompt: Array
     steps: Array
     context: Array
     held: Array
@@ -75,13 +78,15 @@ def steady_state(served: Served, load: Load) -> Steady:
     read_s, steps = load.prefill_s, load.steps
     once_s = engine.host.request_ms * MS
     before = prompts_read(counted, load.concurrency > counted)
-    phase_s = np.where(counted > 1, step.seconds / 2, 0.0)
+    phase_s = np.where((counted > 1) & (steps > 0), step.seconds / 2, 0.0)
     life_s = steps * step.seconds + counted * read_s + phase_s + once_s
-    first_s = once_s + phase_s + before * read_s
-    tpot_s = step.seconds + (counted - before) * read_s / np.maximum(steps, 1)
+    room = np.maximum(engine.scheduler.batched_tokens - counted, 1) / load.prompt
+    beside = np.minimum((counted - before) / np.maximum(steps, 1), room)
+    tpot_s = step.seconds + beside * read_s
+    first_s = life_s - steps * tpot_s
     gone = np.isnan(running)
     rate = np.where(gone, np.nan, counted / life_s)
-    share = (counted - before) * read_s / np.maximum(steps, 1) / tpot_s
+    share = beside * read_s / tpot_s
     width = np.hypot((1 - share) * step.log_half_width, share * load.prefill_half_width)
     return Steady(
         running=running,

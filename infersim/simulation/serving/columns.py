@@ -47,6 +47,7 @@ def _subject(answer: Answer) -> Columns:
         "gpu": answer.profile.name,
         "gpus": 1,
         "calibration": answer.profile.calibration.value,
+        "kernels": answer.profile.kernels or "",
         "dtype": dtype_name(transformer, execution),
         "kv_dtype": as_stored(execution, transformer).cache_dtype.value,
     }

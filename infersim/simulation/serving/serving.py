@@ -30,8 +30,8 @@ def serve(
 ) -> pd.DataFrame:
     """How a model, dense or pruned, or several, is served: one row for each length and concurrency.
 
-    Options: see `ServiceOptions`. Columns: `model plan engine gpu gpus calibration dtype kv_dtype prompt
-    output concurrency`; `running` (requests that run at once; the rest waits), `fits_memory`,
+    Options: see `ServiceOptions`. Columns: `model plan engine gpu gpus calibration kernels dtype
+    kv_dtype prompt output concurrency`; `running` (requests that run at once; the rest waits), `fits_memory`,
     `max_concurrency` (the most whole requests that the KV cache holds); `ttft_ms` and `tpot_ms`, means with
     80 % intervals (`ttft_lower_ms`...), `queue_ms` (of TTFT, waiting for memory); `tokens_per_s` (written),
     `tokens_per_s_per_gpu`, `requests_per_s`; `step_ms host_ms prefill_ms prefill_share` (a decode step, the
