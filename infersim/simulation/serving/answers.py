@@ -13,6 +13,7 @@ from infersim.domain.profile import HardwareProfile
 from infersim.pruning.plan import Plan
 from infersim.simulation.serving.closed_form import Load, Steady, steady_state
 from infersim.simulation.serving.memory import ServingMemory, serving_memory
+from infersim.simulation.serving.prompts import reading_of
 from infersim.simulation.serving.runnable import Support, support_of
 from infersim.simulation.serving.service import Service
 from infersim.simulation.serving.steps import Served
@@ -83,28 +84,10 @@ def _load(served: Served, memory: ServingMemory, service: Service, most: npt.NDA
         )
     else:
         asked = np.maximum(1, most).astype(np.float64)[:, np.newaxis]
-    read_s, width = _reading(served, service)
     return Load(
         concurrency=asked,
-        prompt=np.array([each.prompt for each in lengths])[:, np.newaxis],
         steps=np.array([each.output - 1 for each in lengths])[:, np.newaxis],
         context=np.array([each.context for each in lengths])[:, np.newaxis],
         held=np.where(most < 1, 0.0, np.maximum(1.0, held))[:, np.newaxis],
-        prefill_s=read_s[:, np.newaxis],
-        prefill_half_width=width[:, np.newaxis],
+        reading=reading_of(served, lengths),
     )
-
-
-def _reading(served: Served, service: Service) -> tuple[Array, Array]:
-    """Mean seconds to read a prompt of each of the lengths, and its half-width."""
-    points = [each.prompt_points() for each in service.lengths]
-    prompts, places = np.unique(np.concatenate([found for found, _ in points]), return_inverse=True)
-    times = served.prefill(prompts)
-    starts = np.cumsum([0, *(found.size for found, _ in points[:-1])])
-    shares = np.concatenate([share for _, share in points])
-
-    def mean(values: Array) -> Array:
-        summed: Array = np.add.reduceat(shares * values[places.ravel()], starts)
-        return summed
-
-    return mean(times.seconds), mean(times.log_half_width)

@@ -1,7 +1,7 @@
 """Continuous batching in closed form: a fixed number of requests in the system, each answered by another.
 
 With B requests running of C in the system, a decode step of t seconds at the mean context, P seconds to read
-a prompt and n = written - 1 decode steps a request:
+a prompt (its share of a step that reads b of them) and n = written - 1 decode steps a request:
 
     life   L = n t + B P + t / 2 + once     every running request sees its own steps and all B prompts read
     rate   X = B / L
@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from infersim.domain.arrays import Array
+from infersim.simulation.serving.prompts import Reading
 from infersim.simulation.serving.steps import MS, Served, Times
 
 AHEAD, TOGETHER = 1.0, 0.075
@@ -33,19 +34,16 @@ AHEAD, TOGETHER = 1.0, 0.075
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """What comes: arrays that broadcast. `steps` are decode steps of a request; they, `prompt` and
-    `prefill_s` are means.
+    """What comes: arrays that broadcast. `steps` are decode steps of a request, a mean.
 
     `held` is how many requests of that kind the KV cache holds.
     """
 
     concurrency: Array
-    prompt: Array
     steps: Array
     context: Array
     held: Array
-    prefill_s: Array
-    prefill_half_width: Array
+    reading: Reading
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +52,7 @@ class Steady:
 
     running: Array
     step: Times
+    prefill_s: Array
     prefill_share: Array
     tpot_s: Array
     first_s: Array
@@ -75,22 +74,24 @@ def steady_state(served: Served, load: Load) -> Steady:
     running = np.where(most < 1, np.nan, np.minimum(load.concurrency, most))
     counted = np.where(np.isnan(running), 1.0, running)
     step = served.decode(counted, np.broadcast_to(load.context, counted.shape))
-    read_s, steps = load.prefill_s, load.steps
-    once_s = engine.host.request_ms * MS
+    steps, once_s = load.steps, engine.host.request_ms * MS
     before = prompts_read(counted, load.concurrency > counted)
+    room = np.maximum(engine.scheduler.batched_tokens - counted, 1) / load.reading.prompt
+    together = np.clip(before, 1.0, np.maximum(room, 1.0))
+    read_s = load.reading.each_s(together)
     phase_s = np.where((counted > 1) & (steps > 0), step.seconds / 2, 0.0)
     life_s = steps * step.seconds + counted * read_s + phase_s + once_s
-    room = np.maximum(engine.scheduler.batched_tokens - counted, 1) / load.prompt
     beside = np.minimum((counted - before) / np.maximum(steps, 1), room)
     tpot_s = step.seconds + beside * read_s
     first_s = life_s - steps * tpot_s
     gone = np.isnan(running)
     rate = np.where(gone, np.nan, counted / life_s)
     share = beside * read_s / tpot_s
-    width = np.hypot((1 - share) * step.log_half_width, share * load.prefill_half_width)
+    width = np.hypot((1 - share) * step.log_half_width, share * load.reading.width(together))
     return Steady(
         running=running,
         step=step,
+        prefill_s=np.where(gone, np.nan, read_s),
         prefill_share=share,
         tpot_s=np.where(gone | (steps < 1), np.nan, tpot_s),
         first_s=np.where(gone, np.nan, first_s),

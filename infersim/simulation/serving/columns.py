@@ -81,7 +81,7 @@ def _time_columns(answer: Answer) -> Columns:
         "queue_ms": steady.waiting_s * MS,
         "step_ms": np.where(fits, steady.step.seconds * MS, np.nan),
         "host_ms": np.where(fits, steady.step.host_s * MS, np.nan),
-        "prefill_ms": answer.load.prefill_s * MS,
+        "prefill_ms": steady.prefill_s * MS,
         "prefill_share": np.where(fits, steady.prefill_share, np.nan),
     }
 

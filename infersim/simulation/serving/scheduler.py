@@ -42,11 +42,15 @@ class Running:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What the scheduler keeps to: the engine's table, tokens of cache, and tokens of a block."""
+    """What the scheduler keeps to: the engine's table, tokens of cache, and tokens of a block.
+
+    `sharing`: what a prompt takes in a step that reads 1, 2, 3... of them, over one that reads it alone.
+    """
 
     table: SchedulerTable
     cache_tokens: float
     block_tokens: int
+    sharing: list[float]
 
     def held(self, request: Running) -> int:
         """Tokens of cache that a request takes, or is let in for, in whole blocks."""
@@ -122,9 +126,10 @@ class Scheduler:
             if request.to_read and budget > 0:
                 tokens = min(budget, request.to_read)
                 budget -= tokens
-                seconds += request.read_s * tokens / request.prompt
                 reading.append((request, tokens))
-        return seconds, reading
+        share = self.rules.sharing[min(len(reading), len(self.rules.sharing)) - 1] if reading else 1.0
+        read_s = sum(request.read_s * tokens / request.prompt for request, tokens in reading)
+        return seconds + share * read_s, reading
 
     def _advance(self, reading: list[tuple[Running, int]]) -> None:
         now = float(self.environment.now)

@@ -18,6 +18,7 @@ from infersim.simulation.serving.answers import Answer, answered
 from infersim.simulation.serving.closed_form import prompts_read
 from infersim.simulation.serving.columns import MS, answer_frame
 from infersim.simulation.serving.lengths import Lengths
+from infersim.simulation.serving.prompts import TOGETHER
 from infersim.simulation.serving.scheduler import Coming, Ran, Rules, run_closed, run_open
 from infersim.simulation.serving.service import Service, ServiceOptions
 from infersim.simulation.serving.step_table import step_table
@@ -134,10 +135,15 @@ def simulated(answer: Answer, row: int, column: int, *, rate: float | None, requ
     prompts, outputs = lengths.prompts[places], lengths.outputs[places]
     engine, memory = answer.service.engine, answer.memory
     each = float(memory.cache_of(memory.block_tokens)) / memory.block_tokens
+    several = np.broadcast_to(
+        np.arange(1.0, TOGETHER[-1] + 1), (len(answer.service.lengths), int(TOGETHER[-1]))
+    )
+    alone = answer.load.reading.each_s(several)
     rules = Rules(
         table=engine.scheduler,
         cache_tokens=max(0.0, memory.cache_bytes) / each if each else float("inf"),
         block_tokens=memory.block_tokens,
+        sharing=(alone[row] / alone[row, 0]).tolist(),
     )
     coming = Coming(
         prompts=prompts,

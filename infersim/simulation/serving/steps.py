@@ -60,18 +60,28 @@ class Served:
         ]
         return _joined(parts, batch.shape)
 
-    def prefill(self, prompt: Array) -> Times:
-        """Reading one prompt of so many tokens, in chunks of the engine's budget; a flat array."""
-        chunks = np.ceil(prompt / self.engine.scheduler.batched_tokens)
-        piece = np.ceil(prompt / chunks)
-        read = self._timeline(Phase.PREFILL, np.ones_like(prompt), piece)
-        seconds = chunks * read.latency_s
-        if (chunks > 1).any():
+    def prefill(self, prompt: Array, together: Array | float = 1.0) -> Times:
+        """Reading a prompt of so many tokens: its share of a step that reads so many of them at once.
+
+        Arrays broadcast; each chunk is a step of its own.
+        """
+        prompt, together = np.broadcast_arrays(prompt, together)
+        shape, prompt, together = prompt.shape, prompt.ravel(), together.ravel()
+        chunks = np.ceil(prompt * together / self.engine.scheduler.batched_tokens)
+        pieces = np.maximum(chunks / together, 1.0)
+        read = self._timeline(Phase.PREFILL, np.maximum(together / chunks, 1.0), np.ceil(prompt / pieces))
+        seconds = chunks * read.latency_s / together
+        if (pieces > 1).any():
             whole = self._timeline(Phase.PREFILL, np.ones_like(prompt), prompt)
-            seconds = seconds - chunks * read.part_s()["attention"] + whole.part_s()["attention"]
-        issued_s = chunks * self._kernels(Phase.PREFILL) * self.engine.host.kernel_us * US
+            pieced = chunks * read.part_s()["attention"] / together
+            seconds = seconds + np.where(pieces > 1, whole.part_s()["attention"] - pieced, 0.0)
+        issued_s = chunks / together * self._kernels(Phase.PREFILL) * self.engine.host.kernel_us * US
         slower = np.maximum(seconds, issued_s)
-        return Times(seconds=slower, host_s=slower - seconds, log_half_width=_width(read))
+        return Times(
+            seconds=slower.reshape(shape),
+            host_s=(slower - seconds).reshape(shape),
+            log_half_width=_width(read).reshape(shape),
+        )
 
     def _decode(self, batch: Array, context: Array) -> Times:
         host = self.engine.host

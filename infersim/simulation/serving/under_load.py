@@ -226,7 +226,7 @@ def _row(found: UnderLoad, curve: Curve) -> dict[str, Any]:
     answer, dense = curve.answer, found.dense.answer
     used, dense_used = (each.memory.weights_bytes + each.memory.activations_bytes for each in (answer, dense))
     steps, dense_steps = (float(each.steady.step.seconds[0, 0]) for each in (answer, dense))
-    reads, dense_reads = (float(each.load.prefill_s[0, 0]) for each in (answer, dense))
+    reads, dense_reads = (float(each.steady.prefill_s[0, 0]) for each in (answer, dense))
     rate, dense_rate = (float(each.steady.requests_per_s[0, 0]) for each in (answer, dense))
     return {
         "speedup": rate / dense_rate,

@@ -22,7 +22,7 @@ def test_littles_law_holds_with_and_without_waiting() -> None:
 def test_a_request_alone_is_a_prompt_and_its_steps() -> None:
     found = answer(concurrency=1)
     host = found.service.engine.host
-    assert found.steady.ttft_s[0, 0] == pytest.approx(found.load.prefill_s[0, 0] + host.request_ms / 1e3)
+    assert found.steady.ttft_s[0, 0] == pytest.approx(found.steady.prefill_s[0, 0] + host.request_ms / 1e3)
     assert found.steady.tpot_s[0, 0] == pytest.approx(found.steady.step.seconds[0, 0])
     # The mean context of 63 steps after a prompt of 512: 513 to 575.
     alone = found.served.decode(np.array([1.0]), np.array([544.0]))
@@ -53,7 +53,7 @@ def test_a_trace_of_equal_requests_is_a_service_of_that_length(tmp_path: object)
 
 def test_small_chunks_read_more_slowly_and_their_attention_is_the_prompts() -> None:
     whole, chunked = (
-        answer(engine=changed(scheduler={"batched_tokens": budget}), prompt=4096).load.prefill_s[0, 0]
+        answer(engine=changed(scheduler={"batched_tokens": budget}), prompt=4096).steady.prefill_s[0, 0]
         for budget in (8192, 256)
     )
     assert whole < chunked < 3 * whole
