@@ -28,12 +28,12 @@ FITTED = ("TPOT", "tokens/s", "tokens/s, dense", "tokens/s, 2:4")
 
 def main() -> None:
     """Hosts first, then queues, then what is left of each group."""
-    hosts = {
+    hosts: dict[tuple[float, ...], pd.DataFrame] = {
         point: _errors(served_rows({name: _with_host(name, *point) for name in ENGINES}))
         for point in product(STEPS_MS, SEQUENCES_US)
     }
     shipped = (closed_form.AHEAD, closed_form.TOGETHER)
-    queues = {}
+    queues: dict[tuple[float, ...], pd.DataFrame] = {}
     for point in product(AHEAD, TOGETHER):
         closed_form.AHEAD, closed_form.TOGETHER = point
         queues[point] = _errors(served_rows())

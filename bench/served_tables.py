@@ -70,14 +70,15 @@ def services(engines: dict[str, Engine]) -> Iterator[Record]:
     gpus = table["tp_size"] * table["pp_size"] * table["attention_dp_size"].fillna(1)
     table = table[(gpus == 1) & (table["mode"] == "agg") & table["model_path"].isin(PRESETS)]
     keys = ["gpu", "backend", "model_path", "gemm_quant_mode", "isl", "osl"]
-    for key, rows in table.groupby(keys, dropna=False):
-        gpu, backend, model, mode, prompt, output = key
-        engine = _engine(str(backend), engines)
+    for _, rows in table.groupby(keys, dropna=False):
+        gpu, backend, model, mode = (str(rows[key].iloc[0]) for key in keys[:4])
+        prompt, output = (int(rows[key].iloc[0]) for key in keys[4:])
+        engine = _engine(backend, engines)
         found = sim.serve(
             _model(PRESETS[model]),
             gpu,
-            prompt=int(prompt),
-            output=int(output),
+            prompt=prompt,
+            output=output,
             concurrency=rows["batch_size"].astype(int).tolist(),
             engine=engine,
             dtype=FORMATS.get(mode),

@@ -6,7 +6,7 @@ It checks the closed form, and gives what that cannot: percentiles, and requests
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from math import ceil
 from typing import TYPE_CHECKING, Any
@@ -79,7 +79,7 @@ class Scheduler:
         if self.awake is not None and not self.awake.triggered:
             self.awake.succeed()
 
-    def run(self) -> Iterator[Any]:
+    def run(self) -> Generator[Any, Any, None]:
         """The engine's loop, a process of simpy: step after step, asleep where nothing is to do."""
         while True:
             self._make_room()
@@ -183,7 +183,7 @@ def run_closed(
     scheduler = Scheduler(environment=environment, steps=steps, rules=rules)
     places = iter(range(len(coming.prompts)))
 
-    def client(number: int) -> Iterator[Any]:
+    def client(number: int) -> Generator[Any, Any, None]:
         yield environment.timeout(spread_s * (number - number % together) / concurrency)
         for place in places:
             request = _request(environment, coming, place)
@@ -201,12 +201,12 @@ def run_open(steps: StepTable, rules: Rules, coming: Coming, gaps_s: np.ndarray,
     environment = simpy.Environment()
     scheduler = Scheduler(environment=environment, steps=steps, rules=rules)
 
-    def arrivals() -> Iterator[Any]:
+    def arrivals() -> Generator[Any, Any, None]:
         for place, gap in enumerate(gaps_s):
             yield environment.timeout(float(gap))
             environment.process(sent(place))
 
-    def sent(place: int) -> Iterator[Any]:
+    def sent(place: int) -> Generator[Any, Any, None]:
         request = _request(environment, coming, place)
         yield environment.timeout(coming.once_s)
         scheduler.submit(request)

@@ -92,8 +92,8 @@ def simulated_frame(
                 _simulated(answer, place // columns, place % columns, rate, requests, seed)
                 for place in range(len(frame))
             ]
-            counted = pd.DataFrame(rows)
-            frames.append(frame.assign(**{name: counted[name] for name in counted}))
+            counted = {name: [row[name] for row in rows] for name in rows[0]}
+            frames.append(frame.assign(**counted))
     return pd.concat(frames, ignore_index=True)
 
 

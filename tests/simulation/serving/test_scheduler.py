@@ -44,8 +44,7 @@ def test_a_rate_that_is_too_high_is_refused_with_the_highest() -> None:
 def test_running_requests_are_put_off_where_the_cache_fills_up() -> None:
     # A cache of some 40 requests at their ends, and twice as many at their beginnings.
     tight = changed(memory={"share": 0.07, "reserve_gib": 0.0}, scheduler={"batched_tokens": 256})
-    options = {"prompt": 200, "output": 200, "concurrency": 120}
-    growing = answer(engine=tight, **options)
+    growing = answer(engine=tight, prompt=200, output=200, concurrency=120)
     ran = simulated(growing, 0, 0, rate=None, requests=360, seed=0)
     assert ran.running < 120
     assert ran.outputs.size > 100
