@@ -152,7 +152,7 @@ class _Columns:
 def _columns(p: Mapping[str, float], machine: Machine, operands: Operands) -> _Columns:
     l2_rate = p["l2_bytes_per_clock_per_sm"] * machine.clock_mhz
     epilogue_rate = p["epilogue_bytes_per_clock_per_sm"] * machine.clock_mhz
-    step_bytes = _TILE_M * operands.activation_bytes + _TILE_N * operands.tile_weight_bytes
+    step_bytes = _TILE_M * operands.activation_bytes + _TILE_N * operands.weight_bytes
     split_us = np.where(_SPLIT > 1, np.float32(p["split_k_us"]), np.float32(0))
     return _Columns(
         step_us=_by_tile(
@@ -195,7 +195,7 @@ def tile_times(
         )
     vector_rate = machine.sm_count * p["gemv_bytes_per_clock_per_sm"] * machine.clock_mhz
     vector = p["gemv_launch_us"] + np.maximum(dram, n * k * np.float32(operands.weight_bytes / vector_rate))
-    np.minimum(expected, vector, out=expected, where=m == 1)
+    np.minimum(expected, vector, out=expected, where=m <= operands.vector_tokens)
     unsplit = k * np.float32(p["unsplit_chain_us"] / K_STEP) + launch
     np.maximum(expected, unsplit, out=expected, where=_never_split(m, n, k))
     return TileTimes(total_us=np.maximum(expected - launch, 0), dram_us=dram, best=best)
