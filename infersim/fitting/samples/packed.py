@@ -50,7 +50,8 @@ class PackedSamples:
         """Rows of each kind."""
         counts = Counter[str]()
         for part, _ in self._parts:
-            counts.update(part["kind"].astype(object).value_counts().to_dict())
+            of_part = part["kind"].astype(object).value_counts()
+            counts.update({str(kind): int(rows) for kind, rows in of_part.items()})
         return dict(counts)
 
     def clear(self) -> None:

@@ -1,4 +1,4 @@
-"""Samples that are held and read in parts are the same samples; of too many the same are drawn in any order."""
+"""Samples held and read in parts are the same samples; of too many the same are drawn in any order."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ROWS: list[dict[str, Any]] = [
 def plain(frame: pd.DataFrame) -> pd.DataFrame:
     """The frame with numbers as they are, and other cells without a type of their own."""
     others = frame.select_dtypes(exclude="number").astype(object)
-    return frame.assign(**{name: others[name].where(others[name].notna(), None) for name in others})
+    return frame.assign(**{str(name): others[name].where(others[name].notna(), None) for name in others})
 
 
 @pytest.fixture
