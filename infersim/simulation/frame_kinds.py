@@ -26,6 +26,8 @@ class FrameKind(StrEnum):
     BREAK_EVEN = "break_even"
     FREE_WIDTHS = "free_widths"
     PADDED_WIDTHS = "padded_widths"
+    SERVE = "serve"
+    COMPARE_SERVED = "compare_served"
 
 
 def marked(frame: pd.DataFrame, kind: FrameKind) -> pd.DataFrame:
