@@ -74,6 +74,7 @@ readme: $(VENV)/dev.stamp
 # The error figures of docs/accuracy.md, from published measurements in ../shared/data; without them they stay.
 accuracy: $(VENV)/dev.stamp
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python bench/accuracy_rows.py
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python bench/served_rows.py
 	PYTHONPATH=docs $(BIN)/python -m _generate.readme
 
 docs: $(VENV)/docs.stamp
