@@ -50,7 +50,7 @@ class PackedSamples:
         """Rows of each kind."""
         counts = Counter[str]()
         for part, _ in self._parts:
-            counts.update(part["kind"].astype(object).value_counts().to_dict())
+            counts.update(map(str, part["kind"].astype(object)))
         return dict(counts)
 
     def clear(self) -> None:
@@ -90,7 +90,7 @@ def _packed(name: str, column: pd.Series[Any]) -> Any:
                 same = np.array_equal(few.astype(np.float64), values, equal_nan=True)
             if same:
                 return few
-    return column.array
+    return column.array.copy()  # a view would keep the block of all columns of its type
 
 
 def _texts(column: pd.Series[Any]) -> bool:

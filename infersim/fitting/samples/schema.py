@@ -158,7 +158,7 @@ def read_cells(column: pd.Series[Any], rule: Rule) -> Cells:
         empty = np.isnan(values)
         return Cells(values=values, empty=empty, broken=~empty & ~_obeys(values, rule))
     alike = pd.api.types.infer_dtype(column, skipna=True) in ("string", "boolean", "empty")
-    codes, distinct = pd.factorize((column if alike else column.map(_distinguishable)).astype(object))
+    codes, distinct = pd.factorize(column.astype(object) if alike else _distinguishable_cells(column))
     known = np.array([*distinct, None], dtype=object)  # None last, where the code -1 of an empty cell points
     said = np.array([not is_empty(value) for value in known])
     if rule in NUMBERS:
@@ -185,6 +185,13 @@ def shown_cell(value: object) -> str:
     if is_empty(value):
         return "empty"
     return brief(value.item() if isinstance(value, np.generic) else value)
+
+
+def _distinguishable_cells(column: pd.Series[Any]) -> npt.NDArray[np.object_]:
+    """The cells as they are in an array of objects, which takes integers of any size."""
+    cells = np.empty(len(column), dtype=object)
+    cells[:] = [_distinguishable(value) for value in column]
+    return cells
 
 
 def _distinguishable(value: object) -> object:
@@ -224,4 +231,13 @@ def _as_truth(value: object) -> bool | None:
 
 
 def _as_name(value: object) -> str | None:
-    return None if is_empty(value) else str(value).strip()
+    """The text without blanks around it; None for an empty cell, and for half of a character."""
+    name = "" if is_empty(value) else str(value).strip()
+    return name if _is_whole(name) else None
+
+
+def _is_whole(name: str) -> bool:
+    try:
+        return bool(name.encode("utf-8"))
+    except UnicodeEncodeError:
+        return False

@@ -1,4 +1,4 @@
-"""Samples that are held and read in parts are the same samples; of too many the same are drawn in any order."""
+"""Samples that are held in parts are the same samples; of too many the same are drawn in any order."""
 
 from __future__ import annotations
 
