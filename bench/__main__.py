@@ -14,18 +14,23 @@ HERE = Path(__file__).parent
 HELP = ("-c", "from infersim.cli.main import run; run(['--help'])")
 ROUNDS = 5
 
+TABLES = (
+    *("accuracy.py", "formats.py", "sparse_accuracy.py", "sparse_models.py"),
+    *("unseen_gpus.py", "strangers.py", "served_events.py"),
+)
+
 
 def main() -> None:
     """Each figure as soon as it is measured."""
     for script in ("gemm_rate.py", "full_sweep.py"):
         print(run_on_one_core([str(HERE / script)]), end="", flush=True)
-    for script in ("million_sweep.py", "many_samples.py", "many_shapes.py"):
+    for script in ("million_sweep.py", "many_samples.py", "many_shapes.py", "million_served.py"):
         subprocess.run([sys.executable, str(HERE / script)], check=True)
     print(
         f"infersim --help: {_seconds(HELP):.3f} s (an empty Python: {_seconds(('-c', '')):.3f} s)", flush=True
     )
     # Threads of a linear algebra library that wait for each other on a busy machine triple the time of a fit.
-    for script in ("accuracy.py", "sparse_accuracy.py", "unseen_gpus.py"):
+    for script in TABLES:
         subprocess.run([sys.executable, str(HERE / script)], env=os.environ | SINGLE, check=True)
     # Last, as each takes some ten minutes; a failure that they find is one of the bench.
     for script in ("measured_models.py", "fuzz.py", "faults.py"):

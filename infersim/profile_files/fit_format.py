@@ -20,7 +20,7 @@ from pydantic import Field
 
 from infersim.domain.arguments import refused
 from infersim.domain.errors import InvalidValueError
-from infersim.domain.fit import Fit, KindFit, ResidualGrid
+from infersim.domain.fit import Claim, Fit, KindFit, ResidualGrid
 from infersim.profile_files.schema import Table, Text
 
 _LARGEST = np.iinfo(np.int16).max
@@ -62,16 +62,34 @@ def table_of_fit(fit: Fit) -> dict[str, Any]:
 
     Raises InvalidValueError for what JSON cannot hold.
     """
-    return {
+    table = {
         "format": FORMAT,
         "version": VERSION,
         "gpu": fit.gpu,
         "provenance": plain("provenance", fit.provenance),
-        "kinds": {
-            kind: _kind_table(f"kinds.{kind}", fit.kinds[kind])
-            for kind in sorted(fit.kinds)
-            if not fit.kinds[kind].transferred
+    }
+    default = fit.default_kernels
+    if default is None:
+        return table | {"kinds": _kind_tables("kinds", fit.kinds)}
+    # What no set holds (launches of this host, say) stands with the default set's.
+    shared = {name: kind for name, kind in fit.kinds.items() if kind.kernels is None}
+    sets = fit.kernel_sets
+    return table | {
+        "kernels": default,
+        "kinds": _kind_tables("kinds", {**shared, **sets.get(default, {})}),
+        "kernel_sets": {
+            name: _kind_tables(f"kernel_sets.{name}", sets[name])
+            for name in sorted(sets)
+            if name != default and any(not kind.transferred for kind in sets[name].values())
         },
+    }
+
+
+def _kind_tables(key: str, kinds: Mapping[str, KindFit]) -> dict[str, Any]:
+    return {
+        kind: _kind_table(f"{key}.{kind}", kinds[kind])
+        for kind in sorted(kinds)
+        if not kinds[kind].transferred
     }
 
 
@@ -89,7 +107,7 @@ def _kind_table(key: str, kind: KindFit) -> dict[str, Any]:
             "outside": kind.interval.outside,
         },
         "held_out": kind.held_out,
-    }
+    } | ({} if kind.claim is Claim.SETUP else {"claim": kind.claim.value})
     table = {name: plain(f"{key}.{name}", value) for name, value in fields.items()}
     grids = [_residual_table(f"{key}.residuals[{i}]", grid) for i, grid in enumerate(kind.residuals)]
     return table | {"residuals": grids}
@@ -174,13 +192,16 @@ class KindTable(Table):
     interval: IntervalTable
     held_out: dict[str, Any]
     residuals: list[ResidualTable]
+    claim: Claim = Claim.SETUP
 
 
 class FitTable(Table):
-    """A whole fit file."""
+    """A whole fit file: `kinds` are of the kernel set `kernels`, `kernel_sets` those of others by name."""
 
     format: Literal["infersim fit"]
     version: Literal[1]
     gpu: Text
     provenance: dict[str, Any]
+    kernels: Text | None = None
     kinds: dict[Text, KindTable]
+    kernel_sets: dict[Text, dict[Text, KindTable]] = Field(default_factory=dict)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from infersim.domain.arguments import a_name_or_path, checked, refused
 from infersim.domain.errors import FileContentError, InvalidValueError
-from infersim.domain.fit import Fit
+from infersim.domain.fit import KERNEL_SETS, Fit
 from infersim.domain.profile import Calibration, HardwareProfile
 from infersim.files.locations import data_folder
 from infersim.files.reading import read_toml
@@ -16,12 +16,20 @@ from infersim.profile_files.fit_files import fit_path, read_fit
 from infersim.profile_files.names import shipped_file, shipped_files
 from infersim.profile_files.pool_files import shipped_pool
 from infersim.profile_files.relatives import differences
-from infersim.transfer.borrowing import transferred_fit
+from infersim.transfer.borrowing import POOL_KERNELS, transferred_fit
+from infersim.transfer.strangers import among_strangers, differs_between_engines
 
 
 def list_profiles() -> tuple[str, ...]:
     """Canonical names of the GPUs that infersim ships a profile of, sorted."""
     return tuple(shipped_files())
+
+
+def kernels_named(key: str, value: object) -> str | None:
+    """A rule of arguments: None, or the name of a kernel set; which names there are, the profile says."""
+    if value is None or isinstance(value, str):
+        return value
+    raise refused(key, value, f"None or the name of a kernel set: {', '.join(KERNEL_SETS)}")
 
 
 def a_profile(key: str, value: object) -> HardwareProfile:
@@ -33,12 +41,14 @@ def a_profile(key: str, value: object) -> HardwareProfile:
     raise refused(key, value, "a GPU: what load_profile returns, its name or a path to a .toml file")
 
 
-@checked(name_or_path=a_name_or_path)
-def load_profile(name_or_path: str | Path) -> HardwareProfile:
+@checked(name_or_path=a_name_or_path, kernels=kernels_named)
+def load_profile(name_or_path: str | Path, kernels: str | None = None) -> HardwareProfile:
     """The profile of a GPU: `"h100-sxm"`, `"NVIDIA H100 80GB HBM3"` in any case, or a path to a `.toml`.
 
     The fit beside the file (`<gpu>.fit.json`) is read with it; without one, the fit of the GPU that the file
-    names in `fit_from` is borrowed; what no fit says is transferred from the pool of other GPUs. Raises
+    names in `fit_from` is borrowed; what no fit says is transferred from the pool of other GPUs. `kernels`
+    chooses the engine whose kernels are predicted, where several were measured (`profile.kernel_sets`): a
+    kind that was not measured with them is the default set's. Raises
     UnknownNameError, InvalidValueError for a path that is no file, and FileContentError for content that is
     not what it must be.
     """
@@ -46,7 +56,8 @@ def load_profile(name_or_path: str | Path) -> HardwareProfile:
     sheet = parse_datasheet(read_toml(path, path.name), path.name)
     if path.parent.resolve() != data_folder("hw_profiles").resolve():
         warn_of(differences(sheet), sheet, path.name)
-    return completed(_with_fit_beside(profile_of(sheet, path.name), path, sheet.fit_from))
+    profile = completed(_with_fit_beside(profile_of(sheet, path.name), path, sheet.fit_from))
+    return profile.with_kernels(kernels)
 
 
 def completed(profile: HardwareProfile) -> HardwareProfile:
@@ -58,9 +69,27 @@ def completed(profile: HardwareProfile) -> HardwareProfile:
     said = None if pool is None else transferred_fit(profile, pool, without=(profile.name,))
     if said is None:
         return profile
+    said = among_strangers(said)
     if profile.fit is None:
         return replace(profile, fit=said, calibration=Calibration.TRANSFERRED)
-    return replace(profile, fit=replace(profile.fit, kinds={**said.kinds, **profile.fit.kinds}))
+    own = _beside_pooled_kernels(profile.fit, said)
+    return replace(profile, fit=replace(own, kinds={**said.kinds, **own.kinds}))
+
+
+def _beside_pooled_kernels(fit: Fit, said: Fit) -> Fit:
+    """A fit of another engine's kernels with those of the pool's engine beside them, as the pool has them.
+
+    Only kinds that differ between engines, and that nobody measured on this GPU under the pool's engine.
+    """
+    if fit.default_kernels in (None, POOL_KERNELS):
+        return fit
+    measured = fit.kernel_sets.get(POOL_KERNELS, {})
+    pooled = {
+        name: replace(kind, kernels=POOL_KERNELS)
+        for name, kind in said.kinds.items()
+        if differs_between_engines(name)
+    }
+    return replace(fit, kernel_sets={**fit.kernel_sets, POOL_KERNELS: {**pooled, **measured}})
 
 
 def datasheet_alone(profile: HardwareProfile) -> HardwareProfile:
@@ -120,9 +149,11 @@ def _lenders_fit(lender: str, borrower: Path) -> Path:
 
 
 def _fit_for(path: Path, gpu: str) -> Fit:
+    """The fit in a file; one that ships was measured by others than whoever asks."""
     fit = read_fit(path)
     if fit.gpu != gpu:
         raise FileContentError(
             path.name, "gpu", fit.gpu, f"{gpu!r}: a fit is for the GPU whose name it bears"
         )
-    return fit
+    ships = path.parent.resolve() == data_folder("hw_profiles").resolve()
+    return among_strangers(fit) if ships else fit

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from infersim.cost.machine import F32, Machine, Operands, filled_waves, kept_in_l2, resident_share
 from infersim.cost.parameters import TILES, tile_name
+from infersim.domain.arrays import Array
 
 SPLITS = (1, 2, 4, 8, 16)
 K_STEP = 64.0
@@ -110,10 +111,34 @@ def step_us(p: Mapping[str, float], machine: Machine, tile: tuple[int, int]) -> 
     return 2 * tile[0] * tile[1] * K_STEP / rate * overhead
 
 
+def dequantise_us(
+    p: Mapping[str, float], machine: Machine, operands: Operands, tile: tuple[int, int]
+) -> float:
+    """Microseconds in which one SM widens the weights of one step of K_STEP along K of one tile."""
+    if not operands.dequantises:
+        return 0.0
+    return tile[1] * K_STEP / (p["dequantise_per_clock_per_sm"] * machine.clock_mhz)
+
+
 def sustained_slowdown(p: Mapping[str, float], ideal_us: F32) -> F32:
     """How much longer a step takes once the power limit sets the clock."""
     slowdown: F32 = 1 + np.float32(p["throttle"]) * ideal_us / (ideal_us + np.float32(SUSTAINED_US))
     return slowdown
+
+
+VALUES_US = 10_000.0
+"""Time at the datasheet's rate of GEMMs whose clock depends by half on what values their operands hold."""
+
+
+def values_half_width(p: Mapping[str, float], ideal_us: Array) -> Array:
+    """80 % half-width of the log time of a long GEMM for what values its operands hold.
+
+    Values that flip few bits draw less power and run at the full clock: random ones reach 258 TFLOP/s on A100
+    (8192 x 8192 x 8192), zeros 295 (thonking.ai, 2024); CUTLASS's profiler, which fills in small integers,
+    302 (16384 x 16384 x 16384, NVIDIA/cutlass issue 408).
+    """
+    width: Array = np.log1p(p["throttle"]) * ideal_us / (ideal_us + VALUES_US)
+    return width
 
 
 def _never_split(m: F32, n: F32, k: F32) -> npt.NDArray[np.bool_]:
@@ -143,10 +168,14 @@ class _Columns:
 def _columns(p: Mapping[str, float], machine: Machine, operands: Operands) -> _Columns:
     l2_rate = p["l2_bytes_per_clock_per_sm"] * machine.clock_mhz
     epilogue_rate = p["epilogue_bytes_per_clock_per_sm"] * machine.clock_mhz
-    step_bytes = _TILE_M * operands.activation_bytes + _TILE_N * operands.tile_weight_bytes
+    step_bytes = _TILE_M * operands.activation_bytes + _TILE_N * operands.weight_bytes
     split_us = np.where(_SPLIT > 1, np.float32(p["split_k_us"]), np.float32(0))
     return _Columns(
-        step_us=_by_tile(np.array([step_us(p, machine, tile) for tile in TILES])),
+        step_us=_by_tile(
+            np.array(
+                [step_us(p, machine, tile) + dequantise_us(p, machine, operands, tile) for tile in TILES]
+            )
+        ),
         epilogue_us=_by_tile(_TILE_M * _TILE_N * operands.output_bytes / epilogue_rate),
         l2_step_us=_by_tile(K_STEP * step_bytes / l2_rate),
         per_co_resident=_by_tile(1 / np.clip(SM_ELEMENTS / (_TILE_M * _TILE_N), 1.0, MAX_CO_RESIDENT)),
@@ -182,7 +211,7 @@ def tile_times(
         )
     vector_rate = machine.sm_count * p["gemv_bytes_per_clock_per_sm"] * machine.clock_mhz
     vector = p["gemv_launch_us"] + np.maximum(dram, n * k * np.float32(operands.weight_bytes / vector_rate))
-    np.minimum(expected, vector, out=expected, where=m == 1)
+    np.minimum(expected, vector, out=expected, where=m <= operands.vector_tokens)
     unsplit = k * np.float32(p["unsplit_chain_us"] / K_STEP) + launch
     np.maximum(expected, unsplit, out=expected, where=_never_split(m, n, k))
     return TileTimes(total_us=np.maximum(expected - launch, 0), dram_us=dram, best=best)

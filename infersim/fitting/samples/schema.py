@@ -38,6 +38,19 @@ class Kind(StrEnum):
     LAUNCH = "launch"
 
 
+class Timed(StrEnum):
+    """What of a kernel's surroundings its time holds; an empty cell is `GRAPH`.
+
+    - `GRAPH`: kernels follow each other without a gap (a CUDA graph, or a loop that keeps the GPU busy).
+    - `ALONE`: one kernel on an idle GPU, by a profiler or by events around it: its start counts.
+    - `HOST`: the host issues kernel after kernel: whatever it takes beyond the kernel's own time counts.
+    """
+
+    GRAPH = "graph"
+    ALONE = "alone"
+    HOST = "host"
+
+
 class Rule(StrEnum):
     """What a value must be; the text is what error messages expect."""
 
@@ -84,6 +97,7 @@ COLUMNS: tuple[Column, ...] = (
     Column(name="kernels", rule=Rule.COUNT, may=(Kind.MEMORY, Kind.LAUNCH)),
     Column(name="weight_copies", rule=Rule.COUNT, may=(*GEMMS, Kind.ATTENTION)),
     Column(name="includes_act_quant", rule=Rule.TRUTH, may=GEMMS),
+    Column(name="timed", rule=Rule.NAME, may=ALL),
     Column(name="latency_us", rule=Rule.POSITIVE, kinds=ALL),
     Column(name="spread_us", rule=Rule.AMOUNT, may=ALL),
     Column(name="sm_clock_mhz", rule=Rule.AMOUNT, may=ALL),
@@ -158,7 +172,10 @@ def read_cells(column: pd.Series[Any], rule: Rule) -> Cells:
         empty = np.isnan(values)
         return Cells(values=values, empty=empty, broken=~empty & ~_obeys(values, rule))
     alike = pd.api.types.infer_dtype(column, skipna=True) in ("string", "boolean", "empty")
-    codes, distinct = pd.factorize(column.astype(object) if alike else _distinguishable_cells(column))
+    # Not `map`, nor a series: an older pandas looks for a type that holds all, and fails at 10**400.
+    cells = column if alike else pd.Series([_distinguishable(cell) for cell in column], dtype=object)
+    codes, distinct = pd.factorize(cells.to_numpy(dtype=object))
+    _encode(distinct)
     known = np.array([*distinct, None], dtype=object)  # None last, where the code -1 of an empty cell points
     said = np.array([not is_empty(value) for value in known])
     if rule in NUMBERS:
@@ -187,11 +204,11 @@ def shown_cell(value: object) -> str:
     return brief(value.item() if isinstance(value, np.generic) else value)
 
 
-def _distinguishable_cells(column: pd.Series[Any]) -> npt.NDArray[np.object_]:
-    """The cells as they are in an array of objects, which takes integers of any size."""
-    cells = np.empty(len(column), dtype=object)
-    cells[:] = [_distinguishable(value) for value in column]
-    return cells
+def _encode(distinct: Iterable[object]) -> None:
+    """Fail at half of a character; a newer pandas does so itself."""
+    for value in distinct:
+        if isinstance(value, str):
+            value.encode()
 
 
 def _distinguishable(value: object) -> object:
@@ -231,13 +248,4 @@ def _as_truth(value: object) -> bool | None:
 
 
 def _as_name(value: object) -> str | None:
-    """The text without blanks around it; None for an empty cell, and for half of a character."""
-    name = "" if is_empty(value) else str(value).strip()
-    return name if _is_whole(name) else None
-
-
-def _is_whole(name: str) -> bool:
-    try:
-        return bool(name.encode("utf-8"))
-    except UnicodeEncodeError:
-        return False
+    return None if is_empty(value) else str(value).strip()

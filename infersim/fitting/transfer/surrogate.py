@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from infersim.domain.arrays import Array
+from infersim.domain.dtypes import DType
 from infersim.domain.fit import KindFit
 from infersim.domain.profile import HardwareProfile
 from infersim.fitting.fits.kind_fit import log_latency
@@ -39,6 +40,8 @@ def surrogate_samples(profile: HardwareProfile, kind: str, seed: int = 0) -> pd.
     family, _, detail = kind.partition(".")
     random = np.random.default_rng(seed)
     frame = _DRAWN[family](fit.ranges, detail, random)
+    if family == Kind.GEMM:
+        frame = frame.assign(includes_act_quant="act_quant_us" in fit.parameters)
     frame = frame.iloc[:ROWS].reset_index(drop=True)
     frame = frame.assign(gpu=profile.name, kind=family)
     if family != Kind.MEMORY:
@@ -47,8 +50,20 @@ def surrogate_samples(profile: HardwareProfile, kind: str, seed: int = 0) -> pd.
 
 
 def poolable(kind: KindFit) -> bool:
-    """Whether samples of this kind can be drawn: launches have no shape."""
-    return kind.kind.partition(".")[0] in _DRAWN and not kind.transferred
+    """Whether samples of this kind can be drawn, and its parameters are GPUs' own: launches have no shape,
+    and formats that are related to another have its.
+    """
+    return kind.kind.partition(".")[0] in _DRAWN and not kind.transferred and not is_related(kind)
+
+
+def is_related(kind: KindFit) -> bool:
+    """Whether the kind is a number format that few GPUs are measured in, which `relating` is for."""
+    family, _, dtype = kind.kind.partition(".")
+    return family == Kind.GEMM and dtype not in POOLED_FORMATS and not kind.transferred
+
+
+POOLED_FORMATS = frozenset({*DType, "fp8"} - {"int8"})
+"""Plain types, and fp8 as vLLM runs it: measured on enough GPUs to tell how those differ."""
 
 
 def _log_uniform(random: np.random.Generator, limits: tuple[float, float], step: int = 1) -> Array:
@@ -69,7 +84,7 @@ def _gemms(
 ) -> pd.DataFrame:
     m = _log_uniform(random, ranges["m"])
     n, k = _log_uniform(random, ranges["n"], NK_STEP), _log_uniform(random, ranges["k"], NK_STEP)
-    frame = pd.DataFrame({"dtype": dtype, "m": m, "n": n, "k": k, "includes_act_quant": dtype == "fp8"})
+    frame = pd.DataFrame({"dtype": dtype, "m": m, "n": n, "k": k})
     return frame[m * np.maximum(n, k) <= LARGEST_OPERAND]
 
 

@@ -22,7 +22,11 @@ ERROR_COLUMNS = (
     *("roofline_mape", "roofline_median_ape"),
 )
 
+ORIGINS = ("source", "version", "timed")
+NOT_SAID = "not said"
+
 _USED = (
+    *ORIGINS,
     *("kind", "phase", "latency_us", "predicted_us", "lower_us", "upper_us", "roofline_us", "in_range"),
     *("m", "n", "k", "batch", "context_len", "num_heads", "num_kv_heads", "read_bytes", "write_bytes"),
 )
@@ -83,7 +87,7 @@ class _Group:
     def __init__(self) -> None:
         self._errors: list[Array] = []
         self._roofline: list[Array] = []
-        self._classes: dict[str, list[npt.NDArray[np.uint8]]] = {}
+        self._classes: dict[str, list[npt.NDArray[np.uint16]]] = {}
         self._sums: dict[tuple[str, str], _Sums] = {}
         self._codes: dict[tuple[str, str], int] = {}
 
@@ -97,10 +101,11 @@ class _Group:
         self._errors.append(np.abs(_column(group, "predicted_us") / measured - 1.0))
         self._roofline.append(np.abs(_column(group, "roofline_us") / measured - 1.0))
         calibrated = np.where(outside, "outside", "calibrated")
-        divisions = {**shape_classes(group, group["kind"].iloc[0]), "range": calibrated}
+        shapes = shape_classes(group, group["kind"].iloc[0])
+        divisions = {**shapes, "range": calibrated, **dict(_origins(group))}
         for division, classes in ((ALL, np.full(len(group), ALL)), *divisions.items()):
             names, codes = np.unique(classes, return_inverse=True)
-            known = np.array([self._code(division, str(name)) for name in names], dtype=np.uint8)
+            known = np.array([self._code(division, str(name)) for name in names], dtype=np.uint16)
             if division != ALL:
                 self._classes.setdefault(division, []).append(known[codes])
             for index, name in enumerate(names):
@@ -161,6 +166,15 @@ def _whole(parts: list[Array]) -> Array:
     if len(parts) > 1:
         parts[:] = [np.concatenate(parts)]
     return parts[0]
+
+
+def _origins(group: pd.DataFrame) -> Iterator[tuple[str, npt.NDArray[np.str_]]]:
+    """Whose measurements rows are, and how they were timed, as far as samples say so."""
+    for name in ORIGINS:
+        if name in group.columns:
+            yield name, group[name].fillna(NOT_SAID).to_numpy(dtype=str)
+        else:
+            yield name, np.full(len(group), NOT_SAID)
 
 
 def _column(rows: pd.DataFrame, name: str) -> Array:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,7 @@ from infersim.fitting.samples.schema import Kind
 from infersim.fitting.samples.unit_check import check_parts_against_floor
 from infersim.fitting.validation.error_table import Errors
 from infersim.fitting.validation.predictions import predict_samples
-from infersim.fitting.validation.pruned_pairs import DenseGemms
+from infersim.fitting.validation.pruned_pairs import HOW_TIMED, DenseGemms, Way
 from infersim.fitting.validation.speedup_table import packed_speedup_table
 from infersim.fitting.validation.validation import Validation
 
@@ -66,13 +67,13 @@ def validate_packed(
 def _gemms(samples: PackedSamples) -> Iterator[tuple[str, DenseGemms]]:
     """The dense GEMMs by data type, sorted; the samples are let go before they are worked with."""
     parts: dict[str, list[pd.DataFrame]] = {}
-    timed: dict[tuple[float | None, bool | None], int] = {}
+    timed: dict[Way, int] = {}
     for frame in samples.parts():
         rows = frame[(frame["kind"] == Kind.GEMM).to_numpy()]
         for dtype, group in rows.groupby("dtype", sort=False) if len(rows) else ():
             parts.setdefault(str(dtype), []).append(_columns(group, timed))
     samples.clear()
-    ways = sorted(timed, key=lambda way: (way[0] is None, way[0] or 0.0, way[1] is None, bool(way[1])))
+    ways = sorted(timed, key=lambda way: [(value is None, value or 0) for value in way])
     ranks = np.zeros(len(ways), dtype=np.int32)
     ranks[[timed[way] for way in ways]] = np.arange(len(ways))
     for dtype in sorted(parts):
@@ -86,23 +87,21 @@ def _gemms(samples: PackedSamples) -> Iterator[tuple[str, DenseGemms]]:
         yield dtype, DenseGemms(alike=alike, m=m, n=n, k=k, latency_us=latency_us, ways=tuple(ways))
 
 
-def _columns(group: pd.DataFrame, timed: dict[tuple[float | None, bool | None], int]) -> pd.DataFrame:
+def _columns(group: pd.DataFrame, timed: dict[Way, int]) -> pd.DataFrame:
     """Dimensions, latency and the number of the way in which each GEMM was timed."""
-    ways = (
-        group.groupby(["weight_copies", "includes_act_quant"], dropna=False, sort=False).ngroup().to_numpy()
-    )
+    how = [name for name in HOW_TIMED if name in group.columns]
+    ways = group.groupby(how, dropna=False, sort=False).ngroup().to_numpy()
     _, first = np.unique(ways, return_index=True)
-    said = [
-        (None if pd.isna(copies) else float(copies), None if pd.isna(quant) else bool(quant))
-        for copies, quant in zip(
-            group["weight_copies"].iloc[first], group["includes_act_quant"].iloc[first], strict=True
-        )
-    ]
+    said = [_way(row) for row in group[how].iloc[first].to_dict("records")]
     numbers = np.array([timed.setdefault(way, len(timed)) for way in said], dtype=np.int32)
     sizes = {name: _narrow(group[name].to_numpy()) for name in ("m", "n", "k")}
     return pd.DataFrame(
         {"way": numbers[ways], **sizes, "latency_us": group["latency_us"].to_numpy()}, copy=False
     )
+
+
+def _way(row: Mapping[Hashable, Any]) -> Way:
+    return tuple(None if pd.isna(row.get(name)) else row[name] for name in HOW_TIMED)
 
 
 def _narrow(sizes: npt.NDArray[np.int64]) -> npt.NDArray[np.int32] | npt.NDArray[np.int64]:

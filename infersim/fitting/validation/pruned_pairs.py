@@ -22,10 +22,13 @@ Axis = Literal["m", "n", "k"]
 
 Positions: TypeAlias = npt.NDArray[np.int64]
 
+Way: TypeAlias = tuple[float | bool | str | None, ...]
+"""How a GEMM was timed: its value of each column of HOW_TIMED, None where it is empty."""
+
 SHORTEST_CUT, LONGEST_CUT = 0.4, 0.9
 """Parts of an axis that pruning leaves: less is hardly the same model, more is a gain within the noise."""
 
-HOW_TIMED = ("weight_copies", "includes_act_quant")
+HOW_TIMED = ("weight_copies", "includes_act_quant", "timed")
 """Columns that say how a GEMM was timed: a pair is timed alike."""
 
 SMALLEST_DIMENSION = 2048
@@ -41,7 +44,7 @@ LARGEST_KEY = 2**62
 class DenseGemms:
     """Measured GEMMs as arrays; `alike` numbers what a pair has in common besides two dimensions.
 
-    It is the place of (weight copies, whether activations are quantised) in `ways`, where these are said.
+    It is the place of how they were timed in `ways`, where these are said.
     """
 
     alike: npt.NDArray[Any]
@@ -49,7 +52,7 @@ class DenseGemms:
     n: npt.NDArray[Any]
     k: npt.NDArray[Any]
     latency_us: Array
-    ways: tuple[tuple[float | None, bool | None], ...] = ()
+    ways: tuple[Way, ...] = ()
 
     def __len__(self) -> int:
         return len(self.latency_us)

@@ -15,7 +15,14 @@ import pandas as pd
 from infersim.domain.arrays import Array
 from infersim.fitting.fits.intervals import CoverageSummary, ErrorSummary, coverage_summary, error_summary
 from infersim.fitting.samples.schema import Kind
-from infersim.fitting.validation.pruned_pairs import Axis, DenseGemms, Positions, paired, pruned_pairs
+from infersim.fitting.validation.pruned_pairs import (
+    HOW_TIMED,
+    Axis,
+    DenseGemms,
+    Positions,
+    paired,
+    pruned_pairs,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,10 +120,11 @@ def packed_speedup_table(
 def _chosen(gemms: DenseGemms, dtype: str, rows: Positions) -> pd.DataFrame:
     """Some of the GEMMs as samples."""
     ways = [gemms.ways[way] for way in gemms.alike[rows]]
+    values = dict(zip(HOW_TIMED, zip(*ways, strict=True), strict=True))
     sizes = {name: getattr(gemms, name)[rows].astype(np.int64) for name in ("m", "n", "k")}
     how = {
-        "weight_copies": np.array([copies for copies, _ in ways], dtype=np.float64),
-        "includes_act_quant": np.array([quant for _, quant in ways], dtype=object),
+        "weight_copies": np.array(values.pop("weight_copies"), dtype=np.float64),
+        **{name: np.array(said, dtype=object) for name, said in values.items()},
     }
     return pd.DataFrame({"kind": Kind.GEMM.value, "dtype": dtype, **sizes, **how})
 

@@ -64,7 +64,15 @@ def kernel_notes(frame: pd.DataFrame) -> tuple[str, ...]:
     """Notes on single kernels: frames with `gpu`, `calibration` and `in_range`."""
     calibrated = frame[frame["calibration"] != Calibration.NONE]
     outside = len(calibrated) - int(calibrated["in_range"].sum())
-    return (*trust_notes(frame), *outside_notes(outside, len(frame)))
+    return (*trust_notes(frame), *_engine_notes(frame), *outside_notes(outside, len(frame)))
+
+
+def _engine_notes(frame: pd.DataFrame) -> Iterator[str]:
+    """Whose kernels were measured, where that is known."""
+    if "kernels" not in frame:
+        return
+    for name, rows in frame[frame["kernels"].notna()].groupby("kernels", sort=False):
+        yield f"Kernels of {name}: {enumeration(rows['gpu'].unique().tolist())}."
 
 
 def outside_notes(outside: int, rows: int) -> tuple[str, ...]:

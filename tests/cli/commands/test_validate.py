@@ -116,6 +116,7 @@ def test_every_sample_can_be_had_with_its_prediction(
     assert len(read_samples(out).frame) == len(SAMPLES)
 
 
+@pytest.mark.slow
 def test_the_page_shows_each_kind_with_its_figures(
     answered: Infersim, samples: Path, fit: Path, tmp_path: Path
 ) -> None:
