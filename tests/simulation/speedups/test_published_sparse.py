@@ -49,13 +49,13 @@ def test_the_large_square_on_a100_in_milliseconds(form: str | None, published_ms
     ("side", "published"),
     [(3072, 1.93), (4096, 1.90), (5120, 1.96), (6144, 1.85), (7168, 1.64), (8192, 1.45), (10240, 1.39)],
 )
-def test_the_gain_falls_once_operands_outgrow_l2(side: int, published: float) -> None:
+def test_the_gain_falls_once_a_row_of_tiles_fills_the_sms(side: int, published: float) -> None:
     """AO_174: M = N, K 10240."""
     dense, sparse = (
         gemm_latency("rtx-4070-ti-super", side, side, 10240, sparsity=form, weight_copies=1)
         for form in (None, "2:4")
     )
-    assert float(dense.latency_s / sparse.latency_s) == pytest.approx(published, rel=0.13)
+    assert float(dense.latency_s / sparse.latency_s) == pytest.approx(published, rel=0.10)
 
 
 def test_one_token_may_take_ten_times_as_long() -> None:
