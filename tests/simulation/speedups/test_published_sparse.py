@@ -83,3 +83,18 @@ def test_a_token_of_llama_2_7b(gpu: str, published: float) -> None:
     assert found["predicted_lower"] < 1 < found["bound"]
     assert np.log(found["predicted"] / published) < 0.3  # at most 35 % too much
     assert found["predicted_upper"] < 1.3 * found["ceiling"]
+
+
+@pytest.mark.parametrize(
+    ("gpu", "dtype", "library"),
+    [
+        ("a100-pcie-80gb", "fp16", "cuSPARSELt 0.8.1 on a100-pcie-80gb"),
+        ("a100-sxm-80gb", "int8", "cuSPARSELt 0.8.1 on a100-pcie-80gb"),
+        ("a100-sxm-80gb", "bf16", "CUTLASS 2.8 or cuSPARSELt 0.8.1"),
+        ("h100-sxm", "fp8", "cuSPARSELt 0.6 or CUTLASS 3.8 on h100-sxm"),
+    ],
+)
+def test_a_prediction_names_the_library_it_stands_on(gpu: str, dtype: str, library: str) -> None:
+    found = gemm_latency(gpu, 512, 4096, 4096, dtype=dtype, sparsity="2:4").kernels
+    assert found is not None
+    assert found.startswith(library)
