@@ -218,7 +218,9 @@ BY_GENERATION: Mapping[tuple[str, float], Relation] = {
         fitted_on=_H100,
         library=CUSPARSELT_OR_CUTLASS,
     ),
-    (HOPPER, 1.0): replace(_B200_8, rate=1.24, l2_bytes_per_clock_per_sm=74.0, library=CUSPARSELT_OR_CUTLASS),
+    (HOPPER, 1.0): replace(
+        _B200_8, rate=1.24, l2_bytes_per_clock_per_sm=74.0, fitted_on=_H100, library=CUSPARSELT_OR_CUTLASS
+    ),
     (BULK, 2.0): _B200_16,
     (BULK, 1.0): _B200_8,
 }
