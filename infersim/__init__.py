@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from infersim.simulation.advice.target import sparsity_for
     from infersim.simulation.advice.width import free_widths
     from infersim.simulation.frontier.search import frontier
+    from infersim.simulation.serving.serving import serve
+    from infersim.simulation.serving.simulating import simulate_serving
+    from infersim.simulation.serving.under_load import compare_served
     from infersim.simulation.speedups.comparison import compare
     from infersim.simulation.speedups.hardware_sweep import compare_along
     from infersim.simulation.speedups.kernel_latency import attention_latency, gemm_latency
@@ -53,6 +56,7 @@ __all__ = [
     "calibrate",
     "compare",
     "compare_along",
+    "compare_served",
     "family_curves",
     "free_widths",
     "frontier",
@@ -70,6 +74,8 @@ __all__ = [
     "read_samples",
     "residual_by_shape",
     "roofline",
+    "serve",
+    "simulate_serving",
     "sparsity_for",
     "speedup_curve",
     "summary",
@@ -91,6 +97,7 @@ _HOMES = {
     "calibrate": "infersim.fitting.calibration",
     "compare": "infersim.simulation.speedups.comparison",
     "compare_along": "infersim.simulation.speedups.hardware_sweep",
+    "compare_served": "infersim.simulation.serving.under_load",
     "family_curves": "infersim.report.figures.speedup_curves",
     "free_widths": "infersim.simulation.advice.width",
     "frontier": "infersim.simulation.frontier.search",
@@ -108,6 +115,8 @@ _HOMES = {
     "read_samples": "infersim.fitting.samples.reading",
     "residual_by_shape": "infersim.report.figures.residual_by_shape",
     "roofline": "infersim.report.figures.roofline",
+    "serve": "infersim.simulation.serving.serving",
+    "simulate_serving": "infersim.simulation.serving.simulating",
     "sparsity_for": "infersim.simulation.advice.target",
     "speedup_curve": "infersim.report.figures.speedup_curves",
     "summary": "infersim.report.summary",

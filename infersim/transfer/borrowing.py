@@ -74,6 +74,8 @@ def transferred_fit(profile: HardwareProfile, pool: Pool, *, without: Collection
         name: related_kind(
             relation,
             _base(pool, kinds[relation.base], profile),
+            target,
+            known,
             widening(pool.kinds[relation.base], target, known),
         )
         for name, relation in pool.relations.items()
