@@ -10,6 +10,7 @@ from infersim.cost.regimes import DECODE_MAX_M, LARGE_MIN_NK, PREFILL_MIN_M
 from infersim.domain.profile import Calibration
 from infersim.fitting.samples.identity import Overlap
 from infersim.fitting.samples.shapes import LARGE_MEMORY_BYTES, LONG_CONTEXT, TILE, VECTOR
+from infersim.fitting.validation.common_delay import common_delay_us
 from infersim.fitting.validation.error_table import ALL
 from infersim.fitting.validation.validation import Validation
 from infersim.report.core import rounding
@@ -73,6 +74,12 @@ def _notes(found: Validation) -> Iterator[str]:
     yield from trust_in([found.calibration.value], [found.gpu])
     if found.calibration is not Calibration.NONE:
         yield from outside_notes(found.outside_range, found.rows)
+    delay_us = common_delay_us(found.predictions)
+    if delay_us is not None:
+        yield (
+            f"Short kernels take {rounding.quantity(delay_us)} us longer than predicted, whatever they do: if"
+            " each was timed alone on the GPU, not one after the other, say so (timed=alone)."
+        )
     if found.overlap in _OVERLAPS:
         yield _OVERLAPS[found.overlap]
     if found.left_out:
