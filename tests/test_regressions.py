@@ -61,7 +61,7 @@ ARGUMENTS: dict[str, tuple[Callable[[], object], str]] = {
         "m = Mas",
     ),
     "masked-context": (
-        lambda: sim.predict(MODEL, GPU, context=np.ma.masked_array([1, 2], [0, 1])),
+        lambda: sim.predict(MODEL, GPU, context=np.ma.masked_array([1, 2], [False, True])),
         "context = ",
     ),
     "complex": (lambda: sim.gemm_latency(GPU, 1 + 2j, 8, 8), "m = "),

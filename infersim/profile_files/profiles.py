@@ -16,8 +16,8 @@ from infersim.profile_files.fit_files import fit_path, read_fit
 from infersim.profile_files.names import shipped_file, shipped_files
 from infersim.profile_files.pool_files import shipped_pool
 from infersim.profile_files.relatives import differences
-from infersim.transfer.borrowing import transferred_fit
-from infersim.transfer.strangers import among_strangers
+from infersim.transfer.borrowing import POOL_KERNELS, transferred_fit
+from infersim.transfer.strangers import among_strangers, differs_between_engines
 
 
 def list_profiles() -> tuple[str, ...]:
@@ -72,7 +72,24 @@ def completed(profile: HardwareProfile) -> HardwareProfile:
     said = among_strangers(said)
     if profile.fit is None:
         return replace(profile, fit=said, calibration=Calibration.TRANSFERRED)
-    return replace(profile, fit=replace(profile.fit, kinds={**said.kinds, **profile.fit.kinds}))
+    own = _beside_pooled_kernels(profile.fit, said)
+    return replace(profile, fit=replace(own, kinds={**said.kinds, **own.kinds}))
+
+
+def _beside_pooled_kernels(fit: Fit, said: Fit) -> Fit:
+    """A fit of another engine's kernels with those of the pool's engine beside them, as the pool has them.
+
+    Only kinds that differ between engines, and that nobody measured on this GPU under the pool's engine.
+    """
+    if fit.default_kernels in (None, POOL_KERNELS):
+        return fit
+    measured = fit.kernel_sets.get(POOL_KERNELS, {})
+    pooled = {
+        name: replace(kind, kernels=POOL_KERNELS)
+        for name, kind in said.kinds.items()
+        if differs_between_engines(name)
+    }
+    return replace(fit, kernel_sets={**fit.kernel_sets, POOL_KERNELS: {**pooled, **measured}})
 
 
 def datasheet_alone(profile: HardwareProfile) -> HardwareProfile:

@@ -145,7 +145,7 @@ def sparse_us(gpu: HardwareProfile, M: int, N: int, K: int, *, relation: Mapping
     """A 2:4 GEMM in bf16: the dense one over the relation's quotient, of which few tokens keep a part."""
     dense, sparse = (gemm_us(gpu, M, N, K, related=relation, sparse=side) for side in (False, True))
     few = min(1.0, max(0.0, log(64 / M) / log(64 / 16)))
-    return gemm_us(gpu, M, N, K) / (dense / sparse * 0.72**few)
+    return float(gemm_us(gpu, M, N, K) / (dense / sparse * 0.72**few))
 
 
 def prefill_us(gpu: HardwareProfile, *, b: int, q: int, c: int, H: int, h: int, d: int) -> float:

@@ -115,13 +115,11 @@ def _slowed(shape: Gemm, aligned_s: Array, multiplying: Array, profile: Hardware
     # A vector's result is one row, wherever it starts.
     loaded = np.gcd(np.gcd(k_rows, np.where(as_array(shape.m) > 1, n_rows, 0)), VECTOR_BYTES)
     speed = _by_alignment(loaded, LOAD_SPEED)
-    older = 1.0
-    if profile.generation in BULK_COPY_GENERATIONS:
-        older = np.where(loaded < VECTOR_BYTES, 1 / FALLBACK_SPEED, 1.0)
+    fallback = 1 / FALLBACK_SPEED if profile.generation in BULK_COPY_GENERATIONS else 1.0
     bytes_per_s = _by_alignment(loaded, LOAD_BYTES) * profile.chip.clocks_per_s
     products = as_array(shape.m) * shape.n * shape.k
     loading_s = products * shape.precision.activation_bytes * (2 / LOAD_TILE) / bytes_per_s
-    slowed_s = aligned_s * ((1 - multiplying) / speed + multiplying * older)
+    slowed_s = aligned_s * ((1 - multiplying) / speed + multiplying * fallback)
     return np.where(loaded < VECTOR_BYTES, (slowed_s**4 + loading_s**4) ** 0.25, aligned_s)
 
 

@@ -69,7 +69,7 @@ of warps (Hopper); and those of a whole SM that bulk copies feed (data-centre Bl
 CUSPARSELT, CUTLASS = "cuSPARSELt 0.8.1", "CUTLASS 2.8 or cuSPARSELt 0.8.1"
 CUSPARSELT_OR_CUTLASS = "cuSPARSELt 0.6 or CUTLASS 3.8"
 
-_A100, _ADA, _B200 = "a100-pcie-80gb", "rtx-4090", "b200-sxm"
+_A100, _ADA, _H100, _B200 = "a100-pcie-80gb", "rtx-4090", "h100-sxm", "b200-sxm"
 
 _ORDERED = 0.05
 """What a kernel reads again whose tiles keep an order: next to nothing."""
@@ -199,7 +199,11 @@ BY_GENERATION: Mapping[tuple[str, float], Relation] = {
     (GRAPHICS, 2.0): _GRAPHICS_CARDS,
     (GRAPHICS, 1.0): _GRAPHICS_CARDS,
     (HOPPER, 2.0): replace(
-        _B200_16, rate=1.21, l2_bytes_per_clock_per_sm=56.0, library=CUSPARSELT_OR_CUTLASS
+        _B200_16,
+        rate=1.21,
+        l2_bytes_per_clock_per_sm=56.0,
+        fitted_on=_H100,
+        library=CUSPARSELT_OR_CUTLASS,
     ),
     (HOPPER, 1.0): replace(_B200_8, rate=1.24, l2_bytes_per_clock_per_sm=97.0, library=CUSPARSELT_OR_CUTLASS),
     (BULK, 2.0): _B200_16,
@@ -226,6 +230,12 @@ def sparse_relation(profile: HardwareProfile, dtype: DType) -> Relation:
     width = min(max(dtype.bytes, 1.0), 2.0)
     board = BY_BOARD.get((profile.name, width))
     return board or _part(profile, dtype) or BY_GENERATION[kernel_generation(profile), width]
+
+
+def sparse_library(profile: HardwareProfile, dtype: DType) -> str:
+    """Whose 2:4 kernels stand behind the GPU's relation, in which version and on which GPU."""
+    relation = sparse_relation(profile, dtype)
+    return f"{relation.library} on {relation.fitted_on}"
 
 
 def is_measured(profile: HardwareProfile, dtype: DType) -> bool:

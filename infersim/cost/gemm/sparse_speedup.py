@@ -103,7 +103,8 @@ def relation_gain(relation: Relation, sides: Sides, m: F32, n: F32, k: F32) -> G
 def few_tokens(m: Array) -> Array:
     """1 for DECODE_MAX_M tokens and fewer, 0 from TABLES_MIN_M on, linear in the logarithm between."""
     span = np.log(TABLES_MIN_M / DECODE_MAX_M)
-    return np.clip(np.log(TABLES_MIN_M / np.maximum(m, 1.0)) / span, 0.0, 1.0)
+    few: Array = np.clip(np.log(TABLES_MIN_M / np.maximum(m, 1.0)) / span, 0.0, 1.0)
+    return few
 
 
 def with_sparse_weights(

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from infersim.cost.machine import F32, Machine, Operands, filled_waves, kept_in_l2, resident_share
 from infersim.cost.parameters import TILES, tile_name
+from infersim.domain.arrays import Array
 
 SPLITS = (1, 2, 4, 8, 16)
 K_STEP = 64.0
@@ -123,6 +124,21 @@ def sustained_slowdown(p: Mapping[str, float], ideal_us: F32) -> F32:
     """How much longer a step takes once the power limit sets the clock."""
     slowdown: F32 = 1 + np.float32(p["throttle"]) * ideal_us / (ideal_us + np.float32(SUSTAINED_US))
     return slowdown
+
+
+VALUES_US = 10_000.0
+"""Time at the datasheet's rate of GEMMs whose clock depends by half on what values their operands hold."""
+
+
+def values_half_width(p: Mapping[str, float], ideal_us: Array) -> Array:
+    """80 % half-width of the log time of a long GEMM for what values its operands hold.
+
+    Values that flip few bits draw less power and run at the full clock: random ones reach 258 TFLOP/s on A100
+    (8192 x 8192 x 8192), zeros 295 (thonking.ai, 2024); CUTLASS's profiler, which fills in small integers,
+    302 (16384 x 16384 x 16384, NVIDIA/cutlass issue 408).
+    """
+    width: Array = np.log1p(p["throttle"]) * ideal_us / (ideal_us + VALUES_US)
+    return width
 
 
 def _never_split(m: F32, n: F32, k: F32) -> npt.NDArray[np.bool_]:

@@ -59,7 +59,7 @@ class Errors:
         used = [name for name in _USED if name in predictions.columns]
         parted = predictions[used].assign(cost_kind=cost_kinds(predictions), dtype=dtypes)
         for (kind, dtype), group in parted.groupby(["cost_kind", "dtype"], sort=True):
-            self._groups.setdefault((kind, dtype), _Group()).add(group)
+            self._groups.setdefault((str(kind), str(dtype)), _Group()).add(group)
 
     def table(self) -> pd.DataFrame:
         """What `error_table` gives of all rows together."""

@@ -105,5 +105,4 @@ def _way(row: Mapping[Hashable, Any]) -> Way:
 
 
 def _narrow(sizes: npt.NDArray[np.int64]) -> npt.NDArray[np.int32] | npt.NDArray[np.int64]:
-    few = sizes.astype(np.int32)
-    return few if np.array_equal(few, sizes) else sizes.astype(np.int64)
+    return sizes.astype(np.int32) if sizes.max() < 2**31 else sizes

@@ -25,7 +25,7 @@ def test_a_lone_kernel_takes_its_start_longer() -> None:
 
 
 def test_without_its_start_a_lone_kernel_can_be_fitted() -> None:
-    mixed = GRAPH.assign(timed=np.where(np.arange(len(GRAPH)) % 2, "alone", None))
+    mixed = GRAPH.assign(timed=["alone" if row % 2 else "graph" for row in range(len(GRAPH))])
     start = np.where(mixed["timed"] == "alone", LONE_START_US, 0.0)
     back = as_in_a_graph(mixed.assign(latency_us=mixed["latency_us"] + start))
     np.testing.assert_allclose(back["latency_us"], GRAPH["latency_us"])
