@@ -107,7 +107,8 @@ def completed(profile: HardwareProfile) -> HardwareProfile:
     The pool's word of this very GPU, if it is in the pool, is left out; of a CPU it says nothing.
     """
     pool = shipped_pool() if profile.kind == "gpu" else None
-    said = None if pool is None else transferred_fit(profile, pool, without=(profile.name,))
+    own = {} if profile.fit is None else profile.fit.kinds
+    said = None if pool is None else transferred_fit(profile, pool, without=(profile.name,), but=own)
     if said is None:
         return profile
     said = among_strangers(said)
