@@ -14,6 +14,7 @@ from math import ceil, exp, hypot, log, sqrt
 from infersim.cost.parameters import DEFAULTS, TILES, kind_parameters, tile_name
 from infersim.domain.dtypes import DType
 from infersim.domain.profile import HardwareProfile
+from infersim.domain.small_kernels import SmallKernel
 
 MICRO = 1e-6
 
@@ -180,14 +181,19 @@ def decode_us(gpu: HardwareProfile, *, b: int, c: int, H: int, h: int, d: int, c
     return mean + p["regroup_us"] * (b > 1 and h > 1)
 
 
-def memory_us(gpu: HardwareProfile, moved: float, *, gathered: bool) -> float:
-    """A kernel that moves bytes."""
+def small_kernel_us(
+    gpu: HardwareProfile, kernel: SmallKernel, *, Q: float, r: float, cold: float, over: float, looped: bool
+) -> float:
+    """A kernel that moves Q bytes in r rows: `cold` from memory, `over` written over others."""
     p, chip = kind_parameters(gpu, "memory").values, chip_of(gpu, DType.BF16)
-    fits = min(moved, p["l2_residency"] * chip.L)
-    time = fits / (chip.P * p["l2_bytes_per_clock_per_sm"] * chip.f) + (moved - fits) / (
-        chip.B * p["dram_efficiency"]
-    )
-    return time / (p["gather_efficiency"] if gathered else 1) + p["launch_us"]
+    own = {name: p[f"{kernel.word}_{name}"] for name in ("us", "us_per_kib", "row_us", "speed", "residency")}
+    rho = p["loop_residency"] if looped else own["residency"]
+    e = p["loop_sharpness"] if looped else p["residency_sharpness"]
+    X = cold + (Q - cold) / (1 + (rho * chip.L / (Q - over - cold)) ** e)
+    time = (Q - X) / (chip.P * chip.f * p["l2_bytes_per_clock_per_sm"] * own["speed"])
+    time += X / (p["dram_efficiency"] * chip.B * min(own["speed"], 1))
+    first = own["us"] + (Q / r / 1024 * own["us_per_kib"] if r else 0)
+    return p["launch_us"] + first + norm(time, r / chip.P * own["row_us"])
 
 
 def generated_speed(at_peak_us: float, library_us: float) -> float:

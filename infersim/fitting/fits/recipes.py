@@ -12,20 +12,28 @@ import pandas as pd
 from infersim.cost.attention.attention import attention_features
 from infersim.cost.gemm.gemm import gemm_features, machine_of
 from infersim.cost.gemm.sparse import LENGTHENING
-from infersim.cost.regimes import ATTENTION_REGIMES, GEMM_REGIMES, attention_regime, gemm_regime
+from infersim.cost.regimes import (
+    ATTENTION_REGIMES,
+    GEMM_REGIMES,
+    MEMORY_REGIMES,
+    attention_regime,
+    gemm_regime,
+    memory_regime,
+)
 from infersim.domain.arrays import Array
 from infersim.domain.dtypes import DType, precision_named
 from infersim.domain.errors import UnsupportedError
 from infersim.domain.profile import HardwareProfile
 from infersim.domain.shapes import Attention, Phase
+from infersim.domain.small_kernels import small_op
 from infersim.fitting.fits.kind_fit import Recipe
 from infersim.fitting.fits.parameter_space import (
     DECODE_SPACE,
     GEMM_SPACE,
-    MEMORY_SPACE,
     PREFILL_SPACE,
     SPARSE_SPACE,
     W8A8_SPACE,
+    memory_space,
 )
 from infersim.fitting.fits.residual_features import attention_smooths, gemm_smooths
 from infersim.fitting.samples.schema import Kind
@@ -43,7 +51,7 @@ def recipes(profile: HardwareProfile, samples: pd.DataFrame) -> Iterator[tuple[R
         yield attention_recipe(Phase(phase), rows), rows
     memory = samples[samples["kind"] == Kind.MEMORY]
     if len(memory):
-        yield memory_recipe(), memory
+        yield memory_recipe(memory), memory
 
 
 def _by(samples: pd.DataFrame, kind: Kind, column: str) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -109,27 +117,30 @@ def sparse_gemm_recipe(profile: HardwareProfile, dtype: str, rows: pd.DataFrame)
     )
 
 
-def memory_recipe() -> Recipe:
-    """The recipe of memory-bound kernels: bandwidths and launch, no residual."""
+def memory_recipe(rows: pd.DataFrame) -> Recipe:
+    """The recipe of small kernels: those of `rows` and what all share, no residual."""
 
     def features(samples: pd.DataFrame) -> Mapping[str, Array]:
-        moved = samples["read_bytes"] + samples["write_bytes"]
-        return {"log2 bytes": np.log2(np.maximum(moved.to_numpy(dtype=np.float64), 1.0))}
+        return {"log2 bytes": np.log2(np.maximum(_moved_bytes(samples), 1.0))}
 
     return Recipe(
         kind="memory",
-        space=MEMORY_SPACE,
+        space=memory_space({small_op(name).kernel for name in rows["op"].unique()}),
         smooths=(),
         features=features,
         group_columns=("read_bytes", "write_bytes"),
         range_columns=("read_bytes", "write_bytes"),
-        regime=lambda samples: np.zeros(len(samples), dtype=np.intp),
-        regime_names=("all",),
+        regime=lambda samples: memory_regime(_moved_bytes(samples)),
+        regime_names=MEMORY_REGIMES,
         weight_copies=None,
         pair_features=("log2 bytes",),
         pair_reach=(1.4,),
         pair_least=(0.0,),
     )
+
+
+def _moved_bytes(samples: pd.DataFrame) -> Array:
+    return (samples["read_bytes"] + samples["write_bytes"]).to_numpy(dtype=np.float64)
 
 
 def attention_recipe(phase: Phase, rows: pd.DataFrame) -> Recipe:
