@@ -30,6 +30,13 @@ GpuOption: TypeAlias = Annotated[
     str,
     typer.Option("--gpu", "-g", help="GPU by name (infersim gpus) or .toml; several with commas between."),
 ]
+KernelsOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--kernels",
+        help="Engine whose kernels are predicted: vllm, tensorrt-llm or sglang. Left out: the GPU's default.",
+    ),
+]
 SetOption: TypeAlias = Annotated[
     list[str],
     typer.Option("--set", metavar="KEY=NUMBER", help="What-if hardware, such as memory.bandwidth_gb_s=6000."),
@@ -59,7 +66,9 @@ PromptOption: TypeAlias = Annotated[
     int | None, typer.Option("--prompt", help="Tokens that a request of your own reads.")
 ]
 OutputOption: TypeAlias = Annotated[int | None, typer.Option("--output", help="Tokens that it generates.")]
-_DTYPES = "bf16, fp16, fp8, int8 (W8A8), w8a16, w4a16 (weights only), tf32, fp32."
+_DTYPES = (
+    "bf16, fp16; fp8, fp8_static, fp8_block, int8 (W8A8); nvfp4, mxfp4; w8a16, w4a16 (weights); tf32, fp32."
+)
 DtypeOption: TypeAlias = Annotated[
     str | None,
     typer.Option("--dtype", help=f"{_DTYPES} Left out: what the model's file states, else bf16."),

@@ -90,12 +90,12 @@ def _parsed(key: str, text: str, parse: Callable[[str], Value], expected: str) -
 NO_REQUEST = RequestFlags()
 
 
-def chosen_gpus(gpu: str, overrides: Sequence[str]) -> list[HardwareProfile]:
-    """The profiles of `a,b`, each with the numbers that `overrides` sets."""
+def chosen_gpus(gpu: str, overrides: Sequence[str], kernels: str | None = None) -> list[HardwareProfile]:
+    """The profiles of `a,b`, each with the numbers that `overrides` sets and the kernels of an engine."""
     from infersim.profile_files.overrides import with_overrides
 
     changes = settings("set", overrides)
-    return [with_overrides(name, changes) for name in names("gpu", gpu)]
+    return [with_overrides(name, changes).with_kernels(kernels) for name in names("gpu", gpu)]
 
 
 def chosen_scenarios(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from infersim.cost.attention.attention import ATTENTION_AXES
 from infersim.cost.gemm.gemm import GEMM_AXES
 from infersim.cost.parameters import DEFAULTS
-from infersim.domain.dtypes import DType
+from infersim.domain.dtypes import PRECISIONS, DType
 
 _AXES: Mapping[str, tuple[str, ...]] = {
     "gemm": GEMM_AXES,
@@ -30,6 +30,6 @@ class KnownNames:
 def known_names(kind: str) -> KnownNames | None:
     """Those of `gemm.bf16`, `memory`...; None for a kind that states its parameters beside its cost."""
     for known, defaults in DEFAULTS.items():
-        if kind == known or kind in {f"{known}.{dtype}" for dtype in DType}:
+        if kind == known or kind in {f"{known}.{dtype}" for dtype in (*DType, *PRECISIONS)}:
             return KnownNames(parameters=tuple(defaults), axes=_AXES.get(known, ()))
     return None

@@ -38,6 +38,13 @@ def kernel_cost(shape: Shape, profile: HardwareProfile, *, cuda_graph: bool = Tr
     return kernel_kind(shape).cost(shape, profile, cuda_graph=cuda_graph)
 
 
+def kernels_of(shape: Shape, profile: HardwareProfile) -> str | None:
+    """The kernel set that was measured of the shape's kind; None where no fit of its own stands behind it."""
+    name = kernel_kind(shape).fitted_as(shape, profile)
+    fit = None if name is None or profile.fit is None else profile.fit.kinds.get(name)
+    return None if fit is None else fit.kernels
+
+
 def checked_cost(shape: Shape, profile: HardwareProfile, *, cuda_graph: bool = True) -> KernelCost:
     """`kernel_cost`, but InvalidValueError where a kernel would run for more than about an hour.
 

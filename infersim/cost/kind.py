@@ -28,7 +28,8 @@ class KernelKind(Generic[ShapeT]):
     """A kind of kernel: the class of its shapes, and what is known of each of them without any GPU.
 
     `flop` is its work, `operand_bytes` all that it reads and writes, each byte once; `multiplies_in` is the
-    type whose tensor rate bounds it (None: it multiplies next to nothing).
+    type whose tensor rate bounds it (None: it multiplies next to nothing). `fitted_as` is the name that its
+    fit on a GPU bears; None where it is of no interest whose kernels were measured.
     """
 
     shape: type[ShapeT]
@@ -36,3 +37,4 @@ class KernelKind(Generic[ShapeT]):
     flop: Callable[[ShapeT], Array]
     operand_bytes: Callable[[ShapeT], Array]
     multiplies_in: Callable[[ShapeT], DType | None]
+    fitted_as: Callable[[ShapeT, HardwareProfile], str | None] = lambda _, __: None

@@ -33,7 +33,9 @@ class Operands:
 
     `tile_weight_bytes` is what a weight takes on its way to the tensor cores: more than `weight_bytes` where
     weights are widened after they have left memory. `weight_reread` is the share of the passes over weights
-    beyond L2 that come from DRAM again (see `cost.sparse_parameters`).
+    beyond L2 that come from DRAM again (see `cost.sparse_parameters`). `dequantises`: an SM widens the
+    weights of each tile before it multiplies them. `vector_tokens` is the most tokens that kernels without
+    tensor cores multiply.
     """
 
     activation_bytes: float
@@ -42,6 +44,8 @@ class Operands:
     output_bytes: float
     weight_copies: int | None = None
     weight_reread: float = 0.0
+    dequantises: bool = False
+    vector_tokens: int = 1
 
 
 def resident_share(p: Mapping[str, float], machine: Machine, operands: Operands, bytes_: F32) -> F32:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from infersim.cost.small_kernel_parameters import MEMORY_DEFAULTS
-from infersim.domain.dtypes import DType
+from infersim.domain.dtypes import DType, Precision
 from infersim.domain.fit import IntervalFit, KindFit
 from infersim.domain.profile import Calibration, HardwareProfile
 
@@ -55,6 +55,7 @@ GEMM_DEFAULTS: Mapping[str, float] = {
     "act_quant_us": 2.0,
     "act_quant_token_us": 0.5,
     "act_quant_pass_us": 0.6,
+    "dequantise_per_clock_per_sm": 48.0,
 } | {tile_name(tile): 0.0 for tile in TILES}
 """GEMM parameters without calibration: middle values of data-centre and consumer GPUs (see docs)."""
 
@@ -131,18 +132,30 @@ DEFAULT_L2_OVER_DRAM = 2.0
 """Without a fit, L2 is taken for at least so many times as fast as memory: a stated guess. What
 fits of other GPUs extrapolate to has a limit of its own, `profile_files.transfer.LEAST_L2_OVER_DRAM`."""
 
-_STAND_INS: Mapping[DType, tuple[DType, ...]] = {
-    DType.BF16: (DType.FP16,),
-    DType.FP16: (DType.BF16,),
-    DType.FP8: (DType.INT8, DType.BF16, DType.FP16),
-    DType.INT8: (DType.FP8, DType.BF16, DType.FP16),
-    DType.TF32: (DType.BF16, DType.FP16, DType.FP32),
-    DType.FP32: (DType.TF32, DType.BF16, DType.FP16),
-    DType.FP4: (DType.FP8, DType.BF16),
+_PLAIN = ("bf16", "fp16")
+_EIGHT_BIT = ("fp8", "int8", "fp8_static", "int8_static", "fp8_block")
+_STAND_INS: Mapping[str, tuple[str, ...]] = {
+    "bf16": ("fp16",),
+    "fp16": ("bf16",),
+    "tf32": (*_PLAIN, "fp32"),
+    "fp32": ("tf32", *_PLAIN),
+    "fp8": ("fp8_static", "int8", *_PLAIN),
+    "fp8_static": ("fp8", "int8", *_PLAIN),
+    "fp8_block": ("fp8", "fp8_static", "int8", *_PLAIN),
+    "int8": ("int8_static", "fp8", "fp8_static", *_PLAIN),
+    "int8_static": ("int8", "fp8_static", "fp8", *_PLAIN),
+    "fp4": ("nvfp4", *_EIGHT_BIT, *_PLAIN),
+    "nvfp4": ("mxfp4", *_EIGHT_BIT, *_PLAIN),
+    "mxfp4": ("nvfp4", *_EIGHT_BIT, *_PLAIN),
+    "w4a16": ("nvfp4a16", "mxfp4a16", "w8a16", *_PLAIN),
+    "w8a16": ("w4a16", *_PLAIN),
+    "nvfp4a16": ("mxfp4a16", "w4a16", "w8a16", *_PLAIN),
+    "mxfp4a16": ("nvfp4a16", "w4a16", "w8a16", *_PLAIN),
 }
-"""Whose fit stands in for a data type that was not measured, nearest first."""
+"""Whose fit stands in for a number format that was not measured, nearest first. Formats of names that do not
+stand here (a checkpoint's `w3a16`, `w4a8`) take those of what they multiply in, or of `w4a16`."""
 
-_ALIKE = frozenset({DType.BF16, DType.FP16})
+_ALIKE = (frozenset(_PLAIN), frozenset({"fp8", "fp8_static"}), frozenset({"int8", "int8_static"}))
 """Of one width and rate, run by the same kernels: what is measured of one is known of the other."""
 
 
@@ -161,8 +174,8 @@ class OwnParameters:
 class KindParameters:
     """Parameters of one kind on one GPU, the fit they come from (None: defaults) and their interval.
 
-    Parameters that the fit did not move keep their defaults. `exact` is False when the fit of a data type
-    with other kernels stands in; `widening` multiplies interval widths.
+    Parameters that the fit did not move keep their defaults. `exact` is False when the fit of a number format
+    with other kernels stands in: `fitted_as` names the format; `widening` multiplies interval widths.
     """
 
     values: Mapping[str, float]
@@ -170,15 +183,25 @@ class KindParameters:
     interval: IntervalFit
     exact: bool
     widening: float
+    fitted_as: str | None = None
 
 
 def kind_parameters(
-    profile: HardwareProfile, kind: str | OwnParameters, dtype: DType | None = None
+    profile: HardwareProfile,
+    kind: str | OwnParameters,
+    dtype: str | None = None,
+    stand_ins: tuple[str | None, ...] | None = None,
 ) -> KindParameters:
-    """Look up `kind` ("gemm" with a dtype, "attention.decode", ...) in the profile's fit or the defaults."""
+    """Look up `kind` ("gemm" with a format, "attention.decode", ...) in the profile's fit or the defaults.
+
+    `stand_ins` name the formats whose fits will do where that of `dtype` is missing (None for all: the
+    nearest; None among them: the kind without a format).
+    """
     own = _stated(kind) if isinstance(kind, str) else kind
     defaults = _defaults(profile, own.defaults)
-    measured_as: tuple[DType | None, ...] = (None,) if dtype is None else (dtype, *_STAND_INS[dtype])
+    measured_as: tuple[str | None, ...] = (None,)
+    if dtype is not None:
+        measured_as = (dtype, *(_STAND_INS[dtype] if stand_ins is None else stand_ins))
     if profile.fit is not None:
         for stand_in in measured_as:
             fit = profile.fit.kinds.get(own.name if stand_in is None else f"{own.name}.{stand_in}")
@@ -188,10 +211,20 @@ def kind_parameters(
                     values={**defaults, **fit.parameters},
                     fit=fit,
                     interval=fit.interval,
-                    exact=stand_in == dtype or {stand_in, dtype} == _ALIKE,
+                    exact=stand_in == dtype or {stand_in, dtype} in _ALIKE,
                     widening=widening,
+                    fitted_as=stand_in,
                 )
     return KindParameters(values=defaults, fit=None, interval=own.uncalibrated, exact=False, widening=1.0)
+
+
+def stand_ins_of(precision: Precision) -> tuple[str, ...]:
+    """The formats whose fits stand in for a GEMM's own, nearest first."""
+    known = _STAND_INS.get(precision.fitted_as)
+    if known is not None:
+        return known
+    nearest = "w4a16" if precision.dequantises and precision.math is DType.BF16 else precision.math.value
+    return (nearest, *_STAND_INS[nearest])
 
 
 def _stated(kind: str) -> OwnParameters:

@@ -62,7 +62,8 @@ class Latency:
 
     `latency_s` includes launch. `lower_s` and `upper_s` bound the 80 % interval; none of the three is
     below `floor_s`. `parts` names seconds by cause. `calibration` is `none`, `borrowed`, `transferred`
-    or `fitted`. `limiter` names what bounds each; `limiter_codes`, its index into LIMITERS, takes a byte.
+    or `fitted`; `kernels` names the engine whose kernels were measured, where that is known. `limiter` names
+    what bounds each; `limiter_codes`, its index into LIMITERS, takes a byte.
     """
 
     latency_s: Array
@@ -72,6 +73,7 @@ class Latency:
     limiter_codes: npt.NDArray[np.int8]
     in_range: npt.NDArray[np.bool_]
     calibration: str
+    kernels: str | None = None
     parts: Mapping[str, Array] = field(default_factory=dict)
 
     @property

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -56,7 +56,8 @@ class KindFit:
     `uncertainties` are one standard deviation in the unit of the parameter, None where unknown.
     `residuals` add up. `weight_copies` is what the samples' timing rotated over (None: cold). `ranges` are
     the (low, high) of each dimension that was sampled. `transferred`: nothing of this kind was measured on
-    the GPU; other GPUs' fits and the datasheet say so, and no file keeps it.
+    the GPU; other GPUs' fits and the datasheet say so, and no file keeps it. `kernels` names the kernel set
+    that was measured (None: nobody says).
     """
 
     kind: str
@@ -70,12 +71,53 @@ class KindFit:
     weight_copies: int | None = None
     held_out: Mapping[str, Any] = field(default_factory=dict)
     transferred: bool = False
+    kernels: str | None = None
+
+
+KERNEL_SETS: tuple[str, ...] = ("vllm", "tensorrt-llm", "sglang")
+"""Engines whose kernels differ enough for fits of their own: up to twice at few tokens in 8 bit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fit:
-    """All kinds calibrated on one GPU, and where the measurements came from."""
+    """All kinds calibrated on one GPU, and where the measurements came from.
+
+    `kinds` are those that predictions use. A GPU may have been measured with the kernels of several engines:
+    `kernel_sets` holds what was fitted of each, by kind, and measurements of two are never in one fit.
+    `kernels` names the set that was chosen, `default_kernels` the one that is used where nobody chooses;
+    both are None where the fit does not say whose kernels were measured.
+    """
 
     gpu: str
     kinds: Mapping[str, KindFit]
     provenance: Mapping[str, Any]
+    kernel_sets: Mapping[str, Mapping[str, KindFit]] = field(default_factory=dict)
+    default_kernels: str | None = None
+    kernels: str | None = None
+
+    def run_by(self, kernels: str | None) -> Fit:
+        """The fit with the kernels of a set (None: the default) in force.
+
+        A kind that the set lacks is the default set's, else that of the largest other set which has it.
+        """
+        chosen = self.default_kernels if kernels is None else kernels
+        kinds = dict(self.kinds)
+        for name in self._from_last(chosen):
+            kinds.update(self.kernel_sets.get(name, {}))
+        return replace(self, kinds=kinds, kernels=chosen)
+
+    def with_kinds(self, kinds: Mapping[str, KindFit], kernels: str | None = None) -> Fit:
+        """The fit with these kinds measured of a kernel set (None: the default one), which is in force."""
+        name = self.default_kernels if kernels is None else kernels
+        if name is None:
+            return replace(self, kinds={**self.kinds, **kinds})
+        named = {kind: replace(fit, kernels=name) for kind, fit in kinds.items()}
+        sets = {**self.kernel_sets, name: {**self.kernel_sets.get(name, {}), **named}}
+        default = name if self.default_kernels is None else self.default_kernels
+        return replace(self, kernel_sets=sets, default_kernels=default).run_by(name)
+
+    def _from_last(self, chosen: str | None) -> Iterator[str]:
+        """Names of the sets, from the one that yields to all others to the chosen one."""
+        sizes = {name: len(kinds) for name, kinds in self.kernel_sets.items()}
+        yield from sorted(sizes, key=lambda name: (sizes[name], name))
+        yield from (name for name in (self.default_kernels, chosen) if name is not None)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from infersim.domain.dtypes import DType
-from infersim.domain.errors import UnsupportedError
-from infersim.domain.fit import Fit
+from infersim.domain.errors import UnknownNameError, UnsupportedError
+from infersim.domain.fit import KERNEL_SETS, Fit
 
 MEGA, GIGA, TERA = 1e6, 1e9, 1e12
 
@@ -102,6 +102,32 @@ class HardwareProfile:
     fit: Fit | None = None
     calibration: Calibration = Calibration.NONE
     fit_source: str | None = None
+
+    @property
+    def kernels(self) -> str | None:
+        """The kernel set in force; None where no fit says whose kernels were measured."""
+        return None if self.fit is None else self.fit.kernels
+
+    @property
+    def kernel_sets(self) -> tuple[str, ...]:
+        """Kernel sets that were measured on the GPU, the default first."""
+        if self.fit is None:
+            return ()
+        default = self.fit.default_kernels
+        return tuple(sorted(self.fit.kernel_sets, key=lambda name: (name != default, name)))
+
+    def with_kernels(self, kernels: str | None) -> HardwareProfile:
+        """The profile with the kernels of an engine in force; as it is for None.
+
+        Kinds that were not measured with them stay those of the default set. Raises UnknownNameError for a
+        name that is neither an engine's nor a set of the profile.
+        """
+        if kernels is None:
+            return self
+        known = dict.fromkeys((*KERNEL_SETS, *self.kernel_sets))
+        if kernels not in known:
+            raise UnknownNameError("kernel set", kernels, known)
+        return self if self.fit is None else replace(self, fit=self.fit.run_by(kernels))
 
     def matrix_rate(self, dtype: DType) -> Matrix:
         """The matrix rate of `dtype`; raises UnsupportedError naming what the GPU has."""

@@ -24,7 +24,7 @@ from infersim.fitting.samples.reading import read_samples
 from infersim.fitting.samples.schema import Kind
 from infersim.fitting.samples.unit_check import check_against_floor
 from infersim.profile_files.fit_format import recordable
-from infersim.profile_files.profiles import a_profile, completed, datasheet_alone
+from infersim.profile_files.profiles import a_profile, completed, datasheet_alone, kernels_named
 
 
 def fit_launch(samples: pd.DataFrame) -> KindFit:
@@ -51,15 +51,20 @@ def fit_launch(samples: pd.DataFrame) -> KindFit:
     )
 
 
-@checked(gpu=a_profile, samples=a_frame_or(a_path), provenance=recordable)
+@checked(gpu=a_profile, samples=a_frame_or(a_path), kernels=kernels_named, provenance=recordable)
 def calibrate(
-    gpu: HardwareProfile | str | Path, samples: pd.DataFrame | str | Path, **provenance: Any
+    gpu: HardwareProfile | str | Path,
+    samples: pd.DataFrame | str | Path,
+    *,
+    kernels: str | None = None,
+    **provenance: Any,
 ) -> HardwareProfile:
     """Fit the cost model to measured samples of one GPU.
 
     `gpu` is a profile, a name or a .toml path; `samples` a frame or file in the samples format (latencies in
     microseconds). Only the kinds that `samples` holds are fitted; other kinds of the profile's own fit are
     kept. What other GPUs' fits say is the prior; a profile without any fit (`datasheet_alone`) has none.
+    `kernels` names the engine whose kernels were measured; its fits stand beside those of other engines.
     `provenance` (driver, source, ...) is recorded in the fit. Raises BadSamplesError for bad rows,
     WrongUnitError where latencies cannot be microseconds, and InvalidValueError for samples of another GPU.
     """
@@ -69,33 +74,46 @@ def calibrate(
     if strangers:
         raise InvalidValueError("samples.gpu", ", ".join(strangers), f"samples of {profile.name} only")
     check_against_floor(frame, profile)
-    kinds, prior = _own_kinds(profile), _prior(profile)
-    fitted = []
+    if kernels is not None:
+        profile = profile.with_kernels(kernels)
+    own, prior = _own_fit(profile, kernels), _prior(profile)
+    kinds = {} if own is None else dict(own.kinds)
+    fitted: dict[str, KindFit] = {}
     for recipe, rows in recipes(profile, frame):
         built_on = replace(profile, fit=Fit(gpu=profile.name, kinds=kinds, provenance={}))
         kinds[recipe.kind] = fit_kind(built_on, rows, recipe, prior.get(recipe.kind))
-        fitted.append(recipe.kind)
+        fitted[recipe.kind] = kinds[recipe.kind]
     launches = frame[frame["kind"] == Kind.LAUNCH]
     if len(launches):
-        kinds["launch"] = fit_launch(launches)
-        fitted.append("launch")
+        fitted["launch"] = fit_launch(launches)
     if not fitted:
         raise InvalidValueError("samples", "no rows", "at least one measured kernel")
     record = {
-        "fitted": fitted,
+        "fitted": list(fitted),
         "samples": identity(frame),
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         **provenance,
     }
-    fit = Fit(gpu=profile.name, kinds={**prior, **kinds}, provenance=record)
+    known = Fit(gpu=profile.name, kinds={}, provenance={}) if own is None else own
+    fit = replace(known, kinds={**prior, **known.kinds}).with_kinds(fitted, kernels)
+    fit = replace(fit, provenance=_recorded(known, record, fit.kernels))
     return replace(profile, fit=fit, calibration=Calibration.FITTED, fit_source=None)
 
 
-def _own_kinds(profile: HardwareProfile) -> dict[str, KindFit]:
-    """What was measured on this GPU before."""
+def _recorded(known: Fit, record: dict[str, Any], kernels: str | None) -> dict[str, Any]:
+    """What a fit says of where its samples came from: the default kernel set's record, others by name."""
+    others = dict(known.provenance.get("kernel_sets", {}))
+    if kernels is None or known.default_kernels in (None, kernels):
+        return record | ({"kernel_sets": others} if others else {})
+    return {**known.provenance, "kernel_sets": others | {kernels: record}}
+
+
+def _own_fit(profile: HardwareProfile, kernels: str | None) -> Fit | None:
+    """What was measured on this GPU before, with the kernels of `kernels` in force."""
     if profile.fit is None or profile.calibration is not Calibration.FITTED:
-        return {}
-    return {name: kind for name, kind in profile.fit.kinds.items() if not kind.transferred}
+        return None
+    kinds = {name: kind for name, kind in profile.fit.kinds.items() if not kind.transferred}
+    return replace(profile.fit, kinds=kinds).run_by(kernels)
 
 
 def _prior(profile: HardwareProfile) -> Mapping[str, KindFit]:

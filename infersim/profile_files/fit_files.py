@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,19 +54,42 @@ def read_fit(path: str | Path) -> Fit:
         table = FitTable.model_validate_json(read_bytes(path, "fit file"))
     except ValidationError as error:
         raise content_error(path.name, error) from None
-    kinds = {kind: _kind(kind, kind_table, path.name) for kind, kind_table in table.kinds.items()}
-    return Fit(gpu=table.gpu, kinds=kinds, provenance=table.provenance)
+    default = table.kernels
+    if default is None and table.kernel_sets:
+        raise FileContentError(path.name, "kernels", None, "the name of the kernel set that `kinds` are of")
+    if default in table.kernel_sets:
+        raise FileContentError(
+            path.name, f"kernel_sets.{default}", default, "other sets than that of `kinds`"
+        )
+    kinds = _kinds("kinds", table.kinds, default, path.name)
+    others = {
+        name: _kinds(f"kernel_sets.{name}", kind_tables, name, path.name)
+        for name, kind_tables in table.kernel_sets.items()
+    }
+    fit = Fit(
+        gpu=table.gpu,
+        kinds=kinds,
+        provenance=table.provenance,
+        kernel_sets={} if default is None else {default: kinds, **others},
+        default_kernels=default,
+    )
+    return fit.run_by(None)
 
 
-def _kind(kind: str, table: KindTable, file: str) -> KindFit:
-    _check_kind(f"kinds.{kind}", table, file)
+def _kinds(place: str, tables: dict[str, KindTable], kernels: str | None, file: str) -> dict[str, KindFit]:
+    return {kind: replace(_kind(place, kind, table, file), kernels=kernels) for kind, table in tables.items()}
+
+
+def _kind(place: str, kind: str, table: KindTable, file: str) -> KindFit:
+    key = f"{place}.{kind}"
+    _check_kind(kind, key, table, file)
     return KindFit(
         kind=kind,
         parameters=table.parameters,
         uncertainties=table.uncertainties,
         at_bound=tuple(table.at_bound),
         residuals=tuple(
-            _residual(f"kinds.{kind}.residuals[{i}]", grid, file) for i, grid in enumerate(table.residuals)
+            _residual(f"{key}.residuals[{i}]", grid, file) for i, grid in enumerate(table.residuals)
         ),
         interval=IntervalFit(**table.interval.model_dump()),
         ranges=table.ranges,
@@ -75,12 +99,12 @@ def _kind(kind: str, table: KindTable, file: str) -> KindFit:
     )
 
 
-def _check_kind(key: str, table: KindTable, file: str) -> None:
+def _check_kind(kind: str, key: str, table: KindTable, file: str) -> None:
     """What the schema cannot say: parameters are physical, names refer to them, ranges run forwards.
 
     Only a tile's offset, a logarithm, may be 0 or less.
     """
-    _check_names(key.removeprefix("kinds."), key, table, file)
+    _check_names(kind, key, table, file)
     for name, value in table.parameters.items():
         if abs(value) > LARGEST_PARAMETER or (value <= 0 and not name.startswith("tile_")):
             expected = f"a number above 0, at most {LARGEST_PARAMETER:g}"

@@ -62,16 +62,32 @@ def table_of_fit(fit: Fit) -> dict[str, Any]:
 
     Raises InvalidValueError for what JSON cannot hold.
     """
-    return {
+    table = {
         "format": FORMAT,
         "version": VERSION,
         "gpu": fit.gpu,
         "provenance": plain("provenance", fit.provenance),
-        "kinds": {
-            kind: _kind_table(f"kinds.{kind}", fit.kinds[kind])
-            for kind in sorted(fit.kinds)
-            if not fit.kinds[kind].transferred
+    }
+    default = fit.default_kernels
+    if default is None:
+        return table | {"kinds": _kind_tables("kinds", fit.kinds)}
+    # What no set holds (launches of this host, say) stands with the default set's.
+    shared = {name: kind for name, kind in fit.kinds.items() if kind.kernels is None}
+    sets = fit.kernel_sets
+    return table | {
+        "kernels": default,
+        "kinds": _kind_tables("kinds", {**shared, **sets.get(default, {})}),
+        "kernel_sets": {
+            name: _kind_tables(f"kernel_sets.{name}", sets[name]) for name in sorted(sets) if name != default
         },
+    }
+
+
+def _kind_tables(key: str, kinds: Mapping[str, KindFit]) -> dict[str, Any]:
+    return {
+        kind: _kind_table(f"{key}.{kind}", kinds[kind])
+        for kind in sorted(kinds)
+        if not kinds[kind].transferred
     }
 
 
@@ -177,10 +193,12 @@ class KindTable(Table):
 
 
 class FitTable(Table):
-    """A whole fit file."""
+    """A whole fit file: `kinds` are of the kernel set `kernels`, `kernel_sets` those of others by name."""
 
     format: Literal["infersim fit"]
     version: Literal[1]
     gpu: Text
     provenance: dict[str, Any]
+    kernels: Text | None = None
     kinds: dict[Text, KindTable]
+    kernel_sets: dict[Text, dict[Text, KindTable]] = Field(default_factory=dict)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from infersim.domain.arguments import a_name_or_path, checked, refused
 from infersim.domain.errors import FileContentError, InvalidValueError
-from infersim.domain.fit import Fit
+from infersim.domain.fit import KERNEL_SETS, Fit
 from infersim.domain.profile import Calibration, HardwareProfile
 from infersim.files.locations import data_folder
 from infersim.files.reading import read_toml
@@ -24,6 +24,13 @@ def list_profiles() -> tuple[str, ...]:
     return tuple(shipped_files())
 
 
+def kernels_named(key: str, value: object) -> str | None:
+    """A rule of arguments: None, or the name of a kernel set; which names there are, the profile says."""
+    if value is None or isinstance(value, str):
+        return value
+    raise refused(key, value, f"None or the name of a kernel set: {', '.join(KERNEL_SETS)}")
+
+
 def a_profile(key: str, value: object) -> HardwareProfile:
     """A rule of arguments: a profile as it is, or what `load_profile` makes of its name or file."""
     if isinstance(value, HardwareProfile):
@@ -33,12 +40,14 @@ def a_profile(key: str, value: object) -> HardwareProfile:
     raise refused(key, value, "a GPU: what load_profile returns, its name or a path to a .toml file")
 
 
-@checked(name_or_path=a_name_or_path)
-def load_profile(name_or_path: str | Path) -> HardwareProfile:
+@checked(name_or_path=a_name_or_path, kernels=kernels_named)
+def load_profile(name_or_path: str | Path, kernels: str | None = None) -> HardwareProfile:
     """The profile of a GPU: `"h100-sxm"`, `"NVIDIA H100 80GB HBM3"` in any case, or a path to a `.toml`.
 
     The fit beside the file (`<gpu>.fit.json`) is read with it; without one, the fit of the GPU that the file
-    names in `fit_from` is borrowed; what no fit says is transferred from the pool of other GPUs. Raises
+    names in `fit_from` is borrowed; what no fit says is transferred from the pool of other GPUs. `kernels`
+    chooses the engine whose kernels are predicted, where several were measured (`profile.kernel_sets`): a
+    kind that was not measured with them is the default set's. Raises
     UnknownNameError, InvalidValueError for a path that is no file, and FileContentError for content that is
     not what it must be.
     """
@@ -46,7 +55,8 @@ def load_profile(name_or_path: str | Path) -> HardwareProfile:
     sheet = parse_datasheet(read_toml(path, path.name), path.name)
     if path.parent.resolve() != data_folder("hw_profiles").resolve():
         warn_of(differences(sheet), sheet, path.name)
-    return completed(_with_fit_beside(profile_of(sheet, path.name), path, sheet.fit_from))
+    profile = completed(_with_fit_beside(profile_of(sheet, path.name), path, sheet.fit_from))
+    return profile.with_kernels(kernels)
 
 
 def completed(profile: HardwareProfile) -> HardwareProfile:

@@ -21,7 +21,7 @@ MICRO = 1e6
 
 
 def kernel_frame(gpu: str, dimensions: Mapping[str, Numeric], latency: Latency) -> pd.DataFrame:
-    """One row for each kernel: `gpu calibration`, its dimensions, microseconds, limiter.
+    """One row for each kernel: `gpu kernels calibration`, its dimensions, microseconds, limiter.
 
     `dimensions` broadcast to the shape of the latency, which is flattened. Columns: `latency_us` with its
     80 % interval `lower_us upper_us`, `floor_us`, `limiter`, `in_range`.
@@ -38,6 +38,7 @@ def kernel_frame(gpu: str, dimensions: Mapping[str, Numeric], latency: Latency) 
     return pd.DataFrame(
         {
             "gpu": gpu,
+            "kernels": latency.kernels,
             "calibration": latency.calibration,
             **{name: np.broadcast_to(value, extent).ravel() for name, value in dimensions.items()},
             **{name: np.ravel(value) * MICRO for name, value in seconds.items()},

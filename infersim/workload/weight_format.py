@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from math import ceil
 
-from infersim.domain.dtypes import PRECISIONS, DType, Precision
+from infersim.domain.dtypes import MXFP4_GROUP, NVFP4_GROUP, PRECISIONS, STATIC, DType, Precision
 from infersim.domain.shapes import WeightForm
 
 BITS = 8.0
@@ -76,8 +76,10 @@ def _precision(stored: WeightFormat) -> Precision:
         activation_bytes=stored.activation_bits / BITS,
         output_bytes=PRECISIONS["bf16"].output_bytes,
         dequantises=stored.bits < stored.math.bytes * BITS,
+        static=stored.static,
         own_kernels=stored.own_kernels,
         widens=stored.widens,
+        kernel=f"{stored.name}{STATIC}" if stored.static else None,
     )
 
 
@@ -116,13 +118,8 @@ def block_scaled_fp8(label: str, rows: int, group: int) -> WeightFormat:
         scale_bits=32.0,
         math=DType.FP8,
         activation_bits=8.0 + 32.0 / group,
-        own_kernels=True,
         widens=True,
     )
-
-
-NVFP4_GROUP, MXFP4_GROUP = 16, 32
-"""Values that share a scale of 8 bit."""
 
 
 def four_bit_float(label: str, kind: str, *, activations: bool) -> WeightFormat:
@@ -138,6 +135,5 @@ def four_bit_float(label: str, kind: str, *, activations: bool) -> WeightFormat:
         matrix_bytes=scales_of_the_matrix,
         math=DType.FP4 if activations else DType.BF16,
         activation_bits=4.0 + 8.0 / group if activations else 16.0,
-        own_kernels=activations and kind != "nvfp4",
         widens=activations,
     )

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
+from html import unescape
 from pathlib import Path
 
 import pytest
 
 from infersim.fitting.samples.files import write_samples
+from infersim.report.html.figure_files import FORMATS, figure_names
+from infersim.report.speedups.prediction_page import gather_prediction, predict_page
+from tests.browsing import draw_by
 from tests.cli.conftest import Infersim
 from tests.fitting.synthetic_samples import GPU, attention_shapes, known_kind, known_profile, measured
-from tests.report.browser import chromium
 from tests.report.handmade import check_says
 
 pytestmark = pytest.mark.slow
+
+PNG = b"\x89PNG\r\n\x1a\n"
 
 COMPARE = ("compare", "-m", "llama-3.2-1b", "-g", "l4", "-c", "512", "-s", "0.25,0.5")
 PREDICT = ("predict", "-m", "llama-3.2-1b", "-g", "l4", "-c", "512")
@@ -89,16 +95,27 @@ def test_what_has_no_page_says_so(
 
 
 @pytest.mark.browser
-def test_figures_are_written_beside_the_answer(
-    answered: Infersim, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_figure_is_written_as_png_and_svg_beside_the_answer(answered: Infersim, tmp_path: Path) -> None:
     pytest.importorskip("kaleido")
-    monkeypatch.setenv("BROWSER_PATH", chromium())
-    folder = tmp_path / "figures"
-    ran = answered(*PREDICT, "--figures", str(folder), "--json")
-    assert ran.rows == answered(*PREDICT, "--json").rows
-    assert f"Wrote 8 files to {folder}" in ran.err
-    assert {path.suffix for path in folder.iterdir()} == {".png", ".svg"}
+    program = [sys.executable, "-m", "infersim", *PREDICT, "--figures", "{}/new/figures", "--json"]
+    ran = draw_by(program, tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    (folder,) = tmp_path.glob("*/new/figures")
+    assert json.loads(ran.stdout) == answered(*PREDICT, "--json").rows
+    assert f"Wrote 8 files to {folder}" in ran.stderr
+    names = {f"{phase}_{figure}" for phase in ("prefill", "decode") for figure in ("time", "roofline")}
+    assert {path.name for path in folder.iterdir()} == {
+        f"{name}.{kind}" for name in names for kind in FORMATS
+    }
+    page = predict_page(gather_prediction("llama-3.2-1b", "l4", context=512, phase="both"))
+    charts = {name: title for name, _, title in figure_names(page)}
+    assert set(charts) == names
+    for name, title in charts.items():
+        png = (folder / f"{name}.png").read_bytes()
+        assert png.startswith(PNG)
+        assert int.from_bytes(png[16:20]) == 2 * 900
+        assert title in unescape((folder / f"{name}.svg").read_text(encoding="utf-8"))
+    assert "80 % interval" in (folder / "decode_time.svg").read_text(encoding="utf-8")
 
 
 def test_figures_without_kaleido_name_the_extra(

@@ -1,51 +1,49 @@
-"""Opens a file in headless Chromium, and returns its DOM and what the console said."""
+"""Opens pages of the site in headless Chromium, and returns what they tell the frame around them."""
 
 from __future__ import annotations
 
-import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from tests.report.browser import chromium
+from tests.browsing import browse, step
 
 HEIGHT = 4000
-TIMEOUT_S = 120
-
-_FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--hide-scrollbars",
-    "--enable-logging=stderr",
-    "--virtual-time-budget=60000",
-    "--dump-dom",
-)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Opened:
-    """The document after its scripts have run; lines of the console."""
+    """What the shown pages told; what the console said."""
 
-    dom: str
-    console: tuple[str, ...]
+    told: list[dict[str, Any]] = field(default_factory=list)
+    console: list[str] = field(default_factory=list)
 
 
-def open_page(page: Path, profile: Path, *, width: int, dark: bool) -> Opened:
-    """Open a file in a window `width` pixels wide, with a browser profile of its own."""
-    done = subprocess.run(
-        [
-            chromium(),
-            *_FLAGS,
-            f"--blink-settings=preferredColorScheme={0 if dark else 1}",
-            f"--user-data-dir={profile}",
-            f"--window-size={width},{HEIGHT}",
-            page.as_uri(),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        check=True,
-    )
-    console = tuple(line for line in done.stderr.splitlines() if "CONSOLE" in line)
-    return Opened(dom=done.stdout, console=console)
+def open_pages(harnesses: dict[int, Path], *, frames: int, folder: Path) -> dict[tuple[int, bool], Opened]:
+    """Open the harness of each width, in light and dark, until `frames` pages have told."""
+
+    async def visit(browser: Any, _: Path) -> dict[tuple[int, bool], Opened]:
+        return {
+            (width, dark): await _open(browser, harness, width=width, dark=dark, frames=frames)
+            for width, harness in harnesses.items()
+            for dark in (False, True)
+        }
+
+    return browse(visit, folder)
+
+
+async def _open(browser: Any, harness: Path, *, width: int, dark: bool, frames: int) -> Opened:
+    name = f"{harness.name}, {'dark' if dark else 'light'}"
+    viewport = {"width": max(width, 600), "height": HEIGHT}
+    starting = browser.new_context(viewport=viewport, color_scheme="dark" if dark else "light")
+    context = await step(f"{name}: a new profile", starting)
+    tab = await step(f"{name}: a new tab", context.new_page())
+    opened = Opened()
+    tab.on("console", lambda message: opened.console.append(message.text))
+    tab.on("pageerror", lambda error: opened.console.append(str(error)))
+    await step(f"{name}: loading", tab.goto(harness.as_uri(), timeout=0))
+    waiting = tab.wait_for_function(f"all.length >= {frames}", timeout=0)
+    await step(f"{name}: what its pages tell", waiting)
+    opened.told = await step(f"{name}: reading", tab.evaluate("all"))
+    await step(f"{name}: its end", context.close())
+    return opened

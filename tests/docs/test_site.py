@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -17,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from _generate.pages import DOCS
-from tests.docs.headless import open_page
+from tests.docs.headless import Opened, open_pages
 
 pytestmark = pytest.mark.slow
 
@@ -151,12 +149,10 @@ addEventListener("load", () => setTimeout(() => {
 
 _HARNESS = """<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,">
 {frames}
-<pre id="seen"></pre>
 <script>
 const all = [];
 addEventListener("message", (event) => {{
   if (event.source !== window && event.data.page) all.push(event.data);
-  document.getElementById("seen").textContent = JSON.stringify(all);
 }});
 </script>
 """
@@ -175,21 +171,27 @@ def probed(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy
 
 
+@pytest.fixture(scope="module")
+def opened(probed: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[int, bool], Opened]:
+    """The shown pages by width and darkness, in one start of the browser."""
+    harnesses = {}
+    for width in WIDTHS.values():
+        frames = "".join(
+            f'<iframe src="{shown}" style="border: 0; width: {width}px; height: 900px"></iframe>'
+            for shown in SHOWN
+        )
+        harnesses[width] = probed / f"harness-{width}.html"
+        harnesses[width].write_text(_HARNESS.format(frames=frames), encoding="utf-8")
+    return open_pages(harnesses, frames=len(SHOWN), folder=tmp_path_factory.mktemp("browser"))
+
+
 @pytest.mark.browser
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
-def test_pages_open_in_a_browser(probed: Path, width: int, dark: bool, tmp_path: Path) -> None:
-    frames = "".join(
-        f'<iframe src="{shown}" style="border: 0; width: {width}px; height: 900px"></iframe>'
-        for shown in SHOWN
-    )
-    harness = probed / f"harness-{width}-{dark}.html"
-    harness.write_text(_HARNESS.format(frames=frames), encoding="utf-8")
-    opened = open_page(harness, tmp_path / "profile", width=max(width, 600), dark=dark)
-    assert opened.console == ()
-    found = re.search(r'<pre id="seen">(.*?)</pre>', opened.dom, re.DOTALL)
-    assert found
-    seen = {view["page"]: view for view in json.loads(unescape(found[1]) or "[]")}
+def test_pages_open_in_a_browser(opened: dict[tuple[int, bool], Opened], width: int, dark: bool) -> None:
+    found = opened[width, dark]
+    assert found.console == []
+    seen = {view["page"]: view for view in found.told}
     assert set(seen) == {shown.partition("?")[0].rpartition("/")[2] for shown in SHOWN}
     for view in seen.values():
         assert view["errors"] == [], view

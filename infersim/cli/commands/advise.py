@@ -37,6 +37,7 @@ def advise_command(
     passes: PassFlags,
     own_request: RequestFlags,
     runs: RunFlags,
+    kernels: options.KernelsOption = None,
     overrides: options.SetOption = [],  # noqa: B006 - typer makes a list of its own for each call
     as_json: options.JsonOption = False,
     as_csv: options.CsvOption = False,
@@ -66,7 +67,7 @@ def advise_command(
     from infersim.simulation.advice.width import free_widths
 
     check_outputs([html], [gpu, model], folder=figures)
-    gpus = chosen_gpus(gpu, overrides)
+    gpus = chosen_gpus(gpu, overrides, kernels)
     pruning = chosen_pruning(
         model=model, families=families or ALL, sparsity=str(sparsity), plan_files=[], pruned_configs=[]
     )

@@ -121,6 +121,7 @@ def compare_command(
     layers: options.LayersOption = None,
     target_speedup: TargetOption = None,
     runs: RunFlags,
+    kernels: options.KernelsOption = None,
     overrides: options.SetOption = [],  # noqa: B006
     sweep_set: SweepSetOption = None,
     as_json: options.JsonOption = False,
@@ -154,7 +155,7 @@ def compare_command(
     from infersim.simulation.speedups.measured_columns import measured_account
 
     check_outputs([html], [*plan, *pruned_config, measured, gpu, model], folder=figures)
-    gpus = chosen_gpus(gpu, overrides)
+    gpus = chosen_gpus(gpu, overrides, kernels)
     asked = Asked(
         model=model,
         families=families,

@@ -63,6 +63,7 @@ def frontier_command(
     source: SourceOption = None,
     measured: MeasuredOption = None,
     runs: RunFlags,
+    kernels: options.KernelsOption = None,
     overrides: options.SetOption = [],  # noqa: B006 - typer makes a list of its own for each call
     as_json: options.JsonOption = False,
     as_csv: options.CsvOption = False,
@@ -93,7 +94,7 @@ def frontier_command(
     scenarios = [chosen_scenarios(passes, runs, each, default_context=DEFAULT_CONTEXT) for each in requests]
     found = frontier(
         model,
-        chosen_gpus(gpu, overrides),
+        chosen_gpus(gpu, overrides, kernels),
         scenarios=scenarios,
         quality=quality,
         quality_model=quality_model,

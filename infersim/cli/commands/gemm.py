@@ -6,7 +6,14 @@ from typing import Annotated
 
 import typer
 
-from infersim.cli.options import CsvOption, GpuOption, JsonOption, KernelDtypeOption, SetOption
+from infersim.cli.options import (
+    CsvOption,
+    GpuOption,
+    JsonOption,
+    KernelDtypeOption,
+    KernelsOption,
+    SetOption,
+)
 from infersim.cli.questions import integers
 
 TokensArgument = Annotated[str, typer.Argument(metavar="M", help="Tokens in flight: 16 or 1,16,256")]
@@ -24,7 +31,7 @@ CopiesOption = Annotated[
 ]
 ActQuantOption = Annotated[
     bool,
-    typer.Option("--act-quant/--no-act-quant", help="Of fp8 and int8: include quantising the activations."),
+    typer.Option("--act-quant/--no-act-quant", help="Of 8 and 4 bit: include quantising the activations."),
 ]
 
 
@@ -37,6 +44,7 @@ def gemm_command(
     sparsity: FormOption = None,
     weight_copies: CopiesOption = None,
     act_quant: ActQuantOption = True,
+    kernels: KernelsOption = None,
     overrides: SetOption = [],  # noqa: B006 - typer makes a list of its own for each call
     as_json: JsonOption = False,
     as_csv: CsvOption = False,
@@ -52,7 +60,7 @@ def gemm_command(
 
     tokens, outputs, inputs = np.meshgrid(integers("m", m), integers("n", n), integers("k", k), indexing="ij")
     frames = []
-    for profile in chosen_gpus(gpu, overrides):
+    for profile in chosen_gpus(gpu, overrides, kernels):
         latency = gemm_latency(
             profile,
             tokens,

@@ -19,6 +19,7 @@ def predict_command(
     plan: options.PlanOption = [],  # noqa: B006 - typer makes a list of its own for each call
     pruned_config: options.PrunedConfigOption = [],  # noqa: B006
     runs: RunFlags,
+    kernels: options.KernelsOption = None,
     overrides: options.SetOption = [],  # noqa: B006
     as_json: options.JsonOption = False,
     as_csv: options.CsvOption = False,
@@ -46,7 +47,7 @@ def predict_command(
     pruning = chosen_pruning(
         model=model, families=families, sparsity=sparsity, plan_files=plan, pruned_configs=pruned_config
     )
-    gpus = chosen_gpus(gpu, overrides)
+    gpus = chosen_gpus(gpu, overrides, kernels)
     scenarios = chosen_scenarios(passes, runs, own_request)
     subjects = pruning.plans or (pruning.model,)
     if html is None and figures is None:

@@ -148,4 +148,5 @@ ATTENTION = KernelKind(
     flop=attention_flop,
     operand_bytes=lambda shape: attention_kv_bytes(shape) + attention_query_bytes(shape),
     multiplies_in=lambda shape: shape.dtype,
+    fitted_as=lambda shape, _: f"attention.{shape.phase.value}",
 )

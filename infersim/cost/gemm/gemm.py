@@ -25,7 +25,7 @@ from infersim.cost.gemm.tiles import CHUNK, tile_times
 from infersim.cost.kind import KernelKind
 from infersim.cost.machine import F32, Machine, Operands, waves_of
 from infersim.cost.memory_bound import act_quant_us
-from infersim.cost.parameters import KindParameters, kind_parameters
+from infersim.cost.parameters import KindParameters, kind_parameters, stand_ins_of
 from infersim.cost.regimes import GEMM_REGIMES, gemm_regime, regime_widths
 from infersim.cost.residual import residual_correction, trust_when_cold
 from infersim.domain.arrays import Array, as_array
@@ -43,10 +43,10 @@ LAST_ROWS = "last rows 128"
 """The one of LAST_WAVE_TILES whose last rows M may fill in part, and the feature of it: 8-bit kernels have
 few tile sizes."""
 
-DEQUANTISING_SPEED = 0.75
-"""Tensor rate of kernels that widen weights as they multiply, over the dense kernel's: with 256 to 2,048
-tokens the first Marlin kernels reach 0.60 to 0.74 of 16-bit GEMMs (vLLM, pull request 2497), and those for
-Hopper at best 0.75 of the peak (pull request 7174). No samples stand behind it."""
+
+NARROW_VECTOR_TOKENS = 4
+"""Tokens up to which TensorRT-LLM's kernels of 8-bit and 4-bit weights multiply without tensor cores; cuBLAS
+does so for one token. Engines without such kernels are fitted with a slow one, which is never taken."""
 
 
 def machine_of(profile: HardwareProfile, dtype: DType) -> Machine:
@@ -71,6 +71,8 @@ def operands_of(shape: Gemm) -> Operands:
         tile_weight_bytes=precision.math.bytes if precision.dequantises else weight_bytes,
         output_bytes=precision.output_bytes,
         weight_copies=shape.weight_copies,
+        dequantises=precision.dequantises,
+        vector_tokens=1 if precision.weight_bytes >= DType.BF16.bytes else NARROW_VECTOR_TOKENS,
     )
 
 
@@ -82,8 +84,12 @@ def runs_as(precision: Precision, profile: HardwareProfile) -> Precision:
 def has_fitted_kernel(profile: HardwareProfile, precision: Precision) -> bool:
     """Whether kernels of the format itself stand behind the predictions of its GEMMs."""
     runs = runs_as(precision, profile)
-    fitted = kind_parameters(profile, "gemm", runs.math)
-    return fitted.exact and not runs.dequantises and not runs.own_kernels
+    return gemm_parameters(profile, runs).exact and not runs.own_kernels
+
+
+def gemm_parameters(profile: HardwareProfile, precision: Precision) -> KindParameters:
+    """The parameters of dense GEMMs in a format as the GPU runs it (`runs_as`)."""
+    return kind_parameters(profile, "gemm", precision.fitted_as, stand_ins_of(precision))
 
 
 GEMM_AXES: tuple[str, ...] = (
@@ -118,15 +124,13 @@ def gemm_cost(shape: Gemm, profile: HardwareProfile, *, cuda_graph: bool) -> Ker
     math = shape.precision.math
     rate = profile.matrix_rate(math)
     peak = profile.bound_flop_per_s(math)
-    dense = kind_parameters(profile, "gemm", math)
+    dense = gemm_parameters(profile, shape.precision)
     parameters = dense
     m, n, k = np.broadcast_arrays(*(as_array(d) for d in (shape.m, shape.n, shape.k)))
     dense_flop = gemm_flop(m, n, k)
     weight_bytes = gemm_weight_bytes(shape)
     machine, operands, values = machine_of(profile, math), operands_of(shape), dense.values
     sparse_factor, done, lengthened = 1.0, 1.0, LENGTHENING[shape.weights]
-    if shape.precision.dequantises:
-        machine = replace(machine, flop_per_us_per_sm=machine.flop_per_us_per_sm * DEQUANTISING_SPEED)
     if shape.weights is not WeightForm.DENSE:
         parameters = sparse_parameters(profile, math)
         machine = sparse_machine(profile, math, machine, parameters)
@@ -144,7 +148,7 @@ def gemm_cost(shape: Gemm, profile: HardwareProfile, *, cuda_graph: bool) -> Ker
     launch_us = np.float32(values["launch_us"])
     kernel_s = np.maximum(total_us - launch_us, 0).astype(np.float64).reshape(m.shape) / MEGA
     own_kernels = shape.precision.own_kernels
-    measured_so = parameters.exact and not shape.precision.dequantises and not own_kernels
+    measured_so = parameters.exact and not own_kernels
     half_width, in_range = _interval(parameters, m, n, k, measured_so=measured_so)
     if parameters is not dense and parameters.fit is None:
         dense_width, _ = _interval(dense, m, n, k, measured_so=dense.exact and not own_kernels)
@@ -243,4 +247,5 @@ GEMM = KernelKind(
     flop=lambda shape: gemm_flop(shape.m, shape.n, shape.k),
     operand_bytes=lambda shape: gemm_weight_bytes(shape) + gemm_activation_bytes(shape),
     multiplies_in=lambda shape: shape.precision.math,
+    fitted_as=lambda shape, profile: f"gemm.{runs_as(shape.precision, profile).fitted_as}",
 )

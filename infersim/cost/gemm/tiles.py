@@ -110,6 +110,15 @@ def step_us(p: Mapping[str, float], machine: Machine, tile: tuple[int, int]) -> 
     return 2 * tile[0] * tile[1] * K_STEP / rate * overhead
 
 
+def dequantise_us(
+    p: Mapping[str, float], machine: Machine, operands: Operands, tile: tuple[int, int]
+) -> float:
+    """Microseconds in which one SM widens the weights of one step of K_STEP along K of one tile."""
+    if not operands.dequantises:
+        return 0.0
+    return tile[1] * K_STEP / (p["dequantise_per_clock_per_sm"] * machine.clock_mhz)
+
+
 def sustained_slowdown(p: Mapping[str, float], ideal_us: F32) -> F32:
     """How much longer a step takes once the power limit sets the clock."""
     slowdown: F32 = 1 + np.float32(p["throttle"]) * ideal_us / (ideal_us + np.float32(SUSTAINED_US))
@@ -146,7 +155,11 @@ def _columns(p: Mapping[str, float], machine: Machine, operands: Operands) -> _C
     step_bytes = _TILE_M * operands.activation_bytes + _TILE_N * operands.tile_weight_bytes
     split_us = np.where(_SPLIT > 1, np.float32(p["split_k_us"]), np.float32(0))
     return _Columns(
-        step_us=_by_tile(np.array([step_us(p, machine, tile) for tile in TILES])),
+        step_us=_by_tile(
+            np.array(
+                [step_us(p, machine, tile) + dequantise_us(p, machine, operands, tile) for tile in TILES]
+            )
+        ),
         epilogue_us=_by_tile(_TILE_M * _TILE_N * operands.output_bytes / epilogue_rate),
         l2_step_us=_by_tile(K_STEP * step_bytes / l2_rate),
         per_co_resident=_by_tile(1 / np.clip(SM_ELEMENTS / (_TILE_M * _TILE_N), 1.0, MAX_CO_RESIDENT)),
@@ -182,7 +195,7 @@ def tile_times(
         )
     vector_rate = machine.sm_count * p["gemv_bytes_per_clock_per_sm"] * machine.clock_mhz
     vector = p["gemv_launch_us"] + np.maximum(dram, n * k * np.float32(operands.weight_bytes / vector_rate))
-    np.minimum(expected, vector, out=expected, where=m == 1)
+    np.minimum(expected, vector, out=expected, where=m <= operands.vector_tokens)
     unsplit = k * np.float32(p["unsplit_chain_us"] / K_STEP) + launch
     np.maximum(expected, unsplit, out=expected, where=_never_split(m, n, k))
     return TileTimes(total_us=np.maximum(expected - launch, 0), dram_us=dram, best=best)

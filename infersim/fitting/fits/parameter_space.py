@@ -121,6 +121,8 @@ _ACT_QUANT_BOUNDS: Mapping[str, tuple[float, float]] = {
     "act_quant_pass_us": (0.01, 10.0),
 }
 
+_DEQUANTISE_BOUNDS: Mapping[str, tuple[float, float]] = {"dequantise_per_clock_per_sm": (4.0, 4000.0)}
+
 _PREFILL_BOUNDS: Mapping[str, tuple[float, float]] = {
     "efficiency": (0.02, 1.15),
     "diagonal_steps": (0.01, 6.0),
@@ -216,6 +218,7 @@ GEMM_SPACE = ParameterSpace(
 """The tile model's parameters. A tile's offset, natural log of its step time, is pulled hard to 0."""
 
 W8A8_SPACE = ParameterSpace((*GEMM_SPACE.parameters, *_ACT_QUANT))
+WEIGHT_ONLY_SPACE = ParameterSpace((*GEMM_SPACE.parameters, *_scale_parameters("gemm", _DEQUANTISE_BOUNDS)))
 PREFILL_SPACE = ParameterSpace(_scale_parameters("attention.prefill", _PREFILL_BOUNDS))
 DECODE_SPACE = ParameterSpace(
     (

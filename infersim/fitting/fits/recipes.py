@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from infersim.cost.attention.attention import attention_features
-from infersim.cost.gemm.gemm import gemm_features, machine_of
+from infersim.cost.gemm.gemm import gemm_features, machine_of, runs_as
 from infersim.cost.gemm.sparse import LENGTHENING
 from infersim.cost.regimes import (
     ATTENTION_REGIMES,
@@ -21,8 +21,7 @@ from infersim.cost.regimes import (
     memory_regime,
 )
 from infersim.domain.arrays import Array
-from infersim.domain.dtypes import DType, precision_named
-from infersim.domain.errors import UnsupportedError
+from infersim.domain.dtypes import DType, Precision, precision_named
 from infersim.domain.profile import HardwareProfile
 from infersim.domain.shapes import Attention, Phase
 from infersim.domain.small_kernels import small_op
@@ -33,6 +32,8 @@ from infersim.fitting.fits.parameter_space import (
     PREFILL_SPACE,
     SPARSE_SPACE,
     W8A8_SPACE,
+    WEIGHT_ONLY_SPACE,
+    ParameterSpace,
     memory_space,
 )
 from infersim.fitting.fits.residual_features import attention_smooths, gemm_smooths
@@ -40,10 +41,7 @@ from infersim.fitting.samples.schema import Kind
 
 
 def recipes(profile: HardwareProfile, samples: pd.DataFrame) -> Iterator[tuple[Recipe, pd.DataFrame]]:
-    """Each kind in `samples` with its rows; what a kind builds on (2:4 on dense GEMMs) comes before it.
-
-    Raises UnsupportedError for weight-only GEMMs, whose rows would take the place of the 16-bit ones.
-    """
+    """Each kind in `samples` with its rows; what a kind builds on (2:4 on dense GEMMs) comes before it."""
     for kind, recipe in ((Kind.GEMM, gemm_recipe), (Kind.SPARSE_GEMM, sparse_gemm_recipe)):
         for dtype, rows in _by(samples, kind, "dtype"):
             yield recipe(profile, dtype, rows), rows
@@ -70,9 +68,7 @@ def _usual_copies(rows: pd.DataFrame) -> int | None:
 
 def gemm_recipe(profile: HardwareProfile, dtype: str, rows: pd.DataFrame) -> Recipe:
     """The recipe of dense GEMMs of one data type."""
-    precision = precision_named(dtype)
-    if precision.dequantises:
-        raise UnsupportedError(f"weight-only GEMMs ({dtype}) cannot be calibrated yet: leave their rows out")
+    precision = runs_as(precision_named(dtype), profile)
     copies = _usual_copies(rows)
     machine = machine_of(profile, precision.math)
 
@@ -85,8 +81,8 @@ def gemm_recipe(profile: HardwareProfile, dtype: str, rows: pd.DataFrame) -> Rec
         return gemm_regime(m, n, k)
 
     return Recipe(
-        kind=f"gemm.{precision.math}",
-        space=W8A8_SPACE if precision.quantises_activations else GEMM_SPACE,
+        kind=f"gemm.{precision.fitted_as}",
+        space=_gemm_space(precision, rows),
         smooths=gemm_smooths(profile, precision, copies),
         features=features,
         group_columns=("n", "k"),
@@ -100,6 +96,14 @@ def gemm_recipe(profile: HardwareProfile, dtype: str, rows: pd.DataFrame) -> Rec
     )
 
 
+def _gemm_space(precision: Precision, rows: pd.DataFrame) -> ParameterSpace:
+    """The parameters that the rows can say something of."""
+    if precision.dequantises:
+        return WEIGHT_ONLY_SPACE
+    quantises = precision.quantises_activations and not (rows["includes_act_quant"] == False).all()  # noqa: E712
+    return W8A8_SPACE if quantises else GEMM_SPACE
+
+
 def sparse_gemm_recipe(profile: HardwareProfile, dtype: str, rows: pd.DataFrame) -> Recipe:
     """The recipe of 2:4 GEMMs of one data type: what they differ in from the dense ones."""
     dense = gemm_recipe(profile, dtype, rows)
@@ -110,7 +114,7 @@ def sparse_gemm_recipe(profile: HardwareProfile, dtype: str, rows: pd.DataFrame)
 
     return replace(
         dense,
-        kind=f"sparse_{dense.kind}",
+        kind=f"sparse_gemm.{precision_named(dtype).math}",
         space=SPARSE_SPACE,
         smooths=dense.smooths[:1],
         features=features,

@@ -2,7 +2,7 @@
 
 Facts of that format: comma-separated `*_perf.txt` or Parquet, one row a kernel, `latency` in milliseconds.
 GEMMs are timed over rotating weight copies, five under TensorRT-LLM and six under vLLM and SGLang; fp8 GEMMs
-include the quantisation of activations. Generation attention attends to `isl + step` tokens.
+include the quantisation of activations, and so do those in blocks and in 4 bit. Generation attention attends to `isl + step` tokens.
 """
 
 from __future__ import annotations
@@ -26,9 +26,17 @@ GEMM_DTYPES = {
     "sq": "int8",
     "int8_wo": "w8a16",
     "int4_wo": "w4a16",
+    "fp8_static": "fp8_static",
+    "fp8_block": "fp8_block",
+    "nvfp4": "nvfp4",
 }
 ATTENTION_DTYPES = {"bfloat16": "bf16", "float16": "fp16", "fp8": "fp8", "int8": "int8"}
-ACT_QUANT = {"bfloat16": False, "float16": False, "fp8": True}
+ACT_QUANT = {
+    **dict.fromkeys(("bfloat16", "float16", "sq"), False),
+    **dict.fromkeys(("fp8", "fp8_static", "fp8_block", "nvfp4"), True),
+}
+"""Of `sq`, SmoothQuant under TensorRT-LLM, the plugin alone is timed, whose activations come in int8."""
+
 WEIGHT_COPIES = {"trtllm": 5, "vllm": 6, "sglang": 6}
 
 SYSTEMS = {

@@ -39,6 +39,8 @@ def surrogate_samples(profile: HardwareProfile, kind: str, seed: int = 0) -> pd.
     family, _, detail = kind.partition(".")
     random = np.random.default_rng(seed)
     frame = _DRAWN[family](fit.ranges, detail, random)
+    if family == Kind.GEMM:
+        frame = frame.assign(includes_act_quant="act_quant_us" in fit.parameters)
     frame = frame.iloc[:ROWS].reset_index(drop=True)
     frame = frame.assign(gpu=profile.name, kind=family)
     if family != Kind.MEMORY:
@@ -69,7 +71,7 @@ def _gemms(
 ) -> pd.DataFrame:
     m = _log_uniform(random, ranges["m"])
     n, k = _log_uniform(random, ranges["n"], NK_STEP), _log_uniform(random, ranges["k"], NK_STEP)
-    frame = pd.DataFrame({"dtype": dtype, "m": m, "n": n, "k": k, "includes_act_quant": dtype == "fp8"})
+    frame = pd.DataFrame({"dtype": dtype, "m": m, "n": n, "k": k})
     return frame[m * np.maximum(n, k) <= LARGEST_OPERAND]
 
 

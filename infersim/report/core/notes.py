@@ -65,7 +65,15 @@ def kernel_notes(frame: pd.DataFrame) -> tuple[str, ...]:
     calibrated = frame[frame["calibration"] != Calibration.NONE]
     outside = len(calibrated) - int(calibrated["in_range"].sum())
     note = f"Outside the calibrated range: {outside} of {len(frame)} kernels; their intervals are wider."
-    return (*trust_notes(frame), *((note,) if outside else ()))
+    return (*trust_notes(frame), *_engine_notes(frame), *((note,) if outside else ()))
+
+
+def _engine_notes(frame: pd.DataFrame) -> Iterator[str]:
+    """Whose kernels were measured, where that is known."""
+    if "kernels" not in frame:
+        return
+    for name, rows in frame[frame["kernels"].notna()].groupby("kernels", sort=False):
+        yield f"Kernels of {name}: {enumeration(rows['gpu'].unique().tolist())}."
 
 
 def trust_notes(frame: pd.DataFrame) -> Iterator[str]:

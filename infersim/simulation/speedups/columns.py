@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from infersim.cost.gemm.alignment import VECTOR_BYTES, misaligned
 from infersim.cost.gemm.gemm import has_fitted_kernel, runs_as
+from infersim.cost.kernels import kernel_kind, kernels_of
 from infersim.domain.ops import Part
 from infersim.domain.shapes import Gemm
 from infersim.simulation.speedups.cases import Case
@@ -59,6 +60,24 @@ def format_notes(timeline: Timeline) -> list[str]:
         if not has_fitted_kernel(profile, precision):
             notes.append(f"no kernel of {precision.name} is fitted: predicted by its bytes")
     return list(dict.fromkeys(notes))
+
+
+def kernel_notes(timeline: Timeline) -> list[str]:
+    """Whose kernels are predicted, where several engines' were measured or one was chosen."""
+    profile = timeline.profile
+    chosen, fit = profile.kernels, profile.fit
+    if fit is None or chosen is None or (chosen == fit.default_kernels and len(profile.kernel_sets) < 2):
+        return []
+    shapes = [op.shape for op in timeline.program.ops]
+    used = {kernel_kind(shape).fitted_as(shape, profile): kernels_of(shape, profile) for shape in shapes}
+    others: dict[str, list[str]] = {}
+    for kind, kernels in used.items():
+        if kind is not None and kernels not in (None, chosen):
+            others.setdefault(str(kernels), []).append(kind)
+    lacking = [f"{', '.join(kinds)} of {name}" for name, kinds in others.items()]
+    also = [name for name in profile.kernel_sets if name != chosen]
+    said = f"kernels of {chosen}" + (f" but {' and '.join(lacking)}, for lack of its own" if lacking else "")
+    return [f"{said}; {profile.name} was measured with those of {' and '.join(also)} too" if also else said]
 
 
 def _widths(transformer: Transformer) -> set[int]:
@@ -118,7 +137,7 @@ def model_notes(case: Case, timeline: Timeline) -> Column:
     note = f"context beyond the model's {limit} positions"
     positions = np.where(case.context > limit, note, "").astype(object).ravel()
     widths = np.empty(case.batch.size, dtype=object)
-    widths.fill((*format_notes(timeline), *width_notes(timeline.program)))
+    widths.fill((*kernel_notes(timeline), *format_notes(timeline), *width_notes(timeline.program)))
     return joined_notes(positions, widths)
 
 

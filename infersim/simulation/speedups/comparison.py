@@ -13,6 +13,7 @@ import numpy as np
 from infersim.domain.arguments import as_it_is, checked, optional
 from infersim.domain.arrays import Array
 from infersim.domain.profile import HardwareProfile
+from infersim.profile_files.profiles import kernels_named
 from infersim.pruning.plan import Plan
 from infersim.simulation.frame_kinds import FrameKind, marks
 from infersim.simulation.measured.files import MeasuredTable, load_measured, load_published
@@ -70,6 +71,7 @@ class Comparison:
     gpu=resolving.profiles,
     measured=measured_speedups,
     scenarios=optional(some_scenarios),
+    kernels=kernels_named,
     options=as_it_is,
 )
 def compare(
@@ -79,12 +81,13 @@ def compare(
     *,
     measured: Measured | None = None,
     scenarios: Scenarios | None = None,
+    kernels: str | None = None,
     **options: Unpack[ScenarioOptions],
 ) -> pd.DataFrame:
     """Set plans against their dense `model`: one row for each GPU, phase, plan, batch and context.
 
     Scenario options: see `ScenarioOptions`; or `scenarios`, a ready record of them. The columns of latency
-    (the plan's) are those of `predict`. The others:
+    (the plan's) are those of `predict`, and so is `kernels`. The others:
 
     - `plan targets family sparsity sparsity_realised params_removed flops_removed bytes_removed`: the plan
       by its title, and the parts it means to cut. FLOPs and compulsory bytes (weights, KV cache, embedding
@@ -106,9 +109,8 @@ def compare(
     base = as_transformer(model)
     several = as_plans(base, plans)
     asked = Scenarios.of(scenarios, **options)
-    return with_joined_notes(
-        streamed_comparison(base, several, as_profiles(gpu), asked, measured_index(measured))
-    )
+    gpus = [profile.with_kernels(kernels) for profile in as_profiles(gpu)]
+    return with_joined_notes(streamed_comparison(base, several, gpus, asked, measured_index(measured)))
 
 
 def streamed_comparison(

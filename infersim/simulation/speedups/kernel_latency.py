@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from infersim.domain.arguments import checked, flag, one_of, optional, refused
+from infersim.domain.arguments import checked, one_of, optional, refused
 from infersim.domain.arrays import Array
 from infersim.domain.costs import Latency
-from infersim.domain.dtypes import PRECISIONS, DType, precision_named
+from infersim.domain.dtypes import PRECISIONS, STATIC, DType, Precision, precision_named
 from infersim.domain.errors import InvalidValueError
 from infersim.domain.numbers import count, whole
 from infersim.domain.shapes import Attention, Gemm, Phase, WeightForm
+from infersim.profile_files.profiles import kernels_named
 from infersim.simulation.speedups.resolving import Dimension, Gpu, a_profile, as_profile
 from infersim.simulation.speedups.stretches import shapes_latency
 from infersim.workload.scenario import MAX_BATCH, MAX_CONTEXT
@@ -30,6 +31,18 @@ def _sparse_form(key: str, value: object) -> str:
     raise refused(key, value, f"None or {' or '.join(map(repr, forms))}")
 
 
+DYNAMIC_SCALES, STATIC_SCALES = "dynamic", "static"
+
+
+def _act_quant(key: str, value: object) -> bool | str:
+    """A rule of arguments: whether activations are quantised before, and by which scales."""
+    if isinstance(value, str) and value in (DYNAMIC_SCALES, STATIC_SCALES):
+        return value
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    raise refused(key, value, f"True or False, {DYNAMIC_SCALES!r} or {STATIC_SCALES!r}")
+
+
 _COPIES = optional(count(MAX_WEIGHT_COPIES))
 
 
@@ -41,7 +54,8 @@ _COPIES = optional(count(MAX_WEIGHT_COPIES))
     dtype=one_of("dtype", PRECISIONS),
     sparsity=optional(_sparse_form),
     weight_copies=_COPIES,
-    act_quant=flag,
+    act_quant=_act_quant,
+    kernels=kernels_named,
 )
 def gemm_latency(
     gpu: Gpu,
@@ -51,28 +65,44 @@ def gemm_latency(
     dtype: str = "bf16",
     sparsity: str | None = None,
     weight_copies: int | None = None,
-    act_quant: bool = True,
+    act_quant: bool | str = True,
+    kernels: str | None = None,
 ) -> Latency:
     """Latency of `O[m,n] = A[m,k] @ W[n,k]^T`; dimensions broadcast, and so does the result.
 
     `dtype` is a precision (`bf16`, `fp8`, `w4a16`...), `sparsity` None, `2:4` or `6:8` (2:4 kernels over a
     longer K). `weight_copies` is the number of distinct weights that a timing loop rotates over, which may
-    stay in L2; None is cold, as in a model: all weights are read from memory. `act_quant`: W8A8 (`fp8`,
-    `int8`) includes quantising the activations, token by token. Raises InvalidValueError for dimensions that
-    are not whole, positive and plausible, UnknownNameError and UnsupportedError for a GPU or data type that
-    is not known or not there.
+    stay in L2; None is cold, as in a model: all weights are read from memory. `act_quant`: formats of narrow
+    activations (`fp8`, `int8`, `fp8_block`, `nvfp4`) include quantising them, token by token (`"dynamic"` or
+    True) or by a scale that is known beforehand (`"static"`); False: something before has done it, a fused
+    norm for example. `kernels` chooses the engine whose kernels are predicted, as in `load_profile`. Raises
+    InvalidValueError for dimensions that are not whole, positive and plausible, UnknownNameError and
+    UnsupportedError for a GPU or data type that is not known or not there.
     """
     dimensions = _together(m=m, n=n, k=k)
     shape = Gemm(
         m=dimensions["m"],
         n=dimensions["n"],
         k=dimensions["k"],
-        precision=precision_named(dtype),
+        precision=_with_scales(dtype, act_quant),
         weights=WeightForm.DENSE if sparsity is None else WeightForm(sparsity),
         weight_copies=weight_copies,
-        act_quant=act_quant,
+        act_quant=act_quant is not False,
     )
-    return shapes_latency(shape, as_profile(gpu))
+    return shapes_latency(shape, as_profile(gpu).with_kernels(kernels))
+
+
+def _with_scales(dtype: str, act_quant: bool | str) -> Precision:
+    """The format, with the scales of activations that `act_quant` says; InvalidValueError for none such."""
+    if act_quant == STATIC_SCALES:
+        static = dtype if dtype.endswith(STATIC) else f"{dtype}{STATIC}"
+        if static not in PRECISIONS:
+            some = ", ".join(name.removesuffix(STATIC) for name in PRECISIONS if name.endswith(STATIC))
+            raise InvalidValueError(
+                "act_quant", act_quant, f"True or False for {dtype}; of static scales: {some}"
+            )
+        return PRECISIONS[static]
+    return precision_named(dtype)
 
 
 @checked(
@@ -86,6 +116,7 @@ def gemm_latency(
     query_len=optional(whole(MAX_CONTEXT)),
     dtype=one_of("dtype", list(DType)),
     kv_copies=_COPIES,
+    kernels=kernels_named,
 )
 def attention_latency(
     gpu: Gpu,
@@ -99,13 +130,14 @@ def attention_latency(
     query_len: Dimension | None = None,
     dtype: str = "bf16",
     kv_copies: int | None = 1,
+    kernels: str | None = None,
 ) -> Latency:
     """Latency of one attention kernel; dimensions broadcast, and so does the result.
 
     `query_len` new tokens of each sequence attend to `context_len` tokens, their own included: all of them
     in prefill, 1 in decode unless given. `kv_copies` is the number of distinct KV caches that a timing
     loop rotates over: 1, as attention benchmarks do, lets a small cache stay in L2; None is cold, as in a
-    model's decode: all of it is read from memory. Raises what `gemm_latency` raises.
+    model's decode: all of it is read from memory. `kernels` as in `gemm_latency`, which raises the same.
     """
     if query_len is None:
         query_len = context_len if phase == Phase.PREFILL else 1
@@ -129,7 +161,7 @@ def attention_latency(
         dtype=DType(dtype),
         kv_copies=kv_copies,
     )
-    return shapes_latency(shape, as_profile(gpu))
+    return shapes_latency(shape, as_profile(gpu).with_kernels(kernels))
 
 
 def _together(**dimensions: Dimension) -> dict[str, Array]:

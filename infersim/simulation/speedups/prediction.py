@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Unpack
 
 from infersim.domain.arguments import as_it_is, checked, optional
+from infersim.profile_files.profiles import kernels_named
 from infersim.pruning.plan import Plan
 from infersim.simulation.frame_kinds import FrameKind, marks
 from infersim.simulation.speedups.cases import Case
@@ -35,17 +36,25 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@checked(model_or_plan=a_model_or_plan, gpu=profiles, scenarios=optional(some_scenarios), options=as_it_is)
+@checked(
+    model_or_plan=a_model_or_plan,
+    gpu=profiles,
+    scenarios=optional(some_scenarios),
+    kernels=kernels_named,
+    options=as_it_is,
+)
 def predict(
     model_or_plan: Model | Plan,
     gpu: Gpu | Sequence[Gpu],
     *,
     scenarios: Scenarios | None = None,
+    kernels: str | None = None,
     **options: Unpack[ScenarioOptions],
 ) -> pd.DataFrame:
     """Latency of every combination of batch and context, one row each.
 
-    Scenario options: see `ScenarioOptions`; or `scenarios`, a ready record of them.
+    Scenario options: see `ScenarioOptions`; or `scenarios`, a ready record of them. `kernels` chooses the
+    engine whose kernels are predicted, as in `load_profile`.
 
     Columns: `model gpu calibration phase batch context fits_memory`, `latency_ms` with its 80 % interval
     `lower_ms upper_ms` and `floor_ms`, `tokens_per_s` (read in prefill, generated otherwise), `memory_gib`,
@@ -57,7 +66,8 @@ def predict(
     Raises UnknownNameError for names that are not known, InvalidValueError for impossible dimensions, and
     UnsupportedError for a data type that the GPU lacks.
     """
-    return with_joined_notes(predicted(model_or_plan, gpu, Scenarios.of(scenarios, **options)))
+    gpus = [profile.with_kernels(kernels) for profile in as_profiles(gpu)]
+    return with_joined_notes(predicted(model_or_plan, gpus, Scenarios.of(scenarios, **options)))
 
 
 def predicted(model_or_plan: Model | Plan, gpu: Gpu | Sequence[Gpu], scenarios: Scenarios) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from infersim.cost.floor import kernel_floor_s
-from infersim.cost.kernels import checked_cost
+from infersim.cost.kernels import checked_cost, kernels_of
 from infersim.domain.arrays import Array
 from infersim.domain.costs import Latency
 from infersim.domain.profile import HardwareProfile
@@ -42,7 +42,8 @@ def shapes_latency(shape: Shape, profile: HardwareProfile) -> Latency:
                 whole[name] = np.empty(extent, dtype=values.dtype)
             whole[name].reshape(-1)[here] = values
     arrays = {name: whole.pop(name) for name in _ARRAYS}
-    return Latency(**arrays, calibration=calibration, parts=whole)  # type: ignore[arg-type]
+    kernels = kernels_of(shape, profile)
+    return Latency(**arrays, calibration=calibration, kernels=kernels, parts=whole)  # type: ignore[arg-type]
 
 
 def _latency(shape: Shape, profile: HardwareProfile) -> Latency:
@@ -59,5 +60,6 @@ def _latency(shape: Shape, profile: HardwareProfile) -> Latency:
         limiter_codes=cost.limiter,
         in_range=cost.in_range,
         calibration=profile.calibration.value,
+        kernels=kernels_of(shape, profile),
         parts={"kernel": latency_s - cost.launch_s, "launch": cost.launch_s},
     )

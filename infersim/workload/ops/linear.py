@@ -82,14 +82,14 @@ def _gemm(
     launched: bool = True,
 ) -> Op:
     """A GEMM in the linear's own format and form, else in `precision`."""
-    stored = linear.format
+    used = precision if linear.format is None else linear.format.precision
     shape = Gemm(
         m=flow.tokens,
         n=n,
         k=k,
-        precision=precision if stored is None else stored.precision,
+        precision=used,
         weights=linear.form,
-        act_quant=stored is None or not stored.static,
+        act_quant=not used.static,
         generated=flow.generated,
     )
     return Op(name=name, part=part, shape=shape, count=flow.runs, launched=launched)

@@ -18,7 +18,7 @@ VLLM,0.24.0,{H100},gemm,made_up,fp8,16,256,512,0.00375,0.0
 VLLM,0.24.0,{H100},gemm,made_up,int8_wo,16,256,512,0.004,0.0
 VLLM,0.24.0,{H100},gemm,made_up,fp8_block,16,256,512,0.005,0.0
 VLLM,0.24.0,{H100},gemm,made_up,nvfp4,16,256,512,0.005,0.0
-VLLM,0.24.0,{H100},gemm,made_up,nvfp4,32,256,512,0.005,0.0
+VLLM,0.24.0,{H100},gemm,made_up,fp8_ootb,32,256,512,0.005,0.0
 """
 ATTENTION = (
     ",batch_size,isl,num_heads,num_key_value_heads,head_dim,beam_width,attn_dtype,kv_cache_dtype,step,latency"
@@ -37,17 +37,17 @@ def test_gemms_become_samples_in_microseconds_over_six_weight_copies(tmp_path: P
     assert read.frame[["gpu", "kind", "source", "version"]].drop_duplicates().to_numpy().tolist() == [
         ["h100-sxm", "gemm", "aiconfigurator", "vllm 0.24.0"]
     ]
-    assert read.frame["dtype"].tolist() == ["bf16", "fp8", "w8a16"]
-    assert read.frame["latency_us"].tolist() == pytest.approx([2.5, 3.75, 4.0])
-    assert read.frame["includes_act_quant"].tolist() == [False, True, None]
+    assert read.frame["dtype"].tolist() == ["bf16", "fp8", "w8a16", "fp8_block", "nvfp4"]
+    assert read.frame["latency_us"].tolist() == pytest.approx([2.5, 3.75, 4.0, 5.0, 5.0])
+    assert read.frame["includes_act_quant"].tolist() == [False, True, None, True, True]
     assert set(read.frame["weight_copies"]) == {6}
     assert read.frame["power_w"].tolist()[0] == 310.5
-    assert read.frame["power_w"].isna().tolist() == [False, True, True]
+    assert read.frame["power_w"].isna().tolist() == [False, True, True, True, True]
 
 
 def test_data_types_without_a_counterpart_are_left_out_and_counted(tmp_path: Path) -> None:
     read = import_source("aiconfigurator", write(tmp_path / "gemm_perf.txt", GEMMS))
-    assert read.left_out == {"gemm_dtype fp8_block": 1, "gemm_dtype nvfp4": 2}
+    assert read.left_out == {"gemm_dtype fp8_ootb": 1}
     assert read.rows_read == 6
 
 

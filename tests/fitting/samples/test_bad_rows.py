@@ -40,7 +40,7 @@ def write_rows(path: Path, *rows: dict[str, object]) -> None:
         (GEMM, "latency_us", "1e-300", Rule.POSITIVE),
         (GEMM, "m", "1e30", COUNT),
         (GEMM, "latency_us", "1e400", Rule.POSITIVE),
-        (GEMM, "dtype", "bf17", "bf16, fp16, fp8, int8, w8a16, w4a16"),
+        (GEMM, "dtype", "bf17", "bf16, fp16, fp8, int8, fp8_static"),
         (GEMM, "kind", "matmul", "gemm, sparse_gemm, attention, memory"),
         (GEMM, "gpu", "", Rule.NAME),
         (GEMM | {"weight_copies": "6"}, "weight_copies", "0", COUNT),

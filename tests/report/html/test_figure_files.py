@@ -1,4 +1,4 @@
-"""Figures as files: named after what they show, drawn by a real browser, or refused with what is missing."""
+"""Figures as files: named after what they show, or refused with what is missing."""
 
 from __future__ import annotations
 
@@ -14,9 +14,6 @@ from infersim.report.html.page import Page
 from infersim.report.speedups.comparison_page import compare_page
 from infersim.report.speedups.gathering import ComparisonReport
 from infersim.report.speedups.prediction_page import gather_prediction, predict_page
-from tests.report.browser import chromium
-
-PNG = b"\x89PNG\r\n\x1a\n"
 
 
 @pytest.fixture(scope="module")
@@ -44,27 +41,6 @@ def test_away_from_the_page_a_figure_has_its_title_and_a_legend_of_what_is_visib
     assert {trace.visible for trace in alone.data} <= {None, True}
     assert len(alone.data) < len(figure.data)
     assert figure.layout.title.text is None  # the page's own is left as it was
-
-
-@pytest.mark.browser
-def test_every_figure_is_written_as_png_and_svg(
-    small: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pytest.importorskip("kaleido")
-    monkeypatch.setenv("BROWSER_PATH", chromium())
-    folder = tmp_path / "new" / "figures"
-    written = write_figures(folder, small)
-    assert sorted(path.name for path in written) == ["roofline.png", "roofline.svg", "time.png", "time.svg"]
-    assert sorted(folder.iterdir()) == sorted(written)
-    time, roofline = small.views[0].charts
-    for chart, name in ((time, "time"), (roofline, "roofline")):
-        png = (folder / f"{name}.png").read_bytes()
-        assert png.startswith(PNG)
-        assert int.from_bytes(png[16:20]) == 2 * 900
-        svg = (folder / f"{name}.svg").read_text(encoding="utf-8")
-        assert chart.panels[0].figure.layout.xaxis.title.text in svg
-        assert chart.title in svg
-    assert "80 % interval" in (folder / "time.svg").read_text(encoding="utf-8")
 
 
 def test_without_kaleido_the_extra_is_named(

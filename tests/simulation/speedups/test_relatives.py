@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -42,7 +44,7 @@ def gemms(profile: HardwareProfile, dtype: DType) -> Latency:
 
 
 def attentions(profile: HardwareProfile, dtype: DType) -> tuple[Latency, Latency]:
-    heads = {"num_heads": 32, "num_kv_heads": 8, "head_dim": 128}
+    heads: dict[str, Any] = {"num_heads": 32, "num_kv_heads": 8, "head_dim": 128}
     prefill, decode = (
         attention_latency(
             profile, phase=phase, batch=batch, context_len=4096, dtype=dtype.value, kv_copies=None, **heads
