@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from small_kernel_tables import small_kernel_samples
+from small_kernel_tables import PAST, small_kernel_samples
 
 import infersim
 from infersim.cost.small_kernel_parameters import MEMORY_DEFAULTS
@@ -41,7 +41,7 @@ Measured = tuple[HardwareProfile, pd.DataFrame]
 
 def measured(folder: Path, gpu: str) -> Measured:
     """The bare profile of a GPU and some of its samples."""
-    samples = small_kernel_samples(folder, gpu)
+    samples = small_kernel_samples(folder, gpu, PAST if gpu == ADDS_ONLY else "vllm")
     if gpu == ADDS_ONLY:
         samples = samples[samples["op"] == "add"]
     frame = read_samples(samples).frame

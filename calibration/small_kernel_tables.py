@@ -140,7 +140,14 @@ def quantise_samples(folder: Path, gpu: str) -> pd.DataFrame:
     ).reset_index(drop=True)
 
 
-def small_kernel_samples(folder: Path, gpu: str) -> pd.DataFrame:
-    """All published small kernels of `gpu` in the samples format; empty where there are none."""
-    parts = [part for part in (elementwise_samples(folder, gpu), quantise_samples(folder, gpu)) if len(part)]
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+PAST = "torch-2.1"
+"""The kernel set of Vidur's table."""
+
+
+def small_kernel_samples(folder: Path, gpu: str, kernels: str) -> pd.DataFrame:
+    """The published small kernels of a GPU and a kernel set in the samples format; empty for none."""
+    layers = elementwise_samples(folder, gpu)
+    layers = layers[layers["source"].str.startswith("Vidur") == (kernels == PAST)]
+    parts = [layers, quantise_samples(folder, gpu)] if kernels == "vllm" else [layers]
+    found = [part for part in parts if len(part)] if kernels in ("vllm", PAST) else []
+    return pd.concat(found, ignore_index=True) if found else pd.DataFrame()

@@ -99,7 +99,7 @@ def small_kernel_us(
     edge = p["loop_sharpness"] if shape.looped else p["residency_sharpness"]
     missing = 1 / (1 + (held * profile.chip.l2_bytes / recent) ** edge)
     missed = cold + (moved - cold) * missing
-    l2_rate = p["l2_bytes_per_clock_per_sm"] * own["speed"] * profile.chip.clocks_per_s / MEGA
+    l2_rate = p["sm_bytes_per_clock"] * own["speed"] * profile.chip.clocks_per_s / MEGA
     dram_rate = p["dram_efficiency"] * profile.memory.bandwidth_bytes_per_s / MEGA
     l2_us = (moved - missed) / l2_rate
     dram_us = missed / (dram_rate * np.minimum(own["speed"], 1.0))

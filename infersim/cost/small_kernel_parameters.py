@@ -9,7 +9,7 @@ from infersim.domain.small_kernels import SmallKernel
 _SHARED: Mapping[str, float] = {
     "launch_us": 1.68,
     "dram_efficiency": 0.928,
-    "l2_bytes_per_clock_per_sm": 18.8,
+    "sm_bytes_per_clock": 18.8,
     "residency_sharpness": 2.0,
     "loop_residency": 1.1,
     "loop_sharpness": 9.52,
@@ -17,7 +17,7 @@ _SHARED: Mapping[str, float] = {
 
 OWN_NAMES: tuple[str, ...] = ("us", "us_per_kib", "row_us", "speed", "residency")
 """Of each kind: us a kernel, and for each KiB that a row moves; us of an SM for each row; speed over
-`l2_bytes_per_clock_per_sm`; share of L2 that still holds its operands, in a model, when it comes."""
+`sm_bytes_per_clock`; share of L2 that still holds its operands, in a model, when it comes."""
 
 _OWN: Mapping[SmallKernel, tuple[float, ...]] = {
     SmallKernel.COPY: (0.2, 0.02, 0.1, 1.0, 0.4),

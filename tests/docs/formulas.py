@@ -190,7 +190,7 @@ def small_kernel_us(
     rho = p["loop_residency"] if looped else own["residency"]
     e = p["loop_sharpness"] if looped else p["residency_sharpness"]
     X = cold + (Q - cold) / (1 + (rho * chip.L / (Q - over - cold)) ** e)
-    time = (Q - X) / (chip.P * chip.f * p["l2_bytes_per_clock_per_sm"] * own["speed"])
+    time = (Q - X) / (chip.P * chip.f * p["sm_bytes_per_clock"] * own["speed"])
     time += X / (p["dram_efficiency"] * chip.B * min(own["speed"], 1))
     first = own["us"] + (Q / r / 1024 * own["us_per_kib"] if r else 0)
     return p["launch_us"] + first + norm(time, r / chip.P * own["row_us"])

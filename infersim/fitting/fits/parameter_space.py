@@ -161,7 +161,7 @@ _DECODE_BOUNDS: Mapping[str, tuple[float, float]] = {
 _MEMORY_BOUNDS: Mapping[str, tuple[float, float]] = {
     "launch_us": (0.05, 100.0),
     "dram_efficiency": (0.1, 1.0),
-    "l2_bytes_per_clock_per_sm": (0.5, 400.0),
+    "sm_bytes_per_clock": (0.5, 400.0),
     "residency_sharpness": (1.2, 20.0),
     "loop_residency": (0.02, 1.5),
     "loop_sharpness": (2.0, 40.0),

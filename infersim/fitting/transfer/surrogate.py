@@ -42,14 +42,13 @@ def surrogate_samples(profile: HardwareProfile, kind: str, seed: int = 0) -> pd.
     if family == Kind.GEMM:
         frame = frame.assign(includes_act_quant="act_quant_us" in fit.parameters)
     frame = frame.iloc[:ROWS].reset_index(drop=True)
-    frame = frame.assign(gpu=profile.name, kind=family)
-    if family != Kind.MEMORY:
-        frame = frame.assign(weight_copies=fit.weight_copies)
+    frame = frame.assign(gpu=profile.name, kind=family, weight_copies=fit.weight_copies)
     return frame.assign(latency_us=np.exp(log_latency(profile, frame)))
 
 
 def poolable(kind: KindFit) -> bool:
-    """Whether samples of this kind can be drawn: launches have no shape."""
+    """Whether samples of this kind can be drawn: launches have no shape, and small kernels, whose
+    defaults are fitted over GPUs, need no pool."""
     return kind.kind.partition(".")[0] in _DRAWN and not kind.transferred
 
 
@@ -103,11 +102,6 @@ def _attention(
     return frame[4.0 * batch * context * kv_heads * head_dim <= LARGEST_CACHE_BYTES]
 
 
-def _memory(ranges: Mapping[str, tuple[float, float]], _: str, random: np.random.Generator) -> pd.DataFrame:
-    read, written = (_log_uniform(random, ranges[name]) for name in ("read_bytes", "write_bytes"))
-    return pd.DataFrame({"read_bytes": read, "write_bytes": written})
-
-
 _DRAWN: Mapping[
     str, Callable[[Mapping[str, tuple[float, float]], str, np.random.Generator], pd.DataFrame]
-] = {"gemm": _gemms, "attention": _attention, "memory": _memory}
+] = {"gemm": _gemms, "attention": _attention}

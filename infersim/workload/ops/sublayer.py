@@ -1,9 +1,9 @@
 """What every sublayer begins and ends with: router and norm, residual add or scatter.
 
 Where the residual adds are counted: fused, each add runs inside the norm that follows it. We count it with
-the norm of the sublayer whose result it adds, and the final norm as a plain one: over a model the bytes are the
-same (its very first norm is plain, its final one adds), and a sublayer's removal takes its own add away. In a
-parallel block with one norm, that norm adds the results of both sublayers. Where results are normed and
+the norm of the sublayer whose result it adds, and the final norm as a plain one: over a model the bytes are
+the same (its very first norm is plain, its final one adds), and a sublayer's removal takes its own add away.
+In a parallel block with one norm, that norm adds the results of both sublayers. Where results are normed and
 inputs are not, no norm follows the add, and it is a kernel of its own.
 """
 
