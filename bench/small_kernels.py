@@ -2,8 +2,8 @@
 
 Reads published timings from a folder beside the checkout, and says so where there is none. As defaults: what
 a GPU gets that was not measured; those of the tables stand behind them, so they are judged with each GPU left
-out of the fit too. Calibrated: the GPU's own fit, with whole models (of quantisation, whole widths; where an op
-has one model only, tokens) left out in turn. All from 64 tokens on.
+out of the fit too. Calibrated: the GPU's own fit, with whole models (of quantisation, whole widths; where an
+op has one model only, tokens) left out in turn. All from 64 tokens on.
 """
 
 from __future__ import annotations

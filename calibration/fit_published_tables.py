@@ -4,9 +4,9 @@
 
 FOLDER holds `gemm`, `gemm_formats`, `engine_gemm`, `attention` and `engine_attention`, each with a table for
 each GPU (see `TABLES`), and the small kernels of `small_kernel_tables`. The kernels of every engine are
-fitted apart and stand in one file. What is done is kept in the work folder, one file for each GPU and engine, and taken from there when the command is given
-again: remove a file to fit it anew. The rows themselves are not part of this project;
-`hw_profiles/SOURCES.md` names their source and licence.
+fitted apart and stand in one file. What is done is kept in the work folder, one file for each GPU and engine,
+and taken from there when the command is given again: remove a file to fit it anew. The rows themselves are
+not part of this project; `hw_profiles/SOURCES.md` names their source and licence.
 """
 
 from __future__ import annotations

@@ -188,6 +188,7 @@ def small_kernel_us(
     p, chip = kind_parameters(gpu, "memory").values, chip_of(gpu, DType.BF16)
     own = {name: p[f"{kernel.word}_{name}"] for name in ("us", "us_per_kib", "row_us", "speed", "residency")}
     rho = p["loop_residency"] if looped else own["residency"]
+    cold = 0 if looped else cold
     e = p["loop_sharpness"] if looped else p["residency_sharpness"]
     X = cold + (Q - cold) / (1 + (rho * chip.L / (Q - over - cold)) ** e)
     time = (Q - X) / (chip.P * chip.f * p["sm_bytes_per_clock"] * own["speed"])
