@@ -19,10 +19,8 @@ import pandas as pd
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "calibration"))
 
-from fit_small_kernels import ADDS_ONLY, GPUS, fitted, measured  # noqa: E402
-from small_kernel_tables import PAST, small_kernel_samples  # noqa: E402
-
 from accuracy_goals import Outcome, at_most, outcomes_table  # noqa: E402
+from fit_small_kernels import ADDS_ONLY, GPUS, fitted, measured  # noqa: E402
 from infersim.cli.printing import print_for_people  # noqa: E402
 from infersim.domain.profile import HardwareProfile  # noqa: E402
 from infersim.fitting.calibration import calibrate  # noqa: E402
@@ -32,6 +30,7 @@ from infersim.fitting.validation.predictions import predict_samples  # noqa: E40
 from infersim.profile_files.profiles import datasheet_alone, load_profile  # noqa: E402
 from infersim.report.core import rounding  # noqa: E402
 from infersim.report.core.table import Table, number_column, text_column  # noqa: E402
+from small_kernel_tables import PAST, small_kernel_samples  # noqa: E402
 
 MEASURED = HERE.parents[1] / "shared" / "data"
 FEWEST_TOKENS = 64
@@ -51,10 +50,11 @@ def main() -> None:
 
 
 def _outcomes(lines: pd.DataFrame) -> Iterator[Outcome]:
-    for (method, gpu), mape in lines.groupby(["method", "gpu"], sort=False)["mape"].mean().items():
-        if method in GOALS:
-            what = f"{gpu}, {method}: mean over its ops"
-            yield at_most(what, float(mape), GOALS[method], rounding.fraction(mape))
+    means = lines.groupby(["method", "gpu"], sort=False)["mape"].mean().reset_index()
+    for row in means.to_dict("records"):
+        if row["method"] in GOALS:
+            what = f"{row['gpu']}, {row['method']}: mean over its ops"
+            yield at_most(what, row["mape"], GOALS[row["method"]], rounding.fraction(row["mape"]))
 
 
 def _lines() -> Iterator[dict[str, object]]:

@@ -21,12 +21,12 @@ from typing import Annotated
 
 import pandas as pd
 import typer
-from small_kernel_tables import small_kernel_samples
 
 import infersim
 from infersim.domain.fit import Fit
 from infersim.profile_files import read_fit, write_fit
 from infersim.profile_files.profiles import datasheet_alone
+from small_kernel_tables import small_kernel_samples
 
 PROFILES = Path(__file__).parent.parent / "hw_profiles"
 FILES = {

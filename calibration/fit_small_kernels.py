@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from small_kernel_tables import PAST, small_kernel_samples
 
 import infersim
 from infersim.cost.small_kernel_parameters import MEMORY_DEFAULTS
@@ -28,6 +27,7 @@ from infersim.fitting.fits.parameter_space import memory_space
 from infersim.fitting.samples.reading import read_samples
 from infersim.fitting.samples.shapes import kernel_shapes
 from infersim.profile_files.profiles import datasheet_alone
+from small_kernel_tables import PAST, small_kernel_samples
 
 GPUS = ("rtx-4090", "rtx-pro-6000-server", "b200-sxm", "h100-sxm", "l40s", "a100-sxm-80gb")
 ADDS_ONLY = "a100-sxm-80gb"
@@ -55,7 +55,10 @@ def fitted(tables: Sequence[Measured]) -> Mapping[str, float]:
 
     def modelled(values: Mapping[str, float]) -> Array:
         return np.concatenate(
-            [log_latency_of(with_kind(profile, "memory", values), *rest) for profile, *rest in shapes]
+            [
+                log_latency_of(with_kind(profile, "memory", values), held, rows)
+                for profile, held, rows in shapes
+            ]
         )
 
     found = fit_parameters(

@@ -73,7 +73,7 @@ def elementwise_samples(folder: Path, gpu: str) -> pd.DataFrame:
     table = pd.read_csv(folder / "elementwise" / "elementwise.csv")
     table = table[(table["gpu"] == gpu) & table["op"].isin(list(OPS))]
     table = table[~table["op"].map(OPS).eq("embedding") | (table["tokens"] >= FIRST_GATHERED)]
-    values = [_values(OPS[row.op], MODELS[row.model]) for row in table.itertuples()]
+    values = [_values(OPS[op], MODELS[model]) for op, model in zip(table["op"], table["model"], strict=True)]
     reads, writes, rows = np.array(values, dtype=np.float64).reshape(-1, 3).T
     tokens = table["tokens"].to_numpy(dtype=np.float64)
     return pd.DataFrame(

@@ -85,9 +85,10 @@ def small_kernel_us(
     """Microseconds of one of the kernels without launch: of rows, of bytes in L2 and of those from memory.
 
     The first row of a block of threads takes its way through load, reduction and store; an SM takes `row_us`
-    for each row. What was written long before (`cold_bytes`; nothing, in a loop) comes from memory; of the bytes that other
-    kernels touched just before, L2 holds the share that fits in the residency, with a soft edge in a model
-    and a sharp one in a loop. A kernel that computes more than it can hide has a `speed` below 1 everywhere.
+    for each row. What was written long before (`cold_bytes`; nothing, in a loop) comes from memory; of the
+    bytes that other kernels touched just before, L2 holds the share that fits in the residency, with a soft
+    edge in a model and a sharp one in a loop. A kernel that computes more than it can hide has a `speed`
+    below 1 everywhere.
     """
     own = _own(p, shape.kernel)
     moved = _moved_bytes(shape) / shape.kernels
