@@ -14,12 +14,11 @@ HERE = Path(__file__).parent
 HELP = ("-c", "from infersim.cli.main import run; run(['--help'])")
 ROUNDS = 5
 
-
-SCORES = (
+TABLES = (
     *("accuracy.py", "formats.py", "small_kernels.py", "attention_engines.py"),
-    *("sparse_accuracy.py", "unseen_gpus.py"),
+    *("sparse_accuracy.py", "sparse_models.py", "unseen_gpus.py", "strangers.py"),
 )
-"""Held against published measurements; each skips where there are none."""
+"""Scores against published measurements; each says so where there are none."""
 
 
 def main() -> None:
@@ -32,7 +31,7 @@ def main() -> None:
         f"infersim --help: {_seconds(HELP):.3f} s (an empty Python: {_seconds(('-c', '')):.3f} s)", flush=True
     )
     # Threads of a linear algebra library that wait for each other on a busy machine triple the time of a fit.
-    for script in SCORES:
+    for script in TABLES:
         subprocess.run([sys.executable, str(HERE / script)], env=os.environ | SINGLE, check=True)
     # Last, as each takes some ten minutes; a failure that they find is one of the bench.
     for script in ("measured_models.py", "fuzz.py", "faults.py"):

@@ -1,8 +1,8 @@
 """How exact are predictions of number formats, by the kernels of each engine?
 
 As in `accuracy`, whole (n, k) pairs are held out, so that no scored matrix was fitted: once with all other
-rows of a format, as the shipped fits have them, once with few. Then each GPU is left out of what others say of a
-format. Reads published measurements from a folder beside the checkout, and says so where there is none.
+rows of a format, as the shipped fits have them, once with few. Then each GPU is left out of what others say
+of it. Reads published measurements from a folder beside the checkout, and says so where there is none.
 """
 
 from __future__ import annotations
@@ -120,7 +120,8 @@ def _unseen(data: Path, gpu: str, engines: list[str], formats: list[str]) -> Ite
 
 
 def _outcomes(means: pd.DataFrame) -> Iterator[Outcome]:
-    for size, rows in means.groupby("fitted_rows"):
+    for size in sorted(means["fitted_rows"].astype(int).unique()):
+        rows = means[means["fitted_rows"] == size]
         by_format = rows.groupby("dtype", sort=False)["mape"].mean()
         limit = MEAN if size >= ENOUGH else FEW_MEAN
         found = by_format.mean()

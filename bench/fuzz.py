@@ -1,8 +1,8 @@
 """Hostile inputs to every command, file kind and public function: nothing but answers and named refusals.
 
 `python bench/fuzz.py [--seed N] [--inputs N] [--case N] [--workers N]`. A failure is an exception that is
-none of ours, a case that takes over 20 s, not-a-number in an answer, a latency below its floor, or a stray
-file. Each is printed with its seed and case, which `--case` repeats alone.
+none of ours, a case that takes over 20 s of a core, not-a-number in an answer, a latency below its floor, or
+a stray file. Each is printed with its seed and case, which `--case` repeats alone.
 """
 
 from __future__ import annotations
@@ -24,23 +24,32 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import typer.main
 
 from fuzz_calls import Call, call, performed
 from fuzz_commands import command
-from infersim.cli.main import run
+from infersim.cli.main import app, run
 from infersim.domain.costs import Latency
 from infersim.domain.errors import InfersimError
 
 SEED, INPUTS, LIMIT_S, LIMIT_BYTES = 0, 20_000, 20, 6 * 2**30
+LONGEST_WAIT_S = 60
+"""Seconds after which a case hangs, however busy the machine is; LIMIT_S are those of a core."""
 LONGEST_MESSAGE = 20_000
 COMMAND_SHARE = 0.4
+COMMAND_NAMES = set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
 USER_ERRORS = (2,)
 TOLERANCE = 1 - 1e-9
+IN_MEMORY = next((path for path in ("/dev/shm",) if os.access(path, os.W_OK)), None)
+"""Where the folders of cases lie: a disk takes longer to remove one than many a case to run."""
+
+typer.main.get_command = cache(typer.main.get_command)  # the same for each command line, and half of its time
 
 
 class TooLong(BaseException):
@@ -63,16 +72,16 @@ def run_case(seed: int, case: int) -> Outcome:
     """Make the input of a case and give it to infersim, in a folder that is gone afterwards."""
     chance = random.Random(f"{seed}/{case}")
     before = Path.cwd()
-    with tempfile.TemporaryDirectory(prefix="fuzz") as name, warnings.catch_warnings():
+    with tempfile.TemporaryDirectory(prefix="fuzz", dir=IN_MEMORY) as name, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         os.chdir(name)
-        start = time.perf_counter()
+        start = time.process_time()
         try:
             if chance.random() < COMMAND_SHARE:
                 outcome = _of_command(case, command(chance, Path(name)))
             else:
                 outcome = _of_call(case, call(chance, Path(name)))
-            return replace(outcome, seconds=time.perf_counter() - start)
+            return replace(outcome, seconds=time.process_time() - start)
         except Exception as error:
             return Outcome(case=case, kind="unmade", shown="", failure=_raw(error))
         finally:
@@ -80,7 +89,7 @@ def run_case(seed: int, case: int) -> Outcome:
 
 
 def _of_command(case: int, arguments: list[str]) -> Outcome:
-    kind = arguments[0] if arguments and arguments[0].isalpha() else "none"
+    kind = arguments[0] if arguments and arguments[0] in COMMAND_NAMES else "no command"
     shown = " ".join(_shown(each) for each in arguments)
     out, err = io.StringIO(), io.StringIO()
     code: object = None
@@ -143,19 +152,23 @@ def _files() -> set[str]:
 
 
 def _of_call(case: int, made: Call) -> Outcome:
-    kind = f"sim.{made.name}"
-    keywords = [f"{name}={_shown(value)}" for name, value in made.keywords.items()]
-    shown = f"sim.{made.name}({', '.join([*map(_shown, made.positional), *keywords])})"
+    failure, answered = None, False
     try:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()), _limited():
             found = performed(made)
+        answered, failure = True, _wrong_answer(found)
     except InfersimError as error:
         message = str(error)
         failure = f"a message of {len(message):,} characters" if len(message) > LONGEST_MESSAGE else None
-        return Outcome(case=case, kind=kind, shown=shown, failure=failure)
     except BaseException as error:
-        return Outcome(case=case, kind=kind, shown=shown, failure=_raw(error))
-    return Outcome(case=case, kind=kind, shown=shown, answered=True, failure=_wrong_answer(found))
+        failure = _raw(error)
+    shown = _shown_call(made) if failure else ""  # what prints its arguments costs more than most calls
+    return Outcome(case=case, kind=f"sim.{made.name}", shown=shown, answered=answered, failure=failure)
+
+
+def _shown_call(made: Call) -> str:
+    keywords = [f"{name}={_shown(value)}" for name, value in made.keywords.items()]
+    return f"sim.{made.name}({', '.join([*map(_shown, made.positional), *keywords])})"
 
 
 def _wrong_answer(found: Any) -> str | None:
@@ -194,39 +207,48 @@ def _shown(value: object) -> str:
 
 @contextlib.contextmanager
 def _limited() -> Iterator[None]:
-    def too_long(_number: int, _frame: object) -> None:
-        raise TooLong(f"over {LIMIT_S} s")
+    def too_long(number: int, _frame: object) -> None:
+        what = f"{LIMIT_S} s of work" if number == signal.SIGPROF else f"{LONGEST_WAIT_S} s"
+        raise TooLong(f"over {what}")
 
     old = signal.signal(signal.SIGALRM, too_long)
-    signal.setitimer(signal.ITIMER_REAL, LIMIT_S)
+    old_work = signal.signal(signal.SIGPROF, too_long)
+    signal.setitimer(signal.ITIMER_PROF, LIMIT_S)
+    signal.setitimer(signal.ITIMER_REAL, LONGEST_WAIT_S)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
         signal.signal(signal.SIGALRM, old)
+        signal.signal(signal.SIGPROF, old_work)
 
 
-def _worker(share: tuple[int, list[int]]) -> list[Outcome]:
+def _worker(share: tuple[int, list[int]]) -> tuple[list[Outcome], int, float]:
+    """Outcomes, and which process has worked how long by now, its start included."""
     seed, cases = share
     resource.setrlimit(resource.RLIMIT_AS, (LIMIT_BYTES, LIMIT_BYTES))
-    return [run_case(seed, case) for case in cases]
+    return [run_case(seed, case) for case in cases], os.getpid(), time.process_time()
 
 
-def outcomes(seed: int, inputs: int, workers: int) -> list[Outcome]:
-    """All cases of a seed, shared among processes."""
+def outcomes(seed: int, inputs: int, workers: int) -> tuple[list[Outcome], float]:
+    """All cases of a seed, shared among processes, and how long these worked."""
     shares = [(seed, list(range(start, min(start + 50, inputs)))) for start in range(0, inputs, 50)]
     found: list[Outcome] = []
+    worked: dict[int, float] = {}
     context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["__main__", "fuzz_calls"])
     with context.Pool(workers, maxtasksperchild=20) as pool:
-        for part in pool.imap_unordered(_worker, shares):
+        for part, process, seconds in pool.imap_unordered(_worker, shares):
             found += part
+            worked[process] = seconds
             for one in part:
                 if one.failure:
                     print(f"case {one.case}: {one.failure!a}", file=sys.stderr, flush=True)
-    return sorted(found, key=lambda outcome: outcome.case)
+    return sorted(found, key=lambda outcome: outcome.case), sum(worked.values())
 
 
-def report(found: list[Outcome], seconds: float) -> str:
+def report(found: list[Outcome], seconds: float, work: float) -> str:
     """Inputs by kind: how many, answered, failed; then each kind of failure with its smallest case."""
     counts = Counter(one.kind for one in found)
     answered = Counter(one.kind for one in found if one.answered)
@@ -237,7 +259,9 @@ def report(found: list[Outcome], seconds: float) -> str:
         f"{kind:<24}{counts[kind]:>8,}{answered[kind]:>10,}{failed[kind]:>8,}{spent[kind]:>9.1f}"
         for kind in sorted(counts)
     ]
-    lines.append(f"{len(found):,} inputs in {seconds:.0f} s, {sum(failed.values()):,} failures")
+    lines.append(
+        f"{len(found):,} inputs in {seconds:.0f} s, {work:.0f} s of a core, {sum(failed.values()):,} failures"
+    )
     first: dict[str, list[Outcome]] = {}
     for one in found:
         if one.failure:
@@ -260,10 +284,10 @@ def main() -> None:
     asked = parser.parse_args()
     start = time.perf_counter()
     if asked.case is not None:
-        found = [run_case(asked.seed, asked.case)]
+        found, work = [run_case(asked.seed, asked.case)], time.process_time()
     else:
-        found = outcomes(asked.seed, asked.inputs, asked.workers)
-    text = report(found, time.perf_counter() - start)
+        found, work = outcomes(asked.seed, asked.inputs, asked.workers)
+    text = report(found, time.perf_counter() - start, work)
     print(text.encode("utf-8", "backslashreplace").decode(), flush=True)
     sys.exit(any(one.failure for one in found))
 

@@ -169,7 +169,7 @@ def _sweep(chance: random.Random, folder: Path) -> Options:
     more = _some(
         chance,
         ("-w", lambda: _either(chance, ("1", "0", "-1"), 0.0)),
-        ("--chunk-rows", lambda: _either(chance, ("8", "100"))),
+        ("--chunk-rows", lambda: _either(chance, ("32", "100"))),
         ("--engine", lambda: _either(chance, ("local",))),
         share=0.15,
     )
@@ -248,13 +248,13 @@ VIDUR = (
 
 
 def _known(chance: random.Random, folder: Path) -> Options:
-    way = chance.randrange(4)
-    if way == 0:
+    way = chance.randrange(8)
+    if way < 3:
         explain = ["--explain"] if chance.random() < 0.5 else []
         return ["gpus", _gpu(chance, folder), *explain, *_printed(chance)]
-    if way == 1:
+    if way == 3:
         return ["models", *_printed(chance)]
-    if way == 2:
+    if way == 4:
         return ["reproduce", _either(chance, ("published",), 0.6), *_printed(chance)]
     return [word(chance), word(chance)]
 

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from infersim import gemm_latency
-from infersim.fitting.samples.files import write_samples
+from infersim.fitting.samples.writing import write_samples
 from one_core import SINGLE
 
 GPU = "h100-sxm"
@@ -50,7 +50,7 @@ def main(rows: int, suffix: str) -> None:
         write_samples(samples(rows), path)
         start = time.perf_counter()
         command = [sys.executable, "-m", "infersim", "validate", GPU, str(path)]
-        subprocess.run(command, env=os.environ | SINGLE, capture_output=True, check=True)
+        subprocess.run(command, env=os.environ | SINGLE, stdout=subprocess.DEVNULL, check=True)
         seconds = time.perf_counter() - start
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     print(

@@ -2,9 +2,9 @@
 
 Reads SlideSparse's published timings (dense by cuBLASLt, 2:4 by cuSPARSELt, weights hot) from a folder beside
 the checkout, and says so where there is none. Left-out model: the GPU is calibrated on the other models'
-rows, dense and sparse. Left-out GPU: the relation of sparse to dense comes from the other GPUs, the dense
-model from the GPU's own dense rows, or from its profile as it ships. `--parameters` fits the shipped
-relations anew and prints them, with the errors that the shipped intervals stand on.
+rows, dense and sparse, or a relation of 2:4 to dense is fitted on them. Left-out GPU: the relation comes from
+the other GPUs. As shipped: the profile and the relation that travel with infersim, fitted on these very rows.
+`--parameters` fits the shipped relations anew and prints them, with the errors that their intervals stand on.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import typer
 from accuracy_goals import Outcome, at_most, outcomes_table
 from infersim.cli.printing import print_for_people
 from infersim.cli.questions import names
-from infersim.cost.gemm.sparse import BULK, GRAPHICS, MMA, kernel_generation
+from infersim.cost.gemm.sparse_relations import GRAPHICS, PARAMETERS, kernel_generation
 from infersim.cost.kernels import kernel_cost
 from infersim.cost.regimes import GEMM_REGIMES, gemm_regime
 from infersim.domain.arrays import Array
@@ -38,7 +38,8 @@ from sparse_relation import (
     MeasuredPairs,
     fit_relation,
     predicted_speedups,
-    with_relation,
+    relation_values,
+    with_values,
 )
 
 MEASURED = Path(__file__).parents[2] / "shared" / "data" / "sparse_gemm" / "slidesparse_2_4.csv"
@@ -46,8 +47,8 @@ WEIGHT_COPIES = 1
 """Launches follow each other on the same weights."""
 
 NOMINAL = 2.0
-LEFT_OUT_MODEL, LEFT_OUT_GPU = "model left out", "GPU left out"
-SHIPPED = f"{LEFT_OUT_GPU}, dense as shipped"
+LEFT_OUT_MODEL, LEFT_OUT_GPU = "calibrated, model left out", "GPU left out"
+RELATION_LEFT_OUT_MODEL, SHIPPED = "relation, model left out", "as shipped, nothing left out"
 MEDIAN_GOAL, MEAN_GOAL, GPU_MEDIAN_GOAL = 0.08, 0.12, 0.14
 WIDTHS = (("bf16", "fp16"), ("int8", "fp8"))
 
@@ -74,8 +75,7 @@ def speedup_scores(table: pd.DataFrame, dtypes: Sequence[str], gpus: Sequence[st
     """Errors of 2:4 speedups as fractions: a row for each way, GPU (None: all) and data type."""
     table = table[table["dtype"].isin(dtypes)]
     every = list(table["gpu"].unique())
-    dense = {gpu: _dense_fit(gpu, table[table["gpu"] == gpu]) for gpu in every}
-    parts = [part for gpu in gpus or every for part in _predictions(gpu, table, dense)]
+    parts = [part for gpu in gpus or every for part in _predictions(gpu, table)]
     return _scores(pd.concat(parts, ignore_index=True))
 
 
@@ -98,34 +98,48 @@ def _without_fit(gpu: str) -> HardwareProfile:
     return replace(load_profile(gpu), fit=None, calibration=Calibration.NONE, fit_source=None)
 
 
-def _dense_fit(gpu: str, rows: pd.DataFrame) -> HardwareProfile:
-    samples = _samples(rows)
-    return calibrate(_without_fit(gpu), samples[samples["kind"] == "gemm"])
-
-
-def _predictions(gpu: str, table: pd.DataFrame, dense: dict[str, HardwareProfile]) -> Iterator[pd.DataFrame]:
+def _predictions(gpu: str, table: pd.DataFrame) -> Iterator[pd.DataFrame]:
     """Rows of one GPU with the speedups predicted for them, once for each way of leaving out."""
     rows = table[table["gpu"] == gpu].reset_index(drop=True)
+    bare, shipped = _without_fit(gpu), load_profile(gpu)
     for model in rows["model"].unique():
         held = rows[rows["model"] == model].reset_index(drop=True)
-        profile = calibrate(_without_fit(gpu), _samples(rows[rows["model"] != model]))
-        yield _predicted(LEFT_OUT_MODEL, profile, held)
-    others = [_pairs(other, table, dense) for other in dense if other != gpu]
+        seen = rows[rows["model"] != model]
+        profile = calibrate(bare, _samples(seen))
+        yield _with_roofline(LEFT_OUT_MODEL, bare, held, _speedups(profile, held))
+        for _, part in held.groupby("dtype"):
+            own = part.reset_index(drop=True)
+            alike = seen[seen["dtype"].isin(_alike(str(own["dtype"].iloc[0])))].reset_index(drop=True)
+            fitted = with_values(fit_relation([_pairs(bare, alike)]).values)
+            predicted, _ = relation_values(fitted, bare, own, WEIGHT_COPIES)
+            yield _with_roofline(RELATION_LEFT_OUT_MODEL, bare, own, predicted)
+    others = [_pairs(_without_fit(str(other)), part) for other, part in _others(gpu, table)]
     if others:
-        values = fit_relation(others).values
-        dtypes = list(rows["dtype"].unique())
-        yield _predicted(LEFT_OUT_GPU, with_relation(dense[gpu], values, dtypes), rows)
-        yield _predicted(SHIPPED, with_relation(load_profile(gpu), values, dtypes), rows)
+        predicted, _ = relation_values(with_values(fit_relation(others).values), bare, rows, WEIGHT_COPIES)
+        yield _with_roofline(LEFT_OUT_GPU, bare, rows, predicted)
+    yield _with_roofline(SHIPPED, bare, rows, _speedups(shipped, rows))
 
 
-def _pairs(gpu: str, table: pd.DataFrame, dense: dict[str, HardwareProfile]) -> MeasuredPairs:
-    rows = table[table["gpu"] == gpu].reset_index(drop=True)
-    return MeasuredPairs(profile=dense[gpu], rows=rows, weight_copies=WEIGHT_COPIES)
+def _others(gpu: str, table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    for other, part in table[table["gpu"] != gpu].groupby("gpu", sort=False):
+        yield str(other), part.reset_index(drop=True)
 
 
-def _predicted(way: str, profile: HardwareProfile, rows: pd.DataFrame) -> pd.DataFrame:
-    predicted = predicted_speedups(profile, rows, WEIGHT_COPIES, WeightForm.SPARSE_2_4)
-    return rows.assign(way=way, predicted=predicted, roofline=_roofline_speedups(profile, rows))
+def _alike(dtype: str) -> tuple[str, ...]:
+    """16-bit types run the same kernels; int8 and fp8 do not."""
+    return WIDTHS[0] if dtype in WIDTHS[0] else (dtype,)
+
+
+def _pairs(profile: HardwareProfile, rows: pd.DataFrame) -> MeasuredPairs:
+    return MeasuredPairs(profile=profile, rows=rows.reset_index(drop=True), weight_copies=WEIGHT_COPIES)
+
+
+def _speedups(profile: HardwareProfile, rows: pd.DataFrame) -> Array:
+    return predicted_speedups(profile, rows, WEIGHT_COPIES, WeightForm.SPARSE_2_4)
+
+
+def _with_roofline(way: str, bare: HardwareProfile, rows: pd.DataFrame, predicted: Array) -> pd.DataFrame:
+    return rows.assign(way=way, predicted=predicted, roofline=_roofline_speedups(bare, rows))
 
 
 def _roofline_speedups(profile: HardwareProfile, rows: pd.DataFrame) -> Array:
@@ -180,7 +194,7 @@ def _scores_table(scores: pd.DataFrame) -> Table:
 
 def _outcomes(scores: pd.DataFrame) -> Iterator[Outcome]:
     for way, rows in scores.groupby("way", sort=True):
-        left_out_model = way == LEFT_OUT_MODEL
+        left_out_model = way != LEFT_OUT_GPU
         yield _worst(str(way), rows, "median", MEDIAN_GOAL if left_out_model else GPU_MEDIAN_GOAL)
         if left_out_model:
             yield _worst(str(way), rows, "mean", MEAN_GOAL)
@@ -193,31 +207,24 @@ def _worst(way: str, rows: pd.DataFrame, which: str, limit: float) -> Outcome:
 
 
 def _parameter_tables(table: pd.DataFrame) -> Sequence[Table]:
-    """The relations by GPU and data type, those pooled by width, and errors of GPUs that were left out."""
-    every = list(table["gpu"].unique())
-    dense = {gpu: _dense_fit(gpu, table[table["gpu"] == gpu]) for gpu in every}
+    """The relations by GPU and data type, that of all graphics cards, and errors by what was left out."""
     relations: list[Mapping[str, object]] = []
     errors: list[Mapping[str, object]] = []
-    for width in WIDTHS:
-        rows = table[table["dtype"].isin(width)]
-        measured = {gpu: _pairs(gpu, rows, dense) for gpu in every}
-        named = ", ".join(width)
-        relations.append({"dtypes": named, "gpu": "all", **_fitted(list(measured.values()))})
-        for generation in (MMA, GRAPHICS, BULK):
-            of_it = [pairs for pairs in measured.values() if kernel_generation(pairs.profile) == generation]
-            relations.append({"dtypes": named, "gpu": generation, **_fitted(of_it)})
-        for gpu, pairs in measured.items():
-            # bf16 and fp16 run the same kernels; int8 and fp8 do not.
-            parts = [pairs.rows] if width == WIDTHS[0] else [r for _, r in pairs.rows.groupby("dtype")]
-            for part in parts:
-                own = replace(pairs, rows=part.reset_index(drop=True))
-                dtypes = ", ".join(part["dtype"].unique())
-                relations.append({"dtypes": dtypes, "gpu": gpu, **_fitted([own])})
-            others = fit_relation([pairs for other, pairs in measured.items() if other != gpu]).values
-            errors += _errors_by_regime(gpu, pairs, others, named)
-    graphics = [gpu for gpu in every if kernel_generation(dense[gpu]) == GRAPHICS]
-    pooled = _fitted([_pairs(gpu, table, dense) for gpu in graphics])
-    relations.append({"dtypes": "all", "gpu": GRAPHICS, **pooled})
+    for dtypes in (WIDTHS[0], *((dtype,) for dtype in WIDTHS[1])):
+        rows = table[table["dtype"].isin(dtypes)]
+        for gpu, part in rows.groupby("gpu", sort=False):
+            bare = _without_fit(str(gpu))
+            line = {"dtypes": ", ".join(dtypes), "gpu": gpu}
+            relations.append({**line, **_fitted([_pairs(bare, part)])})
+            errors.append({**line, "left": "model", **_left_out_model(bare, part)})
+            others = [_pairs(_without_fit(other), left) for other, left in _others(str(gpu), rows)]
+            if others:
+                fitted = with_values(fit_relation(others).values)
+                found, _ = relation_values(fitted, bare, part.reset_index(drop=True), WEIGHT_COPIES)
+                errors.append({**line, "left": "GPU", **_by_regime(part, found)})
+    cards = table[table["gpu"].map(lambda gpu: kernel_generation(load_profile(gpu)) == GRAPHICS)]
+    together = [_pairs(_without_fit(str(gpu)), part) for gpu, part in cards.groupby("gpu", sort=False)]
+    relations.append({"dtypes": "all", "gpu": GRAPHICS, **_fitted(together)})
     return _relations_table(pd.DataFrame(relations)), _errors_table(pd.DataFrame(errors))
 
 
@@ -225,43 +232,48 @@ def _fitted(measured: list[MeasuredPairs]) -> dict[str, float]:
     return {name: float(value) for name, value in fit_relation(measured).values.items()}
 
 
-def _errors_by_regime(
-    gpu: str, pairs: MeasuredPairs, values: Mapping[str, float], dtypes: str
-) -> Iterator[Mapping[str, object]]:
-    named = list(pairs.rows["dtype"].unique())
-    regimes = gemm_regime(*(pairs.rows[name].to_numpy(dtype=np.float64) for name in ("m", "n", "k")))
-    for dense, profile in (("own rows", pairs.profile), ("as shipped", load_profile(gpu))):
-        related = with_relation(profile, values, named)
-        predicted = predicted_speedups(related, pairs.rows, WEIGHT_COPIES, WeightForm.SPARSE_2_4)
-        logs = np.abs(np.log(predicted / pairs.rows["speedup"].to_numpy(dtype=np.float64)))
-        yield (
-            {"dtypes": dtypes, "dense": dense, "gpu": gpu}
-            | {
-                name: float(np.quantile(logs[regimes == index], 0.8))
-                for index, name in enumerate(GEMM_REGIMES)
-                if np.any(regimes == index)
-            }
-            | {"all": float(np.quantile(logs, 0.8))}
-        )
+def _left_out_model(bare: HardwareProfile, rows: pd.DataFrame) -> Mapping[str, float]:
+    """Errors of each model by the relation of the others."""
+    parts, found = [], []
+    for model in rows["model"].unique():
+        held = rows[rows["model"] == model].reset_index(drop=True)
+        fitted = with_values(fit_relation([_pairs(bare, rows[rows["model"] != model])]).values)
+        parts.append(held)
+        found.append(relation_values(fitted, bare, held, WEIGHT_COPIES)[0])
+    return _by_regime(pd.concat(parts), np.concatenate(found))
+
+
+def _by_regime(rows: pd.DataFrame, predicted: Array) -> Mapping[str, float]:
+    """80 % quantiles of |log error| of speedups, by regime and over all."""
+    regimes = gemm_regime(*(rows[name].to_numpy(dtype=np.float64) for name in ("m", "n", "k")))
+    logs = np.abs(np.log(predicted / rows["speedup"].to_numpy(dtype=np.float64)))
+    return {
+        name: float(np.quantile(logs[regimes == index], 0.8))
+        for index, name in enumerate(GEMM_REGIMES)
+        if np.any(regimes == index)
+    } | {"all": float(np.quantile(logs, 0.8))}
 
 
 def _relations_table(frame: pd.DataFrame) -> Table:
-    parameters = ("sparse_operand_time", "sparse_launch_us", "weight_reread")
     columns: list[Column] = [text_column("data types", "dtypes"), text_column("GPU", "gpu")]
-    columns += (number_column(name, name, _two_places) for name in parameters)
+    columns += (number_column(name.replace("_", " "), name, _three_digits) for name in PARAMETERS)
     return Table(title="2:4 over dense, fitted", frame=frame, columns=tuple(columns))
 
 
 def _errors_table(frame: pd.DataFrame) -> Table:
-    keys = {"data types": "dtypes", "dense": "dense", "GPU": "gpu"}
+    keys = {"data types": "dtypes", "left out": "left", "GPU": "gpu"}
     columns: list[Column] = [text_column(heading, key) for heading, key in keys.items()]
     named = [name for name in (*GEMM_REGIMES, "all") if name in frame]
     columns += (number_column(name, name, _two_places) for name in named)
-    return Table(title="80 % quantiles of |log error|, GPU left out", frame=frame, columns=tuple(columns))
+    return Table(title="80 % quantiles of |log error|", frame=frame, columns=tuple(columns))
 
 
 def _two_places(value: float) -> str:
     return rounding.UNKNOWN if pd.isna(value) else f"{value:.2f}"
+
+
+def _three_digits(value: float) -> str:
+    return f"{value:#.3g}"
 
 
 def _percent(value: float) -> str:

@@ -1,31 +1,54 @@
 """What a 2:4 GEMM gains over the dense one, fitted on measured speedups of one GPU or of several together.
 
 Latencies of two sources do not mix, but the ratio of a sparse to a dense kernel of the same source can be set
-against any dense model. `cost.sparse_parameters` keeps what came out.
+upon any dense kernel. `cost.gemm.sparse_relations` keeps what came out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from infersim.cost.gemm.sparse import KIND
+from infersim.cost.gemm.gemm import machine_of, operands_of
+from infersim.cost.gemm.sparse_relations import PARAMETERS, Relation
+from infersim.cost.gemm.sparse_speedup import relation_gain, sides_of
 from infersim.cost.kernels import kernel_cost
+from infersim.cost.parameters import GEMM_DEFAULTS
 from infersim.domain.arrays import Array
 from infersim.domain.dtypes import precision_named
 from infersim.domain.profile import HardwareProfile
 from infersim.domain.shapes import Gemm, WeightForm
-from infersim.fitting.fits.kind_fit import with_kind
 from infersim.fitting.fits.least_squares import PhysicalFit, fit_parameters
-from infersim.fitting.fits.parameter_space import SPARSE_SPACE
+from infersim.fitting.fits.parameter_space import GEMM_SPACE, Parameter, ParameterSpace
+
+DENSE_WEIGHT = 0.15
+"""Weight of the log of a dense latency beside that of a speedup: it holds the scale of what both share."""
+
+_GEMM = {parameter.name: parameter for parameter in GEMM_SPACE.parameters}
+RELATION_SPACE = ParameterSpace(
+    (
+        Parameter(name="rate", start=1.7, low=1.02, high=2.6),
+        Parameter(name="sparse_launch_us", start=0.8, low=0.01, high=20.0),
+        Parameter(name="weight_reread", start=0.3, low=0.01, high=3.0),
+        *(replace(_GEMM[name], second_start=None) for name in PARAMETERS if name in _GEMM),
+    )
+)
+START = Relation(
+    rate=1.7,
+    sparse_launch_us=0.8,
+    weight_reread=0.3,
+    **{name: GEMM_DEFAULTS[name] for name in PARAMETERS if name in GEMM_DEFAULTS},
+    fitted_on="",
+    library="",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class MeasuredPairs:
-    """Speedups of 2:4 over dense, measured on one GPU: columns `dtype m n k speedup`."""
+    """Speedups of 2:4 over dense on one GPU: columns `dtype m n k dense_us speedup`."""
 
     profile: HardwareProfile
     rows: pd.DataFrame
@@ -38,43 +61,57 @@ def predicted_speedups(
     """Dense over sparse latency of each of `rows` (columns `dtype m n k`); activations come as they are."""
     speedups = np.empty(len(rows))
     for dtype, positions in rows.groupby("dtype").indices.items():
-        m, n, k = (rows[name].to_numpy(dtype=np.float64)[positions] for name in ("m", "n", "k"))
+        shape = _shape(rows, str(dtype), positions, weight_copies)
         latency = {}
         for weights in (WeightForm.DENSE, form):
-            shape = Gemm(
-                m=m,
-                n=n,
-                k=k,
-                precision=precision_named(str(dtype)),
-                weights=weights,
-                weight_copies=weight_copies,
-                act_quant=False,
-            )
-            cost = kernel_cost(shape, profile)
+            cost = kernel_cost(replace(shape, weights=weights), profile)
             latency[weights] = cost.kernel_s + cost.launch_s
         speedups[positions] = latency[WeightForm.DENSE] / latency[form]
     return speedups
 
 
-def with_relation(
-    profile: HardwareProfile, values: Mapping[str, float], dtypes: Sequence[str]
-) -> HardwareProfile:
-    """The profile with these 2:4 parameters for `dtypes`, whatever it had for them."""
-    for dtype in dtypes:
-        profile = with_kind(profile, f"{KIND}.{precision_named(dtype).math}", values)
-    return profile
+def relation_values(
+    relation: Relation, profile: HardwareProfile, rows: pd.DataFrame, weight_copies: int | None
+) -> tuple[Array, Array]:
+    """The speedups that a relation gives for `rows`, and its dense latencies in microseconds."""
+    speedups, dense_us = np.empty(len(rows)), np.empty(len(rows))
+    for dtype, positions in rows.groupby("dtype").indices.items():
+        whole = _shape(rows, str(dtype), positions, weight_copies)
+        sparse = replace(whole, weights=WeightForm.SPARSE_2_4)
+        machine = machine_of(profile, whole.precision.math)
+        sides = sides_of(machine, operands_of(whole), operands_of(sparse), sparse)
+        m, n, k = (np.asarray(side, dtype=np.float32) for side in (whole.m, whole.n, whole.k))
+        gain = relation_gain(relation, sides, m, n, k)
+        speedups[positions], dense_us[positions] = gain.speedup, gain.dense_us
+    return speedups, dense_us
 
 
 def fit_relation(measured: Sequence[MeasuredPairs]) -> PhysicalFit:
-    """Fit the 2:4 parameters to the log speedups of all `measured`, each on its GPU's dense model."""
+    """Fit a relation to the log speedups of all `measured`."""
 
-    def log_speedups(values: Mapping[str, float]) -> Array:
-        parts = []
-        for pairs in measured:
-            profile = with_relation(pairs.profile, values, list(pairs.rows["dtype"].unique()))
-            predicted = predicted_speedups(profile, pairs.rows, pairs.weight_copies, WeightForm.SPARSE_2_4)
-            parts.append(np.log(predicted))
-        return np.concatenate(parts)
+    def logs(values: Mapping[str, float]) -> Array:
+        found = [
+            relation_values(with_values(values), pairs.profile, pairs.rows, pairs.weight_copies)
+            for pairs in measured
+        ]
+        return np.concatenate([_logs(speedups, dense_us) for speedups, dense_us in found])
 
-    speedups = np.concatenate([pairs.rows["speedup"].to_numpy(dtype=np.float64) for pairs in measured])
-    return fit_parameters(SPARSE_SPACE, log_speedups, np.log(speedups))
+    known = [
+        _logs(*(pairs.rows[name].to_numpy(dtype=np.float64) for name in ("speedup", "dense_us")))
+        for pairs in measured
+    ]
+    return fit_parameters(RELATION_SPACE, logs, np.concatenate(known))
+
+
+def with_values(values: Mapping[str, float]) -> Relation:
+    """A relation of fitted values."""
+    return replace(START, **values)
+
+
+def _logs(speedups: Array, dense_us: Array) -> Array:
+    return np.concatenate((np.log(speedups), DENSE_WEIGHT * np.log(dense_us)))
+
+
+def _shape(rows: pd.DataFrame, dtype: str, positions: Array, weight_copies: int | None) -> Gemm:
+    m, n, k = (rows[name].to_numpy(dtype=np.float64)[positions] for name in ("m", "n", "k"))
+    return Gemm(m=m, n=n, k=k, precision=precision_named(dtype), weight_copies=weight_copies, act_quant=False)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Everything that a GPU is measured for, unattended and in under 25 minutes: kernels, calibration, dense and
+# Everything that a GPU is measured for, unattended and in under 28 minutes: kernels, calibration, dense and
 # pruned models, and the comparison of what was predicted with what was measured. All files go to one folder.
 #
 #     calibration/run_on_gpu.sh                             # cuda:0, Llama-3.1-8B, folder out/<gpu>
@@ -134,6 +134,11 @@ else
         --out "$out/kernels.jsonl"
     step 160 kernels-fp8 "$infersim" measure kernels --device "$device" "${named[@]}" --plan gemm-400 \
         --dtype fp8 --out "$out/kernels-fp8.jsonl"
+    # Widths off multiples of 64, which no published table has.
+    step 110 misalignment "$infersim" measure kernels --device "$device" "${named[@]}" --plan misalignment \
+        --with-2-4 --dtype "$dtype" --out "$out/misalignment.jsonl"
+    step 60 misalignment-fp8 "$infersim" measure kernels --device "$device" "${named[@]}" --plan misalignment \
+        --dtype fp8 --out "$out/misalignment-fp8.jsonl"
     samples=("$out/kernels.jsonl")
     # A GPU without FP8 has a log without latencies.
     if $print_only || grep -qs '"latency_us"' "$out/kernels-fp8.jsonl"; then

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 import infersim
@@ -23,13 +24,16 @@ OF_FITS = {Path(str(module.__file__)) for module in (sparse, aiconfigurator)}
 """What a relation was fitted on, and what GPUs are called by another project."""
 
 
-def _texts(file: Path) -> Iterator[str]:
+@cache
+def _texts(file: Path) -> list[str]:
     """The strings of a module, but for docstrings and what else stands alone."""
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    alone = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in alone:
-            yield node.value
+    nodes = list(ast.walk(ast.parse(file.read_text(encoding="utf-8"))))
+    alone = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    return [
+        node.value
+        for node in nodes
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in alone
+    ]
 
 
 def _naming(names: Iterable[str], but: set[Path]) -> dict[str, list[str]]:

@@ -12,6 +12,7 @@ from _generate.readme import README, examples, outputs, pages_with_examples
 TEXT = README.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", pages_with_examples(), ids=lambda page: page.stem)
 def test_commands_print_what_is_shown(page: Path) -> None:
     shown = [output for _, output in examples(page)]

@@ -8,6 +8,7 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from io import StringIO
 
 import typer
 
@@ -132,7 +133,9 @@ def _command(arguments: Sequence[str] | None) -> int:
         shown, code = getattr(error, "show", None), getattr(error, "exit_code", None)
         if shown is None or code is None:
             raise
-        shown()
+        told = StringIO()
+        shown(file=told)
+        tell(told.getvalue().rstrip("\n"))
     sys.stdout.flush()
     return code if isinstance(code, int) else 0
 

@@ -15,7 +15,7 @@ from infersim.cli.questions import names
 
 if TYPE_CHECKING:
     from infersim.domain.profile import HardwareProfile
-    from infersim.fitting.samples.account import SampleRead
+    from infersim.fitting.samples.in_parts import PackedRead
 
 
 SamplesArgument: TypeAlias = Annotated[
@@ -52,13 +52,18 @@ def chosen_kinds(kinds: str | None) -> list[str]:
 
 
 def profile_and_samples(
-    gpu: str, fit: Path | None, samples: Sequence[Path], defaults: Sequence[str], skip_bad: bool
-) -> tuple[HardwareProfile, SampleRead]:
-    """The profile, with the fit in the file `fit` if one is given, and the samples of its GPU.
+    gpu: str,
+    fit: Path | None,
+    samples: Sequence[Path],
+    defaults: Sequence[str],
+    skip_bad: bool,
+    kinds: Sequence[str] = (),
+) -> tuple[HardwareProfile, PackedRead]:
+    """The profile, with the fit in the file `fit` if one is given, and the samples of its GPU and `kinds`.
 
     Raises what reading them raises.
     """
-    from infersim.fitting.calibration_rows import read_sample_files
+    from infersim.fitting.samples.in_parts import read_packed
     from infersim.fitting.samples.reading import parse_defaults
     from infersim.profile_files.profiles import load_profile, with_fit
 
@@ -67,4 +72,5 @@ def profile_and_samples(
         profile = with_fit(profile, fit)
     typed = [default for word in defaults for default in names("default", word)]
     said = {"gpu": profile.name, **parse_defaults(typed)}
-    return profile, read_sample_files(samples, gpu=profile.name, defaults=said, skip_bad=skip_bad)
+    read = read_packed(samples, gpu=profile.name, defaults=said, skip_bad=skip_bad, kinds=kinds)
+    return profile, read

@@ -31,16 +31,13 @@ class Machine:
 class Operands:
     """Bytes per value of A, W and O, and how many weight copies a timing rotates over (None: cold).
 
-    `tile_weight_bytes` is what a weight takes on its way to the tensor cores: more than `weight_bytes` where
-    weights are widened after they have left memory. `weight_reread` is the share of the passes over weights
-    beyond L2 that come from DRAM again (see `cost.sparse_parameters`). `dequantises`: an SM widens the
-    weights of each tile before it multiplies them. `vector_tokens` is the most tokens that kernels without
-    tensor cores multiply.
+    `weight_reread` is the share of the passes over weights beyond L2 that come from DRAM again (see
+    `cost.sparse_parameters`). `dequantises`: an SM widens the weights of each tile before it multiplies them.
+    `vector_tokens` is the most tokens that kernels without tensor cores multiply.
     """
 
     activation_bytes: float
     weight_bytes: float
-    tile_weight_bytes: float
     output_bytes: float
     weight_copies: int | None = None
     weight_reread: float = 0.0

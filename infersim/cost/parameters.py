@@ -12,6 +12,7 @@ from infersim.cost.small_kernel_parameters import MEMORY_DEFAULTS
 from infersim.domain.dtypes import DType, Precision
 from infersim.domain.fit import IntervalFit, KindFit
 from infersim.domain.profile import Calibration, HardwareProfile
+from infersim.transfer.strangers import claimed_interval
 
 TILES: tuple[tuple[int, int], ...] = (
     (256, 128),
@@ -210,7 +211,7 @@ def kind_parameters(
                 return KindParameters(
                     values={**defaults, **fit.parameters},
                     fit=fit,
-                    interval=fit.interval,
+                    interval=claimed_interval(fit),
                     exact=stand_in == dtype or {stand_in, dtype} in _ALIKE,
                     widening=widening,
                     fitted_as=stand_in,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,21 @@ class IntervalFit:
     outside: float
 
 
+class Claim(StrEnum):
+    """Whose measurements the intervals of a fit are to hold: `transfer.strangers` has what that adds.
+
+    - `SETUP`: of the machine, the libraries and the engine that were measured.
+    - `ENGINE`: of anyone's such GPU, under the engine whose kernels were measured.
+    - `WORLD`: of anyone's such GPU, under whatever engine.
+    - `HANDS`: the same, of samples that several hands measured: their own errors hold the spread.
+    """
+
+    SETUP = "setup"
+    ENGINE = "engine"
+    WORLD = "world"
+    HANDS = "hands"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KindFit:
     """Parameters of one kind ("gemm.bf16", "attention.prefill", ...) with what is known of their quality.
@@ -57,7 +73,8 @@ class KindFit:
     `residuals` add up. `weight_copies` is what the samples' timing rotated over (None: cold). `ranges` are
     the (low, high) of each dimension that was sampled. `transferred`: nothing of this kind was measured on
     the GPU; other GPUs' fits and the datasheet say so, and no file keeps it. `kernels` names the kernel set
-    that was measured (None: nobody says).
+    that was measured (None: nobody says). `interval` is of the samples themselves; `claim` says whose other
+    measurements predictions are to hold.
     """
 
     kind: str
@@ -72,6 +89,7 @@ class KindFit:
     held_out: Mapping[str, Any] = field(default_factory=dict)
     transferred: bool = False
     kernels: str | None = None
+    claim: Claim = Claim.SETUP
 
 
 KERNEL_SETS: tuple[str, ...] = ("vllm", "tensorrt-llm", "sglang")
@@ -108,6 +126,17 @@ class Fit:
         for name in self._from_last(chosen):
             kinds.update(self.kernel_sets.get(name, {}))
         return replace(self, kinds=kinds, kernels=chosen)
+
+    def of_engine(self, kernels: str) -> Fit:
+        """`run_by` for someone who knows the engine: what was measured of it need not hold other engines."""
+        fit = self.run_by(kernels)
+        kinds = {
+            name: replace(kind, claim=Claim.ENGINE)
+            if kind.kernels == kernels and kind.claim is Claim.WORLD
+            else kind
+            for name, kind in fit.kinds.items()
+        }
+        return replace(fit, kinds=kinds)
 
     def with_kinds(self, kinds: Mapping[str, KindFit], kernels: str | None = None) -> Fit:
         """The fit with these kinds measured of a kernel set (None: the default one), which is in force."""

@@ -127,7 +127,7 @@ class HardwareProfile:
         known = dict.fromkeys((*KERNEL_SETS, *PAST_KERNEL_SETS, *self.kernel_sets))
         if kernels not in known:
             raise UnknownNameError("kernel set", kernels, known)
-        return self if self.fit is None else replace(self, fit=self.fit.run_by(kernels))
+        return self if self.fit is None else replace(self, fit=self.fit.of_engine(kernels))
 
     def matrix_rate(self, dtype: DType) -> Matrix:
         """The matrix rate of `dtype`; raises UnsupportedError naming what the GPU has."""

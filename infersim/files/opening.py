@@ -107,7 +107,10 @@ def read_bytes(path: Path, key: str = "file", limit: int = TEXT_LIMIT) -> bytes:
     """All of `path`; raises as `opened` does."""
     most = chosen_limit(limit)
     with opened(path, key, limit) as file:
-        content = file.read(most + 1)  # what a file of /proc holds, its size does not tell
+        # Room is taken for what is asked for: the size, and not the limit, which may be more than there is.
+        content = file.read(min(os.fstat(file.fileno()).st_size, most) + 1)
+        while len(content) <= most and (more := file.read(MIB)):  # a file of /proc does not tell its size
+            content += more
     if len(content) > most:
         raise too_large(path, most)
     return content

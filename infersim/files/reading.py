@@ -61,10 +61,10 @@ def _parquet_rows(path: Path, key: str) -> Iterator[tuple[str, Cells]]:
 
     try:
         with opened(path, key) as file:
-            table = read_table(file)
-    except ArrowException as error:
+            rows = read_table(file).to_pylist()  # text that is no UTF-8 comes to light here
+    except (ArrowException, ValueError) as error:
         raise FileContentError(path.name, "content", str(error), "a Parquet table") from error
-    for number, cells in enumerate(table.to_pylist(), start=1):
+    for number, cells in enumerate(rows, start=1):
         yield f"{path.name}, row {number}", cells
 
 

@@ -22,6 +22,7 @@ from infersim.fitting.fits.recipes import recipes
 from infersim.fitting.samples.identity import identity
 from infersim.fitting.samples.reading import read_samples
 from infersim.fitting.samples.schema import Kind
+from infersim.fitting.samples.timing import as_in_a_graph
 from infersim.fitting.samples.unit_check import check_against_floor
 from infersim.profile_files.fit_format import recordable
 from infersim.profile_files.profiles import a_profile, completed, datasheet_alone, kernels_named
@@ -74,6 +75,8 @@ def calibrate(
     if strangers:
         raise InvalidValueError("samples.gpu", ", ".join(strangers), f"samples of {profile.name} only")
     check_against_floor(frame, profile)
+    record_of = identity(frame)
+    frame = as_in_a_graph(frame)
     if kernels is not None:
         profile = profile.with_kernels(kernels)
     own, prior = _own_fit(profile, kernels), _prior(profile)
@@ -90,7 +93,7 @@ def calibrate(
         raise InvalidValueError("samples", "no rows", "at least one measured kernel")
     record = {
         "fitted": list(fitted),
-        "samples": identity(frame),
+        "samples": record_of,
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         **provenance,
     }

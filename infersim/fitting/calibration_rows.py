@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +57,7 @@ def read_sample_files(
         frame=frame[in_order(frame.columns)],
         rows_read=sum(read.rows_read for read in reads),
         set_aside=tuple(row for read in reads for row in read.set_aside),
+        bad_rows=sum(read.bad_rows for read in reads),
         left_out=left_out,
         environment={name: value for read in reads for name, value in read.environment.items()},
     )
@@ -96,6 +97,13 @@ class CalibrationRows:
     fitted: pd.DataFrame
     held_out: pd.DataFrame
     left_out: Mapping[str, int]
+
+    def with_left_out(self, others: Mapping[str, int], given: int) -> CalibrationRows:
+        """With `others`, and what was not drawn of `given` rows before they were divided, counted too."""
+        chosen = len(self.fitted) + len(self.held_out) + sum(self.left_out.values())
+        left_out = Counter({**others, **self.left_out})
+        left_out["not drawn"] += given - chosen
+        return replace(self, left_out=dict(+left_out))
 
     def account(self) -> str:
         """One sentence part that counts every row: fitted, held out, left out."""

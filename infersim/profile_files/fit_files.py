@@ -96,6 +96,7 @@ def _kind(place: str, kind: str, table: KindTable, file: str) -> KindFit:
         rows=table.rows,
         weight_copies=table.weight_copies,
         held_out=table.held_out,
+        claim=table.claim,
     )
 
 

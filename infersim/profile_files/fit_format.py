@@ -20,7 +20,7 @@ from pydantic import Field
 
 from infersim.domain.arguments import refused
 from infersim.domain.errors import InvalidValueError
-from infersim.domain.fit import Fit, KindFit, ResidualGrid
+from infersim.domain.fit import Claim, Fit, KindFit, ResidualGrid
 from infersim.profile_files.schema import Table, Text
 
 _LARGEST = np.iinfo(np.int16).max
@@ -105,7 +105,7 @@ def _kind_table(key: str, kind: KindFit) -> dict[str, Any]:
             "outside": kind.interval.outside,
         },
         "held_out": kind.held_out,
-    }
+    } | ({} if kind.claim is Claim.SETUP else {"claim": kind.claim.value})
     table = {name: plain(f"{key}.{name}", value) for name, value in fields.items()}
     grids = [_residual_table(f"{key}.residuals[{i}]", grid) for i, grid in enumerate(kind.residuals)]
     return table | {"residuals": grids}
@@ -190,6 +190,7 @@ class KindTable(Table):
     interval: IntervalTable
     held_out: dict[str, Any]
     residuals: list[ResidualTable]
+    claim: Claim = Claim.SETUP
 
 
 class FitTable(Table):

@@ -21,6 +21,7 @@ from infersim.files.writing import write_whole
 from infersim.profile_files.fit_format import IntervalTable, Number, Width, plain
 from infersim.profile_files.schema import Table, Text
 from infersim.transfer.pool import GpuFacts, Law, Pool, PooledKind, PooledParameter, Spread
+from infersim.transfer.relations import FormatRelation, RelatedParameter
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -69,6 +70,28 @@ class PooledKindTable(Table):
     left_out: dict[str, Any]
 
 
+class RelatedTable(Table):
+    """One parameter of a format, by its base."""
+
+    offset: Number
+    log: bool
+    low: Number
+    high: Number
+    typical: Number
+
+
+class RelationTable(Table):
+    """What sets a format apart from its base."""
+
+    base: Text
+    parameters: Annotated[dict[Text, RelatedTable], Field(min_length=1)]
+    interval: IntervalTable
+    ranges: dict[str, tuple[Number, Number]]
+    found_on: Annotated[list[Text], Field(min_length=1)]
+    weight_copies: Annotated[int, Field(ge=1)] | None = None
+    left_out: dict[str, Any]
+
+
 class PoolTable(Table):
     """A whole pool file."""
 
@@ -77,6 +100,7 @@ class PoolTable(Table):
     provenance: dict[str, Any]
     gpus: Annotated[dict[Text, FactsTable], Field(min_length=2)]
     kinds: dict[Text, PooledKindTable]
+    relations: dict[Text, RelationTable] = Field(default_factory=dict)
 
 
 FORMAT, VERSION = "infersim pool", 1
@@ -101,10 +125,13 @@ def _read_once(path: Path, _modified: int) -> Pool:
 
 def write_pool(pool: Pool, path: str | Path) -> None:
     """Write `pool` as JSON, whole or not at all; raises what `write_fit` raises."""
-    kinds = {
-        name: {key: value for key, value in asdict(kind).items() if key != "kind"}
-        for name, kind in pool.kinds.items()
-    }
+    kinds, relations = (
+        {
+            name: {key: value for key, value in asdict(kind).items() if key != "kind"}
+            for name, kind in several.items()
+        }
+        for several in (pool.kinds, pool.relations)
+    )
     gpus = {name: asdict(facts) for name, facts in pool.gpus.items()}
     table = {
         "format": FORMAT,
@@ -112,6 +139,7 @@ def write_pool(pool: Pool, path: str | Path) -> None:
         "provenance": plain("provenance", pool.provenance),
         "gpus": plain("gpus", gpus),
         "kinds": plain("kinds", kinds),
+        "relations": plain("relations", relations),
     }
     text = json.dumps(table, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     write_whole(Path(path), text, "pool file")
@@ -134,7 +162,26 @@ def read_pool(path: str | Path) -> Pool:
         raise content_error(path.name, error) from None
     gpus = {name: GpuFacts(**facts.model_dump()) for name, facts in table.gpus.items()}
     kinds = {name: _kind(name, kind, gpus, path.name) for name, kind in table.kinds.items()}
-    return Pool(gpus=gpus, kinds=kinds, provenance=table.provenance)
+    relations = {
+        name: _relation(name, relation, table, path.name) for name, relation in table.relations.items()
+    }
+    return Pool(gpus=gpus, kinds=kinds, provenance=table.provenance, relations=relations)
+
+
+def _relation(name: str, table: RelationTable, pool: PoolTable, file: str) -> FormatRelation:
+    if table.base not in pool.kinds:
+        expected = f"one of {', '.join(pool.kinds)}"
+        raise FileContentError(file, f"relations.{name}.base", table.base, expected)
+    return FormatRelation(
+        kind=name,
+        base=table.base,
+        parameters={each: RelatedParameter(**found.model_dump()) for each, found in table.parameters.items()},
+        interval=IntervalFit(**table.interval.model_dump()),
+        ranges=table.ranges,
+        found_on=tuple(table.found_on),
+        weight_copies=table.weight_copies,
+        left_out=table.left_out,
+    )
 
 
 def _kind(name: str, table: PooledKindTable, gpus: dict[str, GpuFacts], file: str) -> PooledKind:

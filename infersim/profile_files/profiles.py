@@ -17,6 +17,7 @@ from infersim.profile_files.names import shipped_file, shipped_files
 from infersim.profile_files.pool_files import shipped_pool
 from infersim.profile_files.relatives import differences
 from infersim.transfer.borrowing import transferred_fit
+from infersim.transfer.strangers import among_strangers
 
 
 def list_profiles() -> tuple[str, ...]:
@@ -68,6 +69,7 @@ def completed(profile: HardwareProfile) -> HardwareProfile:
     said = None if pool is None else transferred_fit(profile, pool, without=(profile.name,))
     if said is None:
         return profile
+    said = among_strangers(said)
     if profile.fit is None:
         return replace(profile, fit=said, calibration=Calibration.TRANSFERRED)
     return replace(profile, fit=replace(profile.fit, kinds={**said.kinds, **profile.fit.kinds}))
@@ -130,9 +132,11 @@ def _lenders_fit(lender: str, borrower: Path) -> Path:
 
 
 def _fit_for(path: Path, gpu: str) -> Fit:
+    """The fit in a file; one that ships was measured by others than whoever asks."""
     fit = read_fit(path)
     if fit.gpu != gpu:
         raise FileContentError(
             path.name, "gpu", fit.gpu, f"{gpu!r}: a fit is for the GPU whose name it bears"
         )
-    return fit
+    ships = path.parent.resolve() == data_folder("hw_profiles").resolve()
+    return among_strangers(fit) if ships else fit

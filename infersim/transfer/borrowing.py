@@ -13,12 +13,24 @@ from infersim.domain.profile import HardwareProfile
 from infersim.transfer.gpu_facts import facts_of
 from infersim.transfer.kriging import Transferred, transfer
 from infersim.transfer.pool import GpuFacts, Pool, PooledKind
+from infersim.transfer.relations import multiplies, related_kind
 
 FEWEST_GPUS = 2
 """One GPU alone says nothing of how GPUs differ."""
 
 OTHER_VENDOR_WIDENING = 1.5
 """Of intervals where no pooled GPU is of the vendor: a stated guess, as none was ever left out."""
+
+LIBRARY_EFFICIENCY = {"amd": 0.85}
+"""Of what a vendor's GEMM library reaches, over what the pool of another vendor's GPUs expects of the chip.
+
+From the best that AMD reaches with hipBLASLt ("Measuring Max-Achievable FLOPs, part 2", rocm.blogs.amd.com,
+2025): MI300X 708 TFLOP/s in bf16 and 1273 in fp8, MI325X 843 and 1519. The pool, whose power law has their
+clocks right (708 TFLOP/s is 94 % of the peak at the 1207 MHz that 750 W allow), expects 819, 1394, 970 and
+1537: 0.86, 0.91, 0.87 and 0.99 of it are reached. Part of a kernel's time does not follow its efficiency.
+"""
+
+EFFICIENCY = "efficiency"
 
 LEAST_WIDENING, MOST_WIDENING = 0.75, 3.0
 """Intervals are scaled by how far the datasheet is from the known ones, within these limits."""
@@ -55,13 +67,34 @@ def transferred_fit(profile: HardwareProfile, pool: Pool, *, without: Collection
             kinds[name] = _within_reach(transferred_kind(pooled, target, known), profile)
     if not kinds:
         return None
+    kinds |= {
+        name: related_kind(
+            relation,
+            _base(pool, kinds[relation.base], profile),
+            widening(pool.kinds[relation.base], target, known),
+        )
+        for name, relation in pool.relations.items()
+        if relation.base in kinds and multiplies(profile, relation)
+    }
     return Fit(gpu=profile.name, kinds=kinds, provenance={"transferred_from": sorted(known)})
+
+
+def _base(pool: Pool, said: KindFit, profile: HardwareProfile) -> Mapping[str, float]:
+    """A base's values on the GPU: as the joint fit found them, else what others say."""
+    found = {
+        name: parameter.found[profile.name]
+        for name, parameter in pool.kinds[said.kind].parameters.items()
+        if profile.name in parameter.found
+    }
+    return {**said.parameters, **found}
 
 
 def transferred_kind(pooled: PooledKind, target: GpuFacts, known: Mapping[str, GpuFacts]) -> KindFit:
     """What the `known` GPUs of the pool say of one kind on `target`."""
     found = {name: transfer(parameter, target, known) for name, parameter in pooled.parameters.items()}
     values = {name: each.value for name, each in found.items()}
+    if EFFICIENCY in values and pooled.kind.startswith("gemm"):
+        values[EFFICIENCY] *= library_efficiency(target, known)
     if L2_RATE in values:
         values[L2_RATE] = max(values[L2_RATE], LEAST_L2_OVER_DRAM * target.memory_bytes_per_clock_per_sm)
     return KindFit(
@@ -80,6 +113,13 @@ def transferred_kind(pooled: PooledKind, target: GpuFacts, known: Mapping[str, G
         held_out=pooled.left_out,
         transferred=True,
     )
+
+
+def library_efficiency(target: GpuFacts, known: Mapping[str, GpuFacts]) -> float:
+    """`LIBRARY_EFFICIENCY` of a vendor that no known GPU is of; 1 for all others."""
+    if target.vendor in {facts.vendor for facts in known.values()}:
+        return 1.0
+    return LIBRARY_EFFICIENCY.get(target.vendor, 1.0)
 
 
 def _within_reach(kind: KindFit, profile: HardwareProfile) -> KindFit:
@@ -125,7 +165,8 @@ def reliance(profile: HardwareProfile, pool: Pool, kind: str) -> dict[str, float
     """
     known = {name: facts for name, facts in pool.gpus.items() if name != profile.name}
     target, totals = facts_of(profile), dict.fromkeys(known, 0.0)
-    for parameter in pool.kinds[kind].parameters.values():
+    base = pool.relations[kind].base if kind in pool.relations else kind
+    for parameter in pool.kinds[base].parameters.values():
         for name, weight in transfer(parameter, target, known).weights.items():
             totals[name] += abs(weight)
     whole = sum(totals.values())

@@ -42,17 +42,37 @@ def facts_of(profile: HardwareProfile) -> GpuFacts:
     dtype = next((d for d in (DType.BF16, DType.FP16) if d in profile.matrix), None)
     if dtype is None:
         dtype = max(profile.matrix, key=profile.datasheet_flop_per_s)
-    flop = profile.matrix[dtype].flop_per_clock_per_sm
+    flop = unlocked_flop_per_clock_per_sm(profile, dtype)
     tflop_per_s = profile.datasheet_flop_per_s(dtype) / TERA
     picojoule = PICOJOULE_PER_FLOP * (flop / 1024) ** -ENERGY_EXPONENT
     return GpuFacts(
         vendor=profile.vendor,
-        generation=profile.generation,
+        generation=DIES.get(profile.compute_capability, profile.generation),
         clock_max_mhz=chip.clock_max_mhz,
         flop_per_clock_per_sm=flop,
         memory_bytes_per_clock_per_sm=profile.memory.bandwidth_bytes_per_s / chip.clocks_per_s,
         power_ratio=0.0 if chip.tdp_w is None else picojoule * tflop_per_s / chip.tdp_w,
     )
+
+
+def unlocked_flop_per_clock_per_sm(profile: HardwareProfile, dtype: DType) -> float:
+    """The rate of the SM's design, which consumer cards are sold with half of where sums are in FP32.
+
+    8-bit rates with sums in INT32 are not halved (RTX 4090: 2048, as on the L40S of the same die), and are
+    twice the 16-bit ones by design. Registers, shared memory, L2 and latencies are the design's: what is
+    held back is the multiplying alone.
+    """
+    rates = {math: rate.flop_per_clock_per_sm for math, rate in profile.matrix.items()}
+    eight_bit = [rates[math] / 2 for math in (DType.INT8, DType.FP8) if math in rates and dtype.bytes == 2]
+    return max([rates[dtype], *eight_bit, SM_DESIGNS.get(profile.generation, 0.0)])
+
+
+DIES = {"8.6": "ampere-geforce"}
+"""Compute capabilities whose dies are of another design than their generation's name says: GA102 to GA106,
+with GDDR and 1024 FLOP a clock, are to GA100 what consumer Blackwells are to B200."""
+
+SM_DESIGNS = {"ada": 1024.0}
+"""16-bit FLOP per clock of an SM, for generations with cards whose every rate is halved: L40 and L20."""
 
 
 def covariates(facts: GpuFacts) -> tuple[float, float]:

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from infersim.domain.fit import IntervalFit
+from infersim.transfer.relations import FormatRelation
 
 
 class Law(StrEnum):
@@ -95,8 +96,12 @@ class PooledKind:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
-    """All pooled kinds, the facts of the GPUs behind them, and where their fits came from."""
+    """All pooled kinds, the facts of the GPUs behind them, and where their fits came from.
+
+    `relations` say of number formats, by kind, what sets them apart from a pooled one.
+    """
 
     gpus: Mapping[str, GpuFacts]
     kinds: Mapping[str, PooledKind]
     provenance: Mapping[str, Any]
+    relations: Mapping[str, FormatRelation] = field(default_factory=dict)

@@ -45,6 +45,7 @@ def test_there_is_a_good_call_of_every_function_with_all_its_parameters(name: st
 
 
 @pytest.mark.slow
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", CALLS)
 def test_hostile_arguments(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)

@@ -56,12 +56,21 @@ WRITING = {
     "a pool": ("calibrate", "--pool", "-o", "{}"),
     "predictions": ("validate", "l4", "samples.csv", "--predictions", "{}.csv"),
     "samples": ("import", "neusight", "samples.csv", "-o", "{}.csv"),
-    "a sweep": ("sweep", "families", "-o", "{}.parquet"),
-    "a sweep's page": ("sweep", "families", "-o", "out.parquet", "--html", "{}"),
+    "a sweep": ("sweep", "./small.toml", "-o", "{}.parquet"),
+    "a sweep's page": ("sweep", "./small.toml", "-o", "out.parquet", "--html", "{}"),
     "a measurement log": ("measure", "kernels", "--device", "cpu", "-o", "{}.jsonl"),
     "a machine's profile": ("measure", "machine", "-o", "{}.toml"),
     "measured speedups": ("measure", "model", *MODEL, "--device", "cpu", "-o", "{}.csv"),
 }
+
+SWEEP = """
+model = ["llama-3.2-1b"]
+gpu = ["l4"]
+phase = ["decode"]
+context = [512]
+family = ["static-m"]
+sparsity = [0.5]
+"""
 
 NO_UTF_8 = "\udcff\udcfe"
 
@@ -70,6 +79,7 @@ NO_UTF_8 = "\udcff\udcfe"
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The working folder; a command that waits for a file is interrupted."""
     monkeypatch.chdir(tmp_path)
+    Path("small.toml").write_text(SWEEP)
     Path("samples.csv").write_text("gpu,kind,dtype,m,n,k,latency_us\nl4,gemm,bf16,16,4096,4096,100\n")
 
     def waited(*_: object) -> None:
@@ -107,6 +117,8 @@ def entries() -> list[str]:
 @pytest.mark.parametrize("kind", ["pipe", "socket", "link to a device", "link to nothing"])
 @pytest.mark.parametrize("place", READING)
 def test_what_is_no_file_is_not_read(refused: Refused, folder: Path, place: str, kind: str) -> None:
+    if READING[place][0] == "measure":
+        pytest.importorskip("torch")
     arguments = [word.format("it") for word in READING[place]]
     (name,) = (Path(word).name for word in arguments if "it." in word)
     put(kind, folder / name)
@@ -199,7 +211,7 @@ def test_what_was_put_into_a_sweeps_folder_is_left_alone(
     parts = folder / "out.parquet.parts"
     parts.mkdir()
     put(kind, parts / name)
-    assert name in refused("sweep", "families", "-o", "out.parquet")
+    assert name in refused("sweep", "./small.toml", "-o", "out.parquet")
     assert os.path.lexists(parts / name)
     assert not Path("target").exists() or Path("target").read_text() == "precious"
 
@@ -208,5 +220,5 @@ def test_a_link_in_the_place_of_a_sweeps_folder_is_refused(refused: Refused, fol
     mine = folder / "mine"
     mine.mkdir()
     Path("out.parquet.parts").symlink_to("mine")
-    assert "this is a link" in refused("sweep", "families", "-o", "out.parquet")
+    assert "this is a link" in refused("sweep", "./small.toml", "-o", "out.parquet")
     assert list(mine.iterdir()) == []

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from infersim.fitting.samples.files import write_samples
+from infersim.fitting.samples.writing import write_samples
 from infersim.report.html.figure_files import FORMATS, figure_names
 from infersim.report.speedups.prediction_page import gather_prediction, predict_page
 from tests.browsing import draw_by

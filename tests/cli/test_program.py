@@ -59,6 +59,7 @@ def test_help_answers_within_three_tenths_of_a_second() -> None:
     assert min(seconds() for _ in range(5)) < 0.3
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_away_is_no_traceback() -> None:
     reading, writing = os.pipe()
     os.close(reading)
@@ -68,6 +69,7 @@ def test_a_reader_that_goes_away_is_no_traceback() -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.slow
 def test_a_terminal_without_dashes_shows_something_in_their_place() -> None:
     ascii_only = os.environ | {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
     done = subprocess.run(program("models"), capture_output=True, text=True, check=True, env=ascii_only)
@@ -109,6 +111,7 @@ def test_a_slip_of_usage_exits_with_2(infersim: Infersim, arguments: tuple[str, 
     assert "Traceback" not in ran.err
 
 
+@pytest.mark.slow
 def test_the_package_runs_as_the_program() -> None:
     done = subprocess.run(
         [sys.executable, "-W", "error", "-m", "infersim", "models", "--csv"],

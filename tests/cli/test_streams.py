@@ -27,6 +27,10 @@ COMMANDS = [
     ("predict", *MODEL, "--csv"),
     ("compare", *MODEL, "--json"),
 ]
+SOME = [
+    command if command[0] in ("models", "gpus") else pytest.param(command, marks=pytest.mark.slow)
+    for command in COMMANDS
+]
 FULL = Path("/dev/full")
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -37,7 +41,7 @@ def program(*arguments: str) -> list[str]:
 
 
 @pytest.mark.skipif(not FULL.is_char_device(), reason="no device that is always full")
-@pytest.mark.parametrize("arguments", COMMANDS)
+@pytest.mark.parametrize("arguments", SOME)
 def test_a_full_disk_behind_standard_output_is_told(arguments: tuple[str, ...]) -> None:
     with FULL.open("w") as full:
         done = subprocess.run(
@@ -61,6 +65,7 @@ def test_a_closed_standard_output_is_told_before_the_work(arguments: tuple[str, 
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_file_never_takes_the_place_of_a_closed_stream(tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     done = subprocess.run(
@@ -75,7 +80,7 @@ def test_a_file_never_takes_the_place_of_a_closed_stream(tmp_path: Path) -> None
     assert "Wrote" not in done.stdout + page.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("arguments", COMMANDS)
+@pytest.mark.parametrize("arguments", SOME)
 def test_a_reader_that_went_away_is_no_error(arguments: tuple[str, ...]) -> None:
     reading, writing = os.pipe()
     os.close(reading)
@@ -86,6 +91,7 @@ def test_a_reader_that_went_away_is_no_error(arguments: tuple[str, ...]) -> None
     assert (done.returncode, done.stderr) == (BROKEN_PIPE, "")
 
 
+@pytest.mark.slow
 def test_an_error_that_nobody_can_read_still_has_its_code() -> None:
     for command in ('"$@" 2>&-', '"$@" 2>/dev/full'):
         done = subprocess.run(
@@ -135,7 +141,7 @@ def test_ctrl_c_at_any_moment_is_one_line(tmp_path: Path) -> None:
     draw = random.Random(3)
     codes = []
     for arguments in (("models",), ("compare", *MODEL), ("predict", *MODEL, "--html", "page.html")):
-        for _ in range(6):
+        for _ in range(4):
             code, said = interrupted(arguments, draw.uniform(0.04, 0.9), tmp_path)
             check_interrupted(code, said)
             codes.append(code)
@@ -148,7 +154,7 @@ def test_ctrl_c_at_any_moment_is_one_line(tmp_path: Path) -> None:
 def test_ctrl_c_stops_a_sweep_and_its_workers_in_one_line(tmp_path: Path, workers: str) -> None:
     draw = random.Random(int(workers))
     command = ("sweep", "families", "-o", "out.parquet", "-w", workers, "--chunk-rows", "500")
-    for _ in range(4):
+    for _ in range(3):
         code, said = interrupted(command, draw.uniform(0.8, 4), tmp_path)
         check_interrupted(code, said)
         parts = tmp_path / "out.parquet.parts"

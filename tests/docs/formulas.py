@@ -8,7 +8,7 @@ Microseconds with launch, before the floor. Names of locals are the page's lette
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, exp, hypot, log, sqrt
 
 from infersim.cost.parameters import DEFAULTS, TILES, kind_parameters, tile_name
@@ -77,23 +77,23 @@ def gemm_us(
     *,
     copies: int | None = None,
     act_quant: bool = False,
-    sparse: tuple[Mapping[str, float], float, float] | None = None,
+    w4a16: bool = False,
+    related: Mapping[str, float] | None = None,
+    sparse: bool = False,
 ) -> float:
-    """A GEMM in bf16, or in fp8 with `act_quant`; `sparse`: 2:4 parameters, nominal factor, operand share."""
+    """A GEMM in bf16, in fp8 (`act_quant`) or in `w4a16`; `related`: one side of a 2:4 relation."""
     dtype = DType.FP8 if act_quant else DType.BF16
     p, chip = dict(kind_parameters(gpu, "gemm", dtype).values), chip_of(gpu, dtype)
+    if related is not None:
+        p |= {name: value for name, value in related.items() if name in p}
     b_A = b_W = dtype.bytes
+    if w4a16:
+        b_W = 1 / 2 + 2 / 128
     b_O = 2.0
     start, reread = p["launch_us"], 0.0
-    if sparse is not None:
-        values, phi, share = sparse
-        chip = Chip(
-            P=chip.P,
-            f=chip.f,
-            B=chip.B,
-            L=chip.L,
-            R=chip.R / norm(1 / phi, values["sparse_operand_time"] * share),
-        )
+    if related is not None and sparse:
+        chip = replace(chip, R=chip.R * related["rate"])
+        values = related
         b_W, start = b_W * 9 / 16, start + values["sparse_launch_us"]
         p_N, p_M = (
             a * min(1, b / chip.P)
@@ -121,14 +121,16 @@ def gemm_us(
                 / (chip.R * p["efficiency"])
                 * (1 + p["tile_overhead"] * (1 / t_M + 1 / t_N))
             )
-            u *= exp(p[tile_name((t_M, t_N))]) * (1 + p["throttle"] * tau / (tau + 200))
+            u *= exp(p[tile_name((t_M, t_N))])
+            u += w4a16 * 64 * t_N / (p["dequantise_per_clock_per_sm"] * chip.f)
+            u *= 1 + p["throttle"] * tau / (tau + 200)
             e = t_M * t_N * b_O / (p["epilogue_bytes_per_clock_per_sm"] * chip.f)
             r = ceil(load / min(4, max(1, 128 * 256 / (t_M * t_N))))
             busy = max(waves(p, load) * (d * u + e), r * d * p["chain_us"]) + r * p["prologue_us"]
             l2 = max(1, load) * d * 64 * (t_M * b_A + t_N * b_W) / (p["l2_bytes_per_clock_per_sm"] * chip.f)
             times.append(norm(busy, l2, dram) + start + p["split_k_us"] * (s > 1))
     T = mean_choice(times)
-    if M == 1 and sparse is None:
+    if (M == 1 or (M <= 4 and b_W < 2)) and related is None:
         T = min(T, p["gemv_launch_us"] + max(dram, W / (chip.P * p["gemv_bytes_per_clock_per_sm"] * chip.f)))
     if 1 < M <= 16 and M * N * K < 2**21 and K < 10240:
         T = max(T, K / 64 * p["unsplit_chain_us"] + start)
@@ -138,6 +140,13 @@ def gemm_us(
         missed = moved * (1 - resident(p, chip, moved)) / (chip.B * p["dram_efficiency"])
         T += p["act_quant_us"] + max(passes, missed)
     return T
+
+
+def sparse_us(gpu: HardwareProfile, M: int, N: int, K: int, *, relation: Mapping[str, float]) -> float:
+    """A 2:4 GEMM in bf16: the dense one over the relation's quotient, of which few tokens keep a part."""
+    dense, sparse = (gemm_us(gpu, M, N, K, related=relation, sparse=side) for side in (False, True))
+    few = min(1.0, max(0.0, log(64 / M) / log(64 / 16)))
+    return gemm_us(gpu, M, N, K) / (dense / sparse * 0.72**few)
 
 
 def prefill_us(gpu: HardwareProfile, *, b: int, q: int, c: int, H: int, h: int, d: int) -> float:
@@ -202,11 +211,16 @@ def generated_speed(at_peak_us: float, library_us: float) -> float:
     return 0.75 + 0.13 * min(1.0, at_peak_us / (0.6 * library_us))
 
 
-def misaligned_us(aligned_us: float, at_peak_us: float, *, k_bytes: int, bulk: bool) -> float:
-    """A GEMM whose rows of K are aligned to `k_bytes`; `bulk`: on Hopper or data-centre Blackwell."""
-    loaded = aligned_us / {16: 1.0, 8: 0.95, 4: 0.85, 2: 0.6}[k_bytes]
-    slower = (at_peak_us / 0.63) ** 4 - at_peak_us**4 if bulk else 0.0
-    return float((loaded**4 + slower) ** 0.25)
+def misaligned_us(
+    gpu: HardwareProfile, aligned_us: float, M: int, N: int, K: int, *, shared: int, bulk: bool
+) -> float:
+    """A bf16 GEMM whose rows share an alignment of `shared` bytes; `bulk`: on a part with bulk copies."""
+    chip = chip_of(gpu, DType.BF16)
+    at_peak = 2 * M * N * K / (gpu.bound_flop_per_s(DType.BF16) * MICRO)
+    c = at_peak / (at_peak + 2 * N * K / chip.B)
+    v = {8: 0.95, 4: 0.85, 2: 0.62}[shared]
+    slowed = aligned_us * ((1 - c) / v + c / (0.4 if bulk else 1.0))
+    return norm(slowed, M * N * K * 2 * 2 / 128 / (chip.P * chip.f * {8: 128, 4: 48, 2: 16}[shared]))
 
 
 def longest_over_mean(kept: float, blocks: float, marches: int) -> float:

@@ -90,6 +90,7 @@ def _drawn(html: str, family: Family) -> bool:
     return any(colour in swatch and SHAPES[family.marker] in swatch for swatch in swatches)
 
 
+@pytest.mark.slow
 def test_compare_draws_it(toy: Family, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = _run("compare", capsys)
     assert code == 0, err
@@ -115,6 +116,7 @@ def test_its_losses_stand_on_the_axis_that_it_states(
     assert _drawn(page, toy)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("toy")
 def test_a_sweep_has_its_rows(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = _run("sweep", capsys)

@@ -61,6 +61,7 @@ def test_it_is_shown_explained_predicted_and_compared(answered: Infersim) -> Non
     assert {row["gpu"] for row in rows} == {NAME, "h100-sxm"}
 
 
+@pytest.mark.slow
 def test_it_is_calibrated_and_validated_with_its_samples(answered: Infersim, folder: Path) -> None:
     truth = replace(known_profile(known_kind("gemm.bf16", launch_us=4.0)), name=NAME)
     samples = measured(gemm_shapes(400, 1).assign(gpu=NAME), truth, noise=0.03)
@@ -77,6 +78,7 @@ def test_it_is_calibrated_and_validated_with_its_samples(answered: Infersim, fol
     assert whole["mape"] < 0.06  # the noise is 3 %
 
 
+@pytest.mark.slow
 def test_shipped_it_is_listed_and_found_by_what_the_device_reports(
     answered: Infersim, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

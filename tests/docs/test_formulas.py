@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from infersim.cost.attention.kernels import longest_over_mean
-from infersim.cost.gemm.sparse import operand_share, sparse_relation
+from infersim.cost.gemm.sparse_relations import PARAMETERS, sparse_relation
 from infersim.cost.kernels import kernel_cost
 from infersim.domain.costs import KernelCost
 from infersim.domain.dtypes import DType, precision_named
@@ -89,15 +89,23 @@ def test_quantised_activations(m: int, n: int, k: int) -> None:
     )
 
 
+@pytest.mark.parametrize(("m", "n", "k"), [*SHAPES, (4, 4096, 4096)])
+def test_widened_weights(m: int, n: int, k: int) -> None:
+    gpu = datasheet_alone(load_profile("l40s"))
+    cost = kernel_cost(Gemm(m=m, n=n, k=k, precision=precision_named("w4a16")), gpu)
+    assert _us(cost) == pytest.approx(
+        _lifted(formulas.gemm_us(gpu, m, n, k, w4a16=True), cost, gpu), rel=CLOSE
+    )
+
+
 @pytest.mark.parametrize(("m", "n", "k"), SHAPES)
 def test_two_of_four(gpu: HardwareProfile, m: int, n: int, k: int) -> None:
     shape = Gemm(m=m, n=n, k=k, precision=precision_named("bf16"), weights=WeightForm.SPARSE_2_4)
     cost = kernel_cost(shape, gpu)
-    relation = sparse_relation(gpu, DType.BF16).values
-    said = (relation, gpu.matrix_rate(DType.BF16).sparse_factor, operand_share(gpu, DType.BF16))
-    assert _us(cost) == pytest.approx(
-        _lifted(formulas.gemm_us(gpu, m, n, k, sparse=said), cost, gpu), rel=CLOSE
-    )
+    relation = sparse_relation(gpu, DType.BF16)
+    said = {name: getattr(relation, name) for name in PARAMETERS}
+    found = formulas.sparse_us(gpu, m, n, k, relation=said)
+    assert _us(cost) == pytest.approx(_lifted(found, cost, gpu), rel=CLOSE)
 
 
 @pytest.mark.parametrize(
@@ -163,14 +171,17 @@ def test_generated_kernels(gpu: HardwareProfile, m: int, n: int, k: int) -> None
     assert float(generated.kernel_s) == pytest.approx(float(library.kernel_s) / speed)
 
 
-@pytest.mark.parametrize(("k", "k_bytes"), [(4096, 16), (4092, 8), (4094, 4), (4095, 2)])
+@pytest.mark.parametrize(
+    ("n", "k", "shared"),
+    [(4096, 4092, 8), (4096, 4094, 4), (4096, 4095, 2), (4100, 4096, 8), (4097, 4096, 2)],
+)
 @pytest.mark.parametrize("m", [16, 4096])
-def test_alignment(gpu: HardwareProfile, m: int, k: int, k_bytes: int) -> None:
-    cost = kernel_cost(Gemm(m=m, n=4096, k=k, precision=precision_named("bf16")), gpu)
+def test_alignment(gpu: HardwareProfile, m: int, n: int, k: int, shared: int) -> None:
+    cost = kernel_cost(Gemm(m=m, n=n, k=k, precision=precision_named("bf16")), gpu)
     launch = float(cost.launch_s) * 1e6
-    aligned = _lifted(formulas.gemm_us(gpu, m, 4096, k), cost, gpu) - launch
-    bulk = k_bytes < 16 and gpu.generation == "hopper"
-    found = formulas.misaligned_us(aligned, float(cost.matrix_floor_s) * 1e6, k_bytes=k_bytes, bulk=bulk)
+    aligned = _lifted(formulas.gemm_us(gpu, m, n, k), cost, gpu) - launch
+    bulk = gpu.generation == "hopper"
+    found = formulas.misaligned_us(gpu, aligned, m, n, k, shared=shared, bulk=bulk)
     assert _us(cost) == pytest.approx(found + launch, rel=CLOSE)
 
 

@@ -33,6 +33,7 @@ def _id(page: Path) -> str:
     return str(page.relative_to(DOCS))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", pages(), ids=_id)
 def test_computed_parts_are_what_is_computed(page: Path) -> None:
     for kind, question, shown in parts(page):

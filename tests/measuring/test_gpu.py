@@ -111,6 +111,7 @@ def test_the_environment_names_the_gpu_and_its_driver() -> None:
 
     assert found["device"] == torch.cuda.get_device_name(0)
     assert found["cuda"] == torch.version.cuda
+    assert ("cusparselt" in found) is torch.backends.cusparselt.is_available()
 
 
 def test_every_row_of_the_check_is_measured() -> None:

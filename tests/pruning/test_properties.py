@@ -54,6 +54,7 @@ def test_static_families_never_add_parameters_but_residual_maps(
     assert parameters(plan.transformer) - maps <= parameters(model)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ALL)
 @given(model=models(), sparsity=sparsities)
 def test_pruning_is_pure_and_leaves_its_input_as_the_base(
@@ -106,6 +107,7 @@ def test_static_nk_comes_within_half_a_multiple_where_the_ffn_can_absorb(
         assert abs(plan.sparsity_realised - sparsity) <= 32 * 3 * model.hidden / total + 1e-12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", [name for name in STATIC if name != "static-nk"])
 @given(model=models(), one=sparsities, other=sparsities)
 def test_more_sparsity_never_leaves_more(family: str, model: Transformer, one: float, other: float) -> None:
@@ -113,6 +115,7 @@ def test_more_sparsity_never_leaves_more(family: str, model: Transformer, one: f
     assert block_linear_parameters(more.transformer) <= block_linear_parameters(less.transformer)
 
 
+@pytest.mark.slow
 @given(model=models(), one=sparsities, other=sparsities)
 def test_more_static_nk_never_leaves_more_than_one_multiple(
     model: Transformer, one: float, other: float
@@ -123,6 +126,7 @@ def test_more_static_nk_never_leaves_more_than_one_multiple(
     assert block_linear_parameters(more.transformer) <= block_linear_parameters(less.transformer) + step
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["static-nk", "static-nk-cross"])
 @given(model=models(), depth=sparsities, width=sparsities)
 def test_depth_and_width_commute(family: str, model: Transformer, depth: float, width: float) -> None:

@@ -49,6 +49,7 @@ def test_verdicts_and_tables_show_names_as_they_are(report: ComparisonReport) ->
     assert NAME in str(sim.summary(predicted))
 
 
+@pytest.mark.slow
 def test_no_figure_reads_a_name_as_a_template_or_html(report: ComparisonReport) -> None:
     figures = (
         sim.roofline(report.ops[report.ops["phase"] == "decode"], own_gpu()),

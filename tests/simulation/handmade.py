@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
+from typing import Any
+
 import numpy as np
+import pytest
 
 from infersim.cost.floor import (
     attention_flop,
@@ -19,6 +23,11 @@ from infersim.domain.dtypes import DType
 from infersim.domain.fit import Fit, IntervalFit, KindFit
 from infersim.domain.profile import Chip, HardwareProfile, Matrix, Memory
 from infersim.domain.shapes import Attention, Gemm, MemoryBound, Phase, Shape, WeightForm
+from infersim.profile_files.profiles import list_profiles
+from infersim.pruning.composition import prune
+from infersim.pruning.families.registry import families
+from infersim.pruning.plan import Plan
+from infersim.workload.presets import load_model
 from infersim.workload.transformer import Transformer
 from tests.toy_models import transformer_from_sizes
 
@@ -111,6 +120,21 @@ def gemm_fit(*, width: float, pair: float, outside: float, max_m: float) -> Fit:
         rows=400,
     )
     return Fit(gpu="paper", kinds={"gemm.bf16": kind}, provenance={})
+
+
+LATER = (pytest.mark.slow, pytest.mark.no_cover)
+
+
+def all_gpus() -> list[Any]:
+    """Every GPU as a parameter of a test; all but two of them are for `make test`."""
+    quick = ("h100-sxm", "rtx-4090")
+    return [gpu if gpu in quick else pytest.param(gpu, marks=LATER) for gpu in list_profiles()]
+
+
+@cache
+def half_of(model: str) -> tuple[Plan, ...]:
+    """A model pruned by a half, in each family."""
+    return tuple(prune(load_model(model), family.name, 0.5) for family in families())
 
 
 def scenarios(rng: np.random.Generator, count: int) -> tuple[Array, Array]:

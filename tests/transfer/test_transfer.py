@@ -15,6 +15,7 @@ from infersim.domain.errors import FileContentError, InvalidValueError
 from infersim.domain.fit import IntervalFit
 from infersim.profile_files.pool_files import read_pool, write_pool
 from infersim.profile_files.profiles import load_profile
+from infersim.simulation.speedups.kernel_latency import gemm_latency
 from infersim.transfer.borrowing import (
     LEAST_L2_OVER_DRAM,
     reachable_bandwidth,
@@ -172,3 +173,36 @@ def test_a_damaged_pool_is_refused_with_the_key(
 def test_a_pool_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidValueError, match="an existing file"):
         read_pool(tmp_path / "pool.json")
+
+
+def test_a_halved_tensor_rate_is_no_other_design() -> None:
+    # AD102 in three cards: FP32 sums at half rate (RTX 4090), every rate halved (L40), none (L40S).
+    designs = {
+        name: facts_of(load_profile(name)).flop_per_clock_per_sm
+        for name in ("rtx-4090", "l40", "l40s", "rtx-5090", "rtx-pro-6000", "rtx-3090", "a40")
+    }
+    assert set(designs.values()) == {1024.0}
+    assert facts_of(load_profile("h20")).flop_per_clock_per_sm == 4096.0
+    assert facts_of(load_profile("b300-sxm")).flop_per_clock_per_sm == 8192.0
+
+
+def test_a_card_with_power_to_spare_is_not_slowed_by_its_die() -> None:
+    """One die, 450 W for 165 TFLOP/s and 350 W for 362: the power law, not the die, sets the slowdown."""
+    spared, limited = facts_of(load_profile("rtx-4090")), facts_of(load_profile("l40s"))
+    assert spared.power_ratio / limited.power_ratio == pytest.approx(165.2 / 450 / (362.05 / 350), rel=0.02)
+    assert sustained_slowdown(spared) < sustained_slowdown(limited) / 5
+
+
+def test_amd_cards_reach_what_their_vendor_measures() -> None:
+    """Max-Achievable FLOPs of AMD's own blog (2025), in bf16: the best sizes, so the most to expect."""
+    m, n, k = 4096, 4864, 32896
+    for gpu, tflops in (("mi300x", 708), ("mi325x", 843)):
+        found = gemm_latency(gpu, m, n, k)
+        assert 2 * m * n * k / found.latency_s / 1e12 == pytest.approx(tflops, rel=0.06)
+        assert found.lower_s < 2 * m * n * k / (tflops * 1e12) < found.upper_s
+
+
+def test_a_consumer_die_leans_on_dies_like_it() -> None:
+    """GA102 (A40, RTX 3090) bears the name of the A100's generation, and is no such die."""
+    assert facts_of(load_profile("a40")).generation == facts_of(load_profile("rtx-3090")).generation
+    assert facts_of(load_profile("a40")).generation != facts_of(load_profile("a100-pcie-40gb")).generation

@@ -113,6 +113,7 @@ def calibrate_command(
     from infersim.cli.progress import working
     from infersim.fitting.calibration import calibrate
     from infersim.fitting.calibration_rows import divide
+    from infersim.fitting.samples.in_parts import drawn as drawn_samples
     from infersim.fitting.validation.validation import validate_held_out, validate_read
     from infersim.profile_files.fit_files import write_fit
     from infersim.report.accuracy.calibration_page import calibration_page
@@ -124,12 +125,15 @@ def calibrate_command(
 
     destination = _destination(datasheet, out, beside_datasheet)
     check_outputs([destination, html], [datasheet, fit, *samples], folder=figures)
-    profile, read = profile_and_samples(datasheet, fit, samples, default, skip_bad)
-    division = divide(read.frame, kinds=chosen_kinds(kind), hold_out=hold_out, rows=rows, seed=seed)
+    asked = chosen_kinds(kind)
+    profile, read = profile_and_samples(datasheet, fit, samples, default, skip_bad, asked)
+    given = len(read.samples)
+    division = divide(drawn_samples(read.samples), hold_out=hold_out, rows=rows, seed=seed)
+    division = division.with_left_out(read.other_kinds, given)
     drawn = {"rows": rows, "seed": seed, "hold_out": hold_out}
     started = time.perf_counter()
     with working(f"Fitting {len(division.fitted):,} samples of {profile.name}"):
-        fitted = calibrate(profile, division.fitted, drawn=drawn, environment=dict(read.environment))
+        fitted = calibrate(profile, division.fitted, drawn=drawn, environment=read.tally.environment)
     seconds = time.perf_counter() - started
     if fitted.fit is None:
         raise InfersimError("calibration found nothing")

@@ -34,7 +34,7 @@ def import_command(
     """Turn published kernel measurements into samples to calibrate with."""
     from infersim.cli.printing import check_outputs, print_for_people
     from infersim.fitting.importers.importing import import_source
-    from infersim.fitting.samples.files import check_samples_name, write_samples
+    from infersim.fitting.samples.writing import check_samples_name, write_samples
     from infersim.report.core import rounding
     from infersim.report.core.table import Column, Table, text_column
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,9 @@ from infersim.cli import measurements, options
 ProfileArgument = Annotated[
     str, typer.Argument(metavar="PROFILE", help="GPU by name (infersim gpus), or its .toml.")
 ]
+MOST_DRAWN = 200_000
+"""Rows that figures are drawn from; of more, as many are taken evenly from all."""
+
 PredictionsOption = Annotated[
     Path | None,
     typer.Option("--predictions", metavar="FILE", help="Write every sample with what was predicted for it."),
@@ -40,18 +44,20 @@ def validate_command(
         printed_for_machines,
         write_asked,
     )
-    from infersim.fitting.samples.files import check_samples_name, write_samples
-    from infersim.fitting.validation.validation import validate_read
+    from infersim.fitting.samples.writing import check_samples_name, writing_samples
+    from infersim.fitting.validation.in_parts import validate_packed
     from infersim.report.accuracy.validation_page import validation_page
     from infersim.report.accuracy.validation_tables import validation_frame
 
     check_outputs([html, predictions], [profile, fit, *samples], folder=figures)
     if predictions is not None:
         check_samples_name(predictions)
-    chosen, read = profile_and_samples(profile, fit, samples, default, skip_bad)
-    found = validate_read(chosen, read.frame, kinds=chosen_kinds(kind))
+    chosen, read = profile_and_samples(profile, fit, samples, default, skip_bad, chosen_kinds(kind))
+    drawn = 0 if html is None and figures is None else MOST_DRAWN
+    with nullcontext() if predictions is None else writing_samples(predictions) as write:
+        left_out = read.other_kinds
+        found = validate_packed(chosen, read.samples, left_out=left_out, write=write, drawn=drawn)
     if predictions is not None:
-        write_samples(found.predictions, predictions)
         print_aside(f"Predictions written to {predictions}.")
     write_asked(lambda: validation_page(found, chosen), html=html, figures=figures)
     rows = validation_frame(found.errors, found.speedups)

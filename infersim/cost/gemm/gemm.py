@@ -15,12 +15,12 @@ from infersim.cost.gemm.alignment import with_alignment
 from infersim.cost.gemm.limiter import limiter_codes
 from infersim.cost.gemm.sparse import (
     LENGTHENING,
-    relation_width,
+    own_sparse_fit,
     sparse_machine,
     sparse_operands,
-    sparse_parameters,
     sparse_values,
 )
+from infersim.cost.gemm.sparse_speedup import sides_of, with_sparse_weights
 from infersim.cost.gemm.tiles import CHUNK, tile_times
 from infersim.cost.kind import KernelKind
 from infersim.cost.machine import F32, Machine, Operands, waves_of
@@ -68,7 +68,6 @@ def operands_of(shape: Gemm) -> Operands:
     return Operands(
         activation_bytes=precision.activation_bytes,
         weight_bytes=weight_bytes,
-        tile_weight_bytes=precision.math.bytes if precision.dequantises else weight_bytes,
         output_bytes=precision.output_bytes,
         weight_copies=shape.weight_copies,
         dequantises=precision.dequantises,
@@ -131,8 +130,9 @@ def gemm_cost(shape: Gemm, profile: HardwareProfile, *, cuda_graph: bool) -> Ker
     weight_bytes = gemm_weight_bytes(shape)
     machine, operands, values = machine_of(profile, math), operands_of(shape), dense.values
     sparse_factor, done, lengthened = 1.0, 1.0, LENGTHENING[shape.weights]
-    if shape.weights is not WeightForm.DENSE:
-        parameters = sparse_parameters(profile, math)
+    own_fit = None if shape.weights is WeightForm.DENSE else own_sparse_fit(profile, math)
+    if own_fit is not None:
+        parameters = own_fit
         machine = sparse_machine(profile, math, machine, parameters)
         operands = sparse_operands(operands, parameters)
         # Weight-only kernels are the dense ones with fewer bytes (Sparse-Marlin, arXiv 2408.11743).
@@ -150,10 +150,6 @@ def gemm_cost(shape: Gemm, profile: HardwareProfile, *, cuda_graph: bool) -> Ker
     own_kernels = shape.precision.own_kernels
     measured_so = parameters.exact and not own_kernels
     half_width, in_range = _interval(parameters, m, n, k, measured_so=measured_so)
-    if parameters is not dense and parameters.fit is None:
-        dense_width, _ = _interval(dense, m, n, k, measured_so=dense.exact and not own_kernels)
-        relation = regime_widths(parameters.interval.by_regime, GEMM_REGIMES, parameters.interval.outside)
-        half_width = relation_width(dense_width * dense.widening, parameters, relation[gemm_regime(m, n, k)])
     return assemble(
         profile,
         parameters,
@@ -235,9 +231,25 @@ def _interval(
     return np.where(in_range, width, np.maximum(width, outside)), in_range
 
 
+def _related_cost(shape: Gemm, profile: HardwareProfile, *, cuda_graph: bool) -> KernelCost:
+    """Cost of a 2:4 GEMM on a GPU without 2:4 samples: the dense one's, less what its relation says."""
+    whole = replace(shape, weights=WeightForm.DENSE)
+    dense = gemm_cost(replace(whole, act_quant=False), profile, cuda_graph=True)
+    act_quant_s = np.zeros_like(dense.kernel_s)
+    if shape.act_quant and shape.precision.quantises_activations:
+        act_quant_s = np.maximum(
+            gemm_cost(whole, profile, cuda_graph=True).kernel_s - dense.kernel_s, act_quant_s
+        )
+    machine = machine_of(profile, shape.precision.math)
+    sides = sides_of(machine, operands_of(whole), operands_of(shape), shape)
+    return with_sparse_weights(shape, dense, act_quant_s, sides, profile, cuda_graph=cuda_graph)
+
+
 def _cost(shape: Gemm, profile: HardwareProfile, *, cuda_graph: bool) -> KernelCost:
     shape = replace(shape, precision=runs_as(shape.precision, profile))
-    cost = with_alignment(shape, gemm_cost(shape, profile, cuda_graph=cuda_graph), profile)
+    related = shape.weights is not WeightForm.DENSE and own_sparse_fit(profile, shape.precision.math) is None
+    timed = _related_cost if related else gemm_cost
+    cost = with_alignment(shape, timed(shape, profile, cuda_graph=cuda_graph), profile)
     return as_generated(cost) if shape.generated else cost
 
 

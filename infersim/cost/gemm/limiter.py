@@ -38,7 +38,7 @@ def limiter_codes(
                 candidate.tile_n,
                 candidate.split,
                 step_us(p, machine, (candidate.tile_m, candidate.tile_n)),
-                (candidate.tile_m * operands.activation_bytes + candidate.tile_n * operands.tile_weight_bytes)
+                (candidate.tile_m * operands.activation_bytes + candidate.tile_n * operands.weight_bytes)
                 * (K_STEP / l2_rate),
             )
             for candidate in CANDIDATES

@@ -152,7 +152,7 @@ class _Columns:
 def _columns(p: Mapping[str, float], machine: Machine, operands: Operands) -> _Columns:
     l2_rate = p["l2_bytes_per_clock_per_sm"] * machine.clock_mhz
     epilogue_rate = p["epilogue_bytes_per_clock_per_sm"] * machine.clock_mhz
-    step_bytes = _TILE_M * operands.activation_bytes + _TILE_N * operands.tile_weight_bytes
+    step_bytes = _TILE_M * operands.activation_bytes + _TILE_N * operands.weight_bytes
     split_us = np.where(_SPLIT > 1, np.float32(p["split_k_us"]), np.float32(0))
     return _Columns(
         step_us=_by_tile(

@@ -2,7 +2,8 @@
 
 Facts of that format: comma-separated `*_perf.txt` or Parquet, one row a kernel, `latency` in milliseconds.
 GEMMs are timed over rotating weight copies, five under TensorRT-LLM and six under vLLM and SGLang; fp8 GEMMs
-include the quantisation of activations, and so do those in blocks and in 4 bit. Generation attention attends to `isl + step` tokens.
+include the quantisation of activations, and so do those in blocks and in 4 bit. Generation attention attends
+to `isl + step` tokens.
 """
 
 from __future__ import annotations

@@ -120,7 +120,7 @@ def read_source_file(path: Path) -> SourceFile:
         comments, header_line = _comments(path)
         with opened(path, "path") as file:
             frame = pd.read_csv(file, skiprows=header_line - 1, low_memory=False)
-    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError, pa.ArrowInvalid) as error:
+    except (ValueError, pd.errors.EmptyDataError, pa.ArrowException) as error:
         raise FileContentError(path, "content", str(error).strip(), "a table") from error
     return SourceFile(path=path, frame=frame, first_line=header_line + 1, comments=comments)
 

@@ -136,7 +136,8 @@ class Launches(PlanPart):
 class MeasurementPlanTables(Table):
     """A measurement plan file: its parts, and the names of the files beside it that it includes.
 
-    `dtypes` are those of the GEMMs; attention runs in the 16-bit or 32-bit type that goes with them.
+    `dtypes` are those of the GEMMs; attention runs in the 16-bit or 32-bit type that goes with them. GEMMs
+    whose n and k are multiples of `multiple_2_4` have a 2:4 form, where that is measured too.
     """
 
     version: Annotated[int, Field(ge=1, le=FORMAT_VERSION)]
@@ -144,6 +145,7 @@ class MeasurementPlanTables(Table):
     reason: Text
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     dtypes: Precisions
+    multiple_2_4: Annotated[int, AfterValidator(_power_of_two)] = ALIGNED
     limits: Limits
     include: Annotated[list[Text], AfterValidator(_distinct)] = Field(default_factory=list)
     gemm_space: list[GemmSpace] = Field(default_factory=list)

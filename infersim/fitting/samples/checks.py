@@ -24,6 +24,7 @@ from infersim.fitting.samples.schema import (
     Column,
     Kind,
     Mask,
+    Timed,
     read_cells,
     required_columns,
 )
@@ -141,6 +142,9 @@ def _check_words(complaints: _Complaints, cells: dict[str, Cells], kind: npt.NDA
             (kind == Kind.ATTENTION) & ~cells["kv_dtype"].empty & ~_among(cells["kv_dtype"].values, known)
         )
         complaints.about("kv_dtype", unknown, f"one of {', '.join(known)}, or empty")
+    if "timed" in cells:
+        unknown = ~cells["timed"].empty & ~_among(cells["timed"].values, tuple(Timed))
+        complaints.about("timed", unknown, f"one of {', '.join(Timed)}, or empty")
     if "sparsity" in cells:
         value = cells["sparsity"]
         unknown = (kind == Kind.SPARSE_GEMM) & ~_among(value.values, SPARSITIES)

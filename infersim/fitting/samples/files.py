@@ -1,4 +1,4 @@
-"""Samples files as tables, Parquet, CSV and JSON lines: read with the place of every row, and written.
+"""Samples files as tables, Parquet, CSV and JSON lines: read with the place of every row.
 
 What the values must be is not looked at here; `reading.read_samples` does both.
 """
@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,10 +18,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from infersim.domain.errors import FileContentError, InvalidValueError, UnsupportedError
+from infersim.domain.errors import FileContentError, UnsupportedError
 from infersim.files.opening import opened, opened_text
-from infersim.files.writing import replacing
-from infersim.fitting.samples.schema import FORMAT_VERSION, in_order, is_empty
+from infersim.fitting.samples.schema import FORMAT_VERSION
 
 VERSION_KEY = b"infersim.samples.version"
 """Key of the format version in a Parquet file's metadata."""
@@ -70,7 +69,7 @@ def read_tables(path: Path) -> Iterator[Table]:
         )
     try:
         yield from reader(path)
-    except (UnicodeDecodeError, csv.Error, pa.ArrowException) as error:
+    except (UnicodeDecodeError, json.JSONDecodeError, csv.Error, pa.ArrowException) as error:
         expected = f"a {path.suffix[1:]} table of samples"
         raise FileContentError(path, "content", str(error).strip(), expected) from error
 
@@ -106,7 +105,10 @@ def _read_parquet(path: Path) -> Iterator[Table]:
             check_version(path, metadata[VERSION_KEY].decode())
         read = 0
         for batch in file.iter_batches(batch_size=CHUNK_ROWS):
-            table = pa.Table.from_batches([batch])
+            table = pa.Table.from_batches([batch]).replace_schema_metadata()
+            table.validate(
+                full=True
+            )  # that texts are UTF-8 comes to light no earlier than when they are read
             lines = np.arange(read + 1, read + table.num_rows + 1)
             yield Table(name=str(path), frame=table.to_pandas(ignore_metadata=True), lines=lines)
             read += table.num_rows
@@ -210,50 +212,3 @@ def _json_object(text: str) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
-
-
-def check_samples_name(path: Path) -> None:
-    """Raise UnsupportedError for a name that is no samples file's."""
-    if path.suffix.lower() not in SUFFIXES:
-        raise UnsupportedError(f"{path}: samples files end in {', '.join(SUFFIXES)}, not {path.suffix!r}")
-
-
-def write_samples(frame: pd.DataFrame, path: Path | str) -> None:
-    """Write `frame` as a samples file, format by suffix; every row is kept, duplicates included."""
-    path = Path(path)
-    frame = frame[in_order(frame.columns)]
-    writers = {".parquet": _write_parquet, ".csv": _write_csv, ".jsonl": _write_json_lines}
-    check_samples_name(path)
-    writer = writers[path.suffix.lower()]
-    with replacing(path, "samples file") as file:
-        try:
-            writer(frame, file)
-        except UnicodeEncodeError as error:
-            expected = f"cells that are text, and {error.object[error.start : error.end]!r} is none"
-            raise InvalidValueError("samples file", str(path), expected) from None
-
-
-def _write_parquet(frame: pd.DataFrame, file: BinaryIO) -> None:
-    table = pa.Table.from_pandas(frame, preserve_index=False)
-    metadata = {**(table.schema.metadata or {}), VERSION_KEY: str(FORMAT_VERSION).encode()}
-    pq.write_table(table.replace_schema_metadata(metadata), file, compression="zstd")
-
-
-def _write_csv(frame: pd.DataFrame, file: BinaryIO) -> None:
-    frame.to_csv(file, index=False, lineterminator="\n")
-
-
-def _write_json_lines(frame: pd.DataFrame, file: BinaryIO) -> None:
-    header = {"record": "samples", "version": FORMAT_VERSION}
-    rows: Iterable[Mapping[Any, Any]] = frame.astype(object).to_dict("records")
-    said = ({key: value for key, value in row.items() if not is_empty(value)} for row in rows)
-    for row in (header, *said):
-        file.write(f"{json.dumps(row, default=_plain_number)}\n".encode())
-
-
-def _plain_number(value: object) -> object:
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    raise TypeError(f"{type(value).__name__} has no place in a samples file")

@@ -89,8 +89,10 @@ def overlap_with_fit(profile: HardwareProfile, frame: pd.DataFrame) -> Overlap:
     A fit records a digest of its samples as a whole, so that equal sets are found; of other sets, single rows
     may still be shared. Parameters that were measured on no GPU, or on another one, have seen none of them.
     """
-    if profile.fit is None or profile.calibration is not Calibration.FITTED:
-        return Overlap.NONE
+    by_kind = {str(kind): int(rows) for kind, rows in frame["kind"].value_counts().items()}
+    known = overlap_by_counts(profile, by_kind)
+    if known is not None or profile.fit is None:
+        return known or Overlap.NONE
     fitted = dict(_digests(profile.fit.provenance))
 
     def was_fitted(rows: pd.DataFrame) -> bool:
@@ -101,6 +103,19 @@ def overlap_with_fit(profile: HardwareProfile, frame: pd.DataFrame) -> Overlap:
     if was_fitted(frame) or all(was_fitted(rows) for _, rows in frame.groupby("kind")):
         return Overlap.ALL
     return Overlap.UNKNOWN
+
+
+def overlap_by_counts(profile: HardwareProfile, by_kind: Mapping[str, int]) -> Overlap | None:
+    """What the numbers of rows say of `overlap_with_fit`; None where the samples must be looked at."""
+    if profile.fit is None or profile.calibration is not Calibration.FITTED:
+        return Overlap.NONE
+    fitted = [rows for _, rows in _digests(profile.fit.provenance)]
+
+    def as_many(rows: int) -> bool:
+        return any(said in (None, rows) for said in fitted)
+
+    known = not as_many(sum(by_kind.values())) and not all(map(as_many, by_kind.values()))
+    return Overlap.UNKNOWN if known else None
 
 
 def _digests(provenance: object) -> Iterator[tuple[str, object]]:

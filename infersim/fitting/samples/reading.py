@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import pandas as pd
 from infersim.domain.arguments import a_path, checked, flag, named_values, optional, refused, text
 from infersim.domain.errors import FileContentError, InfersimError, InvalidValueError, UnknownNameError
 from infersim.files.frames import a_frame_or
-from infersim.fitting.samples.account import BadRow, BadSamplesError, SampleRead
+from infersim.fitting.samples.account import BadRow, SampleRead, Tally
 from infersim.fitting.samples.checks import Checked, check_columns, check_names, check_rows
 from infersim.fitting.samples.cutlass_report import is_report, samples_of_report
 from infersim.fitting.samples.files import CHUNK_ROWS, Table, Unreadable, joined, read_tables
@@ -83,10 +83,16 @@ def read_samples(
     are empty), always with `weight_copies` and `includes_act_quant` (empty: cold; unknown). Row order and
     duplicates are kept. A bad row is a BadSamplesError unless `skip_bad` sets it aside.
     """
+    with whole_characters("samples" if isinstance(source, pd.DataFrame) else source):
+        return _check(tables_of(source), gpu=gpu, kind=kind, skip_bad=skip_bad, defaults=defaults)
+
+
+@contextmanager
+def whole_characters(name: object) -> Iterator[None]:
+    """Refuse half of a character, which a file of JSON or a frame can hold."""
     try:
-        return _check(_tables(source), gpu=gpu, kind=kind, skip_bad=skip_bad, defaults=defaults)
-    except UnicodeEncodeError as error:  # a file of JSON, or a frame, can hold half of a character
-        name = "samples" if isinstance(source, pd.DataFrame) else source
+        yield
+    except UnicodeEncodeError as error:
         half = ascii(error.object[error.start : error.end])
         raise FileContentError(name, "text", half, "whole characters") from None
 
@@ -112,25 +118,32 @@ def _check(
     defaults: Mapping[str, object] | None,
 ) -> SampleRead:
     """Check the tables of one file, each on its own: what is kept of one is in its final, narrow type."""
-    name, frames, bad = "samples", list[pd.DataFrame](), list[BadRow]()
-    rows_read, left_out, environment = 0, Counter[str](), dict[str, Any]()
-    for table in tables:
-        name, rows_read = table.name, rows_read + len(table.frame) + len(table.unreadable)
-        environment |= table.environment
-        good, wrong, counts = _checked(table, defaults or {})
-        frames.append(good)
-        bad += wrong
-        left_out.update(counts)
-    if bad and not skip_bad:
-        raise BadSamplesError(tuple(bad), rows_read)
-    frame, unwanted = _selected(_finished(_joined(frames)), name, {"gpu": gpu, "kind": kind})
+    tally = Tally()
+    frames = list(checked_parts(tables, defaults or {}, tally))
+    if not skip_bad:
+        tally.refuse_bad()
+    frame, unwanted = _selected(finished(_joined(frames)), tally.name, {"gpu": gpu, "kind": kind})
     return SampleRead(
         frame=frame,
-        rows_read=rows_read,
-        set_aside=tuple(bad),
-        left_out={**left_out} | unwanted,
-        environment=environment,
+        rows_read=tally.rows_read,
+        set_aside=tuple(tally.bad),
+        bad_rows=tally.bad_rows,
+        left_out={**tally.left_out} | unwanted,
+        environment=tally.environment,
     )
+
+
+def checked_parts(
+    tables: Iterable[Table], defaults: Mapping[str, object], tally: Tally
+) -> Iterator[pd.DataFrame]:
+    """The samples of each table of one file; what is none is entered in `tally`."""
+    for table in tables:
+        tally.name, tally.environment = table.name, tally.environment | dict(table.environment)
+        tally.rows_read += len(table.frame) + len(table.unreadable)
+        good, wrong, counts = _checked(table, defaults)
+        tally.add_bad(wrong)
+        tally.left_out.update(counts)
+        yield good
 
 
 def _checked(
@@ -168,7 +181,7 @@ def parse_defaults(words: Iterable[str]) -> dict[str, str]:
     return defaults
 
 
-def _tables(source: Path | str | pd.DataFrame) -> Iterator[Table]:
+def tables_of(source: Path | str | pd.DataFrame) -> Iterator[Table]:
     """The source in tables of at most CHUNK_ROWS rows; a profiler's report, whose rows compete, in one."""
     tables = _parts_of(source) if isinstance(source, pd.DataFrame) else read_tables(Path(source))
     first = next(tables)
@@ -235,10 +248,13 @@ def _bad_rows(
     return tuple(sorted(bad, key=lambda entry: entry.line))
 
 
-def _finished(frame: pd.DataFrame) -> pd.DataFrame:
-    """Columns in the format's order and in their narrowest type; the two that always exist added."""
+def finished(frame: pd.DataFrame, gaps: Collection[str] = ()) -> pd.DataFrame:
+    """Columns in the format's order and in their narrowest type; the two that always exist added.
+
+    Those of `gaps` have empty cells in other parts of the same samples.
+    """
     narrowed: dict[str, Any] = {
-        column.name: _narrowed(frame[column.name], column.rule)
+        column.name: _narrowed(frame[column.name], column.rule, whole=column.name not in gaps)
         for column in COLUMNS
         if column.name in frame.columns
     }
@@ -248,12 +264,16 @@ def _finished(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[in_order(frame.columns)]
 
 
-def _narrowed(column: pd.Series[Any], rule: Rule) -> pd.Series[Any]:
-    if rule is Rule.COUNT and len(column) and column.notna().all():
+def _narrowed(column: pd.Series[Any], rule: Rule, *, whole: bool) -> pd.Series[Any]:
+    if rule is Rule.COUNT and whole and len(column) and column.notna().all():
         return column.astype(np.int64)
     if rule is Rule.TRUTH:
         said = column.notna()
-        return column.astype(bool) if len(column) and said.all() else column.astype(object).where(said, None)
+        return (
+            column.astype(bool)
+            if whole and len(column) and said.all()
+            else column.astype(object).where(said, None)
+        )
     if rule is Rule.NAME and column.dtype == object:  # parts with and without a name, joined
         return pd.Series(column.to_numpy(), index=column.index, name=column.name)
     return column

@@ -38,6 +38,19 @@ class Kind(StrEnum):
     LAUNCH = "launch"
 
 
+class Timed(StrEnum):
+    """What of a kernel's surroundings its time holds; an empty cell is `GRAPH`.
+
+    - `GRAPH`: kernels follow each other without a gap (a CUDA graph, or a loop that keeps the GPU busy).
+    - `ALONE`: one kernel on an idle GPU, by a profiler or by events around it: its start counts.
+    - `HOST`: the host issues kernel after kernel: whatever it takes beyond the kernel's own time counts.
+    """
+
+    GRAPH = "graph"
+    ALONE = "alone"
+    HOST = "host"
+
+
 class Rule(StrEnum):
     """What a value must be; the text is what error messages expect."""
 
@@ -85,6 +98,7 @@ COLUMNS: tuple[Column, ...] = (
     Column(name="kernels", rule=Rule.COUNT, may=(Kind.MEMORY, Kind.LAUNCH)),
     Column(name="weight_copies", rule=Rule.COUNT, may=(*GEMMS, Kind.ATTENTION, Kind.MEMORY)),
     Column(name="includes_act_quant", rule=Rule.TRUTH, may=GEMMS),
+    Column(name="timed", rule=Rule.NAME, may=ALL),
     Column(name="latency_us", rule=Rule.POSITIVE, kinds=ALL),
     Column(name="spread_us", rule=Rule.AMOUNT, may=ALL),
     Column(name="sm_clock_mhz", rule=Rule.AMOUNT, may=ALL),

@@ -23,8 +23,10 @@ DTYPE_SPELLINGS = {
 _DTYPE_COLUMNS = ("dtype", "kv_dtype")
 
 
-def dtype_named(word: str) -> str | None:
+def dtype_named(word: object) -> str | None:
     """Our name for a data type as libraries write it (`torch.bfloat16`, `Half`); None for one of no name."""
+    if not isinstance(word, str):  # an empty cell
+        return None
     return DTYPE_SPELLINGS.get(word.strip().lower().removeprefix("torch."))
 
 

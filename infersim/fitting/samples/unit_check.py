@@ -5,7 +5,7 @@ A wrong unit moves every ratio of latency to floor by a thousand, far more than 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,14 +73,26 @@ def check_against_floor(frame: pd.DataFrame, profile: HardwareProfile) -> Mappin
     Raises WrongUnitError where the latencies must be in another unit, InfersimError where more than
     BELOW_FLOOR_SHARE of the rows are faster than the GPU can be.
     """
-    floors = floors_us(frame, profile)
-    latencies = frame["latency_us"].to_numpy(dtype=np.float64)
-    checks = {}
-    for kind in sorted(frame["kind"].unique()):
-        rows = (frame["kind"] == kind).to_numpy() & np.isfinite(floors)
-        if rows.any():
-            checks[str(kind)] = _check(str(kind), latencies[rows], floors[rows], profile)
-    return checks
+    return check_parts_against_floor([frame], profile)
+
+
+def check_parts_against_floor(
+    parts: Iterable[pd.DataFrame], profile: HardwareProfile
+) -> Mapping[str, FloorCheck]:
+    """`check_against_floor` on samples that come part by part."""
+    latencies: dict[str, list[npt.NDArray[np.float64]]] = {}
+    floors: dict[str, list[npt.NDArray[np.float64]]] = {}
+    for frame in parts:
+        floor_us, latency_us = floors_us(frame, profile), frame["latency_us"].to_numpy(dtype=np.float64)
+        for kind in frame["kind"].unique():
+            rows = (frame["kind"] == kind).to_numpy() & np.isfinite(floor_us)
+            if rows.any():
+                latencies.setdefault(str(kind), []).append(latency_us[rows])
+                floors.setdefault(str(kind), []).append(floor_us[rows])
+    return {
+        kind: _check(kind, np.concatenate(latencies.pop(kind)), np.concatenate(floors.pop(kind)), profile)
+        for kind in sorted(latencies)
+    }
 
 
 def _check(

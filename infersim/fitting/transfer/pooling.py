@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -24,11 +25,13 @@ from infersim.fitting.transfer.left_out import (
     left_out_interval,
     with_fitted_values,
 )
+from infersim.fitting.transfer.relating import relate
 from infersim.fitting.transfer.spreads import prior_of
-from infersim.fitting.transfer.surrogate import poolable, surrogate_samples
-from infersim.transfer.borrowing import FEWEST_GPUS
+from infersim.fitting.transfer.surrogate import is_related, poolable, surrogate_samples
+from infersim.transfer.borrowing import FEWEST_GPUS, transferred_kind
 from infersim.transfer.gpu_facts import facts_of
 from infersim.transfer.pool import Pool, PooledKind, PooledParameter
+from infersim.transfer.relations import FormatRelation
 
 
 def pool_fits(profiles: Sequence[HardwareProfile], **provenance: object) -> Pool:
@@ -59,7 +62,53 @@ def pool_fits(profiles: Sequence[HardwareProfile], **provenance: object) -> Pool
         **provenance,
     }
     gpus = {profile.name: facts_of(profile) for profile in profiles}
-    return Pool(gpus=gpus, kinds=kinds, provenance=record)
+    return Pool(gpus=gpus, kinds=kinds, provenance=record, relations=_relations(profiles, kinds))
+
+
+BASE = "gemm.bf16"
+"""What formats are related to."""
+
+
+def _relations(
+    profiles: Sequence[HardwareProfile], kinds: Mapping[str, PooledKind]
+) -> dict[str, FormatRelation]:
+    """Each format that some GPU was fitted in and that is not pooled, related to 16 bit."""
+    if BASE not in kinds:
+        return {}
+    behind: dict[str, list[HardwareProfile]] = {}
+    for profile in profiles:
+        based = profile.fit is not None and BASE in profile.fit.kinds
+        for kind in profile.fit.kinds.values() if profile.fit and based else ():
+            if is_related(kind):
+                behind.setdefault(kind.kind, []).append(profile)
+    if not behind:
+        return {}
+    gpus = [_pooled_gpu(p, BASE) for p in profiles if p.fit and BASE in p.fit.kinds]
+    without = cache(lambda left: _bases_without(kinds[BASE], gpus, left))
+    bases = _found(kinds[BASE].parameters)
+    return {kind: relate(kind, BASE, several, bases, without) for kind, several in sorted(behind.items())}
+
+
+def _found(parameters: Mapping[str, PooledParameter]) -> dict[str, dict[str, float]]:
+    """Values by GPU, of parameters by GPU."""
+    gpus = dict.fromkeys(gpu for parameter in parameters.values() for gpu in parameter.found)
+    return {gpu: {name: each.found[gpu] for name, each in parameters.items()} for gpu in gpus}
+
+
+def _bases_without(
+    pooled: PooledKind, gpus: Sequence[PooledGpu], left: str
+) -> Mapping[str, Mapping[str, float]]:
+    """The base on all GPUs from a joint fit without one of them, which has what the others say."""
+    others = [gpu for gpu in gpus if gpu.profile.name != left]
+    if len(others) < FEWEST_GPUS:
+        return _found(pooled.parameters)
+    parameters = with_fitted_values(
+        pooled.parameters, [gpu.measured for gpu in others], [gpu.profile.name for gpu in others]
+    )
+    known = {gpu.profile.name: gpu.measured.facts for gpu in others}
+    target = next(gpu.measured.facts for gpu in gpus if gpu.profile.name == left)
+    said = transferred_kind(replace(pooled, parameters=parameters), target, known)
+    return {**_found(parameters), left: said.parameters}
 
 
 def _pool_kind(kind: str, profiles: Sequence[HardwareProfile]) -> PooledKind:

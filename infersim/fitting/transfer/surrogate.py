@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from infersim.domain.arrays import Array
+from infersim.domain.dtypes import DType
 from infersim.domain.fit import KindFit
 from infersim.domain.profile import HardwareProfile
 from infersim.fitting.fits.kind_fit import log_latency
@@ -47,9 +48,20 @@ def surrogate_samples(profile: HardwareProfile, kind: str, seed: int = 0) -> pd.
 
 
 def poolable(kind: KindFit) -> bool:
-    """Whether samples of this kind can be drawn: launches have no shape, and small kernels, whose
-    defaults are fitted over GPUs, need no pool."""
-    return kind.kind.partition(".")[0] in _DRAWN and not kind.transferred
+    """Whether samples of this kind can be drawn, and its parameters are GPUs' own: launches have no shape,
+    small kernels have defaults that were fitted over GPUs, and formats that are related to another have its.
+    """
+    return kind.kind.partition(".")[0] in _DRAWN and not kind.transferred and not is_related(kind)
+
+
+def is_related(kind: KindFit) -> bool:
+    """Whether the kind is a number format that few GPUs are measured in, which `relating` is for."""
+    family, _, dtype = kind.kind.partition(".")
+    return family == Kind.GEMM and dtype not in POOLED_FORMATS and not kind.transferred
+
+
+POOLED_FORMATS = frozenset({*DType, "fp8"} - {"int8"})
+"""Plain types, and fp8 as vLLM runs it: measured on enough GPUs to tell how those differ."""
 
 
 def _log_uniform(random: np.random.Generator, limits: tuple[float, float], step: int = 1) -> Array:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from infersim.domain.arrays import Array
-from infersim.fitting.fits.intervals import coverage_summary, error_summary
 from infersim.fitting.samples.schema import Kind
 from infersim.fitting.samples.shapes import shape_classes
 
@@ -23,7 +22,11 @@ ERROR_COLUMNS = (
     *("roofline_mape", "roofline_median_ape"),
 )
 
+ORIGINS = ("source", "version", "timed")
+NOT_SAID = "not said"
+
 _USED = (
+    *ORIGINS,
     *("kind", "phase", "latency_us", "predicted_us", "lower_us", "upper_us", "roofline_us", "in_range"),
     *("m", "n", "k", "batch", "context_len", "num_heads", "num_kv_heads", "read_bytes", "write_bytes"),
 )
@@ -39,15 +42,33 @@ def error_table(predictions: pd.DataFrame) -> pd.DataFrame:
     `roofline_median_ape` of the plain roofline. The first row of each kind and data type has division and
     class "all"; a division in which all rows are of one class is left out.
     """
-    dtypes = predictions["dtype"].fillna("") if "dtype" in predictions.columns else ""
-    used = [name for name in _USED if name in predictions.columns]
-    parted = predictions[used].assign(cost_kind=cost_kinds(predictions), dtype=dtypes)
-    lines = [
-        {"kind": kind, "dtype": dtype, "division": division, "shape_class": name, **_errors(rows)}
-        for (kind, dtype), group in parted.groupby(["cost_kind", "dtype"], sort=True)
-        for division, name, rows in _divided(group)
-    ]
-    return pd.DataFrame(lines, columns=list(ERROR_COLUMNS))
+    errors = Errors()
+    errors.add(predictions)
+    return errors.table()
+
+
+class Errors:
+    """The errors of predictions that come part by part: two numbers a row and its classes are kept."""
+
+    def __init__(self) -> None:
+        self._groups: dict[tuple[str, str], _Group] = {}
+
+    def add(self, predictions: pd.DataFrame) -> None:
+        """Take in rows with the columns of `predict_samples`."""
+        dtypes = predictions["dtype"].fillna("") if "dtype" in predictions.columns else ""
+        used = [name for name in _USED if name in predictions.columns]
+        parted = predictions[used].assign(cost_kind=cost_kinds(predictions), dtype=dtypes)
+        for (kind, dtype), group in parted.groupby(["cost_kind", "dtype"], sort=True):
+            self._groups.setdefault((kind, dtype), _Group()).add(group)
+
+    def table(self) -> pd.DataFrame:
+        """What `error_table` gives of all rows together."""
+        lines = [
+            {"kind": kind, "dtype": dtype, "division": division, "shape_class": name, **found}
+            for (kind, dtype), group in sorted(self._groups.items())
+            for division, name, found in group.lines()
+        ]
+        return pd.DataFrame(lines, columns=list(ERROR_COLUMNS))
 
 
 def cost_kinds(frame: pd.DataFrame) -> npt.NDArray[np.object_]:
@@ -60,30 +81,100 @@ def cost_kinds(frame: pd.DataFrame) -> npt.NDArray[np.object_]:
     return kinds
 
 
-def _divided(group: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
-    """All rows, then those of each class, then those inside and outside the calibrated range."""
-    yield ALL, ALL, group
-    calibrated = np.where(group["in_range"], "calibrated", "outside")
-    divisions = {**shape_classes(group, group["kind"].iloc[0]), "range": calibrated}
-    for division, classes in divisions.items():
-        names = np.unique(classes)
-        if len(names) > 1:
-            for name in names:
-                yield division, str(name), group[classes == name]
+class _Group:
+    """Errors of one kind and data type; sums of what is averaged, and the errors themselves for quantiles."""
+
+    def __init__(self) -> None:
+        self._errors: list[Array] = []
+        self._roofline: list[Array] = []
+        self._classes: dict[str, list[npt.NDArray[np.uint16]]] = {}
+        self._sums: dict[tuple[str, str], _Sums] = {}
+        self._codes: dict[tuple[str, str], int] = {}
+
+    def add(self, group: pd.DataFrame) -> None:
+        measured = _column(group, "latency_us")
+        logs = np.log(_column(group, "predicted_us") / measured)
+        lower, upper = _column(group, "lower_us"), _column(group, "upper_us")
+        inside = (lower <= measured) & (measured <= upper)
+        widths = np.log(upper / lower)
+        outside = ~group["in_range"].to_numpy(dtype=np.bool_)
+        self._errors.append(np.abs(_column(group, "predicted_us") / measured - 1.0))
+        self._roofline.append(np.abs(_column(group, "roofline_us") / measured - 1.0))
+        calibrated = np.where(outside, "outside", "calibrated")
+        shapes = shape_classes(group, group["kind"].iloc[0])
+        divisions = {**shapes, "range": calibrated, **dict(_origins(group))}
+        for division, classes in ((ALL, np.full(len(group), ALL)), *divisions.items()):
+            names, codes = np.unique(classes, return_inverse=True)
+            known = np.array([self._code(division, str(name)) for name in names], dtype=np.uint16)
+            if division != ALL:
+                self._classes.setdefault(division, []).append(known[codes])
+            for index, name in enumerate(names):
+                rows = codes == index
+                sums = self._sums.setdefault((division, str(name)), _Sums())
+                sums.add(logs[rows], inside[rows], widths[rows], outside[rows])
+
+    def lines(self) -> Iterator[tuple[str, str, dict[str, float]]]:
+        """All rows, then those of each class, then those inside and outside the calibrated range."""
+        errors, roofline = _whole(self._errors), _whole(self._roofline)
+        yield ALL, ALL, self._line((ALL, ALL), errors, roofline)
+        for division, parts in self._classes.items():
+            names = sorted(name for of, name in self._sums if of == division)
+            codes = np.concatenate(parts)
+            for name in names if len(names) > 1 else ():
+                rows = codes == self._code(division, name)
+                yield division, name, self._line((division, name), errors[rows], roofline[rows])
+
+    def _code(self, division: str, name: str) -> int:
+        return self._codes.setdefault((division, name), len(self._codes))
+
+    def _line(self, where: tuple[str, str], errors: Array, roofline: Array) -> dict[str, float]:
+        sums = self._sums[where]
+        return {
+            "rows": len(errors),
+            "outside_range": sums.outside,
+            "mape": float(errors.mean()),
+            "median_ape": float(np.median(errors)),
+            "p90_ape": float(np.quantile(errors, 0.9)),
+            "bias": sums.logs / len(errors),
+            "coverage": sums.inside / len(errors),
+            "log_half_width": sums.widths / len(errors) / 2.0,
+            "roofline_mape": float(roofline.mean()),
+            "roofline_median_ape": float(np.median(roofline)),
+        }
 
 
-def _errors(rows: pd.DataFrame) -> dict[str, float]:
-    measured = _column(rows, "latency_us")
-    interval = coverage_summary(measured, _column(rows, "lower_us"), _column(rows, "upper_us"))
-    roofline = error_summary(_column(rows, "roofline_us"), measured)
-    return {
-        **asdict(error_summary(_column(rows, "predicted_us"), measured)),
-        "outside_range": int((~rows["in_range"]).sum()),
-        "coverage": interval.coverage,
-        "log_half_width": interval.mean_log_half_width,
-        "roofline_mape": roofline.mape,
-        "roofline_median_ape": roofline.median_ape,
-    }
+@dataclass(slots=True)
+class _Sums:
+    """Over the rows of one class."""
+
+    logs: float = 0.0
+    widths: float = 0.0
+    inside: int = 0
+    outside: int = 0
+
+    def add(
+        self, logs: Array, inside: npt.NDArray[np.bool_], widths: Array, outside: npt.NDArray[np.bool_]
+    ) -> None:
+        self.logs += float(logs.sum())
+        self.widths += float(widths.sum())
+        self.inside += int(inside.sum())
+        self.outside += int(outside.sum())
+
+
+def _whole(parts: list[Array]) -> Array:
+    """The parts as one array, in place of them."""
+    if len(parts) > 1:
+        parts[:] = [np.concatenate(parts)]
+    return parts[0]
+
+
+def _origins(group: pd.DataFrame) -> Iterator[tuple[str, npt.NDArray[np.str_]]]:
+    """Whose measurements rows are, and how they were timed, as far as samples say so."""
+    for name in ORIGINS:
+        if name in group.columns:
+            yield name, group[name].fillna(NOT_SAID).to_numpy(dtype=str)
+        else:
+            yield name, np.full(len(group), NOT_SAID)
 
 
 def _column(rows: pd.DataFrame, name: str) -> Array:

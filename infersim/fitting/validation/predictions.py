@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from infersim.cost.assembling import half_width_with_host
 from infersim.cost.floor import kernel_floor_s
 from infersim.cost.kernels import kernel_cost, kernel_kind
 from infersim.cost.parameters import kind_parameters
@@ -16,8 +17,9 @@ from infersim.domain.arrays import Array
 from infersim.domain.costs import LIMITERS, KernelCost, Limiter
 from infersim.domain.profile import MEGA, TERA, HardwareProfile
 from infersim.domain.shapes import Shape
-from infersim.fitting.samples.schema import Kind
+from infersim.fitting.samples.schema import Kind, Timed
 from infersim.fitting.samples.shapes import kernel_shapes
+from infersim.fitting.samples.timing import LONE_START_US, ways_of_timing
 
 _LIMITER_NAMES = np.array([limiter.value for limiter in LIMITERS], dtype=object)
 
@@ -37,8 +39,11 @@ def predict_samples(frame: pd.DataFrame, profile: HardwareProfile) -> pd.DataFra
                 columns[name] = np.empty(len(frame), dtype=_TYPES.get(name, np.float64))
             columns[name][rows] = values
 
-    for rows, shape in kernel_shapes(frame):
-        enter(rows, _of_shape(shape, profile))
+    ways = ways_of_timing(frame)
+    for way in Timed:
+        timed_so = np.flatnonzero(ways == way)
+        for rows, shape in kernel_shapes(frame.iloc[timed_so]):
+            enter(timed_so[rows], _of_shape(shape, profile, way))
     launches = np.flatnonzero(frame["kind"] == Kind.LAUNCH)
     if len(launches):
         enter(launches, _of_launches(frame.iloc[launches], profile))
@@ -49,16 +54,17 @@ _TYPES: Mapping[str, type] = {"limiter": object, "in_range": np.bool_}
 """Columns of predictions that hold no numbers."""
 
 
-def _of_shape(shape: Shape, profile: HardwareProfile) -> dict[str, Any]:
-    """Predictions for all rows that one shape record holds, in its order."""
-    cost = kernel_cost(shape, profile)
+def _of_shape(shape: Shape, profile: HardwareProfile, way: Timed) -> dict[str, Any]:
+    """Predictions for all rows that one shape record holds, in its order, as they were timed."""
+    cost = kernel_cost(shape, profile, cuda_graph=way is not Timed.HOST)
+    start_us = LONE_START_US if way is Timed.ALONE else 0.0
     floor_s = kernel_floor_s(cost.matrix_floor_s, cost.kernel_bytes, profile, cold_bytes=cost.model_bytes)
     predicted_s = np.maximum(cost.kernel_s + cost.launch_s, floor_s)
-    spread = np.exp(cost.log_half_width)
+    spread = np.exp(half_width_with_host(profile, cost, cuda_graph=way is not Timed.HOST))
     return {
-        "predicted_us": MEGA * predicted_s,
-        "lower_us": MEGA * np.maximum(predicted_s / spread, floor_s),
-        "upper_us": MEGA * predicted_s * spread,
+        "predicted_us": MEGA * predicted_s + start_us,
+        "lower_us": MEGA * np.maximum(predicted_s / spread, floor_s) + start_us,
+        "upper_us": MEGA * predicted_s * spread + start_us,
         "floor_us": MEGA * floor_s,
         "roofline_us": MEGA * roofline_s(shape, cost, profile),
         "flop": cost.flop,

@@ -5,8 +5,8 @@ The pairs are found among samples: the same GEMM but for one axis, cut to a part
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -15,19 +15,14 @@ import pandas as pd
 from infersim.domain.arrays import Array
 from infersim.fitting.fits.intervals import CoverageSummary, ErrorSummary, coverage_summary, error_summary
 from infersim.fitting.samples.schema import Kind
-
-Axis = Literal["m", "n", "k"]
-
-Positions: TypeAlias = npt.NDArray[np.int64]
-
-SHORTEST_CUT, LONGEST_CUT = 0.4, 0.9
-"""Parts of an axis that pruning leaves: less is hardly the same model, more is a gain within the noise."""
-
-HOW_TIMED = ("weight_copies", "includes_act_quant")
-"""Columns that say how a GEMM was timed: a pair is timed alike."""
-
-SMALLEST_DIMENSION = 2048
-"""N and K of the dense GEMM: the linear layers of LLMs."""
+from infersim.fitting.validation.pruned_pairs import (
+    HOW_TIMED,
+    Axis,
+    DenseGemms,
+    Positions,
+    paired,
+    pruned_pairs,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,79 +35,6 @@ class SpeedupErrors:
     predicted: ErrorSummary
     flops: ErrorSummary
     coverage: CoverageSummary | None = None
-
-
-def pruned_pairs(frame: pd.DataFrame, axis: Axis, *, cap: int = 20_000, seed: int = 0) -> pd.DataFrame:
-    """Pairs among the dense GEMM samples of `frame`: columns `dense`, `pruned`, `fraction`, `speedup`.
-
-    `dense` and `pruned` are row positions in `frame`: the same GPU, data type, way of timing and other two
-    dimensions, `axis` cut to `fraction` (0.4 to 0.9) of the dense one, whose N and K are at least 2048.
-    `speedup` is measured; the FLOPs ratio is 1 / fraction. Beyond `cap`, that many are drawn by `seed`.
-    """
-    same = [name for name in ("gpu", "dtype", *HOW_TIMED, "m", "n", "k") if name != axis and name in frame]
-    rows = frame[[*same, axis, "latency_us"]].assign(position=np.arange(len(frame)))
-    rows = rows[(frame["kind"] == Kind.GEMM).to_numpy()]
-    rows = rows.sort_values([*same, axis, "latency_us"], kind="stable", ignore_index=True)
-    large = ((rows["n"] >= SMALLEST_DIMENSION) & (rows["k"] >= SMALLEST_DIMENSION)).to_numpy()
-    groups = np.asarray(rows.groupby(same, dropna=False, sort=False).ngroup(), dtype=np.int64)
-    dense, pruned = _cuts(groups, rows[axis].to_numpy(dtype=np.float64), large, cap, seed)
-    position, latency = rows["position"].to_numpy(), rows["latency_us"].to_numpy(dtype=np.float64)
-    length = rows[axis].to_numpy(dtype=np.float64)
-    return pd.DataFrame(
-        {
-            "dense": position[dense],
-            "pruned": position[pruned],
-            "fraction": length[pruned] / length[dense],
-            "speedup": latency[dense] / latency[pruned],
-        }
-    )
-
-
-def _cuts(
-    groups: Positions, length: Array, large: npt.NDArray[np.bool_], cap: int, seed: int
-) -> tuple[Positions, Positions]:
-    """Dense and pruned row of each pair, `cap` at most; rows come sorted by group, length, latency.
-
-    Equal GEMMs lie side by side as a run of rows. The partners of a run are the runs of its group that are
-    0.4 to 0.9 as long: rows side by side too, so that pairs are counted, and drawn, without listing them.
-    Their order is by dense run, by pruned run, by dense row, by pruned row.
-    """
-    new = np.flatnonzero(np.diff(groups, prepend=-1) | (np.diff(length, prepend=-1.0) != 0))
-    ends = np.append(new[1:], len(groups))
-    first, last = _partners(groups[new], length[new], np.append(new, len(groups)))
-    partners = np.where(large[new], last - first, 0)
-    through = np.cumsum(partners * (ends - new))
-    total = int(through[-1]) if len(through) else 0
-    if total > cap:
-        ranks = np.sort(np.random.default_rng(seed).choice(total, size=cap, replace=False))
-    else:
-        ranks = np.arange(total)
-    run = np.searchsorted(through, ranks, side="right")
-    start, size = new[run], (ends - new)[run]
-    within = ranks - (through[run] - partners[run] * size)
-    other = np.searchsorted(new, first[run] + within // size, side="right") - 1
-    within = within - size * (new[other] - first[run])
-    of_other = (ends - new)[other]
-    dense, pruned = start + within // of_other, new[other] + within % of_other
-    return dense.astype(np.int64), pruned.astype(np.int64)
-
-
-def _partners(groups: Positions, length: Array, starts: Positions) -> tuple[Positions, Positions]:
-    """First row, and the one after the last, of what each run of equal GEMMs is cut to.
-
-    Lengths are whole numbers: the bounds are stepped to where the quotient itself is within the limits.
-    """
-    shortest, longest = np.floor(SHORTEST_CUT * length) - 1, np.floor(LONGEST_CUT * length) + 2
-    for _ in range(3):
-        shortest = np.where(shortest / length < SHORTEST_CUT, shortest + 1, shortest)
-        longest = np.where(longest / length > LONGEST_CUT, longest - 1, longest)
-    known = np.unique(length)
-    place = groups * len(known) + np.searchsorted(known, length)
-    first = np.searchsorted(place, groups * len(known) + np.searchsorted(known, shortest))
-    last = np.searchsorted(place, groups * len(known) + np.searchsorted(known, longest, side="right"))
-    first_row: Positions = starts[first]
-    end_row: Positions = starts[np.maximum(last, first)]
-    return first_row, end_row
 
 
 def speedup_errors(
@@ -163,15 +85,58 @@ def speedup_table(predictions: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
     the ratio of plain rooflines (`roofline_...`). Cuts without a pair are left out.
     """
     gemms = predictions[(predictions["kind"] == Kind.GEMM).to_numpy()]
-    lines = []
+    lines: list[dict[str, object]] = []
     for dtype in sorted(gemms["dtype"].unique()) if len(gemms) else []:
         rows = gemms[gemms["dtype"] == dtype]
         pairs = {axis: pruned_pairs(rows, axis, seed=seed) for axis in AXES}
-        for cut, axes in CUTS:
-            pooled = pd.concat([pairs[axis] for axis in axes], ignore_index=True)
-            if len(pooled):
-                lines.append({"dtype": dtype, "cut": cut, "pairs": len(pooled), **_errors(pooled, rows)})
+        lines += _lines(dtype, pairs, rows)
     return pd.DataFrame(lines, columns=list(SPEEDUP_COLUMNS))
+
+
+def packed_speedup_table(
+    by_dtype: Iterable[tuple[str, DenseGemms]],
+    predict: Callable[[pd.DataFrame], pd.DataFrame],
+    *,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """`speedup_table` of GEMMs by data type, of which only those in pairs are predicted."""
+    lines: list[dict[str, object]] = []
+    for dtype, gemms in by_dtype:
+        pairs = {axis: paired(gemms, axis, seed=seed) for axis in AXES}
+        chosen = np.unique(
+            np.concatenate([pair[["dense", "pruned"]].to_numpy().ravel() for pair in pairs.values()])
+        )
+        if len(chosen):
+            at = {
+                axis: pair.assign(
+                    **{side: np.searchsorted(chosen, pair[side]) for side in ("dense", "pruned")}
+                )
+                for axis, pair in pairs.items()
+            }
+            lines += _lines(dtype, at, predict(_chosen(gemms, dtype, chosen)))
+    return pd.DataFrame(lines, columns=list(SPEEDUP_COLUMNS))
+
+
+def _chosen(gemms: DenseGemms, dtype: str, rows: Positions) -> pd.DataFrame:
+    """Some of the GEMMs as samples."""
+    ways = [gemms.ways[way] for way in gemms.alike[rows]]
+    values = dict(zip(HOW_TIMED, zip(*ways, strict=True), strict=True))
+    sizes = {name: getattr(gemms, name)[rows].astype(np.int64) for name in ("m", "n", "k")}
+    how = {
+        "weight_copies": np.array(values.pop("weight_copies"), dtype=np.float64),
+        **{name: np.array(said, dtype=object) for name, said in values.items()},
+    }
+    return pd.DataFrame({"kind": Kind.GEMM.value, "dtype": dtype, **sizes, **how})
+
+
+def _lines(dtype: str, pairs: Mapping[Axis, pd.DataFrame], rows: pd.DataFrame) -> list[dict[str, object]]:
+    """A line for each cut that has pairs; they are positions in `rows`, which are predicted."""
+    lines: list[dict[str, object]] = []
+    for cut, axes in CUTS:
+        pooled = pd.concat([pairs[axis] for axis in axes], ignore_index=True)
+        if len(pooled):
+            lines.append({"dtype": dtype, "cut": cut, "pairs": len(pooled), **_errors(pooled, rows)})
+    return lines
 
 
 def _errors(pairs: pd.DataFrame, rows: pd.DataFrame) -> dict[str, float]:

@@ -24,7 +24,9 @@ from infersim.simulation.speedups.resolving import Gpu, a_profile, as_profile
 class Validation:
     """Predictions of one profile beside measurements.
 
-    - `predictions`: the samples with the columns of `predict_samples`, one row each.
+    - `predictions`: the samples with the columns of `predict_samples`, one row each, or some of them.
+    - `rows`: samples that were predicted; `outside_range`: those outside the range that was calibrated, all
+      of them without a calibration.
     - `errors`: the frame of `error_table`; `speedups`: the frame of `speedup_table`.
     - `left_out`: samples that were not predicted, by reason.
     - `overlap`: whether the samples are those that were fitted, as far as that can be known.
@@ -34,15 +36,12 @@ class Validation:
     calibration: Calibration
     fit_source: str | None
     predictions: pd.DataFrame
+    rows: int
+    outside_range: int
     errors: pd.DataFrame
     speedups: pd.DataFrame
     left_out: Mapping[str, int]
     overlap: Overlap
-
-    @property
-    def outside_range(self) -> int:
-        """Samples outside the range that was calibrated; all of them without a calibration."""
-        return int((~self.predictions["in_range"]).sum())
 
 
 @checked(
@@ -78,6 +77,8 @@ def validate_read(
         calibration=profile.calibration,
         fit_source=profile.fit_source,
         predictions=predictions,
+        rows=len(predictions),
+        outside_range=int((~predictions["in_range"]).sum()),
         errors=error_table(predictions),
         speedups=speedup_table(predictions),
         left_out=left_out,

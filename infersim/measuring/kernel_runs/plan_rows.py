@@ -18,8 +18,7 @@ from infersim.fitting.plans.shapes import attention_dtype
 from infersim.fitting.samples.schema import Kind
 
 SPARSE_DTYPES = ("bf16", "fp16")
-SPARSE_ALIGNMENT = 64
-"""2:4 kernels exist for 16-bit types and for n and k that their tiles divide."""
+"""Types that PyTorch multiplies 2:4 weights in; which n and k, the plan says (`multiple_2_4`)."""
 
 ORDER_SEED = 0
 PASS = "pass"
@@ -42,7 +41,8 @@ def rows_to_measure(
     between_layers = attention_dtype((dtypes or chosen.tables.dtypes)[0])
     rows = [_said(row, between_layers) for row in planned.to_dict("records")]
     if with_2_4:
-        sparse = [_in_2_4(row) for row in rows if _has_2_4_form(row)]
+        multiple = chosen.tables.multiple_2_4
+        sparse = [_in_2_4(row) for row in rows if _has_2_4_form(row, multiple)]
         if not sparse:
             raise InfersimError(f"{plan}: no GEMM in {' or '.join(SPARSE_DTYPES)} has a 2:4 form")
         rows += sparse
@@ -71,12 +71,12 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, str) else int(value)
 
 
-def _has_2_4_form(row: Mapping[str, Any]) -> bool:
+def _has_2_4_form(row: Mapping[str, Any], multiple: int) -> bool:
     return (
         row["kind"] == Kind.GEMM
         and row["dtype"] in SPARSE_DTYPES
-        and row["n"] % SPARSE_ALIGNMENT == 0
-        and row["k"] % SPARSE_ALIGNMENT == 0
+        and row["n"] % multiple == 0
+        and row["k"] % multiple == 0
     )
 
 

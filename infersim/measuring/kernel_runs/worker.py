@@ -16,6 +16,7 @@ import os
 import platform
 import sys
 from collections.abc import Mapping
+from importlib import metadata
 from typing import IO, Any
 
 import torch
@@ -45,11 +46,26 @@ def environment(device: Device, telemetry: Telemetry) -> dict[str, Any]:
         "load_average": None if device.threads is None else round(os.getloadavg()[0], 2),
         "torch": torch.__version__,
         "cuda": torch.version.cuda,
+        **_libraries(device.torch_device),
         "python": platform.python_version(),
         "system": platform.platform(),
         **telemetry.environment(),
     }
     return {name: value for name, value in facts.items() if value is not None}
+
+
+def _libraries(device: torch.device) -> dict[str, str]:
+    """Versions of the libraries whose kernels GEMMs are: cuSPARSELt (0.8.1 is 801) and the cuBLAS package."""
+    if device.type != "cuda":
+        return {}
+    found = {}
+    if torch.backends.cusparselt.is_available():
+        found["cusparselt"] = str(torch.backends.cusparselt.version())
+    for package in metadata.distributions():
+        name = str(package.metadata["Name"])
+        if name.startswith("nvidia-cublas"):
+            found["cublas"] = package.version
+    return found
 
 
 def _capability(device: torch.device) -> str | None:

@@ -35,7 +35,7 @@ def calibration_page(
     rows = "held out of the fit" if held_out else "that were fitted"
     return Page(
         title=f"Calibration of {fitted.title}",
-        setting=f"Figures show {len(found.predictions):,} rows {rows}",
+        setting=f"Figures show {found.rows:,} rows {rows}",
         verdict=Verdict(
             sentences=(*verdict.sentences, *(compared.sentences if held_out else ())),
             notes=(*verdict.notes, *compared.notes),

@@ -49,7 +49,7 @@ def validation_page(found: Validation, profile: HardwareProfile) -> Page:
     source = f" from {found.fit_source}" if found.fit_source else ""
     return Page(
         title=f"Predictions for {profile.title}, against measurements",
-        setting=f"{len(found.predictions):,} samples; calibration: {found.calibration}{source}",
+        setting=f"{found.rows:,} samples; calibration: {found.calibration}{source}",
         verdict=validation_verdict(found),
         views=tuple(validation_views(found, profile)),
         tables=validation_tables(found),
@@ -72,7 +72,7 @@ def validation_views(found: Validation, profile: HardwareProfile) -> Iterator[Vi
 def _charts(rows: pd.DataFrame, profile: HardwareProfile, errors: pd.Series) -> Iterator[Chart]:
     """`rows`: predictions of one kind and data type; `errors`: their row of an `error_table`."""
     points = validation_points(rows)
-    thinned = f" {MAX_POINTS:,} of {len(rows):,} rows are drawn." if len(points) < len(rows) else ""
+    thinned = f" {MAX_POINTS:,} of {errors['rows']:,} rows are drawn." if len(points) < errors["rows"] else ""
     yield Chart(
         name="predicted",
         title="Predicted against measured",

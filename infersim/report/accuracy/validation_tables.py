@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from infersim.cost.regimes import DECODE_MAX_M, LARGE_MIN_NK, PREFILL_MIN_M
+from infersim.domain.profile import Calibration
 from infersim.fitting.samples.identity import Overlap
 from infersim.fitting.samples.shapes import LARGE_MEMORY_BYTES, LONG_CONTEXT, TILE, VECTOR
 from infersim.fitting.validation.error_table import ALL
 from infersim.fitting.validation.validation import Validation
 from infersim.report.core import rounding
-from infersim.report.core.notes import kernel_notes
+from infersim.report.core.notes import outside_notes, trust_notes
 from infersim.report.core.table import Column, Table, number_column
 from infersim.report.core.verdict import Verdict, as_sentence, enumeration
 
@@ -68,7 +69,11 @@ def _speedup_sentence(row: pd.Series) -> str:
 
 
 def _notes(found: Validation) -> Iterator[str]:
-    yield from kernel_notes(found.predictions.assign(calibration=found.calibration.value))
+    import pandas as pd
+
+    yield from trust_notes(pd.DataFrame({"gpu": [found.gpu], "calibration": [found.calibration.value]}))
+    if found.calibration is not Calibration.NONE:
+        yield from outside_notes(found.outside_range, found.rows)
     if found.overlap in _OVERLAPS:
         yield _OVERLAPS[found.overlap]
     if found.left_out:

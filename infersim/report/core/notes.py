@@ -64,8 +64,7 @@ def kernel_notes(frame: pd.DataFrame) -> tuple[str, ...]:
     """Notes on single kernels: frames with `gpu`, `calibration` and `in_range`."""
     calibrated = frame[frame["calibration"] != Calibration.NONE]
     outside = len(calibrated) - int(calibrated["in_range"].sum())
-    note = f"Outside the calibrated range: {outside} of {len(frame)} kernels; their intervals are wider."
-    return (*trust_notes(frame), *_engine_notes(frame), *((note,) if outside else ()))
+    return (*trust_notes(frame), *_engine_notes(frame), *outside_notes(outside, len(frame)))
 
 
 def _engine_notes(frame: pd.DataFrame) -> Iterator[str]:
@@ -74,6 +73,12 @@ def _engine_notes(frame: pd.DataFrame) -> Iterator[str]:
         return
     for name, rows in frame[frame["kernels"].notna()].groupby("kernels", sort=False):
         yield f"Kernels of {name}: {enumeration(rows['gpu'].unique().tolist())}."
+
+
+def outside_notes(outside: int, rows: int) -> tuple[str, ...]:
+    """A note on kernels outside the calibrated range, where there are any."""
+    note = f"Outside the calibrated range: {outside} of {rows} kernels; their intervals are wider."
+    return (note,) if outside else ()
 
 
 def trust_notes(frame: pd.DataFrame) -> Iterator[str]:

@@ -82,7 +82,8 @@ def chain(dense: Timeline, plan: Timeline, targets: Set[Part]) -> Chain:
         bound=speedups[2],
         predicted=speedups[5],
         lower=speedups[5] * np.exp(-half_width),
-        upper=speedups[5] * np.exp(half_width),
+        # However fast the plan, it does not beat its floor.
+        upper=np.minimum(speedups[5] * np.exp(half_width), dense.upper_s / plan.floor_s),
         ceiling=dense.latency_s / plan.floor_s,
     )
 

@@ -11,7 +11,7 @@ import pytest
 
 from infersim.domain.profile import Calibration
 from infersim.files.locations import data_folder
-from infersim.fitting.samples.files import write_samples
+from infersim.fitting.samples.writing import write_samples
 from infersim.profile_files.fit_files import read_fit
 from infersim.profile_files.profiles import load_profile
 from tests.cli.conftest import Infersim
@@ -39,6 +39,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_a_verdict_on_a_fit_reads_like_this_and_it_is_written_here(answered: Infersim, folder: Path) -> None:
     ran = answered("calibrate", GPU, "attention.parquet")
     assert re.fullmatch(
@@ -55,6 +56,7 @@ def test_a_verdict_on_a_fit_reads_like_this_and_it_is_written_here(answered: Inf
     assert fit.provenance["drawn"] == {"rows": None, "seed": 0, "hold_out": None}
 
 
+@pytest.mark.slow
 def test_several_files_make_one_fit(answered: Infersim, folder: Path) -> None:
     answered("calibrate", GPU, "attention.parquet", "gemm.csv", "--out", "both.json")
     fit = read_fit(folder / "both.json")
@@ -69,6 +71,7 @@ def test_held_out_rows_judge_the_fit_and_are_not_in_it(answered: Infersim, folde
     assert f"{len(ATTENTION) - rows} held out" in ran.err
 
 
+@pytest.mark.slow
 def test_rows_thin_every_kind(answered: Infersim, folder: Path) -> None:
     ran = answered("calibrate", GPU, "attention.parquet", "gemm.csv", "--rows", "25")
     kinds = read_fit(folder / "h100-sxm.fit.json").kinds
@@ -76,6 +79,7 @@ def test_rows_thin_every_kind(answered: Infersim, folder: Path) -> None:
     assert f"{len(ATTENTION) + len(GEMM) - 50} left out (not drawn)" in ran.err
 
 
+@pytest.mark.slow
 def test_kinds_fitted_earlier_are_kept(answered: Infersim, folder: Path) -> None:
     answered("calibrate", GPU, "attention.parquet", "--out", "first.json")
     ran = answered("calibrate", GPU, "gemm.csv", "--fit", "first.json", "--out", "second.json")

@@ -42,6 +42,7 @@ def test_rows_for_machines_name_key_and_value(answered: Infersim) -> None:
     assert [row["value"] for row in rows if row["own"]] == [300, 300]
 
 
+@pytest.mark.slow
 def test_the_page_shows_bound_and_prediction_along_the_number(answered: Infersim, tmp_path: Path) -> None:
     page = tmp_path / "along.html"
     answered(*ASKED, "--sweep-set", SWEPT, "--html", str(page))

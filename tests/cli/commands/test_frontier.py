@@ -32,6 +32,7 @@ def own(quality: Path, *more: str) -> tuple[str, ...]:
     return ("frontier", *MODEL, *GPU, "--quality", str(quality), *more)
 
 
+@pytest.mark.slow
 def test_the_claim_of_the_paper_is_judged_with_measured_and_predicted_speedups(answered: Infersim) -> None:
     text = answered(*PAPER).out.replace("\u00a0", " ")
     check_order(
@@ -42,6 +43,7 @@ def test_the_claim_of_the_paper_is_judged_with_measured_and_predicted_speedups(a
         assert cell in claims
 
 
+@pytest.mark.slow
 def test_json_and_csv_hold_every_point(answered: Infersim) -> None:
     rows = answered(*PAPER, "--source", "arXiv:2606.09080", "--json").rows
     assert len(rows) == 15
@@ -75,6 +77,7 @@ def test_a_page_is_written_beside_the_answer(answered: Infersim, quality: Path, 
     assert "mine.csv" in island(html, "figures")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("more", "told"),
     [

@@ -49,6 +49,7 @@ def pretending(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("pretending")
 def test_a_plan_becomes_a_log_and_the_same_command_goes_on(
     answered: Infersim, plan: str, tmp_path: Path

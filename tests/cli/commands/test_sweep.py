@@ -57,6 +57,7 @@ def test_a_verdict_comes_first_then_tables_and_what_was_left_out(
     assert len(frame) == 60
 
 
+@pytest.mark.slow
 def test_json_and_csv_hold_every_mean(answered: Infersim, plan: str, out: str) -> None:
     rows = answered("sweep", plan, "-o", out, "--json").rows
     assert len(rows) == 3 * 5
@@ -92,6 +93,7 @@ def test_a_dry_run_is_told_to_machines_too(answered: Infersim, plan: str) -> Non
     assert (cells["rows"], cells["workers"]) == ("60", "1")
 
 
+@pytest.mark.slow
 def test_a_page_is_written_beside_the_table(answered: Infersim, plan: str, out: str, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     ran = answered("sweep", plan, "--out", out, "--html", str(page))
@@ -102,6 +104,7 @@ def test_a_page_is_written_beside_the_table(answered: Infersim, plan: str, out: 
         assert text in shown
 
 
+@pytest.mark.slow
 def test_what_another_plan_wrote_is_kept(
     answered: Infersim, refused: Callable[..., str], plan: str, out: str
 ) -> None:

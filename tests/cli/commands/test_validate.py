@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from infersim.fitting.samples.files import write_samples
 from infersim.fitting.samples.reading import read_samples
+from infersim.fitting.samples.writing import write_samples
 from infersim.fitting.validation.validation import validate
 from infersim.profile_files.fit_files import write_fit
 from tests.cli.conftest import Infersim
@@ -116,6 +116,7 @@ def test_every_sample_can_be_had_with_its_prediction(
     assert len(read_samples(out).frame) == len(SAMPLES)
 
 
+@pytest.mark.slow
 def test_the_page_shows_each_kind_with_its_figures(
     answered: Infersim, samples: Path, fit: Path, tmp_path: Path
 ) -> None:

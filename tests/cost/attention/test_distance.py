@@ -8,6 +8,7 @@ import pytest
 import infersim as sim
 from infersim.cost.attention.attention import SPREAD_PER_OCTAVE
 from infersim.cost.regimes import LONG_MIN_TOKENS
+from infersim.transfer.strangers import claimed_interval
 
 GPU = "a100-sxm-80gb"
 
@@ -35,9 +36,10 @@ def test_each_doubling_beyond_the_samples_adds_in_quadrature(phase: str, longest
     assert kind.ranges["context_len"][1] == longest
     inside, one, four, six = half_widths([longest, 2 * longest, 16 * longest, 64 * longest], phase)
     regime = "long" if longest >= LONG_MIN_TOKENS else "short"
-    assert inside == pytest.approx(kind.interval.by_regime[regime], rel=1e-6)
+    interval = claimed_interval(kind)
+    assert inside == pytest.approx(interval.by_regime[regime], rel=1e-6)
     for octaves, width in ((1, one), (4, four), (6, six)):
-        expected = np.hypot(kind.interval.outside, SPREAD_PER_OCTAVE * np.sqrt(octaves))
+        expected = np.hypot(interval.outside, SPREAD_PER_OCTAVE * np.sqrt(octaves))
         assert width == pytest.approx(expected, rel=1e-6)
 
 

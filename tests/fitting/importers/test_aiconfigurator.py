@@ -96,7 +96,7 @@ def test_a_tree_of_text_and_parquet_is_read_whole_and_other_tables_are_not(tmp_p
     pd.DataFrame([row | {"framework": "SGLang", "version": "0.5.10"}]).to_parquet(parquet)
     frame = import_source("aiconfigurator", tmp_path).frame
     assert sorted(frame["version"].unique()) == ["sglang 0.5.10", "vllm 0.24.0"]
-    assert len(frame) == 4
+    assert len(frame) == 6
 
 
 def test_the_system_folder_names_the_gpu_where_the_device_does_not(tmp_path: Path) -> None:

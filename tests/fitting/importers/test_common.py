@@ -9,8 +9,8 @@ import pytest
 
 from infersim.domain.errors import FileContentError, InfersimError, UnknownNameError
 from infersim.fitting.importers.importing import import_source, importers
-from infersim.fitting.samples.files import write_samples
 from infersim.fitting.samples.reading import read_samples
+from infersim.fitting.samples.writing import write_samples
 
 TABLES = (
     "aiconfigurator",

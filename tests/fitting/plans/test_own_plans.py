@@ -53,6 +53,7 @@ def space(**changed: object) -> MeasurementPlan:
     return MeasurementPlan(file=Path("own.toml"), tables=MeasurementPlanTables.model_validate(tables))
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=30)
 @given(
     rows=st.integers(1, 60),

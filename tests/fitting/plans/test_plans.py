@@ -38,7 +38,14 @@ def asked_for(plan: MeasurementPlan) -> dict[str, int]:
 
 
 def test_the_plans_of_the_documentation_are_there() -> None:
-    assert list_measurement_plans() == ["attention-200", "check", "cpu", "gemm-400", "standard"]
+    assert list_measurement_plans() == [
+        "attention-200",
+        "check",
+        "cpu",
+        "gemm-400",
+        "misalignment",
+        "standard",
+    ]
 
 
 @pytest.mark.parametrize("name", list_measurement_plans())

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from infersim.fitting.samples.files import write_samples
 from infersim.fitting.samples.identity import identity
 from infersim.fitting.samples.reading import read_samples
+from infersim.fitting.samples.writing import write_samples
 from tests.fitting.example_samples import GEMM, every_kind, table
 
 

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infersim.domain.errors import FileContentError, InfersimError, InvalidValueError, UnsupportedError
-from infersim.fitting.samples.files import write_samples
 from infersim.fitting.samples.reading import parse_defaults, read_samples
+from infersim.fitting.samples.writing import write_samples
 from tests.fitting.example_samples import ATTENTION, GEMM, LAUNCH, MEMORY, every_kind, table
 from tests.report.handmade import check_order
 
@@ -28,6 +28,7 @@ def test_every_kind_survives_a_round_trip_through_every_format(tmp_path: Path, s
     pd.testing.assert_frame_equal(again.frame, samples)
 
 
+@pytest.mark.slow
 @given(
     latency=st.floats(min_value=1e-3, max_value=1e9),
     size=st.integers(min_value=1, max_value=10**15),
@@ -147,7 +148,7 @@ def test_a_later_format_version_is_refused(
 ) -> None:
     path = tmp_path / f"samples{suffix}"
     with monkeypatch.context() as later:
-        later.setattr("infersim.fitting.samples.files.FORMAT_VERSION", 2)
+        later.setattr("infersim.fitting.samples.writing.FORMAT_VERSION", 2)
         write_samples(table(GEMM), path)
     with pytest.raises(FileContentError, match=r"format version = '?2'?.*\b1\b") as refusal:
         read_samples(path)

@@ -9,8 +9,8 @@ import pytest
 
 from infersim.domain.errors import FileContentError, UnsupportedError
 from infersim.fitting.samples.account import BadSamplesError
-from infersim.fitting.samples.files import write_samples
 from infersim.fitting.samples.reading import read_samples
+from infersim.fitting.samples.writing import write_samples
 
 
 def csv_of(folder: Path, text: str) -> Path:

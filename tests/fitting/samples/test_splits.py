@@ -29,6 +29,7 @@ def test_whole_groups_are_held_out_in_the_share_asked_for(seed: int, fraction: f
     assert held.sum() == 3 * min(max(round(fraction * 30), 1), 29)
 
 
+@pytest.mark.slow
 @given(seed=st.integers(0, 2**32 - 1), order=st.permutations(range(90)))
 def test_the_split_depends_on_the_seed_and_not_on_the_order(seed: int, order: list[int]) -> None:
     frame = grid()
@@ -65,6 +66,7 @@ def test_a_fraction_that_leaves_one_side_empty_is_refused(fraction: float) -> No
         hold_out_groups(grid(), GEMM_GROUPS, fraction, seed=0)
 
 
+@pytest.mark.slow
 @given(seed=st.integers(0, 2**32 - 1), count=st.integers(0, 120), order=st.permutations(range(90)))
 def test_drawn_rows_are_distinct_and_the_same_in_any_order(seed: int, count: int, order: list[int]) -> None:
     frame = grid()

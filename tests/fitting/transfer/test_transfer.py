@@ -114,6 +114,7 @@ def test_intervals_are_no_narrower_than_those_of_the_fits(pooled: Pool) -> None:
     assert interval.pair >= 0.05
 
 
+@pytest.mark.slow
 def test_a_gpu_that_differs_is_not_known_by_the_pool_that_it_is_left_out_of() -> None:
     odd = known_gpu("b200-sxm", launch_us=30.0)
     pool = pool_fits([*(known_gpu(name, launch_us=8.0) for name in GPUS), odd])

@@ -9,8 +9,8 @@ import pytest
 
 from infersim.domain.errors import InvalidValueError, UnknownNameError
 from infersim.fitting.calibration_rows import divide, held_out_rows, read_sample_files, thinned
-from infersim.fitting.samples.files import write_samples
 from infersim.fitting.samples.reading import read_samples
+from infersim.fitting.samples.writing import write_samples
 from tests.fitting.example_samples import GEMM, LAUNCH, MEMORY, SPARSE, table
 from tests.fitting.synthetic_samples import attention_shapes, gemm_shapes
 

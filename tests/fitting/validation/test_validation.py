@@ -12,10 +12,10 @@ import pytest
 from infersim.domain.dtypes import DType
 from infersim.domain.errors import InfersimError, InvalidValueError, UnknownNameError, UnsupportedError
 from infersim.domain.profile import TERA, Calibration, HardwareProfile
-from infersim.fitting.samples.files import write_samples
 from infersim.fitting.samples.identity import Overlap, identity
 from infersim.fitting.samples.reading import read_samples
 from infersim.fitting.samples.unit_check import WrongUnitError
+from infersim.fitting.samples.writing import write_samples
 from infersim.fitting.validation.validation import Validation, validate
 from infersim.profile_files.profiles import load_profile
 from tests.fitting.example_samples import LAUNCH, MEMORY, table

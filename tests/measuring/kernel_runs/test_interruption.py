@@ -33,7 +33,7 @@ def wait_for_lines(log: Path, count: int, process: subprocess.Popen[bytes]) -> N
     until = time.monotonic() + 120
     while len(lines_in_full(log)) < count and process.poll() is None:
         assert time.monotonic() < until, "the run makes no progress"
-        time.sleep(0.002)
+        time.sleep(0.005)
 
 
 @pytest.mark.slow

@@ -84,6 +84,20 @@ def test_2_4_doubles_the_gemms_that_have_such_a_form(tiny: Path) -> None:
         rows_to_measure(tiny, dtypes=["fp32"], with_2_4=True)
 
 
+def test_misaligned_widths_have_a_2_4_form_from_multiples_of_16() -> None:
+    rows = rows_to_measure("misalignment", with_2_4=True)
+    sparse, dense = ([row for row in rows if row["kind"] == kind] for kind in ("sparse_gemm", "gemm"))
+
+    assert all(row["n"] % 16 == 0 and row["k"] % 16 == 0 for row in sparse)
+    assert any(row["n"] % 64 or row["k"] % 64 for row in sparse)
+    for side in ("n", "k"):
+        powers = {row[side] & -row[side] for row in dense}
+        assert {1, 2, 4, 8, 16, 32} < powers
+    eight_bit = rows_to_measure("misalignment", dtypes=["fp8"])
+    assert len(eight_bit) == len(dense)
+    assert all(row["n"] % 16 == 0 and row["k"] % 16 == 0 for row in eight_bit)
+
+
 def test_the_cpu_plan_is_enough_for_a_calibration() -> None:
     kinds = Counter(row["kind"] for row in rows_to_measure("cpu"))
 
@@ -93,5 +107,5 @@ def test_the_cpu_plan_is_enough_for_a_calibration() -> None:
 
 
 def test_an_unknown_plan_is_told_with_the_known_ones() -> None:
-    with pytest.raises(UnknownNameError, match="attention-200, check, cpu, gemm-400, standard"):
+    with pytest.raises(UnknownNameError, match="attention-200, check, cpu, gemm-400, misalignment, standard"):
         rows_to_measure("everything")

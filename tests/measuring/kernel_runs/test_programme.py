@@ -40,7 +40,7 @@ def parse(arguments: list[str]) -> str:
 
 
 FITTED = ["calibrate", "calibrate", "validate"]
-ON_A_GPU = [*["measure kernels"] * 3, *FITTED, *["measure model"] * 2, *["compare"] * 2]
+ON_A_GPU = [*["measure kernels"] * 5, *FITTED, *["measure model"] * 2, *["compare"] * 2]
 ON_A_CPU = ["measure machine", "measure kernels", *FITTED, "measure model", "compare"]
 
 

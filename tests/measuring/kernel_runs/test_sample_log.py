@@ -53,6 +53,7 @@ def test_a_log_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert read_samples(log).frame["m"].tolist() == [1, 2, 3, 8]
 
 
+@pytest.mark.slow
 def test_wherever_a_log_is_cut_no_finished_line_is_lost(tmp_path: Path) -> None:
     """A kill can leave any prefix of the file; each one goes on, with all the lines that it holds in full."""
     whole = written(tmp_path / "whole.jsonl")

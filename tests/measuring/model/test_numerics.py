@@ -43,6 +43,7 @@ def test_executor_agrees_in_single_precision(name: str, phase: Phase) -> None:
     agrees(executor, executor.scene(phase, batch=2, context=21))
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     name=st.sampled_from(sorted(MODELS)),

@@ -63,6 +63,7 @@ def test_scattered_queries_read_keys_in_even_numbers(
     assert lengths == [keys]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("phase", Phase)
 @pytest.mark.parametrize(("name", "layout"), CASES)
 def test_a_pass_can_be_captured(

@@ -65,6 +65,7 @@ def test_prefill_keeps_the_share_of_every_sequence(rate: float, batch: int, toke
         assert by_sequence == [max(1, round(tokens * (1 - rate)))] * batch
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(rate=st.floats(0, 0.99), batch=st.integers(1, 6))
 def test_decode_keeps_the_share_over_many_layers(rate: float, batch: int) -> None:
@@ -78,6 +79,7 @@ def _deep(model: Transformer, layers: int) -> Transformer:
     return model.with_blocks(model.blocks[:1] * layers)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
 @pytest.mark.parametrize("tokens", [16, 24, 29])
 def test_flex_attention_agrees_with_blocks_row_by_row(tokens: int) -> None:
@@ -133,6 +135,7 @@ def test_functions_are_compiled_for_more_shapes_than_pytorch_allows(monkeypatch:
     assert config.recompile_limit >= 1000
 
 
+@pytest.mark.slow
 @pytest.mark.gpu
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA GPU")

@@ -55,6 +55,7 @@ def failing_for(model: object, error: Exception) -> Callable[..., Any]:
     return built
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("error", "status"),
     [
@@ -79,6 +80,7 @@ def test_a_plan_that_fails_leaves_the_others_to_be_measured(
     assert "\n" not in found[0]
 
 
+@pytest.mark.slow
 def test_a_lost_device_ends_the_run_with_a_row_and_the_next_goes_on_after_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

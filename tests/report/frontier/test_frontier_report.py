@@ -151,6 +151,7 @@ def test_agreement_in_words(
     assert ("open" in words) == ("open" in facts)
 
 
+@pytest.mark.slow
 def test_the_papers_claim_stands_beside_its_own_gpu_alone() -> None:
     where = {"phase": "prefill", "context": 4096, "source": "arXiv:2606.09080"}
     paper = frontier("llama-3.1-8b", "rtx-pro-6000", **where)  # type: ignore[arg-type]
@@ -170,6 +171,7 @@ def test_numbers_in_words() -> None:
     assert group_label("none", "zero-shot") == "no recovery, zero-shot"
 
 
+@pytest.mark.slow
 def test_the_page_has_a_figure_for_each_frontier_of_each_workload(found: Frontier) -> None:
     page = frontier_page(found, 5.0)
     assert [view.label for view in page.views] == ["classification", "reasoning"]

@@ -21,6 +21,7 @@ def small() -> Page:
     return predict_page(gather_prediction("llama-3.2-1b", "l4", context=512))
 
 
+@pytest.mark.slow
 def test_names_say_scenario_chart_and_panel(report: ComparisonReport, small: Page) -> None:
     names = [name for name, _, _ in figure_names(compare_page(report))]
     assert "decode_waterfall_static-nk-50" in names
@@ -30,6 +31,7 @@ def test_names_say_scenario_chart_and_panel(report: ComparisonReport, small: Pag
     assert [name for name, _, _ in figure_names(small)] == ["time", "roofline"]
 
 
+@pytest.mark.slow
 def test_away_from_the_page_a_figure_has_its_title_and_a_legend_of_what_is_visible(
     report: ComparisonReport,
 ) -> None:

@@ -108,6 +108,7 @@ def test_equal_data_are_held_once() -> None:
     assert len(json.loads(islands.data_json())) == 2
 
 
+@pytest.mark.slow
 def test_what_users_name_is_text(report: ComparisonReport, page: str) -> None:
     def renamed(frame: pd.DataFrame) -> pd.DataFrame:
         return frame.replace({"static-nk 50 %": EVIL, "static-nk": EVIL, "own.csv, line 2": EVIL}).assign(
@@ -139,6 +140,7 @@ def test_one_scenario_needs_no_choice() -> None:
     assert "llama-3.2-1b" in page
 
 
+@pytest.mark.slow
 def test_scenarios_left_undrawn_are_told(report: ComparisonReport) -> None:
     part = replace(report, scenarios=report.scenarios[:1])
     assert "1 of 2 scenarios" in render_page(compare_page(part))
@@ -169,6 +171,7 @@ def test_sections_are_rows_of_their_own() -> None:
     assert re.findall(r'<tr class="section"><th[^>]*>(\w+) \(dense: 100 ms\)<', html) == ["decode", "prefill"]
 
 
+@pytest.mark.slow
 def test_a_legend_names_each_group_once_with_what_it_draws(report: ComparisonReport) -> None:
     (chart,) = [chart for chart in compare_page(report).views[1].charts if chart.name == "curves"]
     entries = legend_entries([panel.figure for panel in chart.panels])
@@ -180,6 +183,7 @@ def test_a_legend_names_each_group_once_with_what_it_draws(report: ComparisonRep
     assert legend_html(entries).count("<button") == len(groups)
 
 
+@pytest.mark.slow
 def test_waiting_plans_are_not_pressed(report: ComparisonReport) -> None:
     (chart,) = [chart for chart in compare_page(report).views[0].charts if chart.name == "roofline"]
     shown = {entry.group: entry.shown for entry in legend_entries([chart.panels[0].figure])}
@@ -187,6 +191,7 @@ def test_waiting_plans_are_not_pressed(report: ComparisonReport) -> None:
     assert not shown["static-m 50 %"]
 
 
+@pytest.mark.slow
 def test_a_page_is_written_as_rendered(report: ComparisonReport, page: str, tmp_path: Path) -> None:
     file = tmp_path / "report.html"
     file.write_text("old", encoding="utf-8")

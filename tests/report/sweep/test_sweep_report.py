@@ -95,6 +95,7 @@ def test_the_public_summary_says_the_same(swept: SweepResult, summary: pd.DataFr
     ]
 
 
+@pytest.mark.slow
 def test_panels_say_what_they_show(swept: SweepResult, summary: pd.DataFrame) -> None:
     view = sweep_page(swept, summary).views[0]
     families, curves, maps = view.charts
@@ -115,6 +116,7 @@ def test_the_tables_have_a_column_for_each_sparsity(summary: pd.DataFrame) -> No
     check_says(fastest_table(summary, 1).caption, "5")
 
 
+@pytest.mark.slow
 def test_plans_from_files_have_a_column_of_their_own(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text("[remove]\nlayers = [3]\n", encoding="utf-8")
     result = sim.sweep({**PLAN, "plan": str(tmp_path / "mine.toml"), "request": "classification"})
@@ -130,6 +132,7 @@ def test_what_was_left_out_is_a_table(swept: SweepResult) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_the_title_names_few_and_counts_many(swept: SweepResult, summary: pd.DataFrame) -> None:
     check_order(sweep_page(swept, summary).title, "llama-3.2-1b", "llama-3.1-8b", "l4")
     many = pd.concat([summary.assign(gpu=f"gpu-{number}") for number in range(5)])

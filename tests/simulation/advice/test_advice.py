@@ -28,6 +28,7 @@ def by(frame: pd.DataFrame, *keys: str) -> dict[Any, Row]:
     }
 
 
+@pytest.mark.slow
 def test_the_sparsity_reaches_the_target_and_a_little_less_does_not() -> None:
     needed = by(sparsity_for(MODEL, GPU, 1.4, phase="prefill", batch=4, context=2048), "family")
     model = sim.load_model(MODEL)
@@ -43,6 +44,7 @@ def test_the_sparsity_reaches_the_target_and_a_little_less_does_not() -> None:
     assert sim.compare(model, fewer, GPU, phase="prefill", batch=4, context=2048)["predicted"].item() < 1.4
 
 
+@pytest.mark.slow
 def test_what_cannot_be_reached_says_what_is_in_the_way() -> None:
     needed = by(sparsity_for(MODEL, GPU, 3.0, phase="prefill", context=2048), "family")
     assert list(needed) == [family.name for family in families()]
@@ -56,6 +58,7 @@ def test_what_cannot_be_reached_says_what_is_in_the_way() -> None:
     assert needed["static-m"]["reached"]
 
 
+@pytest.mark.slow
 def test_a_higher_target_never_takes_less() -> None:
     one, other = (
         sparsity_for(MODEL, GPU, target, chosen=["static-m", "static-nk"], phase="decode", context=1024)

@@ -8,7 +8,8 @@ import pytest
 
 from infersim.domain.errors import FileContentError, InvalidValueError
 from infersim.pruning.composition import prune
-from infersim.simulation.measured.benchmark_results import FAMILIES, MAX_ROWS
+from infersim.simulation.measured import benchmark_results
+from infersim.simulation.measured.benchmark_results import FAMILIES
 from infersim.simulation.measured.files import load_measured
 from infersim.simulation.measured.table import Timed
 from infersim.simulation.speedups.comparison import compare
@@ -122,10 +123,12 @@ def test_damaged_files_name_the_line(tmp_path: Path, text: str, told: str) -> No
     assert told in str(caught.value)
 
 
-def test_an_empty_folder_and_an_endless_file(tmp_path: Path) -> None:
+def test_an_empty_folder_and_an_endless_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InvalidValueError, match="expected a folder of result files"):
         load_measured(tmp_path, gpu=GPU)
     text = block([(1, 64, 0.5, 1.0)])
-    endless = text + "0 1 64 0.50 1.0 1.0 1.0\n" * MAX_ROWS
-    with pytest.raises(FileContentError, match="rows = 'above 100000'"):
+    assert benchmark_results.MAX_ROWS == 100_000
+    monkeypatch.setattr(benchmark_results, "MAX_ROWS", 100)
+    endless = text + "0 1 64 0.50 1.0 1.0 1.0\n" * 100
+    with pytest.raises(FileContentError, match="rows = 'above 100'"):
         load_measured(results(tmp_path, endless), gpu=GPU)

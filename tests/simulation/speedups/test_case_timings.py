@@ -46,6 +46,7 @@ def test_a_comparison_with_its_figures_times_each_model_once(timed: Timed) -> No
     assert set(timed.values()) == {1}
 
 
+@pytest.mark.slow
 def test_a_frontier_times_each_model_once(timed: Timed) -> None:
     found = sim.frontier("llama-3.1-8b", ["l4", "a10"], phase="both", batch=[1, 8], context=512)
     plans = found.points.loc[found.points["predicted"].notna(), "plan"].nunique()
@@ -54,6 +55,7 @@ def test_a_frontier_times_each_model_once(timed: Timed) -> None:
     assert timed.total() % 4 == 0
 
 
+@pytest.mark.slow
 def test_requests_of_a_frontier_are_timed_once_each(timed: Timed) -> None:
     sim.frontier("llama-3.1-8b", "l4", request=["classification", "generation"])
     assert set(timed.values()) == {1}

@@ -35,7 +35,7 @@ def precisions_of(profile: HardwareProfile) -> list[str]:
     return [name for name, precision in PRECISIONS.items() if precision.math in profile.matrix]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_no_gemm_beats_its_floor(data: st.DataObject) -> None:
     profile = load_profile(data.draw(st.sampled_from(list_profiles())))
@@ -51,7 +51,7 @@ def test_no_gemm_beats_its_floor(data: st.DataObject) -> None:
     check(found, ())
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(data=st.data())
 def test_no_attention_beats_its_floor(data: st.DataObject) -> None:
     profile = load_profile(data.draw(st.sampled_from(list_profiles())))

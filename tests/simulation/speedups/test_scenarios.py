@@ -133,6 +133,7 @@ def test_break_even_starts_from_one_batch_and_context() -> None:
             sim.break_even(model, plans, "l4", **options)
 
 
+@pytest.mark.slow
 def test_loose_keywords_are_named_at_the_border_alone() -> None:
     """Neither a signature nor a call has two keywords of how a model is run, but in a few files."""
     package = Path(sim.__file__).parent

@@ -121,6 +121,7 @@ def test_a_sweep_of_requests_alone_has_no_contexts() -> None:
     assert [case.phase for case in grid.scenarios.cases()] == ["request"]
 
 
+@pytest.mark.slow
 def test_the_documented_plan_is_one() -> None:
     text = (REPOSITORY / "docs" / "sweep.md").read_text(encoding="utf-8")
     (example,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)

@@ -48,6 +48,7 @@ moves = st.builds(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.one_of(gemms, attentions, moves), min_size=1, max_size=12))
 def test_stacked_shapes_cost_what_each_costs_alone(shapes: list[Shape]) -> None:

@@ -15,7 +15,6 @@ from infersim.domain.profile import Calibration, HardwareProfile
 from infersim.domain.shapes import Phase
 from infersim.profile_files.profiles import list_profiles, load_profile
 from infersim.pruning.composition import prune
-from infersim.pruning.families.registry import families
 from infersim.simulation.speedups.op_frames import op_table
 from infersim.simulation.timing.passes import Pass, request_passes
 from infersim.simulation.timing.program import lay_out
@@ -28,7 +27,9 @@ from tests.simulation.handmade import (
     LAUNCH_S,
     PEAK_FLOP_PER_S,
     SLOWDOWN,
+    all_gpus,
     gemm_fit,
+    half_of,
     paper_model,
     paper_profile,
     scenarios,
@@ -132,14 +133,14 @@ def test_steps_of_a_long_request_each_get_the_credit_of_l2() -> None:
     assert whole.latency_s == pytest.approx(prefill.latency_s + steps.latency_s.sum(), rel=1e-3)
 
 
-@pytest.mark.parametrize("gpu", list_profiles())
+@pytest.mark.parametrize("gpu", all_gpus())
 @pytest.mark.parametrize("phase", list(Phase))
 @pytest.mark.parametrize("layout", list(Layout))
 def test_no_latency_is_below_its_floor(gpu: str, phase: Phase, layout: Layout) -> None:
     profile, dense = load_profile(gpu), load_model("qwen3-8b")
     batch, context = scenarios(np.random.default_rng(0), 20)
     scenario = Scenario(phase=phase, batch=batch, context=context, execution=execution_on(profile, layout))
-    pruned = [prune(dense, family.name, 0.5).transformer for family in families()]
+    pruned = [plan.transformer for plan in half_of("qwen3-8b")]
     for found in timelines(lay_out((dense, *pruned), (Pass(scenario=scenario),)), profile):
         assert np.isfinite(found.latency_s).all()
         assert (found.floor_s > 0).all()
@@ -152,6 +153,7 @@ def test_no_latency_is_below_its_floor(gpu: str, phase: Phase, layout: Layout) -
         np.testing.assert_allclose(sum(found.part_s().values()), found.latency_s)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(
     gpu=st.sampled_from(list_profiles()),

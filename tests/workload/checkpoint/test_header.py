@@ -119,6 +119,7 @@ def test_a_header_of_100_mb_is_not_even_read() -> None:
         read_header(stream, 200_000_000, FILE)
 
 
+@pytest.mark.slow
 def test_memory_is_bounded() -> None:
     # As many bytes and brackets as are let through: what they become stays within some hundred MB.
     header = '{"a": [' + "[]," * (MAX_BRACKETS - 10) + '1], "b": "' + "x" * 12_000_000 + '"}'

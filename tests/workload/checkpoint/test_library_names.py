@@ -28,6 +28,7 @@ def shapes_of(model: Any) -> Shapes:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("model_type", "options"), [*((each, {}) for each in MODEL_TYPES), *OPTIONS])
 def test_the_header_says_what_the_config_says(
     tmp_path: Path, model_type: str, options: dict[str, Any]

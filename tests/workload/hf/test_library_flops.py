@@ -45,6 +45,7 @@ def ours(config: dict[str, Any]) -> float:
     return total
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model_type", MODEL_TYPES)
 def test_prefill(model_type: str) -> None:
     config = spelt(model_type, **small(model_type))

@@ -36,6 +36,7 @@ def test_small_models(model_type: str) -> None:
     assert ours(config) == library_parts(library_model(config))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("model_type", "name", "sizes"), PUBLISHED, ids=[name for _, name, _ in PUBLISHED])
 def test_models_of_published_sizes(model_type: str, name: str, sizes: dict[str, Any]) -> None:
     config = spelt(model_type, **sizes)

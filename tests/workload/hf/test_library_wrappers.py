@@ -27,6 +27,7 @@ def text_parameters(config: dict[str, Any]) -> int:
     return sum(each.numel() for name, each in named if not any(map(name.__contains__, TOWERS)))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(("above", "inside"), TIES)
 @pytest.mark.parametrize("model_type", sorted(WRAPPERS))

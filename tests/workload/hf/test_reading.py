@@ -242,6 +242,7 @@ JSON_VALUES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(key=st.sampled_from([*LLAMA, "head_dim", "layer_types", "sliding_window", "auto_map", "id2label",
                             "text_config", "architectures", "rope_parameters", "quantization_config"]),
        value=JSON_VALUES, config=st.sampled_from([LLAMA, MISTRAL, QWEN2, QWEN3]))  # fmt: skip
@@ -260,6 +261,7 @@ def model_layers(config: dict[str, object], key: str, value: object) -> object:
     return (config | {key: value})["num_hidden_layers"]
 
 
+@pytest.mark.slow
 @given(model_type=st.sampled_from(sorted(ARCHITECTURES)), data=st.data())
 @settings(deadline=None, max_examples=300)
 def test_any_value_of_any_key_of_any_type(model_type: str, data: st.DataObject) -> None:

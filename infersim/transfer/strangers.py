@@ -1,0 +1,113 @@
+"""How far one table's word is from other people's measurements: the spread between those who measure.
+
+A fit's own intervals cover the table it was fitted to. The same kernel on the same GPU, measured by others,
+differs more: engines choose other kernels, libraries change with their versions, boards and clocks differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
+
+from infersim.domain.fit import Claim, Fit, IntervalFit, KindFit
+
+LIBRARY_GEMM = {
+    "decode small": 0.11,
+    "mid small": 0.12,
+    "prefill small": 0.14,
+    "decode large": 0.12,
+    "mid large": 0.10,
+    "prefill large": 0.085,
+}
+"""80 % half-widths, natural log, that measurements of a 16-bit GEMM by others add in quadrature.
+
+Shipped fits against tables of other hands: Vidur (A100, torch 2.1), LLMServingSim (RTX PRO 6000, vLLM 0.19),
+SlideSparse (A100 PCIe, B200, loops of cuBLASLt), TensorRT-LLM 1.3 and SGLang 0.5 (B200, H100, L40S, RTX PRO
+6000), XLA (H100). Of each table and regime, the 80 % quantile of the errors less, in quadrature, what the
+fit's own interval says; the root mean square over a source's GPUs, then over the sources; rounded up, as
+sources are few. `bench/strangers.py --estimate` finds them anew.
+"""
+
+ENGINE_GEMM = {
+    "decode small": 0.77,
+    "mid small": 0.63,
+    "prefill small": 0.78,
+    "decode large": 0.65,
+    "mid large": 0.50,
+    "prefill large": 0.26,
+}
+"""The same for GEMMs of other formats, whose kernels and quantisation each engine brings itself: in fp8 up to
+twice as fast or slow as another's at few tokens. From fp8 of TensorRT-LLM and SGLang; of narrower formats no
+table compares engines, and this stands for them."""
+
+ENGINE_ATTENTION = {
+    "attention.prefill": {"short": 0.41, "long": 0.29},
+    "attention.decode": {"short": 0.55, "long": 0.34},
+}
+"""The same for attention of TensorRT-LLM and SGLang against that of vLLM."""
+
+LIBRARY_PAIR, ENGINE_PAIR, ATTENTION_PAIR = 0.05, 0.14, 0.21
+"""Half-widths of the log ratio of two related kernels, likewise: most of what is added, both share."""
+
+SIXTEEN_BIT = ("bf16", "fp16")
+"""GEMMs for which all engines call the vendor's library."""
+
+
+def claimed_interval(kind: KindFit) -> IntervalFit:
+    """The intervals of a kind for whom its fit speaks: its own, and the spread in quadrature."""
+    spread = spread_between(kind.kind, kind.claim)
+    return kind.interval if spread is None else _in_quadrature(kind.interval, spread)
+
+
+def among_strangers(fit: Fit, claim: Claim = Claim.WORLD) -> Fit:
+    """The fit as it speaks of other people's machines (`Claim.ENGINE`: of those that run its engine).
+
+    What several hands measured does so already.
+    """
+
+    def claiming(kinds: Mapping[str, KindFit]) -> dict[str, KindFit]:
+        return {
+            name: kind if kind.claim is Claim.HANDS else replace(kind, claim=claim)
+            for name, kind in kinds.items()
+        }
+
+    sets = {name: claiming(kinds) for name, kinds in fit.kernel_sets.items()}
+    return replace(fit, kinds=claiming(fit.kinds), kernel_sets=sets)
+
+
+@lru_cache(maxsize=256)
+def spread_between(kind: str, claim: Claim) -> IntervalFit | None:
+    """What is added to the intervals of a kind (`gemm.fp8`, `attention.decode`); None where nothing is.
+
+    Whoever names the engine rules out other engines' kernels, and leaves versions and boards: as for 16-bit
+    GEMMs, where engines share a library. No tables compare hands that measured small kernels and launches.
+    """
+    if claim in (Claim.SETUP, Claim.HANDS):
+        return None
+    family, _, detail = kind.partition(".")
+    spreads: Mapping[str, float] = LIBRARY_GEMM
+    pair = LIBRARY_PAIR
+    if kind in ENGINE_ATTENTION:
+        spreads, pair = ENGINE_ATTENTION[kind], ATTENTION_PAIR
+        if claim is Claim.ENGINE:
+            spreads, pair = dict.fromkeys(spreads, max(LIBRARY_GEMM.values())), LIBRARY_PAIR
+    elif family != "gemm":
+        return None
+    elif claim is Claim.WORLD and not detail.startswith(SIXTEEN_BIT):
+        spreads, pair = ENGINE_GEMM, ENGINE_PAIR
+    return IntervalFit(by_regime=spreads, pair=pair, outside=max(spreads.values()))
+
+
+def _in_quadrature(own: IntervalFit, spread: IntervalFit) -> IntervalFit:
+    """Independent errors: their variances add. A regime of which no spread is known gets the largest."""
+    return IntervalFit(
+        by_regime={
+            name: float(np.hypot(width, spread.by_regime.get(name, spread.outside)))
+            for name, width in own.by_regime.items()
+        },
+        pair=float(np.hypot(own.pair, spread.pair)),
+        outside=float(np.hypot(own.outside, spread.outside)),
+    )
