@@ -136,7 +136,7 @@ def _gemms(table: pd.DataFrame, copies: int) -> pd.DataFrame:
 
 
 ATTENTION = ["phase", "batch", "query_len", "context_len", "num_heads", "num_kv_heads", "head_dim"]
-KV_DTYPES = ("bf16",)
+KV_DTYPES = ("bf16", "fp8")
 """Formats of the KV cache whose attention is fitted."""
 
 

@@ -90,6 +90,8 @@ ATTENTION_DECODE_DEFAULTS: Mapping[str, float] = {
     "split_us": 2.0,
     "split_exponent": 0.3,
     "unsplit_alone": 0.3,
+    "wide_apart": 0.001,
+    "grouped_chain": 1.0,
     "regroup_us": 0.5,
     "head_dim_exponent": 0.5,
     "launch_us": 7.0,

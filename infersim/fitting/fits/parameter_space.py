@@ -154,6 +154,7 @@ _DECODE_BOUNDS: Mapping[str, tuple[float, float]] = {
     "split_exponent": (0.01, 1.5),
     "regroup_us": (0.01, 20.0),
     "head_dim_exponent": (0.05, 1.3),
+    "grouped_chain": (0.1, 20.0),
     "launch_us": (0.05, 100.0),
 }
 
@@ -224,6 +225,7 @@ DECODE_SPACE = ParameterSpace(
     (
         *_scale_parameters("attention.decode", _DECODE_BOUNDS),
         _share_parameter("attention.decode", "unsplit_alone"),
+        replace(_share_parameter("attention.decode", "wide_apart"), second_start=0.8),
     )
 )
 SPARSE_SPACE = ParameterSpace(_scale_parameters("sparse_gemm", _SPARSE_BOUNDS))

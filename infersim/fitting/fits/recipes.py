@@ -45,8 +45,9 @@ def recipes(profile: HardwareProfile, samples: pd.DataFrame) -> Iterator[tuple[R
     for kind, recipe in ((Kind.GEMM, gemm_recipe), (Kind.SPARSE_GEMM, sparse_gemm_recipe)):
         for dtype, rows in _by(samples, kind, "dtype"):
             yield recipe(profile, dtype, rows), rows
-    for phase, rows in _by(samples, Kind.ATTENTION, "phase"):
-        yield attention_recipe(Phase(phase), rows), rows
+    for phase, of_phase in _by(samples, Kind.ATTENTION, "phase"):
+        for cache, rows in of_phase.groupby(narrow_caches(of_phase), sort=True):
+            yield attention_recipe(Phase(phase), rows, str(cache)), rows
     memory = samples[samples["kind"] == Kind.MEMORY]
     if len(memory):
         yield memory_recipe(memory), memory
@@ -147,8 +148,19 @@ def _moved_bytes(samples: pd.DataFrame) -> Array:
     return (samples["read_bytes"] + samples["write_bytes"]).to_numpy(dtype=np.float64)
 
 
-def attention_recipe(phase: Phase, rows: pd.DataFrame) -> Recipe:
-    """The recipe of attention in one phase."""
+def narrow_caches(samples: pd.DataFrame) -> pd.Series[str]:
+    """The type of each row's KV cache where it is narrower than what is multiplied, else ""."""
+    if "kv_dtype" not in samples.columns:
+        return pd.Series("", index=samples.index)
+    cache = samples["kv_dtype"].fillna(samples["dtype"])
+    narrower = cache.map(lambda name: DType(name).bytes) < samples["dtype"].map(
+        lambda name: DType(name).bytes
+    )
+    return cache.where(narrower, "").astype(str)
+
+
+def attention_recipe(phase: Phase, rows: pd.DataFrame, cache: str = "") -> Recipe:
+    """The recipe of attention in one phase; `cache` is the type of a narrower KV cache."""
 
     def features(samples: pd.DataFrame) -> Mapping[str, Array]:
         columns = [samples[name].to_numpy(dtype=np.float64) for name in _ATTENTION_DIMENSIONS]
@@ -171,7 +183,7 @@ def attention_recipe(phase: Phase, rows: pd.DataFrame) -> Recipe:
         )
 
     return Recipe(
-        kind=f"attention.{phase.value}",
+        kind=f"attention.{phase.value}" + (f".{cache}" if cache else ""),
         space=PREFILL_SPACE if phase is Phase.PREFILL else DECODE_SPACE,
         smooths=attention_smooths(phase),
         features=features,

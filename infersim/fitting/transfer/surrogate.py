@@ -87,8 +87,9 @@ def _gemms(
 
 
 def _attention(
-    ranges: Mapping[str, tuple[float, float]], phase: str, random: np.random.Generator
+    ranges: Mapping[str, tuple[float, float]], detail: str, random: np.random.Generator
 ) -> pd.DataFrame:
+    phase, _, cache = detail.partition(".")
     batch, head_dim = (_powers_of_2(random, ranges[name]) for name in ("batch", "head_dim"))
     # Models share few KV heads, and prompts are long: the smaller, and the longer, of two draws.
     kv_heads = np.minimum(*(_powers_of_2(random, ranges["num_kv_heads"]) for _ in range(2)))
@@ -100,6 +101,7 @@ def _attention(
     frame = pd.DataFrame(
         {
             "dtype": "bf16",
+            "kv_dtype": cache or None,
             "phase": phase,
             "batch": batch,
             "query_len": context if phase == "prefill" else 1.0,
