@@ -125,7 +125,13 @@ def test_prefill(gpu: HardwareProfile, b: int, q: int, c: int, heads: int, kv: i
 
 @pytest.mark.parametrize(
     ("b", "c", "heads", "kv", "d"),
-    [(1, 131072, 32, 8, 128), (64, 1024, 32, 8, 128), (8, 4096, 32, 32, 64), (16, 77, 8, 1, 128)],
+    [
+        (1, 131072, 32, 8, 128),
+        (64, 1024, 32, 8, 128),
+        (8, 4096, 32, 32, 64),
+        (16, 77, 8, 1, 128),
+        (2, 512, 64, 1, 128),
+    ],
 )
 @pytest.mark.parametrize("copies", [None, 1])
 def test_decode(
