@@ -120,6 +120,8 @@ def calls(folder: Path) -> dict[str, Callable[[], Arguments]]:
             "gpu": gpu(),
             "phase": "decode",
             "dtype": "bf16",
+            "kv_dtype": "fp8",
+            "window": 1024,
             "kv_copies": 1,
             "kernels": "vllm",
             **ATTENTION_DIMENSIONS,

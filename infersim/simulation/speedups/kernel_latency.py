@@ -119,6 +119,8 @@ def _with_scales(dtype: str, act_quant: bool | str) -> Precision:
     head_dim=whole(MAX_HEAD_DIM),
     query_len=optional(whole(MAX_CONTEXT)),
     dtype=one_of("dtype", list(DType)),
+    kv_dtype=optional(one_of("kv_dtype", list(DType))),
+    window=optional(count(MAX_CONTEXT)),
     kv_copies=_COPIES,
     kernels=kernels_named,
 )
@@ -133,13 +135,16 @@ def attention_latency(
     head_dim: Dimension,
     query_len: Dimension | None = None,
     dtype: str = "bf16",
+    kv_dtype: str | None = None,
+    window: int | None = None,
     kv_copies: int | None = 1,
     kernels: str | None = None,
 ) -> Latency:
     """Latency of one attention kernel; dimensions broadcast, and so does the result.
 
     `query_len` new tokens of each sequence attend to `context_len` tokens, their own included: all of them
-    in prefill, 1 in decode unless given. `kv_copies` is the number of distinct KV caches that a timing
+    in prefill, 1 in decode unless given. `kv_dtype` is the type of the KV cache (None: `dtype`), and `window`
+    limits how far back a query sees. `kv_copies` is the number of distinct KV caches that a timing
     loop rotates over: 1, as attention benchmarks do, lets a small cache stay in L2; None is cold, as in a
     model's decode: all of it is read from memory. `kernels` as in `gemm_latency`, which raises the same.
     """
@@ -163,6 +168,8 @@ def attention_latency(
         num_kv_heads=dimensions["num_kv_heads"],
         head_dim=dimensions["head_dim"],
         dtype=DType(dtype),
+        kv_dtype=None if kv_dtype is None else DType(kv_dtype),
+        window=window,
         kv_copies=kv_copies,
     )
     return shapes_latency(shape, a_profile("gpu", gpu).with_kernels(kernels))
