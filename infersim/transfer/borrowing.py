@@ -21,6 +21,9 @@ FEWEST_GPUS = 2
 OTHER_VENDOR_WIDENING = 1.5
 """Of intervals where no pooled GPU is of the vendor: a stated guess, as none was ever left out."""
 
+POOL_KERNELS = "vllm"
+"""The engine whose kernels most pooled fits are of, and so the pool's word of a GPU."""
+
 LIBRARY_EFFICIENCY = {"amd": 0.85}
 """Of what a vendor's GEMM library reaches, over what the pool of another vendor's GPUs expects of the chip.
 

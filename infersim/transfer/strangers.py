@@ -90,8 +90,9 @@ def spread_between(kind: str, claim: Claim) -> IntervalFit | None:
     family, _, detail = kind.partition(".")
     spreads: Mapping[str, float] = LIBRARY_GEMM
     pair = LIBRARY_PAIR
-    if kind in ENGINE_ATTENTION:
-        spreads, pair = ENGINE_ATTENTION[kind], ATTENTION_PAIR
+    phase = f"{family}.{detail.partition('.')[0]}"  # whatever the type of the cache
+    if phase in ENGINE_ATTENTION:
+        spreads, pair = ENGINE_ATTENTION[phase], ATTENTION_PAIR
         if claim is Claim.ENGINE:
             spreads, pair = dict.fromkeys(spreads, max(LIBRARY_GEMM.values())), LIBRARY_PAIR
     elif family != "gemm":
@@ -99,6 +100,11 @@ def spread_between(kind: str, claim: Claim) -> IntervalFit | None:
     elif claim is Claim.WORLD and not detail.startswith(SIXTEEN_BIT):
         spreads, pair = ENGINE_GEMM, ENGINE_PAIR
     return IntervalFit(by_regime=spreads, pair=pair, outside=max(spreads.values()))
+
+
+def differs_between_engines(kind: str) -> bool:
+    """Whether engines bring kernels of their own for a kind."""
+    return spread_between(kind, Claim.WORLD) != spread_between(kind, Claim.ENGINE)
 
 
 def _in_quadrature(own: IntervalFit, spread: IntervalFit) -> IntervalFit:
