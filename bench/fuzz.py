@@ -45,6 +45,7 @@ LONGEST_MESSAGE = 20_000
 COMMAND_SHARE = 0.4
 COMMAND_NAMES = set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
 USER_ERRORS = (2,)
+FLOORS = (("latency_ms", "floor_ms"), ("latency_us", "floor_us"), ("lower_ms", "floor_ms"))
 TOLERANCE = 1 - 1e-9
 IN_MEMORY = next((path for path in ("/dev/shm",) if os.access(path, os.W_OK)), None)
 """Where the folders of cases lie: a disk takes longer to remove one than many a case to run."""
@@ -123,11 +124,7 @@ def _wrong_json(out: str) -> str | None:
     except ValueError as error:
         return f"JSON that is none: {error}"
     for row in rows if isinstance(rows, list) else []:
-        for latency, floor in (
-            ("latency_ms", "floor_ms"),
-            ("latency_us", "floor_us"),
-            ("lower_ms", "floor_ms"),
-        ):
+        for latency, floor in FLOORS:
             said = isinstance(row, dict) and row.get(latency) is not None and row.get(floor) is not None
             if said and not row[latency] >= row[floor] * TOLERANCE >= 0:
                 return f"below its floor: {latency} = {row[latency]}, {floor} = {row[floor]}"
@@ -179,10 +176,8 @@ def _wrong_answer(found: Any) -> str | None:
         if (found.lower_s < found.floor_s * TOLERANCE).any():
             return "lower_s is below floor_s"
     if isinstance(found, pd.DataFrame) and {"latency_ms", "lower_ms", "floor_ms"} <= set(found.columns):
-        numbers = found[["latency_ms", "lower_ms", "upper_ms", "floor_ms", "memory_gib"]].to_numpy(
-            dtype=float
-        )
-        if not np.isfinite(numbers).all():
+        numbers = found[["latency_ms", "lower_ms", "upper_ms", "floor_ms", "memory_gib"]]
+        if not np.isfinite(numbers.to_numpy(dtype=float)).all():
             return "a latency or a size of memory is not finite"
         if (found["lower_ms"] < found["floor_ms"] * TOLERANCE).any():
             return "lower_ms is below floor_ms"

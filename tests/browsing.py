@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 TRIES = 3
-STEP_S, PROGRAM_S = 40, 90
+STEP_S, PROGRAM_S = 90, 120
 """How long a browser may take for a step, and a program that starts one: many times what they do."""
 
 ARGUMENTS = (

@@ -176,7 +176,7 @@ HALF = "\ud800"
 def test_half_a_character_in_a_measurement_log(tmp_path: Path) -> None:
     log = tmp_path / "samples.jsonl"
     log.write_text('{"gpu": "h100-sxm", "kind": "\\ud800", "latency_us": 1}\n', encoding="ascii")
-    with pytest.raises(InfersimError, match=r"samples\.jsonl: text = .*ud800.*; expected whole characters"):
+    with pytest.raises(InfersimError, match=r"samples\.jsonl: .*ud800.*; expected"):
         sim.read_samples(log)
 
 

@@ -91,7 +91,7 @@ def _packed(name: str, column: pd.Series[Any]) -> Any:
                 same = np.array_equal(few.astype(np.float64), values, equal_nan=True)
             if same:
                 return few
-    return column.array
+    return column.array.copy()  # a view would keep the block of all columns of its type
 
 
 def _texts(column: pd.Series[Any]) -> bool:

@@ -42,7 +42,8 @@ def validate_packed(
         predictions = frame.assign(**{str(name): column for name, column in predicted.items()})
         errors.add(predictions)
         outside += int((~predictions["in_range"]).sum())
-        kept.append(predictions.iloc[::every] if drawn else predictions.iloc[:0])
+        if drawn or not kept:  # copies: a view would keep all that was predicted
+            kept.append(predictions.iloc[:: every if drawn else rows].copy())
         if write is not None:
             write(predictions)
     table = errors.table()

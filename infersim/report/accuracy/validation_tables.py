@@ -14,8 +14,8 @@ from infersim.fitting.validation.common_delay import common_delay_us
 from infersim.fitting.validation.error_table import ALL
 from infersim.fitting.validation.validation import Validation
 from infersim.report.core import rounding
-from infersim.report.core.notes import outside_notes, trust_notes
 from infersim.report.core.table import Column, Table, number_column
+from infersim.report.core.trust import outside_notes, trust_in
 from infersim.report.core.verdict import Verdict, as_sentence, enumeration
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ _TITLES = {
     "attention.decode": "decode attention",
     "memory": "memory-bound kernels",
     "launch": "launches",
+    "power": "power",
 }
 """Kinds as the verdict names them."""
 
@@ -70,9 +71,7 @@ def _speedup_sentence(row: pd.Series) -> str:
 
 
 def _notes(found: Validation) -> Iterator[str]:
-    import pandas as pd
-
-    yield from trust_notes(pd.DataFrame({"gpu": [found.gpu], "calibration": [found.calibration.value]}))
+    yield from trust_in([found.calibration.value], [found.gpu])
     if found.calibration is not Calibration.NONE:
         yield from outside_notes(found.outside_range, found.rows)
     delay_us = common_delay_us(found.predictions)
