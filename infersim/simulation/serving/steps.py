@@ -31,6 +31,9 @@ MS, US = 1e-3, 1e-6
 STRETCH = 65_536
 """Scenarios that are timed at once: ops x scenarios of arrays are held of them."""
 
+MOST_OF_GRID = 1.5
+"""A grid may have so many times the scenarios that are asked for."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Times:
@@ -53,12 +56,40 @@ class Served:
     def decode(self, batch: Array, context: Array) -> Times:
         """One step of `batch` sequences (real numbers are rounded) at a mean context; arrays broadcast."""
         batch, context = np.broadcast_arrays(batch, context)
-        flat_batch, flat_context = batch.ravel(), context.ravel()
+        whole, seen = (np.maximum(1.0, np.round(values)).ravel() for values in (batch, context))
+        kernels = self._gridded(whole, seen) or self._flat(whole, seen)
+        gpu_s, width = (values.reshape(batch.shape) for values in kernels)
+        host = self.engine.host
+        issued_s = self._kernels(Phase.DECODE) * host.kernel_us * US
+        beyond = whole.reshape(batch.shape) > self.engine.kernels.graph_batch
+        beside_s = np.where(beyond, issued_s, host.hidden_ms * MS)
+        seconds = np.maximum(gpu_s, beside_s) + host.step_ms * MS + host.sequence_us * US * batch
+        return Times(seconds=seconds, host_s=seconds - gpu_s, log_half_width=width)
+
+    def _gridded(self, batch: Array, context: Array) -> tuple[Array, Array] | None:
+        """Each batch with each context, of which those that are asked for; None where that is far more.
+
+        GEMMs do not depend on the context: laid out as a grid they are timed once for each batch.
+        """
+        batches, rows = np.unique(batch, return_inverse=True)
+        contexts, columns = np.unique(context, return_inverse=True)
+        if batches.size * contexts.size > MOST_OF_GRID * batch.size:
+            return None
+        wide = max(1, STRETCH // batches.size)
         parts = [
-            self._decode(flat_batch[start : start + STRETCH], flat_context[start : start + STRETCH])
-            for start in range(0, flat_batch.size, STRETCH)
+            _seconds(self._timeline(Phase.DECODE, batches[:, np.newaxis], some[np.newaxis]))
+            for some in np.split(contexts, range(wide, contexts.size, wide))
         ]
-        return _joined(parts, batch.shape)
+        seconds, width = (np.concatenate(values, axis=1) for values in zip(*parts, strict=True))
+        return seconds[rows, columns], width[rows, columns]
+
+    def _flat(self, batch: Array, context: Array) -> tuple[Array, Array]:
+        """Each batch with its own context."""
+        places = range(STRETCH, batch.size, STRETCH)
+        pairs = zip(np.split(batch, places), np.split(context, places), strict=True)
+        parts = [_seconds(self._timeline(Phase.DECODE, *pair)) for pair in pairs]
+        seconds, width = (np.concatenate(values) for values in zip(*parts, strict=True))
+        return seconds, width
 
     def prefill(self, prompt: Array, together: Array | float = 1.0) -> Times:
         """Reading a prompt of so many tokens: its share of a step that reads so many of them at once.
@@ -82,17 +113,6 @@ class Served:
             host_s=(slower - seconds).reshape(shape),
             log_half_width=_width(read).reshape(shape),
         )
-
-    def _decode(self, batch: Array, context: Array) -> Times:
-        host = self.engine.host
-        whole = np.maximum(1.0, np.round(batch))
-        kernels = self._timeline(Phase.DECODE, whole, np.maximum(1.0, np.round(context)))
-        gpu_s = kernels.latency_s
-        issued_s = self._kernels(Phase.DECODE) * host.kernel_us * US
-        beside_s = np.where(whole > self.engine.kernels.graph_batch, issued_s, host.hidden_ms * MS)
-        added_s = host.step_ms * MS + host.sequence_us * US * batch
-        seconds = np.maximum(gpu_s, beside_s) + added_s
-        return Times(seconds=seconds, host_s=seconds - gpu_s, log_half_width=_width(kernels))
 
     def _kernels(self, phase: Phase) -> float:
         """Kernels of a step."""
@@ -120,9 +140,5 @@ def _width(found: Timeline) -> Array:
     return width
 
 
-def _joined(parts: list[Times], shape: tuple[int, ...]) -> Times:
-    def whole(name: str) -> Array:
-        joined: Array = np.concatenate([np.atleast_1d(getattr(part, name)) for part in parts]).reshape(shape)
-        return joined
-
-    return Times(seconds=whole("seconds"), host_s=whole("host_s"), log_half_width=whole("log_half_width"))
+def _seconds(found: Timeline) -> tuple[Array, Array]:
+    return found.latency_s, _width(found)
