@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from infersim.cost.small_kernel_parameters import MEMORY_DEFAULTS
 from infersim.domain.dtypes import DType, Precision
 from infersim.domain.fit import IntervalFit, KindFit
 from infersim.domain.profile import Calibration, HardwareProfile
@@ -89,17 +90,11 @@ ATTENTION_DECODE_DEFAULTS: Mapping[str, float] = {
     "split_us": 2.0,
     "split_exponent": 0.3,
     "unsplit_alone": 0.3,
+    "wide_apart": 0.001,
+    "grouped_chain": 1.0,
     "regroup_us": 0.5,
     "head_dim_exponent": 0.5,
     "launch_us": 7.0,
-}
-
-MEMORY_DEFAULTS: Mapping[str, float] = {
-    "dram_efficiency": 0.85,
-    "l2_bytes_per_clock_per_sm": 20.0,
-    "l2_residency": 0.5,
-    "gather_efficiency": 0.6,
-    "launch_us": 1.2,
 }
 
 LAUNCH_DEFAULTS: Mapping[str, float] = {
@@ -127,7 +122,7 @@ UNCALIBRATED: Mapping[str, IntervalFit] = {
     "gemm": IntervalFit(by_regime={}, pair=0.15, outside=0.45),
     "attention.prefill": IntervalFit(by_regime={}, pair=0.2, outside=0.6),
     "attention.decode": IntervalFit(by_regime={}, pair=0.2, outside=0.6),
-    "memory": IntervalFit(by_regime={}, pair=0.15, outside=0.4),
+    "memory": IntervalFit(by_regime={}, pair=0.15, outside=0.3),
     "launch": IntervalFit(by_regime={}, pair=0.2, outside=0.5),
     "sparse_gemm": IntervalFit(by_regime={}, pair=0.2, outside=0.5),
 }

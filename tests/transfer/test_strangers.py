@@ -92,7 +92,8 @@ def test_naming_the_engine_rules_the_others_out() -> None:
     profile = sim.load_profile(GPU)
     assert profile.fit is not None
     kinds = {name: profile.fit.kinds[name] for name in ("gemm.fp8", "attention.decode")}
-    sets = profile.fit.with_kinds({"gemm.fp8": kinds["gemm.fp8"]}, "sglang")
+    bare = replace(profile.fit, kernel_sets={}, default_kernels=None, kernels=None)
+    sets = bare.with_kinds({"gemm.fp8": kinds["gemm.fp8"]}, "sglang")
     named = replace(profile, fit=sets).with_kernels("sglang").fit
     assert named is not None
     assert named.kinds["gemm.fp8"].claim is Claim.ENGINE

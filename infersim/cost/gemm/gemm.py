@@ -134,7 +134,7 @@ def gemm_cost(shape: Gemm, profile: HardwareProfile, *, cuda_graph: bool) -> Ker
     if own_fit is not None:
         parameters = own_fit
         machine = sparse_machine(profile, math, machine, parameters)
-        operands = sparse_operands(operands, parameters)
+        operands = sparse_operands(operands, parameters, profile)
         # Weight-only kernels are the dense ones with fewer bytes (Sparse-Marlin, arXiv 2408.11743).
         if not shape.precision.dequantises:
             values = sparse_values(values, parameters)

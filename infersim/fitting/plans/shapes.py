@@ -213,5 +213,7 @@ def _memory(part: MemoryOps, seed: int) -> pd.DataFrame:
             "op": np.array(names)[dealt],
             "read_bytes": reads * array_bytes,
             "write_bytes": writes * array_bytes,
+            "rows": array_bytes // ROW_BYTES,
+            "weight_copies": 1,
         }
     )[array_bytes > 0]

@@ -43,15 +43,13 @@ def surrogate_samples(profile: HardwareProfile, kind: str, seed: int = 0) -> pd.
     if family == Kind.GEMM:
         frame = frame.assign(includes_act_quant="act_quant_us" in fit.parameters)
     frame = frame.iloc[:ROWS].reset_index(drop=True)
-    frame = frame.assign(gpu=profile.name, kind=family)
-    if family != Kind.MEMORY:
-        frame = frame.assign(weight_copies=fit.weight_copies)
+    frame = frame.assign(gpu=profile.name, kind=family, weight_copies=fit.weight_copies)
     return frame.assign(latency_us=np.exp(log_latency(profile, frame)))
 
 
 def poolable(kind: KindFit) -> bool:
     """Whether samples of this kind can be drawn, and its parameters are GPUs' own: launches have no shape,
-    and formats that are related to another have its.
+    small kernels have defaults that were fitted over GPUs, and formats that are related to another have its.
     """
     return kind.kind.partition(".")[0] in _DRAWN and not kind.transferred and not is_related(kind)
 
@@ -89,8 +87,9 @@ def _gemms(
 
 
 def _attention(
-    ranges: Mapping[str, tuple[float, float]], phase: str, random: np.random.Generator
+    ranges: Mapping[str, tuple[float, float]], detail: str, random: np.random.Generator
 ) -> pd.DataFrame:
+    phase, _, cache = detail.partition(".")
     batch, head_dim = (_powers_of_2(random, ranges[name]) for name in ("batch", "head_dim"))
     # Models share few KV heads, and prompts are long: the smaller, and the longer, of two draws.
     kv_heads = np.minimum(*(_powers_of_2(random, ranges["num_kv_heads"]) for _ in range(2)))
@@ -102,6 +101,7 @@ def _attention(
     frame = pd.DataFrame(
         {
             "dtype": "bf16",
+            "kv_dtype": cache or None,
             "phase": phase,
             "batch": batch,
             "query_len": context if phase == "prefill" else 1.0,
@@ -116,11 +116,6 @@ def _attention(
     return frame[4.0 * batch * context * kv_heads * head_dim <= LARGEST_CACHE_BYTES]
 
 
-def _memory(ranges: Mapping[str, tuple[float, float]], _: str, random: np.random.Generator) -> pd.DataFrame:
-    read, written = (_log_uniform(random, ranges[name]) for name in ("read_bytes", "write_bytes"))
-    return pd.DataFrame({"read_bytes": read, "write_bytes": written})
-
-
 _DRAWN: Mapping[
     str, Callable[[Mapping[str, tuple[float, float]], str, np.random.Generator], pd.DataFrame]
-] = {"gemm": _gemms, "attention": _attention, "memory": _memory}
+] = {"gemm": _gemms, "attention": _attention}

@@ -76,4 +76,4 @@ def prepare_memory_bound(row: Row, bench: Bench) -> Prepared:
     run = fused(op.run, *arrays) if op.needs_fusing else op.run
     if run is None:
         raise UnsupportedError(f"{name} as one kernel, which has to be compiled: {why_not_fused(op.run)}")
-    return Prepared(calls=(partial(run, *arrays),), implementation=name)
+    return Prepared(calls=(partial(run, *arrays),), implementation=name, weight_copies=1)
