@@ -105,7 +105,8 @@ def estimate_sweep(
     """Compute the middle chunk, a second time once libraries are loaded, and scale it."""
     chunks = resolved.chunks(chunk_rows)
     tried = chunks[len(chunks) // 2]
-    grid_parquet(next(tried.chunks(1)))
+    first: AnyGrid = next(iter(tried.chunks(1)))
+    grid_parquet(first)
     start = clock()
     content = grid_parquet(tried)
     seconds = clock() - start
