@@ -6,7 +6,7 @@ A dry run computes one chunk; the rest of its estimate is proportional.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO
@@ -105,8 +105,8 @@ def estimate_sweep(
     """Compute the middle chunk, a second time once libraries are loaded, and scale it."""
     chunks = resolved.chunks(chunk_rows)
     tried = chunks[len(chunks) // 2]
-    first: AnyGrid = next(iter(tried.chunks(1)))
-    grid_parquet(first)
+    smallest: Iterator[AnyGrid] = iter(tried.chunks(1))
+    grid_parquet(next(smallest))
     start = clock()
     content = grid_parquet(tried)
     seconds = clock() - start
