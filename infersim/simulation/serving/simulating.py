@@ -65,7 +65,8 @@ def simulate_serving(
     `rate`: requests come at random, so many a second, in place of a concurrency. `requests`: how many are
     served (default: six for each client, and at least 200). Options and columns are those of `serve`, whose
     `ttft_ms tpot_ms tokens_per_s tokens_per_s_per_gpu requests_per_s running` are here what was counted,
-    without intervals, energy and price; and `rate`, `ttft_p50_ms ttft_p90_ms ttft_p99_ms tpot_p50_ms tpot_p90_ms tpot_p99_ms`.
+    without intervals, energy and price; and `rate`, `ttft_p50_ms ttft_p90_ms ttft_p99_ms` and the same of
+    TPOT.
     Errors as in `serve`, and InfersimError for a rate that the service cannot keep up with.
     """
     several = model_or_plan if isinstance(model_or_plan, tuple) else (model_or_plan,)
