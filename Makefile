@@ -9,8 +9,12 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 MEASURED_DEVICE := cpu
 DEMO_GPUS := a100-sxm-80gb,h100-sxm,rtx-pro-6000
 
-# Tests share the cores; one that calculates with several threads would slow its neighbours.
-WORKERS := --numprocesses auto --maxprocesses 8 --dist worksteal
+# Bytecode is kept, whatever the environment says: some hundred tests start Python anew.
+export PYTHONDONTWRITEBYTECODE =
+
+# Tests share the cores; one that calculates with several threads would slow its neighbours. A file's tests run on
+# one core: what they share, such as pages opened in a browser, is made once.
+WORKERS := --numprocesses auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 FAST := -m "not slow and not browser"
 # How `make quick` runs its four checks: side by side, each with its output in one piece.
 BESIDE := --keep-going --jobs 4 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
@@ -70,6 +74,7 @@ readme: $(VENV)/dev.stamp
 # The error figures of docs/accuracy.md, from published measurements in ../shared/data; without them they stay.
 accuracy: $(VENV)/dev.stamp
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python bench/accuracy_rows.py
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python bench/served_rows.py
 	PYTHONPATH=docs $(BIN)/python -m _generate.readme
 
 docs: $(VENV)/docs.stamp

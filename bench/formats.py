@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -29,7 +30,8 @@ from infersim.profile_files.profiles import load_profile
 from unseen_gpus import transferred
 
 sys.path.append(str(Path(__file__).parents[1] / "calibration"))
-from fit_published_tables import FILES, TABLES, published_samples
+published = import_module("fit_published_tables")
+FILES, TABLES, published_samples = published.FILES, published.TABLES, published.published_samples
 
 FORMATS = "w4a16,w8a16,int8,fp8_static,fp8_block,nvfp4"
 ENOUGH = 2000

@@ -1,8 +1,8 @@
 """Hostile inputs to every command, file kind and public function: nothing but answers and named refusals.
 
-`python bench/fuzz.py [--seed N] [--inputs N] [--case N] [--workers N]`. A failure is an exception that is
-none of ours, a case that takes over 20 s of a core, not-a-number in an answer, a latency below its floor, or
-a stray file. Each is printed with its seed and case, which `--case` repeats alone.
+`python bench/fuzz.py [--seed N] [--inputs N] [--first N] [--case N] [--workers N]`. A failure is an exception
+that is none of ours, a case that takes over 20 s of a core or waits, not-a-number in an answer, a latency
+below its floor, or a stray file. Each is printed with its seed and case, which `--case` repeats alone.
 """
 
 from __future__ import annotations
@@ -39,12 +39,13 @@ from infersim.domain.costs import Latency
 from infersim.domain.errors import InfersimError
 
 SEED, INPUTS, LIMIT_S, LIMIT_BYTES = 0, 20_000, 20, 6 * 2**30
-LONGEST_WAIT_S = 60
-"""Seconds after which a case hangs, however busy the machine is; LIMIT_S are those of a core."""
+LONGEST_WAIT_S, STILL_S = 20, 0.01
+"""Seconds in which a case that works at all works for some of a core; LIMIT_S are those of a core."""
 LONGEST_MESSAGE = 20_000
 COMMAND_SHARE = 0.4
 COMMAND_NAMES = set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
 USER_ERRORS = (2,)
+FLOORS = (("latency_ms", "floor_ms"), ("latency_us", "floor_us"), ("lower_ms", "floor_ms"))
 TOLERANCE = 1 - 1e-9
 IN_MEMORY = next((path for path in ("/dev/shm",) if os.access(path, os.W_OK)), None)
 """Where the folders of cases lie: a disk takes longer to remove one than many a case to run."""
@@ -123,11 +124,7 @@ def _wrong_json(out: str) -> str | None:
     except ValueError as error:
         return f"JSON that is none: {error}"
     for row in rows if isinstance(rows, list) else []:
-        for latency, floor in (
-            ("latency_ms", "floor_ms"),
-            ("latency_us", "floor_us"),
-            ("lower_ms", "floor_ms"),
-        ):
+        for latency, floor in FLOORS:
             said = isinstance(row, dict) and row.get(latency) is not None and row.get(floor) is not None
             if said and not row[latency] >= row[floor] * TOLERANCE >= 0:
                 return f"below its floor: {latency} = {row[latency]}, {floor} = {row[floor]}"
@@ -179,10 +176,8 @@ def _wrong_answer(found: Any) -> str | None:
         if (found.lower_s < found.floor_s * TOLERANCE).any():
             return "lower_s is below floor_s"
     if isinstance(found, pd.DataFrame) and {"latency_ms", "lower_ms", "floor_ms"} <= set(found.columns):
-        numbers = found[["latency_ms", "lower_ms", "upper_ms", "floor_ms", "memory_gib"]].to_numpy(
-            dtype=float
-        )
-        if not np.isfinite(numbers).all():
+        numbers = found[["latency_ms", "lower_ms", "upper_ms", "floor_ms", "memory_gib"]]
+        if not np.isfinite(numbers.to_numpy(dtype=float)).all():
             return "a latency or a size of memory is not finite"
         if (found["lower_ms"] < found["floor_ms"] * TOLERANCE).any():
             return "lower_ms is below floor_ms"
@@ -207,14 +202,20 @@ def _shown(value: object) -> str:
 
 @contextlib.contextmanager
 def _limited() -> Iterator[None]:
+    worked = time.process_time()
+
     def too_long(number: int, _frame: object) -> None:
-        what = f"{LIMIT_S} s of work" if number == signal.SIGPROF else f"{LONGEST_WAIT_S} s"
-        raise TooLong(f"over {what}")
+        nonlocal worked
+        before, worked = worked, time.process_time()
+        if number == signal.SIGPROF:
+            raise TooLong(f"over {LIMIT_S} s of a core")
+        if worked - before < STILL_S:
+            raise TooLong(f"waits for over {LONGEST_WAIT_S} s")
 
     old = signal.signal(signal.SIGALRM, too_long)
     old_work = signal.signal(signal.SIGPROF, too_long)
     signal.setitimer(signal.ITIMER_PROF, LIMIT_S)
-    signal.setitimer(signal.ITIMER_REAL, LONGEST_WAIT_S)
+    signal.setitimer(signal.ITIMER_REAL, LONGEST_WAIT_S, LONGEST_WAIT_S)
     try:
         yield
     finally:
@@ -231,9 +232,10 @@ def _worker(share: tuple[int, list[int]]) -> tuple[list[Outcome], int, float]:
     return [run_case(seed, case) for case in cases], os.getpid(), time.process_time()
 
 
-def outcomes(seed: int, inputs: int, workers: int) -> tuple[list[Outcome], float]:
-    """All cases of a seed, shared among processes, and how long these worked."""
-    shares = [(seed, list(range(start, min(start + 50, inputs)))) for start in range(0, inputs, 50)]
+def outcomes(seed: int, inputs: int, workers: int, first: int = 0) -> tuple[list[Outcome], float]:
+    """Cases of a seed, shared among processes, and how long these worked."""
+    end = first + inputs
+    shares = [(seed, list(range(start, min(start + 50, end)))) for start in range(first, end, 50)]
     found: list[Outcome] = []
     worked: dict[int, float] = {}
     context = multiprocessing.get_context("forkserver")
@@ -279,6 +281,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--inputs", type=int, default=INPUTS)
+    parser.add_argument("--first", type=int, default=0, help="the number of the first case")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--case", type=int, help="only this one, with what it prints")
     asked = parser.parse_args()
@@ -286,7 +289,7 @@ def main() -> None:
     if asked.case is not None:
         found, work = [run_case(asked.seed, asked.case)], time.process_time()
     else:
-        found, work = outcomes(asked.seed, asked.inputs, asked.workers)
+        found, work = outcomes(asked.seed, asked.inputs, asked.workers, asked.first)
     text = report(found, time.perf_counter() - start, work)
     print(text.encode("utf-8", "backslashreplace").decode(), flush=True)
     sys.exit(any(one.failure for one in found))

@@ -19,7 +19,7 @@ import json
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
@@ -106,7 +106,7 @@ def predicted(rows: pd.DataFrame) -> pd.DataFrame:
         model = _model(str(name))
         plan = prune(model, "static-k-2:4", 0.5)
         scaling_ms = np.array([_scaling_ms(model, str(gpu), tokens) for tokens in part["tokens"]])
-        found = pd.concat([_compared(model, plan, part.loc[place]) for place in part.index])
+        found = pd.concat([_compared(model, plan, row) for row in part.to_dict("records")])
         dense_ms, plan_ms = (found[side].to_numpy() + scaling_ms for side in ("dense_ms", "latency_ms"))
         # One host serves all steps: its own is the shortest of the dense runs.
         host_ms = float(part[DENSE].min()) if phase == "prefill" else 0.0
@@ -120,7 +120,7 @@ def predicted(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _compared(model: Transformer, plan: Plan, row: pd.Series[float]) -> pd.DataFrame:
+def _compared(model: Transformer, plan: Plan, row: Mapping[Any, Any]) -> pd.DataFrame:
     prefill = row["phase"] == "prefill"
     prompt, tokens = int(row["prompt_len"]), int(row["tokens"])
     return compare(
@@ -177,7 +177,7 @@ def _mean_error(rows: pd.DataFrame, column: str) -> float:
 
 
 def _error_table(rows: pd.DataFrame) -> Table:
-    frame = pd.DataFrame(_errors(rows))
+    frame = pd.DataFrame(list(_errors(rows)))
     columns: list[Column] = [text_column("GPU", "gpu"), text_column("format", "dtype")]
     columns += [
         number_column("rows", "rows", rounding.count),

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from infersim.cost.gemm.gemm import machine_of, operands_of
-from infersim.cost.gemm.sparse_relations import PARAMETERS, Relation
+from infersim.cost.gemm.sparse_relations import PARAMETERS, TILES_PER_SM, Relation, kernel_generation
 from infersim.cost.gemm.sparse_speedup import relation_gain, sides_of
 from infersim.cost.kernels import kernel_cost
-from infersim.cost.parameters import GEMM_DEFAULTS
 from infersim.domain.arrays import Array
 from infersim.domain.dtypes import precision_named
 from infersim.domain.profile import HardwareProfile
@@ -36,14 +36,15 @@ RELATION_SPACE = ParameterSpace(
         *(replace(_GEMM[name], second_start=None) for name in PARAMETERS if name in _GEMM),
     )
 )
-START = Relation(
-    rate=1.7,
-    sparse_launch_us=0.8,
-    weight_reread=0.3,
-    **{name: GEMM_DEFAULTS[name] for name in PARAMETERS if name in GEMM_DEFAULTS},
-    fitted_on="",
-    library="",
-)
+
+
+def with_values(values: Mapping[str, float]) -> Relation:
+    """A relation of fitted values."""
+    said: dict[str, Any] = {name: values[name] for name in PARAMETERS}
+    return Relation(**said, fitted_on="", library="")
+
+
+START = with_values({parameter.name: parameter.start for parameter in RELATION_SPACE.parameters})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -60,8 +61,8 @@ def predicted_speedups(
 ) -> Array:
     """Dense over sparse latency of each of `rows` (columns `dtype m n k`); activations come as they are."""
     speedups = np.empty(len(rows))
-    for dtype, positions in rows.groupby("dtype").indices.items():
-        shape = _shape(rows, str(dtype), positions, weight_copies)
+    for positions in rows.groupby("dtype").indices.values():
+        shape = _shape(rows.iloc[positions], weight_copies)
         latency = {}
         for weights in (WeightForm.DENSE, form):
             cost = kernel_cost(replace(shape, weights=weights), profile)
@@ -75,13 +76,14 @@ def relation_values(
 ) -> tuple[Array, Array]:
     """The speedups that a relation gives for `rows`, and its dense latencies in microseconds."""
     speedups, dense_us = np.empty(len(rows)), np.empty(len(rows))
-    for dtype, positions in rows.groupby("dtype").indices.items():
-        whole = _shape(rows, str(dtype), positions, weight_copies)
+    for positions in rows.groupby("dtype").indices.values():
+        whole = _shape(rows.iloc[positions], weight_copies)
         sparse = replace(whole, weights=WeightForm.SPARSE_2_4)
         machine = machine_of(profile, whole.precision.math)
         sides = sides_of(machine, operands_of(whole), operands_of(sparse), sparse)
         m, n, k = (np.asarray(side, dtype=np.float32) for side in (whole.m, whole.n, whole.k))
-        gain = relation_gain(relation, sides, m, n, k)
+        at_a_time = TILES_PER_SM[kernel_generation(profile)]
+        gain = relation_gain(replace(relation, tiles_per_sm=at_a_time), sides, m, n, k)
         speedups[positions], dense_us[positions] = gain.speedup, gain.dense_us
     return speedups, dense_us
 
@@ -103,15 +105,12 @@ def fit_relation(measured: Sequence[MeasuredPairs]) -> PhysicalFit:
     return fit_parameters(RELATION_SPACE, logs, np.concatenate(known))
 
 
-def with_values(values: Mapping[str, float]) -> Relation:
-    """A relation of fitted values."""
-    return replace(START, **values)
-
-
 def _logs(speedups: Array, dense_us: Array) -> Array:
     return np.concatenate((np.log(speedups), DENSE_WEIGHT * np.log(dense_us)))
 
 
-def _shape(rows: pd.DataFrame, dtype: str, positions: Array, weight_copies: int | None) -> Gemm:
-    m, n, k = (rows[name].to_numpy(dtype=np.float64)[positions] for name in ("m", "n", "k"))
-    return Gemm(m=m, n=n, k=k, precision=precision_named(dtype), weight_copies=weight_copies, act_quant=False)
+def _shape(rows: pd.DataFrame, weight_copies: int | None) -> Gemm:
+    """Dense GEMMs of rows of one data type."""
+    m, n, k = (rows[name].to_numpy(dtype=np.float64) for name in ("m", "n", "k"))
+    precision = precision_named(str(rows["dtype"].iloc[0]))
+    return Gemm(m=m, n=n, k=k, precision=precision, weight_copies=weight_copies, act_quant=False)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from infersim.fitting.samples.reading import read_samples
@@ -113,8 +114,8 @@ def _layer_tables(path: Path) -> Iterator[tuple[str, pd.DataFrame]]:
         kind="gemm",
         dtype="bf16",
         m=frame["tokens"],
-        n=[None if at is None else at[0] for at in found],
-        k=[None if at is None else at[1] for at in found],
+        n=[np.nan if at is None else at[0] for at in found],
+        k=[np.nan if at is None else at[1] for at in found],
     ).dropna(subset=["n", "k"])
     for source, rows in frame.groupby(frame["source"].str.partition(",")[0]):
         yield str(source), rows[["gpu", "kind", "dtype", "m", "n", "k", "latency_us"]]
@@ -140,6 +141,9 @@ def _engine_tables(folder: Path) -> Iterator[tuple[str, pd.DataFrame]]:
     for path in sorted(folder.glob("*.parquet")) if folder.is_dir() else ():
         frame = pd.read_parquet(path).rename(columns={"format": "dtype"})
         frame = frame.assign(kind="gemm", weight_copies=6, includes_act_quant=frame["dtype"] == "fp8")
+        # Scales of activations are static there, elsewhere found on the fly.
+        static = frame["engine"].str.startswith("trtllm") & (frame["dtype"] == "fp8")
+        frame = frame.assign(dtype=frame["dtype"].mask(static, "fp8_static"))
         for engine, rows in frame.groupby("engine"):
             yield ENGINES[str(engine).partition(" ")[0]], rows[[*_GEMM_COLUMNS, "includes_act_quant"]]
 

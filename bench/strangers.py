@@ -85,7 +85,11 @@ def scored(table: StrangerTable) -> pd.DataFrame:
     samples, profile = table.samples, of_own_samples(table.gpu)
     found, ships = predict_samples(samples, profile), predict_samples(samples, shipped(table.gpu))
     recipe = next(recipes(profile, samples))[0]
-    measured = samples["latency_us"].to_numpy(dtype=np.float64)
+    measured, predicted, upper, floor = (
+        column.to_numpy(dtype=np.float64)
+        for column in (samples["latency_us"], found["predicted_us"], found["upper_us"], found["floor_us"])
+    )
+    inside = (ships["lower_us"] <= measured) & (ships["upper_us"] >= measured)
     return pd.DataFrame(
         {
             "source": table.source,
@@ -93,12 +97,15 @@ def scored(table: StrangerTable) -> pd.DataFrame:
             "kind": table.kind,
             "group": table.group,
             "regime": [recipe.regime_names[index] for index in recipe.regime(samples)],
-            "error": np.log(measured / found["predicted_us"].to_numpy()),
-            "own": np.log(found["upper_us"] / found["predicted_us"]).to_numpy(),
+            "error": np.log(measured / predicted),
+            "own": np.log(upper / predicted),
             "own_pair": found["pair_log_half_width"].to_numpy(),
-            "above_floor": np.log(found["predicted_us"] / found["floor_us"]).to_numpy(),
-            "covered": ships["lower_us"].le(measured).to_numpy() & ships["upper_us"].ge(measured).to_numpy(),
-            "width": np.log(ships["upper_us"] / ships["predicted_us"]).to_numpy(),
+            "above_floor": np.log(predicted / floor),
+            "covered": inside.to_numpy(),
+            "width": np.log(
+                ships["upper_us"].to_numpy(dtype=np.float64)
+                / ships["predicted_us"].to_numpy(dtype=np.float64)
+            ),
         }
     )
 

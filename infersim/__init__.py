@@ -31,9 +31,13 @@ if TYPE_CHECKING:
     from infersim.report.speedups.gathering import gather_comparison
     from infersim.report.summary import summary
     from infersim.simulation.advice.break_even import break_even
+    from infersim.simulation.advice.padded import padded_widths
     from infersim.simulation.advice.target import sparsity_for
     from infersim.simulation.advice.width import free_widths
     from infersim.simulation.frontier.search import frontier
+    from infersim.simulation.serving.serving import serve
+    from infersim.simulation.serving.simulating import simulate_serving
+    from infersim.simulation.serving.under_load import compare_served
     from infersim.simulation.speedups.comparison import compare
     from infersim.simulation.speedups.hardware_sweep import compare_along
     from infersim.simulation.speedups.kernel_latency import attention_latency, gemm_latency
@@ -53,6 +57,7 @@ __all__ = [
     "calibrate",
     "compare",
     "compare_along",
+    "compare_served",
     "family_curves",
     "free_widths",
     "frontier",
@@ -64,12 +69,15 @@ __all__ = [
     "load_model",
     "load_profile",
     "loss_waterfall",
+    "padded_widths",
     "predict",
     "predicted_measured",
     "prune",
     "read_samples",
     "residual_by_shape",
     "roofline",
+    "serve",
+    "simulate_serving",
     "sparsity_for",
     "speedup_curve",
     "summary",
@@ -91,6 +99,7 @@ _HOMES = {
     "calibrate": "infersim.fitting.calibration",
     "compare": "infersim.simulation.speedups.comparison",
     "compare_along": "infersim.simulation.speedups.hardware_sweep",
+    "compare_served": "infersim.simulation.serving.under_load",
     "family_curves": "infersim.report.figures.speedup_curves",
     "free_widths": "infersim.simulation.advice.width",
     "frontier": "infersim.simulation.frontier.search",
@@ -102,12 +111,15 @@ _HOMES = {
     "load_model": "infersim.workload.presets",
     "load_profile": "infersim.profile_files.profiles",
     "loss_waterfall": "infersim.report.figures.loss_waterfall",
+    "padded_widths": "infersim.simulation.advice.padded",
     "predict": "infersim.simulation.speedups.prediction",
     "predicted_measured": "infersim.report.figures.predicted_measured",
     "prune": "infersim.pruning.composition",
     "read_samples": "infersim.fitting.samples.reading",
     "residual_by_shape": "infersim.report.figures.residual_by_shape",
     "roofline": "infersim.report.figures.roofline",
+    "serve": "infersim.simulation.serving.serving",
+    "simulate_serving": "infersim.simulation.serving.simulating",
     "sparsity_for": "infersim.simulation.advice.target",
     "speedup_curve": "infersim.report.figures.speedup_curves",
     "summary": "infersim.report.summary",

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import gettempdir
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import pytest
 from filelock import FileLock
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 TRIES = 3
-STEP_S, PROGRAM_S = 40, 90
+STEP_S, PROGRAM_S = 90, 120
 """How long a browser may take for a step, and a program that starts one: many times what they do."""
 
 ARGUMENTS = (
@@ -46,14 +46,14 @@ class HungError(Exception):
 
 def chromium() -> str:
     """The browser; where there is none the test skips, or fails if INFERSIM_REQUIRE_BROWSER=1."""
-    for name in ("chromium", "chromium-browser", "google-chrome"):
-        found = shutil.which(name)
-        if found:
-            return found
-    return _missing("no Chromium is installed")
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = next((path for path in map(shutil.which, names) if path), None)
+    if found is None:
+        _missing("no Chromium is installed")
+    return found
 
 
-def _missing(reason: str) -> Any:
+def _missing(reason: str) -> NoReturn:
     if os.environ.get("INFERSIM_REQUIRE_BROWSER") == "1":
         pytest.fail(f"{reason}, and INFERSIM_REQUIRE_BROWSER=1 demands it")
     pytest.skip(reason)

@@ -61,7 +61,7 @@ ARGUMENTS: dict[str, tuple[Callable[[], object], str]] = {
         "m = Mas",
     ),
     "masked-context": (
-        lambda: sim.predict(MODEL, GPU, context=np.ma.masked_array([1, 2], [0, 1])),
+        lambda: sim.predict(MODEL, GPU, context=np.ma.masked_array([1, 2], [False, True])),
         "context = ",
     ),
     "complex": (lambda: sim.gemm_latency(GPU, 1 + 2j, 8, 8), "m = "),
@@ -176,7 +176,7 @@ HALF = "\ud800"
 def test_half_a_character_in_a_measurement_log(tmp_path: Path) -> None:
     log = tmp_path / "samples.jsonl"
     log.write_text('{"gpu": "h100-sxm", "kind": "\\ud800", "latency_us": 1}\n', encoding="ascii")
-    with pytest.raises(InfersimError, match=r"samples\.jsonl: text = .*ud800.*; expected whole characters"):
+    with pytest.raises(InfersimError, match=r"samples\.jsonl: .*ud800.*; expected"):
         sim.read_samples(log)
 
 

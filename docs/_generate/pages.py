@@ -22,6 +22,7 @@ from _generate import (
     other_programs,
     parameter_tables,
     public_names,
+    served_tables,
 )
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -38,6 +39,9 @@ KINDS: dict[str, Callable[[dict[str, Any]], str]] = {
     "coverage": accuracy_tables.coverage,
     "speedup_accuracy": accuracy_tables.speedup_accuracy,
     "sparse_accuracy": accuracy_tables.sparse_accuracy,
+    "served_on": served_tables.served_on,
+    "served_failures": served_tables.served_failures,
+    "served_accuracy": served_tables.served_accuracy,
     "calibrations": calibration_table.calibrations,
     "commands": command_options.commands,
     "options": command_options.options,

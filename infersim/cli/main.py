@@ -15,6 +15,7 @@ import typer
 from infersim.cli.commands.advise import advise_command
 from infersim.cli.commands.calibrate import calibrate_command
 from infersim.cli.commands.compare import compare_command
+from infersim.cli.commands.engines import engines_command
 from infersim.cli.commands.frontier import frontier_command
 from infersim.cli.commands.gemm import gemm_command
 from infersim.cli.commands.gpus import gpus_command, models_command
@@ -23,6 +24,7 @@ from infersim.cli.commands.measure import measure_app
 from infersim.cli.commands.measure_model import measure_model_command
 from infersim.cli.commands.predict import predict_command
 from infersim.cli.commands.reproduce import reproduce_command
+from infersim.cli.commands.serve import serve_command
 from infersim.cli.commands.sweep import sweep_command
 from infersim.cli.commands.validate import validate_command
 from infersim.cli.interrupts import STOPPED, StoppedError, interruptible
@@ -55,6 +57,9 @@ app.command("frontier", short_help="What speed pruning gains for what it loses i
 app.command("advise", short_help="What sparsity a speedup needs, and where families pay.")(advise_command)
 app.command("sweep", short_help="Every combination of a plan as one table.")(sweep_command)
 app.command("predict", short_help="How long a model takes, dense or pruned.")(predict_command)
+app.command("serve", short_help="A model as an engine serves it, and what pruning buys under load.")(
+    serve_command
+)
 app.command(
     "gemm",
     short_help="How long single GEMMs take.",
@@ -64,6 +69,7 @@ app.command(
 app.command("reproduce", short_help="A paper's tables with predictions beside them.")(reproduce_command)
 app.command("gpus", short_help="The GPUs that are known, with sources.")(gpus_command)
 app.command("models", short_help="The models that are known by name.")(models_command)
+app.command("engines", short_help="The engines that are known, and what they run.")(engines_command)
 app.command("import", short_help="Turn published measurements into samples.")(import_command)
 measure_app.command("model", short_help="Time dense and pruned models for real.")(measure_model_command)
 app.add_typer(measure_app, name="measure", short_help="Time kernels and pruned models on this machine.")

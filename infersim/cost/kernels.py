@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from infersim.cost.attention.attention import ATTENTION
-from infersim.cost.gemm.gemm import GEMM
+from infersim.cost.gemm.gemm import GEMM, runs_as, stands_on_relation
+from infersim.cost.gemm.sparse_relations import sparse_library
 from infersim.cost.kind import KernelKind
 from infersim.cost.memory_bound import MEMORY_BOUND
 from infersim.domain.costs import KernelCost
 from infersim.domain.errors import InvalidValueError, UnknownNameError
 from infersim.domain.profile import HardwareProfile
-from infersim.domain.shapes import Shape
+from infersim.domain.shapes import Gemm, Shape
 
 _KINDS: tuple[KernelKind[Any], ...] = (GEMM, ATTENTION, MEMORY_BOUND)
 """Here a new kind of kernel is entered; nothing else lists them."""
@@ -40,6 +41,8 @@ def kernel_cost(shape: Shape, profile: HardwareProfile, *, cuda_graph: bool = Tr
 
 def kernels_of(shape: Shape, profile: HardwareProfile) -> str | None:
     """The kernel set that was measured of the shape's kind; None where no fit of its own stands behind it."""
+    if isinstance(shape, Gemm) and stands_on_relation(shape, profile):
+        return sparse_library(profile, runs_as(shape.precision, profile).math)
     name = kernel_kind(shape).fitted_as(shape, profile)
     fit = None if name is None or profile.fit is None else profile.fit.kinds.get(name)
     return None if fit is None else fit.kernels

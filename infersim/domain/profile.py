@@ -114,7 +114,12 @@ class HardwareProfile:
         if self.fit is None:
             return ()
         default = self.fit.default_kernels
-        return tuple(sorted(self.fit.kernel_sets, key=lambda name: (name != default, name)))
+        measured = [
+            name
+            for name, kinds in self.fit.kernel_sets.items()
+            if any(not kind.transferred for kind in kinds.values())
+        ]
+        return tuple(sorted(measured, key=lambda name: (name != default, name)))
 
     def with_kernels(self, kernels: str | None) -> HardwareProfile:
         """The profile with the kernels of an engine in force; as it is for None.

@@ -78,7 +78,9 @@ def table_of_fit(fit: Fit) -> dict[str, Any]:
         "kernels": default,
         "kinds": _kind_tables("kinds", {**shared, **sets.get(default, {})}),
         "kernel_sets": {
-            name: _kind_tables(f"kernel_sets.{name}", sets[name]) for name in sorted(sets) if name != default
+            name: _kind_tables(f"kernel_sets.{name}", sets[name])
+            for name in sorted(sets)
+            if name != default and any(not kind.transferred for kind in sets[name].values())
         },
     }
 

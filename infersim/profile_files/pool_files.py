@@ -20,8 +20,16 @@ from infersim.files.opening import read_bytes
 from infersim.files.writing import write_whole
 from infersim.profile_files.fit_format import IntervalTable, Number, Width, plain
 from infersim.profile_files.schema import Table, Text
-from infersim.transfer.pool import GpuFacts, Law, Pool, PooledKind, PooledParameter, Spread
-from infersim.transfer.relations import FormatRelation, RelatedParameter
+from infersim.transfer.pool import (
+    FormatRelation,
+    GpuFacts,
+    Law,
+    Pool,
+    PooledKind,
+    PooledParameter,
+    RelatedParameter,
+    Spread,
+)
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -73,11 +81,11 @@ class PooledKindTable(Table):
 class RelatedTable(Table):
     """One parameter of a format, by its base."""
 
-    offset: Number
     log: bool
     low: Number
     high: Number
     typical: Number
+    offsets: Annotated[dict[Text, Number], Field(min_length=1)]
 
 
 class RelationTable(Table):
@@ -87,7 +95,6 @@ class RelationTable(Table):
     parameters: Annotated[dict[Text, RelatedTable], Field(min_length=1)]
     interval: IntervalTable
     ranges: dict[str, tuple[Number, Number]]
-    found_on: Annotated[list[Text], Field(min_length=1)]
     weight_copies: Annotated[int, Field(ge=1)] | None = None
     left_out: dict[str, Any]
 
@@ -172,13 +179,17 @@ def _relation(name: str, table: RelationTable, pool: PoolTable, file: str) -> Fo
     if table.base not in pool.kinds:
         expected = f"one of {', '.join(pool.kinds)}"
         raise FileContentError(file, f"relations.{name}.base", table.base, expected)
+    for parameter, found in table.parameters.items():
+        for gpu in found.offsets:
+            if gpu not in pool.gpus:
+                key = f"relations.{name}.parameters.{parameter}.offsets"
+                raise FileContentError(file, key, gpu, f"one of {', '.join(pool.gpus)}")
     return FormatRelation(
         kind=name,
         base=table.base,
         parameters={each: RelatedParameter(**found.model_dump()) for each, found in table.parameters.items()},
         interval=IntervalFit(**table.interval.model_dump()),
         ranges=table.ranges,
-        found_on=tuple(table.found_on),
         weight_copies=table.weight_copies,
         left_out=table.left_out,
     )

@@ -13,7 +13,6 @@ from enum import StrEnum
 from typing import Any
 
 from infersim.domain.fit import IntervalFit
-from infersim.transfer.relations import FormatRelation
 
 
 class Law(StrEnum):
@@ -89,6 +88,37 @@ class PooledKind:
     parameters: Mapping[str, PooledParameter]
     interval: IntervalFit
     deviation: float
+    ranges: Mapping[str, tuple[float, float]]
+    weight_copies: int | None = None
+    left_out: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelatedParameter:
+    """A parameter of a format: by how much it is off the base's on each GPU, in its logarithm where `log`.
+
+    `typical` is taken for a base without it. It, `low` and `high` are in the parameter's own unit.
+    """
+
+    log: bool
+    low: float
+    high: float
+    typical: float
+    offsets: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormatRelation:
+    """A number format's kind, and the pooled one that it is related to.
+
+    `interval` are 80 % half-widths from predicting each GPU from the others; `ranges` were sampled on any of
+    them.
+    """
+
+    kind: str
+    base: str
+    parameters: Mapping[str, RelatedParameter]
+    interval: IntervalFit
     ranges: Mapping[str, tuple[float, float]]
     weight_copies: int | None = None
     left_out: Mapping[str, Any] = field(default_factory=dict)

@@ -1,62 +1,60 @@
 """A number format that few GPUs were measured in, by what sets it apart from 16 bit on those.
 
-Fits of one format on two GPUs say too little of how GPUs differ; what all GPUs have in common is how the
-format's kernels differ from the plain ones. A relation is one offset for each parameter, the same on all of
-them.
+Fits of one format on two GPUs say too little of how GPUs differ; what they do say is how the format's kernels
+differ from the plain ones. A parameter's offset from that of the base is transferred as other parameters are,
+by kriging: GPUs whose datasheets are alike, and those of one generation, have most in common.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import replace
 
 from infersim.domain.dtypes import PRECISIONS
 from infersim.domain.fit import IntervalFit, KindFit
 from infersim.domain.profile import HardwareProfile
+from infersim.transfer.kriging import Transferred, transfer
+from infersim.transfer.pool import FormatRelation, GpuFacts, Law, PooledParameter, RelatedParameter, Spread
 
-RELATION_DEVIATION = 0.3
-"""Standard deviation of a related parameter's logarithm on a new GPU: a stated guess, which only matters
-where the GPU's own samples of the format are few."""
+MOST_OFFSET = 4.0
+"""Of a parameter's coordinate: a factor of 55."""
 
+KERNEL_SPREAD = Spread(shared=2.0, own=0.3, generation=0.4, rate=0.4, memory=0.15)
+DIE_SPREAD = Spread(shared=0.1, own=0.05, generation=0.0, rate=0.0, memory=0.0)
+"""Of offsets: of what kernels are made, and of what the die and its timing loops are, whatever the format.
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RelatedParameter:
-    """A parameter of the format: the base's value (`typical` where the base has none) moved by `offset`.
+Few, coarse numbers, chosen on five GPUs' published tables, leaving each out.
+"""
 
-    In its logarithm where `log`; `low`, `high` and `typical` are in the parameter's own unit.
-    """
-
-    offset: float
-    log: bool
-    low: float
-    high: float
-    typical: float
-
-    def value(self, base: float | None) -> float:
-        """On a GPU whose base kind has this value."""
-        start = self.typical if base is None else base
-        moved = start * math.exp(self.offset) if self.log else start + self.offset
-        return min(max(moved, self.low), self.high)
+OF_THE_DIE = frozenset({"l2_residency", "residency_sharpness", "dram_efficiency", "throttle", "wave_fill"})
+TILE_SHARE = 1 / 15
+"""Offsets of tiles vary this much of what others do: they are logarithms of a small effect."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FormatRelation:
-    """A format's kind and the base that it is related to, as `found_on` some GPUs.
+def offset_of(name: str, *, log: bool, found: Mapping[str, float]) -> PooledParameter:
+    """A parameter's offset on the GPUs where it was found."""
+    spread = DIE_SPREAD if name in OF_THE_DIE else KERNEL_SPREAD
+    return PooledParameter(
+        law=Law.CONSTANT,
+        log=False,
+        low=-MOST_OFFSET,
+        high=MOST_OFFSET,
+        typical=0.0,
+        spread=spread if log else _scaled(spread),
+        found=found,
+    )
 
-    `interval` are 80 % half-widths from predicting each of them from the others; `ranges` were sampled
-    on any of them.
-    """
 
-    kind: str
-    base: str
-    parameters: Mapping[str, RelatedParameter]
-    interval: IntervalFit
-    ranges: Mapping[str, tuple[float, float]]
-    found_on: tuple[str, ...]
-    weight_copies: int | None = None
-    left_out: Mapping[str, Any] = field(default_factory=dict)
+def _scaled(spread: Spread) -> Spread:
+    return replace(
+        spread,
+        shared=spread.shared * TILE_SHARE,
+        own=spread.own * TILE_SHARE,
+        generation=spread.generation * TILE_SHARE,
+        rate=spread.rate * TILE_SHARE,
+        memory=spread.memory * TILE_SHARE,
+    )
 
 
 def multiplies(profile: HardwareProfile, relation: FormatRelation) -> bool:
@@ -65,20 +63,44 @@ def multiplies(profile: HardwareProfile, relation: FormatRelation) -> bool:
     return precision is not None and precision.math in profile.matrix
 
 
-def moved_values(parameters: Mapping[str, RelatedParameter], base: Mapping[str, float]) -> dict[str, float]:
-    """The format's parameters on a GPU whose base kind has these."""
-    return {name: each.value(base.get(name)) for name, each in parameters.items()}
+def moved(
+    parameters: Mapping[str, RelatedParameter], base: Mapping[str, float], offsets: Mapping[str, float]
+) -> dict[str, float]:
+    """The format's parameters on a GPU whose base kind has these values, moved by offsets."""
+    values = {}
+    for name, each in parameters.items():
+        start = base.get(name, each.typical)
+        value = start * math.exp(offsets[name]) if each.log else start + offsets[name]
+        values[name] = min(max(value, each.low), each.high)
+    return values
 
 
-def related_kind(relation: FormatRelation, base: Mapping[str, float], widening: float) -> KindFit:
-    """The format on a GPU, intervals `widening` times those of the relation."""
-    values = moved_values(relation.parameters, base)
+def transferred_offsets(
+    relation: FormatRelation, target: GpuFacts, known: Mapping[str, GpuFacts]
+) -> dict[str, Transferred]:
+    """The offsets on `target` from the GPUs in `known` where they were found."""
+    return {
+        name: transfer(offset_of(name, log=each.log, found=each.offsets), target, known)
+        for name, each in relation.parameters.items()
+    }
+
+
+def related_kind(
+    relation: FormatRelation,
+    base: Mapping[str, float],
+    target: GpuFacts,
+    known: Mapping[str, GpuFacts],
+    widening: float,
+) -> KindFit:
+    """The format on a GPU whose base kind has these values, intervals `widening` times the relation's."""
+    offsets = transferred_offsets(relation, target, known)
+    values = moved(relation.parameters, base, {name: each.value for name, each in offsets.items()})
     interval = relation.interval
     return KindFit(
         kind=relation.kind,
         parameters=values,
         uncertainties={
-            name: RELATION_DEVIATION * (abs(values[name]) if each.log else 1 / 3)
+            name: offsets[name].deviation * (values[name] if each.log else 1.0)
             for name, each in relation.parameters.items()
         },
         at_bound=(),

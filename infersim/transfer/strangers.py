@@ -102,6 +102,11 @@ def spread_between(kind: str, claim: Claim) -> IntervalFit | None:
     return IntervalFit(by_regime=spreads, pair=pair, outside=max(spreads.values()))
 
 
+def differs_between_engines(kind: str) -> bool:
+    """Whether engines bring kernels of their own for a kind."""
+    return spread_between(kind, Claim.WORLD) != spread_between(kind, Claim.ENGINE)
+
+
 def _in_quadrature(own: IntervalFit, spread: IntervalFit) -> IntervalFit:
     """Independent errors: their variances add. A regime of which no spread is known gets the largest."""
     return IntervalFit(

@@ -36,6 +36,20 @@ OPTIONS: Arguments = {
 """Scenario options; a request in place of the context is a case of its own."""
 
 
+SERVICE: Arguments = {
+    "prompt": 16,
+    "output": 4,
+    "trace": None,
+    "concurrency": 2,
+    "engine": "vllm",
+    "gpus": 1,
+    "dtype": "bf16",
+    "kv_dtype": None,
+    "price_per_hour": None,
+}
+"""Options of a service."""
+
+
 @cache
 def gpu() -> Any:
     """A profile."""
@@ -121,6 +135,14 @@ def calls(folder: Path) -> dict[str, Callable[[], Arguments]]:
         },
         "compare": lambda: {"kernels": None, **_compared()},
         "compare_along": lambda: {"key": "memory.bandwidth_gb_s", "values": [3000.0], **_compared()},
+        "compare_served": lambda: {
+            "model": model(),
+            "several": plan(),
+            "gpu": gpu(),
+            "tpot_target_ms": None,
+            "ttft_target_ms": None,
+            **SERVICE,
+        },
         "family_curves": lambda: {"frame": comparison().curves},
         "free_widths": lambda: {"model": model(), "sparsity": 0.3, **_asked()},
         "frontier": lambda: {
@@ -152,6 +174,7 @@ def calls(folder: Path) -> dict[str, Callable[[], Arguments]]:
         "load_model": lambda: {"name_or_path": MODEL},
         "load_profile": lambda: {"name_or_path": GPU, "kernels": "tensorrt-llm"},
         "loss_waterfall": lambda: {"row": comparison().comparison.iloc[0]},
+        "padded_widths": lambda: {"model_or_plan": model(), **_asked()},
         "predict": lambda: {"model_or_plan": model(), "kernels": None, **_asked()},
         "predicted_measured": lambda: {"frame": points()},
         "prune": lambda: {"": model(), "family": "static-nk", "sparsity": 0.5, "align": 64, "target": "ffn"},
@@ -164,6 +187,15 @@ def calls(folder: Path) -> dict[str, Callable[[], Arguments]]:
         },
         "residual_by_shape": lambda: {"frame": points(), "dimension": "m"},
         "roofline": lambda: {"frame": comparison().ops, "profile": gpu(), "visible": ("dense",)},
+        "serve": lambda: {"model_or_plan": model(), "gpu": gpu(), **SERVICE},
+        "simulate_serving": lambda: {
+            "model_or_plan": model(),
+            "gpu": gpu(),
+            "rate": None,
+            "requests": 10,
+            "seed": 0,
+            **SERVICE,
+        },
         "sparsity_for": lambda: {
             "model": model(),
             "target_speedup": 1.2,

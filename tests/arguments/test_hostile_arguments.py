@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 import infersim as sim
 from infersim.domain.costs import Latency
 from infersim.domain.errors import InfersimError
-from tests.arguments.examples import called, calls
+from tests.arguments.examples import Arguments, called, calls
 from tests.arguments.hostile import HOSTILE
 
 NO_CALLS = {"InfersimError", "ScenarioOptions"}
@@ -49,18 +50,19 @@ def test_there_is_a_good_call_of_every_function_with_all_its_parameters(name: st
 @pytest.mark.parametrize("name", CALLS)
 def test_hostile_arguments(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
+    good = calls(folder)[name]
     failures = [
         failure
-        for parameter in calls(folder)[name]()
+        for parameter in good()
         for hostile in HOSTILE
-        if (failure := _failure(name, parameter, hostile, folder))
+        if (failure := _failure(name, good, parameter, hostile))
     ]
     assert not failures, "\n".join(failures)
 
 
-def _failure(name: str, parameter: str, hostile: str, folder: Path) -> str:
+def _failure(name: str, good: Callable[[], Arguments], parameter: str, hostile: str) -> str:
     """What goes wrong; empty where nothing does."""
-    arguments = {**calls(folder)[name](), parameter: HOSTILE[hostile]()}
+    arguments = {**good(), parameter: HOSTILE[hostile]()}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

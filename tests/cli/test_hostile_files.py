@@ -21,6 +21,7 @@ Refused = Callable[..., str]
 
 MODEL = ("-m", "llama-3.2-1b", "-c", "512")
 ON = ("-g", "l4")
+ON_CPU = ("--device", "cpu")
 
 READING = {
     "a config": ("predict", "-m", "{}.json", *ON, "-c", "9"),
@@ -41,6 +42,19 @@ READING = {
     "a fit": ("validate", "l4", "samples.csv", "--fit", "{}.json"),
     "a source's table": ("import", "neusight", "{}.csv", "-o", "out.csv"),
     "a source's Parquet": ("import", "aiconfigurator", "{}.parquet", "-o", "out.csv"),
+    "speedups beside losses": ("frontier", "-m", "llama-2-7b", *ON, "-c", "9", "--measured", "{}.csv"),
+    "a fit to start from": ("calibrate", "l4", "samples.csv", "--fit", "{}.json"),
+    "a GPU's page": ("gpus", "./{}.toml"),
+    "a datasheet of a kernel": ("gemm", "1", "2", "3", "-g", "./{}.toml"),
+    "a datasheet to fit": ("calibrate", "./{}.toml", "samples.csv"),
+    "a datasheet of a pool": ("calibrate", "--pool", "./{}.toml", "-o", "pool.json"),
+    "a model to be advised on": ("advise", "-m", "{}.json", *ON, "-c", "9"),
+    "a benchmark in JSON": ("import", "nvbench", "{}.json", "-o", "out.csv"),
+    "a trace": ("import", "torch-profiler", "{}.json", "-o", "out.csv"),
+    "measurements in JSON": ("import", "torch-benchmark", "{}.json", "-o", "out.csv"),
+    "a model to be measured": ("measure", "model", "-m", "{}.json", "-c", "9", *ON_CPU, "-o", "out.csv"),
+    "a plan to be measured": ("measure", "model", *MODEL, *ON_CPU, "--plan", "{}.toml", "-o", "out.csv"),
+    "a measured GPU": ("measure", "kernels", *ON_CPU, "-g", "./{}.toml", "-o", "out.jsonl"),
     "a sweep's plan": ("sweep", "./{}.toml", "-o", "out.parquet"),
     "a measurement plan": ("measure", "kernels", "--device", "cpu", "--plan", "./{}.toml", "-o", "out.jsonl"),
 }
@@ -54,6 +68,7 @@ WRITING = {
     "a fit": ("calibrate", "l4", "samples.csv", "-o", "{}"),
     "a calibration's page": ("calibrate", "l4", "samples.csv", "--html", "{}"),
     "a pool": ("calibrate", "--pool", "-o", "{}"),
+    "a validation's page": ("validate", "l4", "samples.csv", "--html", "{}"),
     "predictions": ("validate", "l4", "samples.csv", "--predictions", "{}.csv"),
     "samples": ("import", "neusight", "samples.csv", "-o", "{}.csv"),
     "a sweep": ("sweep", "./small.toml", "-o", "{}.parquet"),

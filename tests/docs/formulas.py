@@ -95,15 +95,9 @@ def gemm_us(
         chip = replace(chip, R=chip.R * related["rate"])
         values = related
         b_W, start = b_W * 9 / 16, start + values["sparse_launch_us"]
-        p_N, p_M = (
-            a * min(1, b / chip.P)
-            for a, b in ((ceil(M / 128), ceil(N / 128)), (ceil(N / 128), ceil(M / 128)))
-        )
-        again = [
-            max(0, n - 1) * (1 - resident(p, chip, x)) * x
-            for n, x in ((p_N, N * K * b_W), (p_M, M * K * b_A))
-        ]
-        reread = values["weight_reread"] * min(again)
+        W = N * K * b_W
+        passes = ceil(M / 128) * min(1, ceil(N / 128) / (values["tiles_per_sm"] * chip.P))
+        reread = values["weight_reread"] * max(0, passes - 1) * (1 - resident(p, chip, W)) * W
     A, W, O = M * K * b_A, N * K * b_W, M * N * b_O
     C = p["l2_residency"] * chip.L
     rho = 0.0 if copies is None else resident(p, chip, copies * W + A + O)
@@ -146,7 +140,7 @@ def sparse_us(gpu: HardwareProfile, M: int, N: int, K: int, *, relation: Mapping
     """A 2:4 GEMM in bf16: the dense one over the relation's quotient, of which few tokens keep a part."""
     dense, sparse = (gemm_us(gpu, M, N, K, related=relation, sparse=side) for side in (False, True))
     few = min(1.0, max(0.0, log(64 / M) / log(64 / 16)))
-    return gemm_us(gpu, M, N, K) / (dense / sparse * 0.72**few)
+    return float(gemm_us(gpu, M, N, K) / (dense / sparse * 0.72**few))
 
 
 def prefill_us(gpu: HardwareProfile, *, b: int, q: int, c: int, H: int, h: int, d: int) -> float:

@@ -103,7 +103,7 @@ def test_two_of_four(gpu: HardwareProfile, m: int, n: int, k: int) -> None:
     shape = Gemm(m=m, n=n, k=k, precision=precision_named("bf16"), weights=WeightForm.SPARSE_2_4)
     cost = kernel_cost(shape, gpu)
     relation = sparse_relation(gpu, DType.BF16)
-    said = {name: getattr(relation, name) for name in PARAMETERS}
+    said = {name: getattr(relation, name) for name in (*PARAMETERS, "tiles_per_sm")}
     found = formulas.sparse_us(gpu, m, n, k, relation=said)
     assert _us(cost) == pytest.approx(_lifted(found, cost, gpu), rel=CLOSE)
 

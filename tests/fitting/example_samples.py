@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 GEMM = {"gpu": "h100-sxm", "kind": "gemm", "dtype": "bf16", "m": 16, "n": 4096, "k": 2048, "latency_us": 9.5}
@@ -32,7 +34,17 @@ LAUNCH = {"gpu": "h100-sxm", "kind": "launch", "latency_us": 2.1}
 
 def table(*rows: dict[str, object]) -> pd.DataFrame:
     """A frame of the given rows."""
-    return pd.DataFrame.from_records(list(rows))
+    try:
+        return pd.DataFrame.from_records(list(rows))
+    except OverflowError:  # an older pandas does not find a type for a number beyond all floats
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        cells = {name: [row.get(name) for row in rows] for name in names}
+        return pd.DataFrame({name: _column(each) for name, each in cells.items()})
+
+
+def _column(cells: list[object]) -> pd.Series[Any]:
+    large = any(isinstance(cell, int) and cell.bit_length() > 63 for cell in cells)
+    return pd.Series(cells, dtype=object if large else None)
 
 
 def every_kind() -> pd.DataFrame:

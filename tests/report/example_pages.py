@@ -12,6 +12,7 @@ import pandas as pd
 from infersim.domain.profile import HardwareProfile
 from infersim.fitting.calibration import calibrate
 from infersim.fitting.validation.validation import Validation, validate, validate_held_out
+from infersim.profile_files.profiles import load_profile
 from infersim.pruning.composition import prune
 from infersim.report.accuracy.calibration_page import calibration_page
 from infersim.report.accuracy.validation_page import validation_page
@@ -20,6 +21,7 @@ from infersim.report.frontier.page import frontier_page
 from infersim.report.hardware.page import hardware_page
 from infersim.report.html.page import Page
 from infersim.report.paper.reproduction_page import reproduction_page
+from infersim.report.serving.page import serving_page
 from infersim.report.speedups.comparison_page import compare_page
 from infersim.report.speedups.gathering import gather_comparison
 from infersim.report.speedups.prediction_page import gather_prediction, predict_page
@@ -28,6 +30,8 @@ from infersim.simulation.advice.break_even import break_even
 from infersim.simulation.advice.target import sparsity_for
 from infersim.simulation.frontier.search import frontier
 from infersim.simulation.paper.reproduction import reproduce_beyond_flops
+from infersim.simulation.serving.service import Service
+from infersim.simulation.serving.under_load import Targets, under_load
 from infersim.simulation.speedups.hardware_sweep import compare_along
 from infersim.simulation.sweeping.result import sweep_summary
 from infersim.simulation.sweeping.running import sweep
@@ -132,6 +136,15 @@ def swept() -> Page:
     return sweep_page(result, sweep_summary(result))
 
 
+def served() -> Page:
+    """A dense model and three plans under load, within a target."""
+    model = load_model("qwen3-8b")
+    plans = [prune(model, family, 0.5) for family in ("static-nk", "static-m", "static-k-2:4")]
+    service = Service.of(prompt=1000, output=200, concurrency=64)
+    found = under_load(model, plans, load_profile("h100-sxm"), service, Targets.of(tpot_ms=20.0))
+    return serving_page([found])
+
+
 def along_a_number() -> Page:
     """Plans along the bandwidth of a GPU, in two scenarios."""
     model = load_model("llama-3.1-8b")
@@ -153,6 +166,7 @@ PAGES: Mapping[str, Callable[[], Page]] = MappingProxyType(
         "reproduce": reproduction,
         "sweep": swept,
         "along": along_a_number,
+        "serve": served,
     }
 )
 """Pages that need nothing, by the command that writes them."""

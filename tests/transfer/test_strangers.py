@@ -92,12 +92,35 @@ def test_naming_the_engine_rules_the_others_out() -> None:
     profile = sim.load_profile(GPU)
     assert profile.fit is not None
     kinds = {name: profile.fit.kinds[name] for name in ("gemm.fp8", "attention.decode")}
-    sets = profile.fit.with_kinds({"gemm.fp8": kinds["gemm.fp8"]}, "sglang")
+    bare = replace(profile.fit, kernel_sets={}, default_kernels=None, kernels=None)
+    sets = bare.with_kinds({"gemm.fp8": kinds["gemm.fp8"]}, "sglang")
     named = replace(profile, fit=sets).with_kernels("sglang").fit
     assert named is not None
     assert named.kinds["gemm.fp8"].claim is Claim.ENGINE
     # Attention was not measured under it: another engine's stands in.
     assert named.kinds["attention.decode"].claim is Claim.WORLD
+
+
+def test_the_pools_engine_stands_beside_another_that_was_measured(tmp_path: Path) -> None:
+    """A GPU measured under SGLang alone: under vLLM its attention is what the pool says, its 16-bit GEMMs are
+    the library's own.
+    """
+    profile = sim.load_profile(GPU)
+    assert profile.fit is not None
+    kinds = {name: kind for name, kind in profile.fit.kinds.items() if not kind.transferred}
+    path = tmp_path / "sglang.fit.json"
+    write_fit(replace(profile.fit, kinds={}).with_kinds(kinds, "sglang"), path)
+    measured = with_fit(profile, path)
+    assert measured.kernel_sets == ("sglang",)
+    default, vllm = measured.fit, measured.with_kernels("vllm").fit
+    assert default is not None
+    assert vllm is not None
+    assert not any(kind.transferred for name, kind in default.kinds.items() if name in kinds)
+    assert vllm.kinds["attention.decode"].transferred
+    assert vllm.kinds["attention.decode"].claim is Claim.ENGINE
+    assert vllm.kinds["gemm.bf16"].parameters == kinds["gemm.bf16"].parameters
+    write_fit(default, path)
+    assert with_fit(profile, path).kernel_sets == ("sglang",)
 
 
 def test_what_several_hands_measured_holds_their_spread_already() -> None:

@@ -127,9 +127,9 @@ def calibrate_command(
     check_outputs([destination, html], [datasheet, fit, *samples], folder=figures)
     asked = chosen_kinds(kind)
     profile, read = profile_and_samples(datasheet, fit, samples, default, skip_bad, asked)
-    given = len(read.samples)
+    rows_given = len(read.samples)
     division = divide(drawn_samples(read.samples), hold_out=hold_out, rows=rows, seed=seed)
-    division = division.with_left_out(read.other_kinds, given)
+    division = division.with_left_out(read.other_kinds, rows_given)
     drawn = {"rows": rows, "seed": seed, "hold_out": hold_out}
     started = time.perf_counter()
     with working(f"Fitting {len(division.fitted):,} samples of {profile.name}"):

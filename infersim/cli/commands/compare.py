@@ -95,6 +95,10 @@ TargetOption = Annotated[
     ),
 ]
 
+EngineOption = Annotated[
+    str | None,
+    typer.Option("--engine", "-e", help="Say of each plan whether this engine runs it (infersim engines)."),
+]
 SweepSetOption = Annotated[
     str | None,
     typer.Option(
@@ -124,6 +128,7 @@ def compare_command(
     kernels: options.KernelsOption = None,
     overrides: options.SetOption = [],  # noqa: B006
     sweep_set: SweepSetOption = None,
+    engine: EngineOption = None,
     as_json: options.JsonOption = False,
     as_csv: options.CsvOption = False,
     html: options.HtmlOption = None,
@@ -141,20 +146,25 @@ def compare_command(
     from infersim.cli.printing import (
         check_outputs,
         print_aside,
+        print_for_people,
         print_summary,
         printed_for_machines,
         write_asked,
     )
     from infersim.cli.questions import NO_REQUEST, chosen_gpus, chosen_scenarios
     from infersim.cli.targets import plans_for_target
+    from infersim.engines.reading import load_engine
+    from infersim.report.serving.engines import runs_table
     from infersim.report.speedups.comparison_page import compare_page
     from infersim.report.speedups.gathering import gather_comparison
     from infersim.simulation.measured.benchmark_results import is_results
     from infersim.simulation.measured.files import load_measured
+    from infersim.simulation.serving.runnable import with_support
     from infersim.simulation.speedups.comparison import measured_index, streamed_comparison
     from infersim.simulation.speedups.measured_columns import measured_account
 
-    check_outputs([html], [*plan, *pruned_config, measured, gpu, model], folder=figures)
+    check_outputs([html], [*plan, *pruned_config, measured, gpu, model, engine], folder=figures)
+    runtime = None if engine is None else load_engine(engine)
     gpus = chosen_gpus(gpu, overrides, kernels)
     asked = Asked(
         model=model,
@@ -218,5 +228,9 @@ def compare_command(
     if table is not None:
         for sentence in measured_account(table, frame, scenarios.execution):
             print_aside(sentence)
+    if runtime is not None:
+        frame = with_support(frame, pruning.plans, runtime)
     if not printed_for_machines(frame, as_json=as_json, as_csv=as_csv):
         print_summary(frame)
+        if runtime is not None:
+            print_for_people(None, runs_table(pruning.plans, runtime))

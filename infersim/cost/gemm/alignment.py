@@ -90,10 +90,14 @@ def misaligned(shape: Gemm) -> npt.NDArray[np.bool_]:
 
 def with_alignment(shape: Gemm, aligned: KernelCost, profile: HardwareProfile) -> KernelCost:
     """The cost of `shape` from that of a kernel which finds its rows aligned."""
-    rows = np.broadcast_to(np.gcd(*_rows(shape)), aligned.kernel_s.shape)
+    # Of powers of two, those that divide both divide the bits that either has.
+    rows = np.bitwise_or(*_rows(shape)) & (SECTOR_BYTES - 1)
+    if not rows.any():
+        return aligned
+    rows = np.broadcast_to(rows, aligned.kernel_s.shape)
     bulk = profile.generation in BULK_COPY_GENERATIONS
-    off, off_sector = rows % VECTOR_BYTES > 0, rows % SECTOR_BYTES > 0
-    if not (off.any() or (off_sector.any() and not bulk)):
+    off, off_sector = rows % VECTOR_BYTES > 0, rows > 0
+    if bulk and not off.any():
         return aligned
     streaming_s = gemm_weight_bytes(shape) / profile.memory.bandwidth_bytes_per_s
     multiplying = aligned.matrix_floor_s / (aligned.matrix_floor_s + streaming_s)
@@ -115,13 +119,11 @@ def _slowed(shape: Gemm, aligned_s: Array, multiplying: Array, profile: Hardware
     # A vector's result is one row, wherever it starts.
     loaded = np.gcd(np.gcd(k_rows, np.where(as_array(shape.m) > 1, n_rows, 0)), VECTOR_BYTES)
     speed = _by_alignment(loaded, LOAD_SPEED)
-    older = 1.0
-    if profile.generation in BULK_COPY_GENERATIONS:
-        older = np.where(loaded < VECTOR_BYTES, 1 / FALLBACK_SPEED, 1.0)
+    fallback = 1 / FALLBACK_SPEED if profile.generation in BULK_COPY_GENERATIONS else 1.0
     bytes_per_s = _by_alignment(loaded, LOAD_BYTES) * profile.chip.clocks_per_s
     products = as_array(shape.m) * shape.n * shape.k
     loading_s = products * shape.precision.activation_bytes * (2 / LOAD_TILE) / bytes_per_s
-    slowed_s = aligned_s * ((1 - multiplying) / speed + multiplying * older)
+    slowed_s = aligned_s * ((1 - multiplying) / speed + multiplying * fallback)
     return np.where(loaded < VECTOR_BYTES, (slowed_s**4 + loading_s**4) ** 0.25, aligned_s)
 
 

@@ -21,7 +21,7 @@ from infersim.cost.gemm.sparse import (
     sparse_values,
 )
 from infersim.cost.gemm.sparse_speedup import sides_of, with_sparse_weights
-from infersim.cost.gemm.tiles import CHUNK, tile_times
+from infersim.cost.gemm.tiles import CHUNK, tile_times, values_half_width
 from infersim.cost.kind import KernelKind
 from infersim.cost.machine import F32, Machine, Operands, waves_of
 from infersim.cost.memory_bound import act_quant_us
@@ -134,7 +134,7 @@ def gemm_cost(shape: Gemm, profile: HardwareProfile, *, cuda_graph: bool) -> Ker
     if own_fit is not None:
         parameters = own_fit
         machine = sparse_machine(profile, math, machine, parameters)
-        operands = sparse_operands(operands, parameters)
+        operands = sparse_operands(operands, parameters, profile)
         # Weight-only kernels are the dense ones with fewer bytes (Sparse-Marlin, arXiv 2408.11743).
         if not shape.precision.dequantises:
             values = sparse_values(values, parameters)
@@ -150,6 +150,7 @@ def gemm_cost(shape: Gemm, profile: HardwareProfile, *, cuda_graph: bool) -> Ker
     own_kernels = shape.precision.own_kernels
     measured_so = parameters.exact and not own_kernels
     half_width, in_range = _interval(parameters, m, n, k, measured_so=measured_so)
+    ideal_us = dense_flop / (machine.flop_per_us_per_sm * machine.sm_count)
     return assemble(
         profile,
         parameters,
@@ -162,7 +163,7 @@ def gemm_cost(shape: Gemm, profile: HardwareProfile, *, cuda_graph: bool) -> Ker
         kernel_s=kernel_s,
         launch_s=exposed_launch_s(profile, kernel_s, values["launch_us"], 1, cuda_graph=cuda_graph),
         limiter=limiter.reshape(m.shape),
-        log_half_width=half_width,
+        log_half_width=np.hypot(half_width, values_half_width(values, ideal_us)),
         in_range=in_range,
     )
 
@@ -231,6 +232,12 @@ def _interval(
     return np.where(in_range, width, np.maximum(width, outside)), in_range
 
 
+def stands_on_relation(shape: Gemm, profile: HardwareProfile) -> bool:
+    """Whether it is a 2:4 GEMM on a GPU without 2:4 samples of its own."""
+    sparse = shape.weights is not WeightForm.DENSE
+    return sparse and own_sparse_fit(profile, runs_as(shape.precision, profile).math) is None
+
+
 def _related_cost(shape: Gemm, profile: HardwareProfile, *, cuda_graph: bool) -> KernelCost:
     """Cost of a 2:4 GEMM on a GPU without 2:4 samples: the dense one's, less what its relation says."""
     whole = replace(shape, weights=WeightForm.DENSE)
@@ -247,8 +254,7 @@ def _related_cost(shape: Gemm, profile: HardwareProfile, *, cuda_graph: bool) ->
 
 def _cost(shape: Gemm, profile: HardwareProfile, *, cuda_graph: bool) -> KernelCost:
     shape = replace(shape, precision=runs_as(shape.precision, profile))
-    related = shape.weights is not WeightForm.DENSE and own_sparse_fit(profile, shape.precision.math) is None
-    timed = _related_cost if related else gemm_cost
+    timed = _related_cost if stands_on_relation(shape, profile) else gemm_cost
     cost = with_alignment(shape, timed(shape, profile, cuda_graph=cuda_graph), profile)
     return as_generated(cost) if shape.generated else cost
 

@@ -86,8 +86,8 @@ class Tally:
 class SampleRead:
     """Samples and an account of the rows that are not among them.
 
-    `set_aside` are the bad rows (only with `skip_bad`), the first MOST_LISTED of `bad_rows`;
-    `left_out` counts good rows that were not wanted and rows that record a failed measurement, by reason;
+    `set_aside` are the bad rows (only with `skip_bad`), the first MOST_LISTED of `bad_rows`; `left_out`
+    counts good rows that were not wanted and rows that record a failed measurement, by reason;
     `environment` is what the log says of the machine.
     """
 

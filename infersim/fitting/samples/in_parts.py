@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from infersim.domain.errors import InfersimError, InvalidValueError, UnknownNameError
@@ -111,14 +112,19 @@ def drawn(samples: PackedSamples, most: int = MOST_FITTED) -> pd.DataFrame:
     return pd.concat(kept, ignore_index=True)
 
 
-def _content_numbers(part: pd.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
+def _content_numbers(part: pd.DataFrame) -> npt.NDArray[np.uint64]:
     """A number for each row that is as good as random, and the same for the same measurement."""
     said = part[[name for name in _CONTENT if name in part.columns]]
-    return pd.util.hash_pandas_object(said.astype(_as_held(said)), index=False).to_numpy(dtype=np.uint64)
+    numbers: npt.NDArray[np.uint64] = np.asarray(
+        pd.util.hash_pandas_object(said.astype(_as_held(said)), index=False), dtype=np.uint64
+    )
+    return numbers
 
 
-_CONTENT = ("kind", "dtype", "m", "n", "k", "phase", "batch", "query_len", "context_len", "num_heads")
-_CONTENT = (*_CONTENT, "num_kv_heads", "head_dim", "read_bytes", "write_bytes", "latency_us")
+_CONTENT = (
+    *("kind", "dtype", "m", "n", "k", "phase", "batch", "query_len", "context_len", "num_heads"),
+    *("num_kv_heads", "head_dim", "read_bytes", "write_bytes", "latency_us"),
+)
 
 
 def _as_held(said: pd.DataFrame) -> dict[str, type]:

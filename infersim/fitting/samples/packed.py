@@ -29,15 +29,19 @@ class PackedSamples:
 
     def __init__(self) -> None:
         self._parts: list[tuple[pd.DataFrame, dict[str, Any]]] = []
-        self._gaps: dict[str, int] = {}
+        self._said: dict[str, int] = {}
+        self._empty: pd.DataFrame | None = None
 
     def add(self, part: pd.DataFrame) -> None:
-        """Take in rows as `check_rows` types them; an empty part counts for its columns alone."""
+        """Take in rows as `check_rows` types them; a part without rows counts where there is no other."""
+        if not len(part):
+            self._empty = part if self._empty is None else self._empty
+            return
         held = {str(name): _packed(str(name), part[name]) for name in part.columns}
         types = {str(name): part[name].dtype for name in part.columns}
         self._parts.append((pd.DataFrame(held, index=pd.RangeIndex(len(part)), copy=False), types))
         for name in held:
-            self._gaps[name] = self._gaps.get(name, 0) + int(part[name].notna().sum())
+            self._said[name] = self._said.get(name, 0) + int(part[name].notna().sum())
 
     def __len__(self) -> int:
         return sum(len(part) for part, _ in self._parts)
@@ -46,7 +50,8 @@ class PackedSamples:
         """Rows of each kind."""
         counts = Counter[str]()
         for part, _ in self._parts:
-            counts.update(part["kind"].astype(object).value_counts().to_dict())
+            of_part = part["kind"].astype(object).value_counts()
+            counts.update({str(kind): int(rows) for kind, rows in of_part.items()})
         return dict(counts)
 
     def clear(self) -> None:
@@ -56,12 +61,13 @@ class PackedSamples:
     def parts(self) -> Iterator[pd.DataFrame]:
         """The rows, in order, as frames of `read_samples` of the same columns and types; one at least."""
         rows = len(self)
-        gaps = {name for name, said in self._gaps.items() if said < rows}
-        filled = [(part, types) for part, types in self._parts if len(part)] or self._parts[:1]
-        for part, types in filled:
+        gaps = {name for name, said in self._said.items() if said < rows}
+        if not rows and self._empty is not None:
+            yield finished(self._empty)
+        for part, types in self._parts:
             plain = {
                 name: _plain(part[name], types[name]) if name in part.columns else _nothing(name, part.index)
-                for name in self._gaps
+                for name in self._said
             }
             yield finished(pd.DataFrame(plain, index=part.index, copy=False), gaps)
 
@@ -72,7 +78,8 @@ class PackedSamples:
 
 
 def _packed(name: str, column: pd.Series[Any]) -> Any:
-    if column.dtype == object and (name in _RULES or _texts(column)):
+    wordy = column.dtype == object or isinstance(column.dtype, pd.StringDtype)
+    if wordy and (name in _RULES or _texts(column)):
         codes, distinct = pd.factorize(column)
         if len(distinct) <= MOST_WORDS:
             return pd.Categorical.from_codes(codes, pd.Index(distinct, dtype=object))
@@ -84,7 +91,7 @@ def _packed(name: str, column: pd.Series[Any]) -> Any:
                 same = np.array_equal(few.astype(np.float64), values, equal_nan=True)
             if same:
                 return few
-    return column.array
+    return column.array.copy()  # a view would keep the block of all columns of its type
 
 
 def _texts(column: pd.Series[Any]) -> bool:

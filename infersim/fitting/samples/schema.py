@@ -173,7 +173,10 @@ def read_cells(column: pd.Series[Any], rule: Rule) -> Cells:
         empty = np.isnan(values)
         return Cells(values=values, empty=empty, broken=~empty & ~_obeys(values, rule))
     alike = pd.api.types.infer_dtype(column, skipna=True) in ("string", "boolean", "empty")
-    codes, distinct = pd.factorize((column if alike else column.map(_distinguishable)).astype(object))
+    # Not `map`, nor a series: an older pandas looks for a type that holds all, and fails at 10**400.
+    cells = column if alike else pd.Series([_distinguishable(cell) for cell in column], dtype=object)
+    codes, distinct = pd.factorize(cells.to_numpy(dtype=object))
+    _encode(distinct)
     known = np.array([*distinct, None], dtype=object)  # None last, where the code -1 of an empty cell points
     said = np.array([not is_empty(value) for value in known])
     if rule in NUMBERS:
@@ -200,6 +203,13 @@ def shown_cell(value: object) -> str:
     if is_empty(value):
         return "empty"
     return brief(value.item() if isinstance(value, np.generic) else value)
+
+
+def _encode(distinct: Iterable[object]) -> None:
+    """Fail at half of a character; a newer pandas does so itself."""
+    for value in distinct:
+        if isinstance(value, str):
+            value.encode()
 
 
 def _distinguishable(value: object) -> object:

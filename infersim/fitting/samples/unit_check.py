@@ -5,7 +5,8 @@ A wrong unit moves every ratio of latency to floor by a thousand, far more than 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,39 +81,44 @@ def check_parts_against_floor(
     parts: Iterable[pd.DataFrame], profile: HardwareProfile
 ) -> Mapping[str, FloorCheck]:
     """`check_against_floor` on samples that come part by part."""
-    latencies: dict[str, list[npt.NDArray[np.float64]]] = {}
-    floors: dict[str, list[npt.NDArray[np.float64]]] = {}
+    ratios: dict[str, list[npt.NDArray[np.float64]]] = {}
+    latencies: dict[str, list[npt.NDArray[np.float32]]] = {}
+    below = Counter[str]()
     for frame in parts:
         floor_us, latency_us = floors_us(frame, profile), frame["latency_us"].to_numpy(dtype=np.float64)
-        for kind in frame["kind"].unique():
+        for kind in map(str, frame["kind"].unique()):
             rows = (frame["kind"] == kind).to_numpy() & np.isfinite(floor_us)
             if rows.any():
-                latencies.setdefault(str(kind), []).append(latency_us[rows])
-                floors.setdefault(str(kind), []).append(floor_us[rows])
+                latency, floor = latency_us[rows], floor_us[rows]
+                ratios.setdefault(kind, []).append(latency / np.maximum(floor, SHORTEST_KERNEL_US))
+                latencies.setdefault(kind, []).append(latency.astype(np.float32))  # for messages alone
+                below[kind] += int((latency < TOLERANCE * floor).sum())
     return {
-        kind: _check(kind, np.concatenate(latencies.pop(kind)), np.concatenate(floors.pop(kind)), profile)
-        for kind in sorted(latencies)
+        kind: _check(kind, np.concatenate(ratios.pop(kind)), latencies.pop(kind), below[kind], profile)
+        for kind in sorted(ratios)
     }
 
 
 def _check(
     kind: str,
-    latency_us: npt.NDArray[np.float64],
-    floor_us: npt.NDArray[np.float64],
+    ratios: npt.NDArray[np.float64],
+    latencies_us: Sequence[npt.NDArray[np.float32]],
+    below: int,
     profile: HardwareProfile,
 ) -> FloorCheck:
-    ratio = float(np.median(latency_us / np.maximum(floor_us, SHORTEST_KERNEL_US)))
-    below = float(np.mean(latency_us < TOLERANCE * floor_us))
+    """Of one kind, from each row's latency over its floor; `below` of them are below it."""
+    ratio = float(np.median(ratios, overwrite_input=True))
     unit = next(text for end, text in LOOKS_LIKE if ratio < end)
     if unit != "microseconds":
-        median = np.median(latency_us)
+        median = np.median(np.concatenate(latencies_us))
         raise WrongUnitError(
             f"{kind} samples: latency_us = {median:.4g} in the median, {ratio:.2g} times the floor on "
             f"{profile.name}; expected microseconds, and these look like {unit}"
         )
-    if below > BELOW_FLOOR_SHARE:
+    share = below / len(ratios)
+    if share > BELOW_FLOOR_SHARE:
         raise InfersimError(
-            f"{kind} samples: {below:.0%} of {len(latency_us)} rows are faster than {profile.name} can be; "
+            f"{kind} samples: {share:.0%} of {len(ratios)} rows are faster than {profile.name} can be; "
             "expected measurements of this GPU with its data type in the dtype column"
         )
-    return FloorCheck(rows=len(latency_us), share_below_floor=below, median_ratio=ratio)
+    return FloorCheck(rows=len(ratios), share_below_floor=share, median_ratio=ratio)

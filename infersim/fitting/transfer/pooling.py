@@ -30,8 +30,7 @@ from infersim.fitting.transfer.spreads import prior_of
 from infersim.fitting.transfer.surrogate import is_related, poolable, surrogate_samples
 from infersim.transfer.borrowing import FEWEST_GPUS, transferred_kind
 from infersim.transfer.gpu_facts import facts_of
-from infersim.transfer.pool import Pool, PooledKind, PooledParameter
-from infersim.transfer.relations import FormatRelation
+from infersim.transfer.pool import FormatRelation, Pool, PooledKind, PooledParameter
 
 
 def pool_fits(profiles: Sequence[HardwareProfile], **provenance: object) -> Pool:

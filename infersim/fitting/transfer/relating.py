@@ -1,6 +1,6 @@
-"""From fits of a format on some GPUs to what sets it apart from 16 bit on all: one offset a parameter.
+"""From fits of a format on some GPUs to what sets it apart from 16 bit on others: an offset a parameter.
 
-The offsets are fitted on all GPUs at once, from the joint fit of the base, whose parameters do not trade with
+Offsets are fitted on all GPUs at once, from the joint fit of the base, whose parameters do not trade with
 each other as those of single fits do.
 """
 
@@ -17,18 +17,15 @@ from infersim.domain.fit import IntervalFit
 from infersim.domain.profile import HardwareProfile
 from infersim.fitting.fits.intervals import OUTSIDE_WIDENING, conformal_quantile, error_summary, related_pairs
 from infersim.fitting.fits.kind_fit import Recipe, log_latency_of, log_measured, with_kind
-from infersim.fitting.fits.least_squares import SOFT_ERROR, forward_differences
 from infersim.fitting.fits.parameter_space import ParameterSpace
 from infersim.fitting.fits.recipes import recipes
 from infersim.fitting.samples.shapes import kernel_shapes
+from infersim.fitting.transfer.joint_fit import MeasuredGpu, fit_jointly
 from infersim.fitting.transfer.surrogate import surrogate_samples
-from infersim.transfer.relations import FormatRelation, RelatedParameter, moved_values
+from infersim.transfer.gpu_facts import facts_of
+from infersim.transfer.pool import FormatRelation, RelatedParameter
+from infersim.transfer.relations import moved, offset_of, transferred_offsets
 
-PULL, TILE_PULL = 0.3, 1.5
-"""Weights of an offset's distance from 0 against log errors: what the base says holds unless samples insist.
-Tiles' offsets, logarithms of a small effect, are held harder."""
-
-EVALUATIONS = 25
 REGIME_ERRORS = 25.0
 """A regime's own quantile counts like so many errors of all kernels."""
 
@@ -70,7 +67,6 @@ def relate(
             name: (min(fit.ranges[name][0] for fit in fits), max(fit.ranges[name][1] for fit in fits))
             for name in sorted(names)
         },
-        found_on=tuple(profile.name for profile in profiles),
         weight_copies=fits[0].weight_copies,
     )
     errors = [_left_out(relation, recipe.space, left, gpus, bases_without) for left in gpus]
@@ -98,41 +94,32 @@ def _measured(profile: HardwareProfile, kind: str) -> _Measured:
 def _offsets(
     space: ParameterSpace, gpus: Sequence[_Measured], bases: Mapping[str, Values]
 ) -> dict[str, RelatedParameter]:
-    """The offsets that fit all GPUs best."""
-    from scipy.optimize import least_squares
-
-    pulls = np.array([PULL if parameter.log else TILE_PULL for parameter in space.parameters])
-
-    def residuals(offsets: Array) -> Array:
-        moved = _related(space, offsets)
-        errors = [gpu.modelled(moved_values(moved, bases[gpu.profile.name])) - gpu.measured for gpu in gpus]
-        return np.concatenate([*errors, pulls * offsets])
-
-    def jacobian(offsets: Array) -> Array:
-        return forward_differences(residuals, offsets, residuals(offsets), np.full(len(pulls), 10.0))
-
-    found = least_squares(
-        residuals,
-        np.zeros(len(pulls)),
-        jac=jacobian,
-        loss="soft_l1",
-        f_scale=SOFT_ERROR,
-        max_nfev=EVALUATIONS,
-        ftol=1e-3,
-    )
-    return _related(space, found.x)
-
-
-def _related(space: ParameterSpace, offsets: Array) -> dict[str, RelatedParameter]:
-    return {
+    """The offsets of all GPUs, each its own and all held together by the prior."""
+    related = {
         parameter.name: RelatedParameter(
-            offset=float(offset),
             log=parameter.log,
             low=parameter.low,
             high=parameter.high,
             typical=parameter.start,
+            offsets={},
         )
-        for parameter, offset in zip(space.parameters, offsets, strict=True)
+        for parameter in space.parameters
+    }
+
+    def by_offsets(gpu: _Measured) -> MeasuredGpu:
+        base = bases[gpu.profile.name]
+        return MeasuredGpu(
+            facts=facts_of(gpu.profile),
+            measured=gpu.measured,
+            modelled=lambda offsets: gpu.modelled(moved(related, base, offsets)),
+        )
+
+    priors = {name: offset_of(name, log=each.log, found={}) for name, each in related.items()}
+    found = fit_jointly([by_offsets(gpu) for gpu in gpus], priors)
+    names = [gpu.profile.name for gpu in gpus]
+    return {
+        name: replace(each, offsets=dict(zip(names, (of_gpu[name] for of_gpu in found), strict=True)))
+        for name, each in related.items()
     }
 
 
@@ -147,7 +134,10 @@ def _left_out(
     others = [gpu for gpu in gpus if gpu is not left] or [left]
     bases = bases_without(left.profile.name)
     without = replace(relation, parameters=_offsets(space, others, bases))
-    return left.measured - left.modelled(moved_values(without.parameters, bases[left.profile.name]))
+    known = {gpu.profile.name: facts_of(gpu.profile) for gpu in others}
+    offsets = transferred_offsets(without, facts_of(left.profile), known)
+    said = {name: each.value for name, each in offsets.items()}
+    return left.measured - left.modelled(moved(without.parameters, bases[left.profile.name], said))
 
 
 def _interval(recipe: Recipe, kind: str, gpus: Sequence[_Measured], errors: Sequence[Array]) -> IntervalFit:

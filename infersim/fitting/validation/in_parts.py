@@ -42,7 +42,8 @@ def validate_packed(
         predictions = frame.assign(**{str(name): column for name, column in predicted.items()})
         errors.add(predictions)
         outside += int((~predictions["in_range"]).sum())
-        kept.append(predictions.iloc[::every] if drawn else predictions.iloc[:0])
+        if drawn or not kept:  # copies: a view would keep all that was predicted
+            kept.append(predictions.iloc[:: every if drawn else rows].copy())
         if write is not None:
             write(predictions)
     table = errors.table()
@@ -105,5 +106,4 @@ def _way(row: Mapping[Hashable, Any]) -> Way:
 
 
 def _narrow(sizes: npt.NDArray[np.int64]) -> npt.NDArray[np.int32] | npt.NDArray[np.int64]:
-    few = sizes.astype(np.int32)
-    return few if np.array_equal(few, sizes) else sizes.astype(np.int64)
+    return sizes.astype(np.int32) if sizes.max() < 2**31 else sizes

@@ -23,6 +23,7 @@ from dataclasses import replace
 
 from infersim.domain.errors import UnsupportedError
 from infersim.domain.ops import Part
+from infersim.pruning.families.engine_support import custom_code, needs, runs
 from infersim.pruning.families.family import Family, Pruned, check_choice, check_flag, check_integer
 from infersim.pruning.linears import ATTENTION_SUBLAYER, SUBLAYER_TARGETS
 from infersim.pruning.sublayer_pairs import Comparison, Finding, SublayerPair, parts_of
@@ -111,4 +112,20 @@ DYNAMIC_M = Family(
     colour="sky",
     marker="cross",
     measured_with={"execution": SkipExecution.GATHER.value},
+    engines=(
+        *custom_code(
+            "a model of your own whose blocks run some of the tokens, and CUDA graphs that stand it",
+            "docs.vllm.ai, registering a model; nvidia.github.io/TensorRT-LLM, adding a new model; "
+            "docs.sglang.io, supporting new models",
+            "vllm",
+            "tensorrt-llm",
+            "sglang",
+        ),
+        needs(
+            "transformers",
+            "a modeling file beside the weights (trust_remote_code)",
+            "huggingface.co/docs/transformers, custom models",
+        ),
+        runs("pruninginfersim", "arXiv:2606.09080", per_layer=True),
+    ),
 )

@@ -20,6 +20,7 @@ from dataclasses import replace
 
 from infersim.domain.errors import UnsupportedError
 from infersim.domain.ops import Part
+from infersim.pruning.families.engine_support import custom_code, needs, runs
 from infersim.pruning.families.family import (
     SPARSE_ATTENTION,
     Family,
@@ -88,4 +89,20 @@ DYNAMIC_NK = Family(
     colour="yellow",
     marker="star",
     quality_axis=SPARSE_ATTENTION,
+    engines=(
+        *custom_code(
+            "an attention backend of your own that takes a mask of blocks",
+            "docs.vllm.ai, attention backends; nvidia.github.io/TensorRT-LLM, sparse attention; "
+            "docs.sglang.io, attention backends",
+            "vllm",
+            "tensorrt-llm",
+            "sglang",
+        ),
+        needs(
+            "transformers",
+            "an attention function of your own (AttentionInterface)",
+            "huggingface.co/docs/transformers, attention interface",
+        ),
+        runs("pruninginfersim", "arXiv:2606.09080", per_layer=True),
+    ),
 )

@@ -16,6 +16,7 @@ from infersim.domain.arguments import refused
 from infersim.domain.errors import UnknownNameError, UnsupportedError
 from infersim.domain.numbers import count
 from infersim.domain.ops import Part
+from infersim.pruning.families.engine_support import Answer, EngineSupport
 from infersim.pruning.plan import OptionValue
 from infersim.pruning.sublayer_pairs import Comparison, Finding
 from infersim.workload.transformer import Attention, Transformer
@@ -113,6 +114,7 @@ class Family:
     - `same_kernels`: what is left runs the dense model's own kernels, fewer times.
     - `not_measured`: why `measure model` does not run it. Empty: it does, with the options `measured_with`
       where nobody chooses others.
+    - `engines`: what engines do with its models; one that is not named: unknown.
     """
 
     name: str
@@ -126,6 +128,7 @@ class Family:
     same_kernels: bool = False
     not_measured: str = ""
     measured_with: Mapping[str, OptionValue] = field(default_factory=dict, hash=False)
+    engines: tuple[EngineSupport, ...] = ()
 
     @property
     def options(self) -> Mapping[str, OptionValue]:
@@ -137,6 +140,12 @@ class Family:
     def page(self) -> str:
         """Its page in `docs/families`."""
         return f"{self.name.replace(':', '-')}.md"
+
+    def support(self, engine: str) -> EngineSupport:
+        """What the engine of that name does with its models."""
+        known = (each for each in self.engines if each.engine == engine)
+        nothing = EngineSupport(engine=engine, answer=Answer.UNKNOWN, source="", needs="no source is known")
+        return next(known, nothing)
 
     def accepts(self, sparsity: float) -> bool:
         """Whether the family can have this sparsity at all."""

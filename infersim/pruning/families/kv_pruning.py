@@ -18,6 +18,7 @@ from dataclasses import replace
 
 from infersim.domain.errors import UnsupportedError
 from infersim.domain.ops import Part
+from infersim.pruning.families.engine_support import custom_code, needs, runs
 from infersim.pruning.families.family import SPARSE_ATTENTION, Family, Pruned, check_choice, with_attention
 from infersim.pruning.sublayer_pairs import Comparison, Finding, inside_attention
 from infersim.workload.transformer import Attention, KvScore, Transformer
@@ -76,4 +77,18 @@ KV_PRUNING = Family(
     colour="grey",
     marker="hexagon",
     quality_axis=SPARSE_ATTENTION,
+    engines=(
+        runs(
+            "tensorrt-llm",
+            "nvidia.github.io/TensorRT-LLM/1.2.0/features/sparse-attention.html (RocketKV)",
+            since="1.2",
+        ),
+        *custom_code(
+            "a cache manager of your own that drops tokens",
+            "docs.vllm.ai, KV cache manager; docs.sglang.io, radix cache",
+            "vllm",
+            "sglang",
+        ),
+        needs("transformers", "NVIDIA's kvpress", "github.com/NVIDIA/kvpress"),
+    ),
 )

@@ -17,6 +17,7 @@ from dataclasses import replace
 
 from infersim.domain.errors import InvalidValueError, UnsupportedError
 from infersim.domain.shapes import WeightForm
+from infersim.pruning.families.engine_support import dropped, needs, runs
 from infersim.pruning.families.family import Family, Pruned, check_choice
 from infersim.pruning.linears import (
     BLOCK_LINEARS,
@@ -92,4 +93,25 @@ STATIC_K_2_4 = Family(
     colour="vermilion",
     marker="square",
     fixed_sparsity=FIXED_SPARSITY,
+    engines=(
+        dropped(
+            "vllm",
+            "github.com/vllm-project/vllm/pull/10995 (added), /pull/36799 (removed)",
+            since="0.6.6",
+            until="0.19",
+            instead="an older version, or a linear layer of your own on cuSPARSELt",
+        ),
+        needs(
+            "tensorrt-llm",
+            "the TensorRT backend (trtllm-build --weight_sparsity): the PyTorch one has no 2:4 linear layer",
+            "nvidia.github.io/TensorRT-LLM, trtllm-build",
+        ),
+        needs("sglang", "a linear layer of your own on cuSPARSELt", "docs.sglang.io, quantization: no 2:4"),
+        needs(
+            "transformers",
+            "torchao's semi-structured linear layer",
+            "github.com/pytorch/ao, sparsity",
+        ),
+        runs("pruninginfersim", "arXiv:2606.09080", per_layer=True),
+    ),
 )

@@ -19,6 +19,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from infersim.domain.shapes import WeightForm
+from infersim.pruning.families.engine_support import custom_code, needs, runs
 from infersim.pruning.families.family import (
     Family,
     Pruned,
@@ -97,4 +98,20 @@ STATIC_K_LOWRANK = Family(
     recognised=_recognised,
     colour="green",
     marker="diamond",
+    engines=(
+        *custom_code(
+            "a model of your own with two linear layers in place of one",
+            "docs.vllm.ai, registering a model; nvidia.github.io/TensorRT-LLM, adding a new model; "
+            "docs.sglang.io, supporting new models",
+            "vllm",
+            "tensorrt-llm",
+            "sglang",
+        ),
+        needs(
+            "transformers",
+            "a modeling file beside the weights (trust_remote_code)",
+            "huggingface.co/docs/transformers, custom models",
+        ),
+        runs("pruninginfersim", "arXiv:2606.09080", per_layer=True),
+    ),
 )

@@ -19,6 +19,7 @@ from dataclasses import replace
 
 from infersim.domain.errors import InvalidValueError, UnsupportedError
 from infersim.domain.ops import Part
+from infersim.pruning.families.engine_support import runs
 from infersim.pruning.families.family import Family, Pruned, check_choice, round_half_up
 from infersim.pruning.linears import ATTENTION_SUBLAYER
 from infersim.pruning.sublayer_pairs import Comparison, Finding, parts_of, values_of
@@ -107,4 +108,11 @@ STATIC_M = Family(
     colour="blue",
     marker="circle",
     same_kernels=True,
+    engines=(
+        runs("vllm", "docs.vllm.ai, supported models: num_hidden_layers of the config", since="0.1"),
+        runs("tensorrt-llm", "nvidia.github.io/TensorRT-LLM, supported models: num_hidden_layers"),
+        runs("sglang", "sglang/srt/models/llama.py: num_hidden_layers of the config"),
+        runs("transformers", "transformers/models/llama/configuration_llama.py: num_hidden_layers"),
+        runs("pruninginfersim", "arXiv:2606.09080", per_layer=True),
+    ),
 )

@@ -21,6 +21,7 @@ from dataclasses import replace
 
 from infersim.domain.errors import InvalidValueError
 from infersim.domain.ops import Part
+from infersim.pruning.families.engine_support import runs
 from infersim.pruning.families.family import (
     Family,
     Pruned,
@@ -138,4 +139,14 @@ STATIC_NK = Family(
     recognised=_recognised,
     colour="purple",
     marker="triangle-up",
+    engines=(
+        runs("vllm", "github.com/vllm-project/vllm/pull/6611 (Minitron: head_dim)", since="0.5.4"),
+        runs(
+            "tensorrt-llm",
+            "nvidia.github.io/TensorRT-LLM, supported models: widths, head_dim",
+        ),
+        runs("sglang", "sglang/srt/models/llama.py: widths and head_dim of the config"),
+        runs("transformers", "transformers/models/llama/configuration_llama.py: head_dim", since="4.45"),
+        runs("pruninginfersim", "arXiv:2606.09080", per_layer=True),
+    ),
 )

@@ -15,6 +15,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from infersim.domain.ops import Part
+from infersim.pruning.families.engine_support import runs
 from infersim.pruning.families.family import Family, Pruned, check_integer, nearest_multiple
 from infersim.pruning.linears import BLOCK_LINEARS, resized
 from infersim.pruning.sublayer_pairs import Comparison, Finding
@@ -97,4 +98,11 @@ STATIC_NK_CROSS = Family(
     recognised=_recognised,
     colour="orange",
     marker="triangle-down",
+    engines=(
+        runs("vllm", "github.com/vllm-project/vllm/pull/6611 (Minitron: any hidden_size)", since="0.5.4"),
+        runs("tensorrt-llm", "nvidia.github.io/TensorRT-LLM, supported models: hidden_size of the config"),
+        runs("sglang", "sglang/srt/models/llama.py: hidden_size of the config"),
+        runs("transformers", "transformers/models/llama/configuration_llama.py: hidden_size"),
+        runs("pruninginfersim", "arXiv:2606.09080", per_layer=True),
+    ),
 )

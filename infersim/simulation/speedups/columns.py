@@ -15,8 +15,10 @@ from infersim.cost.gemm.alignment import VECTOR_BYTES, misaligned
 from infersim.cost.gemm.gemm import has_fitted_kernel, runs_as
 from infersim.cost.kernels import kernel_kind, kernels_of
 from infersim.domain.ops import Part
+from infersim.domain.profile import Calibration
 from infersim.domain.shapes import Gemm
 from infersim.simulation.speedups.cases import Case
+from infersim.simulation.speedups.padding import padding_notes
 from infersim.simulation.timing.program import Program
 from infersim.simulation.timing.timeline import Timeline
 from infersim.workload.formats import block_formats
@@ -128,16 +130,43 @@ def latency_columns(case: Case, timeline: Timeline) -> Columns:
         "memory_gib": timeline.program.memory_bytes.ravel() / GIB,
         **parts,
         "calibrated_share": timeline.calibrated_share().ravel(),
+        **energy_columns(case, timeline),
+    }
+
+
+ENERGY = ("energy_j_per_token", "energy_lower_j_per_token", "energy_upper_j_per_token")
+
+
+def energy_columns(case: Case, timeline: Timeline) -> Columns:
+    """Joules of the board for each token and each request of the batch, mean watts, and what they rest on.
+
+    NaN, calibration `none`, where nobody states the board's power limit.
+    """
+    energy = timeline.energy_j()
+    if energy is None:
+        names = (*ENERGY, "energy_j_per_request", "watts")
+        return {name: constant(np.nan, case) for name in names} | {
+            "energy_calibration": constant(Calibration.NONE.value, case)
+        }
+    joules = (energy.joules, energy.lower_j, energy.upper_j)
+    return {
+        **{name: (value / case.tokens).ravel() for name, value in zip(ENERGY, joules, strict=True)},
+        "energy_j_per_request": (energy.joules / case.batch).ravel(),
+        "watts": (energy.joules / timeline.latency_s).ravel(),
+        "energy_calibration": constant(energy.law.calibration.value, case),
     }
 
 
 def model_notes(case: Case, timeline: Timeline) -> Column:
-    """Notes, a tuple each: what the file states, contexts beyond its positions, uncalibrated widths."""
+    """Notes, a tuple each: what the file states, contexts beyond its positions, uncalibrated widths, and what
+    padding odd ones would change.
+    """
     limit = timeline.program.transformer.max_position
     note = f"context beyond the model's {limit} positions"
     positions = np.where(case.context > limit, note, "").astype(object).ravel()
     widths = np.empty(case.batch.size, dtype=object)
-    widths.fill((*kernel_notes(timeline), *format_notes(timeline), *width_notes(timeline.program)))
+    odd = (*width_notes(timeline.program), *padding_notes(case, timeline))
+    widths.fill((*kernel_notes(timeline), *format_notes(timeline), *odd))
     return joined_notes(positions, widths)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from infersim.domain.arguments import checked, one_of, optional, refused
@@ -11,10 +13,12 @@ from infersim.domain.dtypes import PRECISIONS, STATIC, DType, Precision, precisi
 from infersim.domain.errors import InvalidValueError
 from infersim.domain.numbers import count, whole
 from infersim.domain.shapes import Attention, Gemm, Phase, WeightForm
-from infersim.profile_files.profiles import kernels_named
-from infersim.simulation.speedups.resolving import Dimension, Gpu, a_profile, as_profile
+from infersim.profile_files.profiles import a_profile, kernels_named
 from infersim.simulation.speedups.stretches import shapes_latency
 from infersim.workload.scenario import MAX_BATCH, MAX_CONTEXT
+
+if TYPE_CHECKING:
+    from infersim.simulation.speedups.resolving import Dimension, Gpu
 
 MAX_FEATURES = 2**24
 MAX_HEADS = 2**16
@@ -89,7 +93,7 @@ def gemm_latency(
         weight_copies=weight_copies,
         act_quant=act_quant is not False,
     )
-    return shapes_latency(shape, as_profile(gpu).with_kernels(kernels))
+    return shapes_latency(shape, a_profile("gpu", gpu).with_kernels(kernels))
 
 
 def _with_scales(dtype: str, act_quant: bool | str) -> Precision:
@@ -168,7 +172,7 @@ def attention_latency(
         window=window,
         kv_copies=kv_copies,
     )
-    return shapes_latency(shape, as_profile(gpu).with_kernels(kernels))
+    return shapes_latency(shape, a_profile("gpu", gpu).with_kernels(kernels))
 
 
 def _together(**dimensions: Dimension) -> dict[str, Array]:

@@ -69,7 +69,8 @@ def test_multiples_of_eight_lose_nothing(gpu: HardwareProfile, m: int) -> None:
 def test_what_is_aligned_better_is_never_slower(gpu: HardwareProfile, m: int, side: str) -> None:
     """On the same cost, so that nothing but alignment differs: rows on 16, 8, 4 and 2 bytes."""
     cost = gemm_cost(gemm(4096, 4096, m=m), gpu, cuda_graph=True)
-    shapes = [replace(gemm(4096, 4096, m=m), **{side: 4096 + off}) for off in (0, 4, 2, 1)]
+    sides = [(4096 + off, 4096) if side == "n" else (4096, 4096 + off) for off in (0, 4, 2, 1)]
+    shapes = [gemm(n, k, m=m) for n, k in sides]
     times = [float(with_alignment(shape, cost, gpu).kernel_s) for shape in shapes]
     assert times == sorted(times)
     assert times[0] == float(cost.kernel_s)

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from infersim.fitting.validation.speedup_table import Axis, pruned_pairs, speedup_errors
+from infersim.fitting.validation.pruned_pairs import Axis, pruned_pairs
+from infersim.fitting.validation.speedup_table import speedup_errors
 from tests.fitting.example_samples import ATTENTION, GEMM, table
 
 SIZES = (1024, 1536, 2048, 3072, 4096, 8192)

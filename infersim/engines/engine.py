@@ -1,0 +1,127 @@
+"""The record of an engine: what it costs beside its kernels, its memory rules, and what it takes at all.
+
+The layout of `engines/data/<name>.toml`: tables, keys, types. What an engine runs of pruned models stands
+with the families, each of which states its engines.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from infersim.files.tables import Table
+
+Text = Annotated[str, Field(min_length=1)]
+Share = Annotated[float, Field(gt=0, le=1)]
+NotNegative = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(gt=0)]
+
+
+class KernelTable(Table):
+    """`[kernels]`: how they are laid out, whose GEMMs they are, and what is replayed from a CUDA graph.
+
+    Decode steps of up to `graph_batch` sequences are (0: none); each other step is issued by the host.
+    """
+
+    layout: Literal["fused", "separate"]
+    set: Text
+    graph_batch: Annotated[int, Field(ge=0)]
+    all_reduce: Text
+
+
+class HostTable(Table):
+    """`[host]`: what the GPU waits for.
+
+    `step_ms` and `sequence_us` come on top of the kernels of each step, the second for each running sequence:
+    scheduling, sampling and detokenising as far as they are not hidden. `hidden_ms` runs beside the kernels
+    and is a floor of a step. `kernel_us` is what issuing a kernel takes where no graph is replayed.
+    `request_ms` comes once, before the first token: the network, the tokeniser, the queue between processes.
+    """
+
+    step_ms: NotNegative
+    sequence_us: NotNegative
+    hidden_ms: NotNegative
+    kernel_us: NotNegative
+    request_ms: NotNegative
+
+
+class SchedulerTable(Table):
+    """`[scheduler]`: how many tokens a step may carry, how many sequences run, and who is let in.
+
+    `admits` says what a request must find free: `whole` (all that it may come to) or `growing` (what it has
+    now; the running ones are put off where the cache fills up).
+    """
+
+    batched_tokens: Count
+    max_sequences: Count
+    admits: Literal["whole", "growing"]
+
+
+class MemoryTable(Table):
+    """`[memory]`: what becomes KV cache.
+
+    `share` is that of all the device's memory, from which weights, activations and `reserve_gib` go off
+    (`of = "total"`; `"static"`: activations lie in the rest, and do not); or of what is free once these are
+    off (`"free"`). `block_tokens` are stored together. `fp8_cache`: where
+    weights are 8 or 4 bit floats and nothing else is said, the cache is fp8.
+    """
+
+    share: Share
+    of: Literal["total", "static", "free"]
+    reserve_gib: NotNegative
+    block_tokens: Count
+    fp8_cache: bool
+
+
+class SpreadTable(Table):
+    """`[spread]`: 80 % half-widths of log(served / predicted) that the kernels' own intervals do not hold."""
+
+    tpot: Share
+    ttft: Share
+
+
+class RunsTable(Table):
+    """`[runs]`: formats of weights that it takes, and since which version it takes shapes that vary by layer.
+
+    `per_layer` empty: no released version does; `per_layer_needs` says what would.
+    """
+
+    formats: list[Text]
+    per_layer: str
+    per_layer_needs: Text
+
+
+class Engine(Table):
+    """One engine. `sources` has an entry for each number, by dotted key."""
+
+    name: Text
+    title: Text
+    version: Text
+    aliases: list[Text]
+    kernels: KernelTable
+    host: HostTable
+    scheduler: SchedulerTable
+    memory: MemoryTable
+    spread: SpreadTable
+    runs: RunsTable
+    sources: dict[str, Text]
+
+    def numbers(self) -> dict[str, float | int | bool | str]:
+        """Every value of the tables by dotted key, as `sources` names them."""
+        tables = self.model_dump(include=set(TABLES))
+        return {
+            f"{table}.{key}": value if not isinstance(value, list) else ", ".join(value)
+            for table, entries in tables.items()
+            for key, value in entries.items()
+        }
+
+
+TABLES: dict[str, type[Table]] = {
+    "kernels": KernelTable,
+    "host": HostTable,
+    "scheduler": SchedulerTable,
+    "memory": MemoryTable,
+    "spread": SpreadTable,
+    "runs": RunsTable,
+}

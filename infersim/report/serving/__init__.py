@@ -1,0 +1,1 @@
+"""What is said of services: verdicts, tables, the curve of throughput against TPOT, the page."""

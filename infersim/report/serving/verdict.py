@@ -1,0 +1,105 @@
+"""Services in words: what is served, and what pruning buys under load and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from infersim.report.core import rounding
+from infersim.report.core.notes import trust_notes
+from infersim.report.core.verdict import Verdict
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_QUEUES = 1.0
+"""Milliseconds of waiting for memory that are worth a word."""
+
+_MAIN = 1.02
+"""A cause that gains less than this is not told."""
+
+
+def serve_verdict(frame: pd.DataFrame) -> Verdict:
+    """Of the rows of `serve`: the one that writes most, and what it waits for."""
+    fitting = frame[frame["fits_memory"].astype(bool)]
+    best = _largest(fitting, "tokens_per_s")
+    several = len(frame) > 1
+    who = f"{best['plan']} on {best['gpu']}" if several else f"{best['model']} on {best['gpu']}"
+    load = f"{best['concurrency']} requests at once"
+    if "rate" in frame and best["rate"] == best["rate"]:
+        load = f"{rounding.quantity(best['rate'])} requests a second"
+    sentence = (
+        f"{who} under {best['engine']} writes {rounding.quantity(best['tokens_per_s'])} tokens/s"
+        f"{' at most' if several else ''} with {load}: "
+        f"{rounding.quantity(best['ttft_ms'])} ms to the first token, "
+        f"{_tpot(best)}; up to {best['max_concurrency']} requests fit."
+    )
+    return Verdict(sentences=(sentence, *_waiting(fitting)), notes=(*trust_notes(frame), *row_notes(frame)))
+
+
+def load_verdict(frame: pd.DataFrame) -> Verdict:
+    """Of the rows of `compare_served`: the best plan, its three speedups and their causes."""
+    plans = frame.iloc[1:]
+    if plans.empty:
+        return serve_verdict(frame)
+    dense = frame.iloc[0]
+    if not bool(dense["fits_memory"]):
+        able = plans[plans["fits_memory"].astype(bool)]
+        best = _largest(able, "tokens_per_s")
+        sentence = (
+            f"The dense model does not fit; {best['plan']} does, and writes "
+            f"{rounding.quantity(best['tokens_per_s'])} tokens/s with {best['concurrency']} requests at once."
+        )
+        return Verdict(sentences=(sentence,), notes=(*trust_notes(frame), *row_notes(frame)))
+    key = "target_speedup" if plans["target_speedup"].notna().any() else "most_speedup"
+    best = _largest(plans, key)
+    said = [f"{rounding.speedup(best['speedup'])} at {best['concurrency']} requests at once"]
+    said.append(f"{rounding.speedup(best['most_speedup'])} with as many as fit each")
+    if best["target_speedup"] == best["target_speedup"]:
+        said.append(f"{rounding.speedup(best['target_speedup'])} within the targets")
+    first = f"{best['plan']} writes {', '.join(said)}."
+    sentences = (first, *_causes(best, dense, key.removesuffix("_speedup")))
+    return Verdict(sentences=sentences, notes=(*trust_notes(frame), *row_notes(frame)))
+
+
+def _causes(best: pd.Series, dense: pd.Series, name: str) -> Iterator[str]:
+    steps, batch = best[f"{name}_faster"], best[f"{name}_batch"]
+    yield (
+        f"Why: {rounding.speedup(steps)} from steps (decode {rounding.speedup(best['step_speedup'])}, "
+        f"prompts {rounding.speedup(best['prefill_speedup'])}) and {rounding.speedup(batch)} from a batch of "
+        f"{best[f'{name}_concurrency']:.0f} instead of {dense[f'{name}_concurrency']:.0f}; "
+        f"{rounding.quantity(best['memory_freed_gib'])} GiB freed become KV blocks "
+        f"({dense['kv_blocks']:,} to {best['kv_blocks']:,})."
+    )
+
+
+def _largest(frame: pd.DataFrame, key: str) -> pd.Series:
+    """The row with the largest number."""
+    return frame.iloc[int(frame[key].fillna(0).to_numpy().argmax())]
+
+
+def _tpot(row: pd.Series) -> str:
+    if row["tpot_ms"] != row["tpot_ms"]:
+        return "no more than one token each"
+    if row["tpot_lower_ms"] != row["tpot_lower_ms"]:
+        return f"{rounding.quantity(row['tpot_ms'])} ms for each other"
+    between = rounding.quantity_between(row["tpot_ms"], row["tpot_lower_ms"], row["tpot_upper_ms"])
+    return f"{between} ms for each other"
+
+
+def _waiting(frame: pd.DataFrame) -> Iterator[str]:
+    waiting = frame[frame["queue_ms"] > _QUEUES]
+    if not waiting.empty:
+        row = _largest(waiting, "queue_ms")
+        yield (
+            f"Memory binds: of {row['concurrency']} requests {row['running']:.0f} run, the others wait "
+            f"{rounding.quantity(row['queue_ms'] / 1e3)} s."
+        )
+
+
+def row_notes(frame: pd.DataFrame) -> Iterator[str]:
+    """What rows say, each note once, with the plans that it is of where there are several."""
+    several = frame["plan"].nunique() > 1
+    for note in dict.fromkeys(part for notes in frame["notes"] for part in notes.split("; ") if part):
+        plans = frame.loc[[note in notes.split("; ") for notes in frame["notes"]], "plan"].unique()
+        yield f"{', '.join(plans)}: {note}." if several else f"{note[0].upper()}{note[1:]}."

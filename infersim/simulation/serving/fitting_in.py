@@ -1,0 +1,62 @@
+"""What is missing where a single request does not fit, and what would make it fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from infersim.domain.dtypes import PRECISIONS, DType
+from infersim.domain.errors import InfersimError
+from infersim.domain.profile import HardwareProfile
+from infersim.simulation.serving.memory import GIB, serving_memory
+from infersim.workload.formats import block_formats
+from infersim.workload.scenario import Execution
+from infersim.workload.transformer import Transformer
+
+if TYPE_CHECKING:
+    from infersim.simulation.serving.service import Service
+
+SMALLER = ("fp8", "w4a16")
+"""Formats that are tried, the less lossy one first."""
+
+
+def missing_text(transformer: Transformer, profile: HardwareProfile, service: Service, tokens: int) -> str:
+    """How much memory one request of so many tokens lacks, and what would do."""
+    memory = serving_memory(transformer, profile, service.engine, service.execution)
+    missing = memory.missing_bytes(tokens) / GIB
+    helps = list(_helps(transformer, profile, service, tokens))
+    hint = f"; {' or '.join(helps)} would do" if helps else ""
+    return (
+        f"{transformer.name} on {profile.name}: {missing:.1f} GiB are missing for one request of {tokens:,} "
+        f"tokens (weights {memory.weights_bytes / GIB:.1f} GiB of {profile.memory.total_bytes / GIB:.1f})"
+        f"{hint}"
+    )
+
+
+def _helps(
+    transformer: Transformer, profile: HardwareProfile, service: Service, tokens: int
+) -> Iterator[str]:
+    """Smaller formats where the model's file states none, and the smallest GPU that holds it."""
+    from infersim.profile_files.profiles import list_profiles, load_profile
+
+    def lacks(gpu: HardwareProfile, execution: Execution) -> bool:
+        found = serving_memory(transformer, gpu, service.engine, execution)
+        return found.missing_bytes(tokens) > 0
+
+    if not block_formats(transformer):
+        for name in SMALLER:
+            execution = replace(service.execution, precision=PRECISIONS[name], explicit=True)
+            if DType(PRECISIONS[name].math) in profile.matrix and not lacks(profile, execution):
+                yield f"--dtype {name}"
+                break
+    larger = []
+    for name in list_profiles():
+        try:
+            gpu = load_profile(name)
+        except InfersimError:
+            continue
+        if gpu.memory.total_bytes > profile.memory.total_bytes and not lacks(gpu, service.execution):
+            larger.append((gpu.memory.total_bytes, name))
+    if larger:
+        yield f"a GPU such as {min(larger)[1]} ({min(larger)[0] / GIB:.0f} GiB)"

@@ -1,0 +1,169 @@
+"""A service: what is asked of an engine, as one record that is made at the border and passed on whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+
+import numpy as np
+
+from infersim.domain.arguments import Rule, a_path, either, one_of, optional, refused
+from infersim.domain.dtypes import PRECISIONS, DType
+from infersim.domain.errors import InvalidValueError, UnsupportedError
+from infersim.domain.numbers import count, number, whole_numbers
+from infersim.engines.reading import an_engine
+from infersim.files.memory import check_room
+from infersim.simulation.serving.lengths import Lengths, check_together, fixed_lengths, lengths_of_trace
+from infersim.simulation.serving.steps import served_execution
+from infersim.simulation.speedups.resolving import Dimension
+from infersim.simulation.speedups.scenarios import make_execution
+from infersim.workload.scenario import MAX_BATCH, MAX_CONTEXT, Execution
+
+if TYPE_CHECKING:
+    from infersim.engines.engine import Engine
+
+MAX = "max"
+"""The most requests that the KV cache holds."""
+
+DEFAULT_ENGINE = "vllm"
+
+ROW_BYTES = 4096
+"""Memory of a row of an answer, with what it is made of."""
+
+Concurrency = Dimension | str
+
+
+class ServiceOptions(TypedDict, total=False):
+    """Keywords by which public functions are asked about services; defaults in brackets.
+
+    - `prompt`, `output`: tokens that a request reads and writes, a number or several; each prompt is combined
+      with each output.
+    - `trace`: in their place a CSV or Parquet file with one request a row (columns `prompt`, `output`).
+    - `concurrency`: requests in the system at once, a number, several, or `max`: the most that the KV cache
+      holds.
+    - `engine` (`vllm`): a name (`infersim engines`), or a path to a `.toml`.
+    - `gpus` (1): GPUs that share the model; more than one is not supported yet.
+    - `dtype`, `kv_dtype`: as in `predict`. Where weights are fp8 and nothing is said of the cache, it is what
+      the engine makes of it.
+    - `price_per_hour`: what a GPU costs, in any currency.
+    """
+
+    prompt: Dimension | None
+    output: Dimension | None
+    trace: str | Path | None
+    concurrency: Concurrency
+    engine: str | Path | Engine
+    gpus: int
+    dtype: str | None
+    kv_dtype: str | None
+    price_per_hour: float | None
+
+
+DEFAULTS: ServiceOptions = {
+    "prompt": None,
+    "output": None,
+    "trace": None,
+    "concurrency": 64,
+    "engine": DEFAULT_ENGINE,
+    "gpus": 1,
+    "dtype": None,
+    "kv_dtype": None,
+    "price_per_hour": None,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Service:
+    """Requests of each of `lengths` at each of `concurrency` (empty: the most that fits), under an engine.
+
+    Made by `Service.of`, which checks.
+    """
+
+    lengths: tuple[Lengths, ...]
+    concurrency: tuple[int, ...]
+    engine: Engine
+    execution: Execution
+    price_per_hour: float | None = None
+
+    @classmethod
+    def of(cls, **options: Unpack[ServiceOptions]) -> Service:
+        """The record of some options.
+
+        Raises TypeError for an option of no known name, InvalidValueError for numbers that are impossible,
+        missing or one too many, UnknownNameError for names, FileContentError for a trace that is none.
+        """
+        for name in options:
+            if name not in DEFAULTS:
+                raise TypeError(f"{name!r} is no option of a service; known: {', '.join(DEFAULTS)}")
+        given: dict[str, Any] = {name: _OPTIONS[name](name, value) for name, value in options.items()}
+        said: dict[str, Any] = {**DEFAULTS, **given}
+        if said["gpus"] != 1:
+            raise UnsupportedError(
+                f"gpus = {said['gpus']}: a model served by several GPUs is not predicted yet; expected 1"
+            )
+        engine = an_engine("engine", said["engine"])
+        asked = make_execution(dtype=said["dtype"], kv_dtype=said["kv_dtype"])
+        lengths, concurrency = _lengths(said), said["concurrency"]
+        found = () if concurrency == MAX else _whole("concurrency", concurrency, MAX_BATCH)
+        rows = len(lengths) * max(1, len(found))
+        check_room(
+            f"{rows:,} rows ({len(lengths):,} lengths, {len(found):,} concurrencies)", ROW_BYTES * rows
+        )
+        return cls(
+            lengths=lengths,
+            concurrency=found,
+            engine=engine,
+            execution=served_execution(asked, engine),
+            price_per_hour=said["price_per_hour"],
+        )
+
+
+def _lengths(said: dict[str, Any]) -> tuple[Lengths, ...]:
+    prompt, output, trace = said["prompt"], said["output"], said["trace"]
+    if trace is not None:
+        if prompt is not None or output is not None:
+            key = "prompt" if prompt is not None else "output"
+            raise refused(key, said[key], "none beside a trace, which has its own lengths")
+        return (lengths_of_trace(trace),)
+    for key in ("prompt", "output"):
+        if said[key] is None:
+            raise InvalidValueError(key, None, f"a number of tokens (--{key} 1024), or a trace (--trace)")
+    prompts, outputs = _whole("prompt", prompt, MAX_CONTEXT), _whole("output", output, MAX_CONTEXT)
+    check_together(max(prompts), max(outputs))
+    return tuple(fixed_lengths(read, written) for read in prompts for written in outputs)
+
+
+def _whole(key: str, value: Dimension, high: int) -> tuple[int, ...]:
+    array = np.atleast_1d(whole_numbers(key, value, high))
+    if array.ndim > 1:
+        raise refused(key, value, "a positive integer, or a flat list of them")
+    return tuple(int(each) for each in array)
+
+
+def a_concurrency(key: str, value: Any) -> Any:
+    """A rule of arguments: whole numbers, or `max`."""
+    if isinstance(value, str):
+        if value != MAX:
+            raise refused(key, value, f"a number of requests, several, or {MAX}")
+        return value
+    return _whole(key, value, MAX_BATCH)
+
+
+def _sequence(key: str, value: Any) -> Sequence[int]:
+    return _whole(key, value, MAX_CONTEXT)
+
+
+_OPTIONS: dict[str, Rule] = {
+    "prompt": optional(_sequence),
+    "output": optional(_sequence),
+    "trace": optional(either(Path, a_path)),
+    "concurrency": a_concurrency,
+    "engine": an_engine,
+    "gpus": count(1024),
+    "dtype": optional(one_of("dtype", PRECISIONS)),
+    "kv_dtype": optional(one_of("kv_dtype", list(DType))),
+    "price_per_hour": optional(number("a price above 0", above=0.0)),
+}
+"""What each option may be."""

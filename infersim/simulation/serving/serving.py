@@ -1,0 +1,59 @@
+"""`serve`: latency, throughput and memory of a model as an engine serves it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Unpack
+
+from infersim.domain.arguments import as_it_is, checked, one_or_several
+from infersim.domain.errors import InfersimError
+from infersim.domain.profile import HardwareProfile
+from infersim.pruning.composition import a_model_or_plan
+from infersim.pruning.plan import Plan
+from infersim.simulation.frame_kinds import FrameKind, marks
+from infersim.simulation.serving.answers import answered
+from infersim.simulation.serving.columns import answer_frame
+from infersim.simulation.serving.service import Service, ServiceOptions
+from infersim.simulation.speedups.resolving import Gpu, Model, as_plan, as_profiles, profiles
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@checked(
+    model_or_plan=one_or_several(a_model_or_plan, called="model or plan"), gpu=profiles, options=as_it_is
+)
+def serve(
+    model_or_plan: Model | Plan | Sequence[Model | Plan],
+    gpu: Gpu | Sequence[Gpu],
+    **options: Unpack[ServiceOptions],
+) -> pd.DataFrame:
+    """How a model, dense or pruned, or several, is served: one row for each length and concurrency.
+
+    Options: see `ServiceOptions`. Columns: `model plan engine gpu gpus calibration kernels dtype
+    kv_dtype prompt output concurrency`; `running` (requests that run at once; the rest waits), `fits_memory`,
+    `max_concurrency` (the most whole requests that the KV cache holds); `ttft_ms` and `tpot_ms`, means with
+    80 % intervals (`ttft_lower_ms`...), `queue_ms` (of TTFT, waiting for memory); `tokens_per_s` (written),
+    `tokens_per_s_per_gpu`, `requests_per_s`; `step_ms host_ms prefill_ms prefill_share` (a decode step, the
+    host's part of it, reading a prompt, and the share of TPOT that reading others' prompts takes);
+    `memory_gib weights_gib activations_gib cache_gib kv_blocks`; `price_per_million` (written tokens; NaN
+    without a price), `runs` (whether the engine can run it: `yes`, `needs`, `no`, `unknown`) and `notes`.
+
+    Where a single request does not fit, numbers are NaN and the note says what is missing. Raises
+    InfersimError where nothing fits, UnknownNameError for names that are not known, InvalidValueError for
+    impossible numbers, and UnsupportedError for a data type that the GPU lacks, or more than one GPU.
+    """
+    several = model_or_plan if isinstance(model_or_plan, tuple) else (model_or_plan,)
+    return served_frame([as_plan(each) for each in several], as_profiles(gpu), Service.of(**options))
+
+
+@marks(FrameKind.SERVE)
+def served_frame(plans: Sequence[Plan], gpus: Sequence[HardwareProfile], service: Service) -> pd.DataFrame:
+    """The frame of `serve`; raises InfersimError where nothing fits."""
+    import pandas as pd
+
+    frames = [answer_frame(answered(plan, gpu, service)) for gpu in gpus for plan in plans]
+    frame = pd.concat(frames, ignore_index=True)
+    if not frame["fits_memory"].any():
+        raise InfersimError(f"nothing fits: {frame['notes'].iloc[0]}")
+    return frame

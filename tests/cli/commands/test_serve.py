@@ -1,0 +1,57 @@
+"""`infersim serve`, `infersim engines` and `compare --engine`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from infersim.cli.main import app
+
+SERVE = ["serve", "-m", "llama-3.2-1b", "-g", "h100-sxm", "--prompt", "512", "--output", "64", "-n", "8"]
+
+
+def test_a_dense_model_and_plans_are_served_in_one_command(tmp_path: Path) -> None:
+    page = tmp_path / "served.html"
+    plans = ["-f", "static-nk,static-m,static-k-2:4", "--tpot-target", "8", "--html", str(page)]
+    ran = CliRunner().invoke(app, [*SERVE, *plans])
+    assert ran.exit_code == 0, ran.output
+    assert "within the targets" in ran.stdout
+    assert "What they" not in ran.stdout
+    assert "Throughput against time" in page.read_text(encoding="utf-8")
+
+
+def test_rows_for_machines_are_those_of_serve() -> None:
+    ran = CliRunner().invoke(app, [*SERVE, "--price-per-hour", "2", "--json"])
+    (row,) = json.loads(ran.stdout)
+    assert row["concurrency"] == 8
+    assert row["price_per_million"] > 0
+    assert row["runs"] == "yes"
+
+
+def test_bad_input_ends_in_one_line() -> None:
+    ran = CliRunner().invoke(app, [*SERVE[:-2], "-n", "many"])
+    assert ran.exit_code != 0
+    ran = CliRunner().invoke(app, [*SERVE, "--gpus", "4"])
+    assert "gpus = 4" in str(ran.exception)
+
+
+def test_engines_are_listed_with_what_they_run_and_their_sources() -> None:
+    listed = CliRunner().invoke(app, ["engines"])
+    assert "What they run of pruned models" in listed.stdout
+    rows = json.loads(CliRunner().invoke(app, ["engines", "--json"]).stdout)
+    assert [row["engine"] for row in rows][-1] == "vllm"
+    assert rows[-1]["static-k-2:4"].startswith("no, from 0.6.6 until 0.19")
+    one = json.loads(CliRunner().invoke(app, ["engines", "sglang", "--json"]).stdout)
+    assert all(row["source"] for row in one)
+
+
+def test_compare_says_what_an_engine_runs() -> None:
+    asked = ["compare", "-m", "llama-3.2-1b", "-g", "h100-sxm", "-f", "all", "-p", "decode", "-c", "512"]
+    ran = CliRunner().invoke(app, [*asked, "--engine", "vllm", "--json"])
+    rows = {row["family"]: row for row in json.loads(ran.stdout)}
+    assert rows["static-m"]["runs"] == "yes"
+    assert rows["static-k-2:4"]["runs"] == "no"
+    assert all(row["runs_source"] for row in rows.values())
+    assert "What vLLM" in CliRunner().invoke(app, [*asked, "--engine", "vllm"]).stdout

@@ -1,0 +1,49 @@
+"""Engines as data: by name, by file, each number with its source."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from infersim.domain.errors import FileContentError, InvalidValueError, UnknownNameError
+from infersim.engines.reading import DATA, list_engines, load_engine
+from infersim.pruning.families.registry import families
+
+
+def test_five_engines_are_known_by_name_alias_and_title() -> None:
+    assert list_engines() == ("pruninginfersim", "sglang", "tensorrt-llm", "transformers", "vllm")
+    assert load_engine("TRTLLM") is load_engine("tensorrt-llm") is load_engine("TensorRT-LLM")
+    with pytest.raises(UnknownNameError, match="did you mean vllm"):
+        load_engine("vlm")
+
+
+@pytest.mark.parametrize("name", list_engines())
+def test_each_number_has_a_source_and_each_source_a_number(name: str) -> None:
+    engine = load_engine(name)
+    assert engine.name == name
+    assert engine.sources.keys() == engine.numbers().keys()
+
+
+def test_a_file_of_ones_own_is_an_engine(tmp_path: Path) -> None:
+    text = (DATA / "vllm.toml").read_text(encoding="utf-8")
+    own = tmp_path / "own.toml"
+    own.write_text(text.replace("block_tokens = 16", "block_tokens = 128"), encoding="utf-8")
+    assert load_engine(own).memory.block_tokens == 128
+    own.write_text(text.replace('"memory.share" = "', '"memory.part" = "'), encoding="utf-8")
+    with pytest.raises(FileContentError, match=r"sources\.memory\.share"):
+        load_engine(own)
+    own.write_text(text.replace("\nshare = 0.9", "\nshare = 1.5"), encoding="utf-8")
+    with pytest.raises(FileContentError, match=r"memory\.share = 1\.5.*at most 1"):
+        load_engine(own)
+    with pytest.raises(InvalidValueError, match="an existing file"):
+        load_engine(tmp_path / "none.toml")
+
+
+def test_families_name_engines_that_are_known_each_with_a_source() -> None:
+    for family in families():
+        assert family.engines, family.name
+        for each in family.engines:
+            assert each.engine in list_engines()
+            assert each.source
+            assert family.support(each.engine) is each

@@ -1,0 +1,103 @@
+"""Continuous batching in closed form: Little's law, one request alone, waiting, chunks, the host."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import infersim as sim
+from infersim.domain.errors import InvalidValueError, UnsupportedError
+from tests.simulation.serving.examples import GPU, MODEL, answer, changed
+
+
+def test_littles_law_holds_with_and_without_waiting() -> None:
+    found = answer(prompt=[64, 3000], output=[1, 200], concurrency=[1, 7, 100, 5000], gpu="l4")
+    steady, load = found.steady, found.load
+    in_system_s = steady.ttft_s + load.steps * np.nan_to_num(steady.tpot_s)
+    assert steady.requests_per_s * in_system_s == pytest.approx(load.concurrency)
+    assert (steady.waiting_s > 0).any()
+    assert (steady.waiting_s == 0).any()
+
+
+def test_a_request_alone_is_a_prompt_and_its_steps() -> None:
+    found = answer(concurrency=1)
+    host = found.service.engine.host
+    assert found.steady.ttft_s[0, 0] == pytest.approx(found.steady.prefill_s[0, 0] + host.request_ms / 1e3)
+    assert found.steady.tpot_s[0, 0] == pytest.approx(found.steady.step.seconds[0, 0])
+    # The mean context of 63 steps after a prompt of 512: 513 to 575.
+    alone = found.served.decode(np.array([1.0]), np.array([544.0]))
+    assert found.steady.step.seconds[0, 0] == pytest.approx(alone.seconds[0])
+
+
+def test_beyond_memory_more_requests_only_wait_longer() -> None:
+    rows = sim.serve(MODEL, "l4", prompt=4000, output=100, concurrency=[500, 1000, 2000])
+    assert rows["tokens_per_s"].nunique() == 1
+    assert rows["running"].nunique() == 1
+    more = np.diff(rows["queue_ms"]) / np.diff(rows["concurrency"])
+    # Each further request waits for one more to be answered.
+    assert more == pytest.approx(1e3 / rows["requests_per_s"].iloc[0])
+
+
+def test_a_trace_of_equal_requests_is_a_service_of_that_length(tmp_path: object) -> None:
+    trace = tmp_path / "trace.csv"  # type: ignore[operator]
+    trace.write_text("prompt,output\n" + "512,64\n" * 5, encoding="utf-8")
+    mine = sim.serve(MODEL, GPU, trace=trace, concurrency=8).iloc[0]
+    fixed = sim.serve(MODEL, GPU, prompt=512, output=64, concurrency=8).iloc[0]
+    names = ["ttft_ms", "tpot_ms", "tokens_per_s", "running", "max_concurrency"]
+    assert mine[names].to_numpy(dtype=float) == pytest.approx(fixed[names].to_numpy(dtype=float))
+    # Long answers are in more steps than short ones.
+    trace.write_text("prompt,output\n100,2\n100,400\n", encoding="utf-8")
+    mixed = answer(prompt=None, output=None, trace=trace)
+    assert mixed.load.context[0, 0] == pytest.approx((1 * 101 + 399 * 300) / 400)
+
+
+def test_small_chunks_read_more_slowly_and_their_attention_is_the_prompts() -> None:
+    whole, chunked = (
+        answer(engine=changed(scheduler={"batched_tokens": budget}), prompt=4096).steady.prefill_s[0, 0]
+        for budget in (8192, 256)
+    )
+    assert whole < chunked < 3 * whole
+
+
+def test_the_host_is_a_floor_of_small_steps_and_adds_to_all() -> None:
+    quick = changed(host={"step_ms": 0.0, "sequence_us": 0.0, "hidden_ms": 0.0})
+    slow = changed(host={"step_ms": 2.0, "sequence_us": 100.0, "hidden_ms": 50.0})
+    one, other = (answer(engine=engine, concurrency=4).steady.step for engine in (quick, slow))
+    assert one.host_s[0, 0] == pytest.approx(0)
+    assert other.seconds[0, 0] == pytest.approx(0.050 + 0.002 + 4 * 100e-6)
+    # Beyond the graphs the host issues each kernel.
+    eager = changed(kernels={"graph_batch": 0}, host={"kernel_us": 1000.0})
+    assert answer(engine=eager).steady.step.seconds[0, 0] > 0.1
+
+
+def test_what_is_asked_must_be_possible() -> None:
+    with pytest.raises(UnsupportedError, match=r"gpus = 2.*expected 1"):
+        sim.serve(MODEL, GPU, prompt=8, output=8, gpus=2)
+    with pytest.raises(InvalidValueError, match=r"output = None.*--output"):
+        sim.serve(MODEL, GPU, prompt=8)
+    with pytest.raises(InvalidValueError, match=r"concurrency = 'most'.*max"):
+        sim.serve(MODEL, GPU, prompt=8, output=8, concurrency="most")
+    with pytest.raises(TypeError, match="no option of a service"):
+        sim.serve(MODEL, GPU, prompt=8, output=8, batch=8)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("prompt,output\n-4,3\n", r"line 2: prompt = '-4'"),
+        ("prompt,output\n4,\n", r"line 2: output = None"),
+        ("prompt,output\n4,2.5\n", r"output = '2.5'"),
+        ("prompt,output\n", r"rows = 0; expected at least one request"),
+        ("read,made\n4,4\n", r"a column prompt or prompt_len"),
+    ],
+)
+def test_a_trace_must_hold_lengths(tmp_path: object, text: str, said: str) -> None:
+    trace = tmp_path / "trace.csv"  # type: ignore[operator]
+    trace.write_text(text, encoding="utf-8")
+    with pytest.raises(sim.InfersimError, match=said):
+        sim.serve(MODEL, GPU, trace=trace)
+
+
+def test_a_price_is_that_of_the_tokens_of_an_hour() -> None:
+    row = sim.serve(MODEL, GPU, prompt=64, output=32, price_per_hour=3.6).iloc[0]
+    assert row["price_per_million"] == pytest.approx(3.6 / (row["tokens_per_s"] * 3600) * 1e6)
