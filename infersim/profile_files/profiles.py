@@ -114,8 +114,8 @@ def completed(profile: HardwareProfile) -> HardwareProfile:
     said = among_strangers(said)
     if profile.fit is None:
         return replace(profile, fit=said, calibration=Calibration.TRANSFERRED)
-    own = _beside_pooled_kernels(profile.fit, said)
-    return replace(profile, fit=replace(own, kinds={**said.kinds, **own.kinds}))
+    fit = _beside_pooled_kernels(profile.fit, said)
+    return replace(profile, fit=replace(fit, kinds={**said.kinds, **fit.kinds}))
 
 
 def _beside_pooled_kernels(fit: Fit, said: Fit) -> Fit:

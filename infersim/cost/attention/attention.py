@@ -102,9 +102,10 @@ def attention_cost(shape: Attention, profile: HardwareProfile, *, cuda_graph: bo
 
 
 OF_WIDER_CACHE: Mapping[Phase, float] = {Phase.PREFILL: 0.3, Phase.DECODE: 0.5}
-"""Half-width that a fit of 16-bit caches gains where it stands in for narrower ones, whose bytes it halves
-but whose kernels are others: 80 % of its errors on H100 and L40S lie within 0.28 to 0.31 in prefill, and 0.33
-to 0.63 in decode."""
+"""Half-width that a fit of 16-bit caches gains where it stands in for narrower ones, whose bytes it halves.
+
+Their kernels are others: 80 % of its errors on H100 and L40S lie within 0.28 to 0.31, and 0.33 to 0.63.
+"""
 
 
 def narrow_cache(shape: Attention) -> DType | None:

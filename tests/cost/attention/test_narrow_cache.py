@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -101,7 +102,7 @@ def test_heads_of_very_wide_groups_may_run_one_by_one() -> None:
 
 
 def test_the_public_function_takes_the_cache_and_a_window() -> None:
-    question = {
+    question: dict[str, Any] = {
         "phase": "decode", "batch": 64, "context_len": 8192, "num_heads": 32, "num_kv_heads": 8,
         "head_dim": 128, "kv_copies": None,
     }  # fmt: skip
