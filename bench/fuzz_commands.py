@@ -7,19 +7,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 import fuzz_files as files
+import fuzz_reports
+import fuzz_serving
+from fuzz_options import with_an_option
 from fuzz_words import FAMILIES, GPUS, MODELS, word
 
 Options = list[str]
-
-ENGINES = (
-    *("aiconfigurator", "vidur", "neusight", "slidesparse", "alibaba-infersim", "cutlass", "nvbench"),
-    *("torch-benchmark", "torch-profiler", "nothing"),
-)
 
 
 def command(chance: random.Random, folder: Path) -> Options:
     """The arguments of one command, whose files lie in `folder`."""
     made = chance.choice(COMMANDS)(chance, folder)
+    if chance.random() < 0.2:
+        made = with_an_option(made, chance, word(chance), _output(chance, ".html"))
     if chance.random() < 0.05:
         made.insert(chance.randrange(len(made) + 1), word(chance))
     if chance.random() < 0.03:
@@ -66,6 +66,7 @@ def _run(chance: random.Random) -> Options:
             ("--dtype", lambda: _either(chance, ("bf16", "fp8", "w4a16", "int8"))),
             ("--kv-dtype", lambda: _either(chance, ("fp8", "bf16"))),
             ("--execution", lambda: _either(chance, ("fused", "separate"))),
+            ("--kernels", lambda: _either(chance, ("sglang", "vllm"))),
             ("--set", lambda: chance.choice(_SETS) + _either(chance, ("6000", "0.5"))),
             share=0.12,
         ),
@@ -135,6 +136,18 @@ def _compare(chance: random.Random, folder: Path) -> Options:
     ]
 
 
+def _serve(chance: random.Random, folder: Path) -> Options:
+    where = ["-m", _model(chance, folder), "-g", _gpu(chance, folder)]
+    return [
+        *fuzz_serving.serve_command(chance, folder, where, _plans(chance, folder)),
+        *_printed(chance),
+    ]
+
+
+def _engines(chance: random.Random, folder: Path) -> Options:
+    return [*fuzz_serving.engines_command(chance, folder), *_printed(chance)]
+
+
 def _frontier(chance: random.Random, folder: Path) -> Options:
     quality = ["--quality", str(files.table(chance, folder, "quality.csv", files.QUALITY))]
     more = _some(
@@ -160,6 +173,7 @@ def _gemm(chance: random.Random, folder: Path) -> Options:
     more = _some(
         chance,
         ("-s", lambda: _either(chance, ("2:4", "6:8"))),
+        ("--kernels", lambda: _either(chance, ("sglang", "vllm"))),
         ("--weight-copies", lambda: _either(chance, ("1", "6"))),
     )
     return ["gemm", *sizes, "-g", _gpu(chance, folder), *more, *_run(chance), *_printed(chance)]
@@ -222,29 +236,14 @@ def _given_samples(chance: random.Random, folder: Path) -> Options:
 
 
 def _import(chance: random.Random, folder: Path) -> Options:
-    path = chance.choice(
-        (
-            lambda: str(files.samples(chance, folder)),
-            lambda: str(files.table(chance, folder, "report.csv", CUTLASS)),
-            lambda: str(files.table(chance, folder, "attention.csv", VIDUR)),
-            lambda: str(files.config(chance, folder)),
-            lambda: str(folder),
-        )
-    )()
+    other = (files.samples, files.config, lambda _chance, place: place)
+    source, path = fuzz_reports.report(chance, folder)
+    if chance.random() < 0.25:
+        path = chance.choice(other)(chance, folder)
+    source = _either(chance, ("cutlass", "nothing")) if chance.random() < 0.1 else source
     more = _some(chance, ("-g", lambda: _either(chance, GPUS)), share=0.6)
     skip = ["--skip-bad"] if chance.random() < 0.4 else []
-    return ["import", _either(chance, ENGINES, 0.05), path, *more, "-o", _output(chance, ".csv"), *skip]
-
-
-CUTLASS = (
-    "Problem,Provider,OperationKind,Operation,Disposition,Status,gemm_kind,m,n,k,A,B,C,D,Runtime,GFLOPs\n"
-    "1,CUTLASS,gemm,cutlass_x,passed,success,universal,16,4096,4096,f16:row,f16:column,f32:column,f16:column,0.02,1\n"
-)
-VIDUR = (
-    "n_embd,n_q_head,n_kv_head,block_size,num_tensor_parallel_workers,max_model_len,batch_size,prefill_chunk_size,"
-    "kv_cache_size,is_prefill,attention_backend,time_stats.attn_decode.median,time_stats.attn_prefill.median\n"
-    "4096,32,8,16,1,4096,8,0,1024,False,FLASHINFER,0.05,\n"
-)
+    return ["import", source, str(path), *more, "-o", _output(chance, ".csv"), *skip]
 
 
 def _known(chance: random.Random, folder: Path) -> Options:
@@ -293,6 +292,7 @@ COMMANDS: tuple[Callable[[random.Random, Path], Options], ...] = (
     *(_validate,) * 6,
     *(_import,) * 4,
     *(_frontier,) * 2,
+    *(_serve,) * 4,
     *(_measure,) * 2,
-    *(_known, _advise, _calibrate, _calibrate),
+    *(_known, _advise, _calibrate, _calibrate, _engines),
 )
