@@ -74,8 +74,9 @@ def call(chance: random.Random, folder: Path) -> Call:
     """One call; files that it names lie in `folder`."""
     name = chance.choice([name for name in GOOD for _ in range(1 if name in DEAR else CHEAP)])
     positional, keywords = GOOD[name](chance, folder)
-    if chance.random() < 0.2:
-        keywords = keywords | {chance.choice(known_keywords(name)): _hostile(chance)}
+    known = known_keywords(name)[len(positional) :]
+    if known and chance.random() < 0.2:
+        keywords = keywords | {chance.choice(known): _hostile(chance)}
     spoilt = list(positional)
     for _ in range(chance.choice((0, 1, 1, 1, 2))):
         at = chance.randrange(len(spoilt) + len(keywords))

@@ -38,16 +38,9 @@ def _some(chance: random.Random, *options: tuple[str, Callable[[], str]], share:
 
 def _output(chance: random.Random, suffix: str) -> str:
     """Where an answer goes, always below the folder of the case."""
-    names = (
-        f"out{suffix}",
-        f"out{suffix}",
-        "out",
-        "missing/out" + suffix,
-        ".",
-        "",
-        "é" + suffix,
-        "a" * 300 + suffix,
-    )
+    if chance.random() < 0.75:  # what is written to no good place is refused before anything is read
+        return f"out{suffix}"
+    names = ("out", "missing/out" + suffix, ".", "", "é" + suffix, "a" * 300 + suffix)
     return chance.choice(names)
 
 
@@ -86,6 +79,9 @@ _SETS = (
 )
 
 
+_PASSES = ("-p", "prefill", "decode", "both")
+
+
 def _scenario(chance: random.Random) -> Options:
     made = _some(
         chance,
@@ -97,7 +93,8 @@ def _scenario(chance: random.Random) -> Options:
         return [*made, "-c", _either(chance, ("1024", "1,4096", "131072"))]
     request = ["--request", _either(chance, ("classification", "generation"))]
     lengths = ["--prompt", _either(chance, ("100",)), "--output", _either(chance, ("3",))]
-    return [*made, *chance.choice((request, lengths))]
+    alone = made if chance.random() < 0.1 else [each for each in made if each not in _PASSES]
+    return [*alone, *chance.choice((request, lengths))]
 
 
 def _printed(chance: random.Random) -> Options:
@@ -195,13 +192,7 @@ def _sweep(chance: random.Random, folder: Path) -> Options:
 def _calibrate(chance: random.Random, folder: Path) -> Options:
     out = ["-o", _output(chance, ".fit.json")]
     if chance.random() < 0.05:
-        return [
-            "calibrate",
-            "--pool",
-            str(files.profile(chance, folder)),
-            str(files.profile(chance, folder)),
-            *out,
-        ]
+        return ["calibrate", "--pool", *(str(files.profile(chance, folder)) for _ in range(2)), *out]
     more = _some(
         chance,
         ("--rows", lambda: _either(chance, ("5", "50"))),
@@ -209,7 +200,7 @@ def _calibrate(chance: random.Random, folder: Path) -> Options:
         ("--seed", lambda: _either(chance, ("1",))),
         share=0.15,
     )
-    return ["calibrate", _gpu(chance, folder), *_given_samples(chance, folder), *more, *out]
+    return ["calibrate", _sampled_gpu(chance, folder), *_given_samples(chance, folder), *more, *out]
 
 
 def _validate(chance: random.Random, folder: Path) -> Options:
@@ -218,7 +209,18 @@ def _validate(chance: random.Random, folder: Path) -> Options:
         if chance.random() < 0.1
         else []
     )
-    return ["validate", _gpu(chance, folder), *_given_samples(chance, folder), *more, *_printed(chance)]
+    return [
+        "validate",
+        _sampled_gpu(chance, folder),
+        *_given_samples(chance, folder),
+        *more,
+        *_printed(chance),
+    ]
+
+
+def _sampled_gpu(chance: random.Random, folder: Path) -> str:
+    """Mostly the GPU of the samples: rows of others are refused before they are looked at."""
+    return files.SAMPLE["gpu"] if chance.random() < 0.8 else _gpu(chance, folder)
 
 
 def _given_samples(chance: random.Random, folder: Path) -> Options:

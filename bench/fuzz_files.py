@@ -207,7 +207,7 @@ def samples(chance: random.Random, folder: Path) -> Path:
             folder / "samples.jsonl", spoilt_text(chance, text) if chance.random() < 0.3 else text
         )
     frame = pd.DataFrame.from_records(rows)
-    for _ in range(chance.choice((0, 1, 1, 2))):
+    for _ in range(chance.choice((0, 0, 1, 1, 2))):
         _spoil_cell(chance, frame)
     if suffix == ".parquet":
         return _parquet(chance, folder, frame)
@@ -216,7 +216,7 @@ def samples(chance: random.Random, folder: Path) -> Path:
     writer.writerow(frame.columns)
     writer.writerows([_cell(cell) for cell in row] for row in frame.astype(object).to_numpy())
     text = out.getvalue()
-    data: bytes | str = spoilt_text(chance, text) if chance.random() < 0.4 else text
+    data: bytes | str = spoilt_text(chance, text) if chance.random() < 0.3 else text
     return _written(folder / "samples.csv", data)
 
 

@@ -39,9 +39,14 @@ def serve_command(chance: random.Random, folder: Path, where: list[str], plans: 
     if chance.random() < 0.3:
         made += ["--trace", str(trace(chance, folder))]
     else:
-        made += ["--prompt", _either(chance, ("128", "64,1024")), "--output", _either(chance, ("1", "64"))]
+        made += [
+            "--prompt",
+            _either(chance, ("128", "1024", "64", "64,1024")),
+            "--output",
+            _either(chance, ("1", "64")),
+        ]
     more = (
-        ("-n", lambda: _either(chance, ("1,8", "max", "64"))),
+        ("-n", lambda: _either(chance, ("1", "max", "64", "1,8"))),
         ("-e", lambda: engine(chance, folder)),
         ("--gpus", lambda: _either(chance, ("1", "2"))),
         ("--tpot-target", lambda: _either(chance, ("20",))),
