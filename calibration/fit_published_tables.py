@@ -35,7 +35,6 @@ FILES = {
     "h100-sxm": "h100_sxm",
     "b200-sxm": "b200_sxm",
     "rtx-pro-6000-server": "rtx_pro_6000_server",
-    "rtx-4090": "rtx_4090",
 }
 """GPUs of the tables, and their files' names where those are not the profile's."""
 

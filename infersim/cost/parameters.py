@@ -73,6 +73,7 @@ ATTENTION_PREFILL_DEFAULTS: Mapping[str, float] = {
     "l2_bytes_per_clock_per_sm": 20.0,
     "l2_residency": 0.15,
     "exposed_traffic": 0.6,
+    "wide_head": 1.0,
     "launch_us": 9.0,
 }
 
@@ -92,6 +93,7 @@ ATTENTION_DECODE_DEFAULTS: Mapping[str, float] = {
     "unsplit_alone": 0.3,
     "wide_apart": 0.001,
     "grouped_chain": 1.0,
+    "alone_block": 1.0,
     "regroup_us": 0.5,
     "head_dim_exponent": 0.5,
     "launch_us": 7.0,

@@ -42,12 +42,13 @@ class SmallOp:
     """What the name of an op in samples says: its kind, and the shares of its bytes that lie elsewhere.
 
     `cold_reads` of what it reads was written long before and comes from memory; `rewrites` of what it writes
-    takes the place of what it has read.
+    takes the place of what it has read. `narrowing` is the size of a written value over that of a read one.
     """
 
     kernel: SmallKernel
     cold_reads: float = 0.0
     rewrites: float = 0.0
+    narrowing: float = 1.0
 
 
 _FUSED_NORM = SmallOp(kernel=SmallKernel.NORM, cold_reads=1 / 2, rewrites=1.0)
@@ -74,8 +75,8 @@ SMALL_OPS: Mapping[str, SmallOp] = {
     "attn_residual": SmallOp(kernel=SmallKernel.ADD),
     "ffn_residual": SmallOp(kernel=SmallKernel.ADD),
     "embedding": SmallOp(kernel=SmallKernel.GATHER),
-    "quantise": SmallOp(kernel=SmallKernel.QUANTISE),
-    "quantise_dynamic": SmallOp(kernel=SmallKernel.QUANTISE_DYNAMIC),
+    "quantise": SmallOp(kernel=SmallKernel.QUANTISE, narrowing=1 / 2),
+    "quantise_dynamic": SmallOp(kernel=SmallKernel.QUANTISE_DYNAMIC, narrowing=1 / 2),
 }
 """Ops by the names that samples and plans give them; any other is a COPY."""
 

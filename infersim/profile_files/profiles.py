@@ -110,16 +110,22 @@ def completed(profile: HardwareProfile) -> HardwareProfile:
     pool = shipped_pool() if profile.kind == "gpu" else None
     if pool is None:
         return profile
-    beside = profile.fit is not None and profile.fit.default_kernels not in (None, POOL_KERNELS)
-    own = {} if profile.fit is None or beside else profile.fit.kinds
-    said = transferred_fit(profile, pool, without=(profile.name,), but=own)
+    said = transferred_fit(profile, pool, without=(profile.name,), but=_settled(profile.fit))
     if said is None:
         return profile
     said = among_strangers(said)
     if profile.fit is None:
         return replace(profile, fit=said, calibration=Calibration.TRANSFERRED)
-    fit = _beside_pooled_kernels(profile.fit, said, pool) if beside else profile.fit
+    fit = _beside_pooled_kernels(profile.fit, said, pool)
     return replace(profile, fit=replace(fit, kinds={**said.kinds, **fit.kinds}))
+
+
+def _settled(fit: Fit | None) -> set[str]:
+    """Kinds that the pool need not speak of: measured here, under its engine or whichever runs them alike."""
+    if fit is None:
+        return set()
+    pooled = fit.default_kernels in (None, POOL_KERNELS)
+    return {name for name in fit.kinds if pooled or not differs_between_engines(name)}
 
 
 def _beside_pooled_kernels(fit: Fit, said: Fit, pool: Pool) -> Fit:
@@ -127,6 +133,8 @@ def _beside_pooled_kernels(fit: Fit, said: Fit, pool: Pool) -> Fit:
 
     Only kinds that differ between engines, and that nobody measured on this GPU under the pool's engine.
     """
+    if fit.default_kernels in (None, POOL_KERNELS):
+        return fit
     measured = fit.kernel_sets.get(POOL_KERNELS, {})
     pooled = {
         name: replace(kind, kernels=POOL_KERNELS)

@@ -150,6 +150,7 @@ def prefill_us(gpu: HardwareProfile, *, b: int, q: int, c: int, H: int, h: int, 
     k = g if q == 1 else g ** p["group_packing"]
     multiply = 4 * 128 * t * d / (chip.R * p["efficiency"])
     u = hypot(multiply, 128 * t / (p["softmax_per_clock_per_sm"] * chip.f))
+    u *= p["wide_head"] if d > 128 else 1
     u *= min(1, q * k / t) ** p["short_exponent"]
     n, mean = max(1, q * k / t), c - q + (q + min(t / k, q)) / 2
     load = b * H * n / (k * chip.P)
@@ -173,7 +174,8 @@ def decode_us(gpu: HardwareProfile, *, b: int, c: int, H: int, h: int, d: int, c
             load = b * h * s / chip.P
             step = p["chain_us"] * (d / 128) ** p["head_dim_exponent"] * (1 + p["group_cost"] * g)
             step *= p["grouped_chain"] if g > 1 else 1
-            busy = waves(p, load) * (max(1, c / (128 * s)) * step + p["block_us"])
+            block = p["block_us"] * (1 if g > 1 else p["alone_block"])
+            busy = waves(p, load) * (max(1, c / (128 * s)) * step + block)
             dram = moved * (1 - rho) / (chip.B * p["dram_efficiency"] * min(1, load * p["co_resident"]))
             l2 = from_l2 / (chip.P * p["l2_bytes_per_clock_per_sm"] * chip.f * min(1, load))
             reduced = p["split_us"] * s ** p["split_exponent"] if s > 1 else 0

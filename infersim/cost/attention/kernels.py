@@ -93,7 +93,11 @@ def _step_us(p: Mapping[str, float], head_dim: Array, shape: Attention, profile:
     multiply = 4.0 * scores * head_dim / (flop_per_us * p["efficiency"])
     softmax = scores / (p["softmax_per_clock_per_sm"] * chip.tensor_clock_mhz)
     step: Array = (multiply**OVERLAP + softmax**OVERLAP) ** (1 / OVERLAP)
-    return step
+    return step * np.where(head_dim > WIDEST_HEAD, p["wide_head"], 1.0)
+
+
+WIDEST_HEAD = 128
+"""Width of a head up to which every library's kernels are written for; wider ones have kernels of their own."""
 
 
 SPLITS = (1, 2, 4, 8, 16, 32, 64)
@@ -114,8 +118,8 @@ def decode_streams_us(
 
     Each KV head of each sequence is a chain of steps; splitting it shortens the chain, fills the SMs and
     costs a reduction. The query heads of a group share what is read (`group_reread` of them do not); their
-    kernel, on tensor cores, takes `grouped_chain` times as long a step as that of a head alone. Masks of
-    block-sparse attention make some chains longer than others.
+    kernel, on tensor cores, takes `grouped_chain` times as long a step as that of a head alone, whose blocks
+    take `alone_block` times as long to start. Masks of block-sparse attention make some chains longer than others.
 
     FlashAttention 2 takes the query heads of a group for queries of one head. Only then does it split the
     cache: heads without a group stay at one part, by a share `unsplit_alone` of the log of time. And it
@@ -159,12 +163,13 @@ def _fastest_split_us(
     heads = as_array(shape.batch) * shape.num_heads / group
     step = p["chain_us"] * (as_array(shape.head_dim) / 128.0) ** p["head_dim_exponent"]
     step = step * (1 + p["group_cost"] * group) * np.where(group > 1, p["grouped_chain"], 1.0)
+    block = p["block_us"] * np.where(group > 1, 1.0, p["alone_block"])
     times, weights, unsplit = np.zeros_like(dram), np.zeros_like(dram), np.zeros_like(dram)
     for split in SPLITS:
         load = heads * split / profile.chip.sm_count
         waves = filled_waves(load, p["wave_fill"])
         steps = np.maximum(context / (STEP_KEYS * split) * _longest(shape, heads, split), 1.0)
-        busy = waves * (steps * step + p["block_us"])
+        busy = waves * (steps * step + block)
         from_dram = dram / np.minimum(load * p["co_resident"], 1.0)
         from_l2 = l2 / np.minimum(load, 1.0)
         slowest = (busy**4 + from_dram**4 + from_l2**4) ** 0.25

@@ -136,6 +136,7 @@ _PREFILL_BOUNDS: Mapping[str, tuple[float, float]] = {
     "l2_bytes_per_clock_per_sm": (1.0, 400.0),
     "l2_residency": (0.01, 1.0),
     "exposed_traffic": (0.02, 1.0),
+    "wide_head": (0.2, 10.0),
     "launch_us": (0.05, 100.0),
 }
 
@@ -154,7 +155,8 @@ _DECODE_BOUNDS: Mapping[str, tuple[float, float]] = {
     "split_exponent": (0.01, 1.5),
     "regroup_us": (0.01, 20.0),
     "head_dim_exponent": (0.05, 1.3),
-    "grouped_chain": (0.1, 20.0),
+    "grouped_chain": (0.1, 40.0),
+    "alone_block": (0.05, 20.0),
     "launch_us": (0.05, 100.0),
 }
 

@@ -22,6 +22,7 @@ from infersim.domain.arrays import Array
 from infersim.domain.dtypes import DType, precision_named
 from infersim.domain.errors import InvalidValueError
 from infersim.domain.shapes import Gemm, Phase
+from infersim.domain.small_kernels import small_op
 from infersim.fitting.plans.schema import (
     ALIGNED,
     AttentionSpace,
@@ -208,13 +209,14 @@ def _memory(part: MemoryOps, seed: int) -> pd.DataFrame:
     names = list(part.ops)
     dealt = points.chosen(len(names))
     reads, writes = np.array([part.ops[name] for name in names])[dealt].T
+    narrowing = np.array([small_op(name).narrowing for name in names])[dealt]
     array_bytes = aligned(points.logarithmic(part.array_bytes), part.array_bytes, ROW_BYTES, ROW_BYTES)
     return pd.DataFrame(
         {
             "kind": Kind.MEMORY.value,
             "op": np.array(names)[dealt],
             "read_bytes": reads * array_bytes,
-            "write_bytes": writes * array_bytes,
+            "write_bytes": writes * narrowing * array_bytes,
             "rows": array_bytes // ROW_BYTES,
             "weight_copies": 1,
         }

@@ -12,6 +12,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from infersim.domain.errors import InvalidValueError, UnknownNameError, UnsupportedError  # noqa: E402
+from infersim.domain.small_kernels import small_op  # noqa: E402
 from infersim.measuring.devices.cpu_device import CPU_BUDGET, CpuDevice  # noqa: E402
 from infersim.measuring.devices.device import DeviceLostError  # noqa: E402
 from infersim.measuring.devices.telemetry import NoTelemetry, Reading  # noqa: E402
@@ -132,7 +133,8 @@ def test_attention_agrees_with_its_definition() -> None:
 @pytest.mark.parametrize("name", OPS)
 def test_memory_ops_read_and_write_what_they_say(name: str) -> None:
     op = OPS[name]
-    row = {**COPY, "op": name, "read_bytes": op.reads * 16384, "write_bytes": op.writes * 16384}
+    written = int(op.writes * 16384 * small_op(name).narrowing)
+    row = {**COPY, "op": name, "read_bytes": op.reads * 16384, "write_bytes": written}
     if op.needs_fusing:
         with pytest.raises(UnsupportedError, match="as one kernel"):
             prepare(row, bench_with())
