@@ -43,7 +43,7 @@ def faults(path: Path, content: bytes) -> list[str]:
     found = []
     if MINIFIED.search(path.name):
         found.append("minified")
-    most = MAX_OWN_BYTES if path.name.endswith(".fit.json") else MAX_BYTES
+    most = MAX_OWN_BYTES if path.name.endswith((".fit.json", "pool.json")) else MAX_BYTES
     if len(content) > most:
         found.append(f"larger than {most} bytes")
     longest = max(map(len, content.split(b"\n")))
