@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import fuzz_files as files
+import fuzz_reports
+import fuzz_serving
 import infersim as sim
+from fuzz_options import keywords as known_keywords
 from fuzz_words import FAMILIES, GPUS, argument, word
 
 
@@ -70,6 +74,9 @@ def call(chance: random.Random, folder: Path) -> Call:
     """One call; files that it names lie in `folder`."""
     name = chance.choice([name for name in GOOD for _ in range(1 if name in DEAR else CHEAP)])
     positional, keywords = GOOD[name](chance, folder)
+    known = known_keywords(name)[len(positional) :]
+    if known and chance.random() < 0.2:
+        keywords = keywords | {chance.choice(known): _hostile(chance)}
     spoilt = list(positional)
     for _ in range(chance.choice((0, 1, 1, 1, 2))):
         at = chance.randrange(len(spoilt) + len(keywords))
@@ -113,11 +120,13 @@ def _attention(chance: random.Random, folder: Path) -> Arguments:
         "kv_copies": 1,
         "dtype": "bf16",
         "query_len": 1,
+        "kernels": chance.choice((None, "sglang", "vllm")),
     }
 
 
 def _gemm(chance: random.Random, folder: Path) -> Arguments:
-    more = {"dtype": "bf16", "sparsity": None, "weight_copies": 2, "act_quant": True}
+    more = {"dtype": "bf16", "sparsity": None, "weight_copies": 2, "act_quant": chance.choice((True, False))}
+    more["kernels"] = chance.choice((None, "sglang", "vllm"))
     return (chance.choice(GPUS[:5]), [1, 64], 4096, 2048), more
 
 
@@ -127,6 +136,10 @@ def _prune(chance: random.Random, folder: Path) -> Arguments:
         "sparsity": 0.25,
         **more,
     }
+
+
+def _fields(record: Any) -> dict[str, Any]:
+    return {each.name: getattr(record, each.name) for each in dataclasses.fields(record)}
 
 
 def _source(chance: random.Random, folder: Path) -> Any:
@@ -151,12 +164,13 @@ GOOD: dict[str, Callable[[random.Random, Path], Arguments]] = {
         (_model(), [_plan()], "h100-sxm"),
         {"phase": "decode", "batch": 1, "context": 1024},
     ),
-    "calibrate": lambda c, f: (("h100-sxm", _source(c, f)), {}),
+    "calibrate": lambda c, f: (("h100-sxm", _source(c, f)), {"kernels": c.choice((None, "vllm"))}),
     "compare": lambda c, f: ((_model(), [_plan()], "h100-sxm"), {"measured": None, **_scenario(c)}),
     "compare_along": lambda c, f: (
         (_model(), [_plan()], "h100-sxm", "memory.bandwidth_gb_s", [1000.0, 2000.0]),
         _scenario(c),
     ),
+    "compare_served": lambda c, f: fuzz_serving.compare_call(c, f, _model(), _plan()),
     "family_curves": lambda c, f: ((_one_scenario("curves"),), {}),
     "free_widths": lambda c, f: ((_model(), "h100-sxm", 0.5), _scenario(c)),
     "frontier": lambda c, f: (
@@ -167,11 +181,11 @@ GOOD: dict[str, Callable[[random.Random, Path], Arguments]] = {
     "gather_comparison": lambda c, f: ((_model(), [_plan()], "h100-sxm"), _scenario(c)),
     "held_out_rows": lambda c, f: ((_samples(), 0.5, 0), {}),
     "import_source": lambda c, f: (
-        ("cutlass", files.table(c, f, "r.csv", files.MEASURED)),
-        {"gpu": "h100-sxm"},
+        fuzz_reports.report(c, f),
+        {"gpu": "h100-sxm", "skip_bad": c.random() < 0.5},
     ),
     "load_model": lambda c, f: ((files.config(c, f),), {}),
-    "load_profile": lambda c, f: ((files.profile(c, f),), {}),
+    "load_profile": lambda c, f: ((files.profile(c, f),), {"kernels": c.choice((None, "vllm"))}),
     "loss_waterfall": lambda c, f: ((_comparison().iloc[0],), {}),
     "predict": lambda c, f: ((c.choice((_model(), _plan())), c.choice(GPUS[:5])), _scenario(c)),
     "predicted_measured": lambda c, f: ((_points(),), {}),
@@ -183,6 +197,9 @@ GOOD: dict[str, Callable[[random.Random, Path], Arguments]] = {
     "roofline": lambda c, f: ((_one_scenario("ops"), _gpu()), {}),
     "Scenarios.of": lambda c, f: ((), _scenario(c)),
     "Request": lambda c, f: ((), {"prompt_len": 100, "output_len": 3}),
+    "serve": lambda c, f: fuzz_serving.serve_call(c, f, c.choice((_model(), [_model(), _plan()]))),
+    "simulate_serving": lambda c, f: fuzz_serving.simulate_call(c, f, c.choice((_model(), _plan()))),
+    "Scenarios": lambda c, f: ((), _fields(sim.Scenarios.of(context=128))),
     "sparsity_for": lambda c, f: ((_model(), "h100-sxm", 1.2), {"chosen": ["static-m"], **_scenario(c)}),
     "speedup_curve": lambda c, f: ((_comparison(),), {}),
     "summary": lambda c, f: ((_comparison(),), {}),

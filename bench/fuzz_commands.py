@@ -7,19 +7,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 import fuzz_files as files
+import fuzz_reports
+import fuzz_serving
+from fuzz_options import with_an_option
 from fuzz_words import FAMILIES, GPUS, MODELS, word
 
 Options = list[str]
-
-ENGINES = (
-    *("aiconfigurator", "vidur", "neusight", "slidesparse", "alibaba-infersim", "cutlass", "nvbench"),
-    *("torch-benchmark", "torch-profiler", "nothing"),
-)
 
 
 def command(chance: random.Random, folder: Path) -> Options:
     """The arguments of one command, whose files lie in `folder`."""
     made = chance.choice(COMMANDS)(chance, folder)
+    if chance.random() < 0.2:
+        made = with_an_option(made, chance, word(chance), _output(chance, ".html"))
     if chance.random() < 0.05:
         made.insert(chance.randrange(len(made) + 1), word(chance))
     if chance.random() < 0.03:
@@ -38,16 +38,9 @@ def _some(chance: random.Random, *options: tuple[str, Callable[[], str]], share:
 
 def _output(chance: random.Random, suffix: str) -> str:
     """Where an answer goes, always below the folder of the case."""
-    names = (
-        f"out{suffix}",
-        f"out{suffix}",
-        "out",
-        "missing/out" + suffix,
-        ".",
-        "",
-        "é" + suffix,
-        "a" * 300 + suffix,
-    )
+    if chance.random() < 0.75:  # what is written to no good place is refused before anything is read
+        return f"out{suffix}"
+    names = ("out", "missing/out" + suffix, ".", "", "é" + suffix, "a" * 300 + suffix)
     return chance.choice(names)
 
 
@@ -66,6 +59,7 @@ def _run(chance: random.Random) -> Options:
             ("--dtype", lambda: _either(chance, ("bf16", "fp8", "w4a16", "int8"))),
             ("--kv-dtype", lambda: _either(chance, ("fp8", "bf16"))),
             ("--execution", lambda: _either(chance, ("fused", "separate"))),
+            ("--kernels", lambda: _either(chance, ("sglang", "vllm"))),
             ("--set", lambda: chance.choice(_SETS) + _either(chance, ("6000", "0.5"))),
             share=0.12,
         ),
@@ -85,6 +79,9 @@ _SETS = (
 )
 
 
+_PASSES = ("-p", "prefill", "decode", "both")
+
+
 def _scenario(chance: random.Random) -> Options:
     made = _some(
         chance,
@@ -96,7 +93,8 @@ def _scenario(chance: random.Random) -> Options:
         return [*made, "-c", _either(chance, ("1024", "1,4096", "131072"))]
     request = ["--request", _either(chance, ("classification", "generation"))]
     lengths = ["--prompt", _either(chance, ("100",)), "--output", _either(chance, ("3",))]
-    return [*made, *chance.choice((request, lengths))]
+    alone = made if chance.random() < 0.1 else [each for each in made if each not in _PASSES]
+    return [*alone, *chance.choice((request, lengths))]
 
 
 def _printed(chance: random.Random) -> Options:
@@ -135,6 +133,18 @@ def _compare(chance: random.Random, folder: Path) -> Options:
     ]
 
 
+def _serve(chance: random.Random, folder: Path) -> Options:
+    where = ["-m", _model(chance, folder), "-g", _gpu(chance, folder)]
+    return [
+        *fuzz_serving.serve_command(chance, folder, where, _plans(chance, folder)),
+        *_printed(chance),
+    ]
+
+
+def _engines(chance: random.Random, folder: Path) -> Options:
+    return [*fuzz_serving.engines_command(chance, folder), *_printed(chance)]
+
+
 def _frontier(chance: random.Random, folder: Path) -> Options:
     quality = ["--quality", str(files.table(chance, folder, "quality.csv", files.QUALITY))]
     more = _some(
@@ -160,6 +170,7 @@ def _gemm(chance: random.Random, folder: Path) -> Options:
     more = _some(
         chance,
         ("-s", lambda: _either(chance, ("2:4", "6:8"))),
+        ("--kernels", lambda: _either(chance, ("sglang", "vllm"))),
         ("--weight-copies", lambda: _either(chance, ("1", "6"))),
     )
     return ["gemm", *sizes, "-g", _gpu(chance, folder), *more, *_run(chance), *_printed(chance)]
@@ -181,13 +192,7 @@ def _sweep(chance: random.Random, folder: Path) -> Options:
 def _calibrate(chance: random.Random, folder: Path) -> Options:
     out = ["-o", _output(chance, ".fit.json")]
     if chance.random() < 0.05:
-        return [
-            "calibrate",
-            "--pool",
-            str(files.profile(chance, folder)),
-            str(files.profile(chance, folder)),
-            *out,
-        ]
+        return ["calibrate", "--pool", *(str(files.profile(chance, folder)) for _ in range(2)), *out]
     more = _some(
         chance,
         ("--rows", lambda: _either(chance, ("5", "50"))),
@@ -195,7 +200,7 @@ def _calibrate(chance: random.Random, folder: Path) -> Options:
         ("--seed", lambda: _either(chance, ("1",))),
         share=0.15,
     )
-    return ["calibrate", _gpu(chance, folder), *_given_samples(chance, folder), *more, *out]
+    return ["calibrate", _sampled_gpu(chance, folder), *_given_samples(chance, folder), *more, *out]
 
 
 def _validate(chance: random.Random, folder: Path) -> Options:
@@ -204,7 +209,18 @@ def _validate(chance: random.Random, folder: Path) -> Options:
         if chance.random() < 0.1
         else []
     )
-    return ["validate", _gpu(chance, folder), *_given_samples(chance, folder), *more, *_printed(chance)]
+    return [
+        "validate",
+        _sampled_gpu(chance, folder),
+        *_given_samples(chance, folder),
+        *more,
+        *_printed(chance),
+    ]
+
+
+def _sampled_gpu(chance: random.Random, folder: Path) -> str:
+    """Mostly the GPU of the samples: rows of others are refused before they are looked at."""
+    return files.SAMPLE["gpu"] if chance.random() < 0.8 else _gpu(chance, folder)
 
 
 def _given_samples(chance: random.Random, folder: Path) -> Options:
@@ -222,29 +238,14 @@ def _given_samples(chance: random.Random, folder: Path) -> Options:
 
 
 def _import(chance: random.Random, folder: Path) -> Options:
-    path = chance.choice(
-        (
-            lambda: str(files.samples(chance, folder)),
-            lambda: str(files.table(chance, folder, "report.csv", CUTLASS)),
-            lambda: str(files.table(chance, folder, "attention.csv", VIDUR)),
-            lambda: str(files.config(chance, folder)),
-            lambda: str(folder),
-        )
-    )()
+    other = (files.samples, files.config, lambda _chance, place: place)
+    source, path = fuzz_reports.report(chance, folder)
+    if chance.random() < 0.25:
+        path = chance.choice(other)(chance, folder)
+    source = _either(chance, ("cutlass", "nothing")) if chance.random() < 0.1 else source
     more = _some(chance, ("-g", lambda: _either(chance, GPUS)), share=0.6)
     skip = ["--skip-bad"] if chance.random() < 0.4 else []
-    return ["import", _either(chance, ENGINES, 0.05), path, *more, "-o", _output(chance, ".csv"), *skip]
-
-
-CUTLASS = (
-    "Problem,Provider,OperationKind,Operation,Disposition,Status,gemm_kind,m,n,k,A,B,C,D,Runtime,GFLOPs\n"
-    "1,CUTLASS,gemm,cutlass_x,passed,success,universal,16,4096,4096,f16:row,f16:column,f32:column,f16:column,0.02,1\n"
-)
-VIDUR = (
-    "n_embd,n_q_head,n_kv_head,block_size,num_tensor_parallel_workers,max_model_len,batch_size,prefill_chunk_size,"
-    "kv_cache_size,is_prefill,attention_backend,time_stats.attn_decode.median,time_stats.attn_prefill.median\n"
-    "4096,32,8,16,1,4096,8,0,1024,False,FLASHINFER,0.05,\n"
-)
+    return ["import", source, str(path), *more, "-o", _output(chance, ".csv"), *skip]
 
 
 def _known(chance: random.Random, folder: Path) -> Options:
@@ -293,6 +294,7 @@ COMMANDS: tuple[Callable[[random.Random, Path], Options], ...] = (
     *(_validate,) * 6,
     *(_import,) * 4,
     *(_frontier,) * 2,
+    *(_serve,) * 4,
     *(_measure,) * 2,
-    *(_known, _advise, _calibrate, _calibrate),
+    *(_known, _advise, _calibrate, _calibrate, _engines),
 )

@@ -111,13 +111,15 @@ def _written(path: Path, data: bytes | str) -> Path:
     return path
 
 
-def _toml_file(chance: random.Random, folder: Path, name: str, tree: Any) -> Path:
+def toml_file(chance: random.Random, folder: Path, name: str, tree: Any) -> Path:
+    """A TOML file of a tree, spoilt as text or as a tree."""
     if chance.random() < 0.3:
         return _written(folder / name, spoilt_text(chance, as_toml(tree)))
     return _written(folder / name, as_toml(spoilt_tree(chance, tree)))
 
 
-def _json_file(chance: random.Random, path: Path, tree: Any) -> Path:
+def json_file(chance: random.Random, path: Path, tree: Any) -> Path:
+    """A JSON file of a tree, spoilt as text or as a tree."""
     if chance.random() < 0.3:
         return _written(path, spoilt_text(chance, json.dumps(tree)))
     try:
@@ -130,7 +132,7 @@ def _json_file(chance: random.Random, path: Path, tree: Any) -> Path:
 def profile(chance: random.Random, folder: Path) -> Path:
     """A datasheet; beside some lies a fit."""
     name = chance.choice(("h100-sxm", "l4", "rtx-4090", "mi300x", "a100-sxm-80gb"))
-    path = _toml_file(chance, folder, f"{name}.toml", _toml(f"hw_profiles/{name}.toml"))
+    path = toml_file(chance, folder, f"{name}.toml", _toml(f"hw_profiles/{name}.toml"))
     if chance.random() < 0.3:
         fit(chance, folder, f"{name}.fit.json")
     return path
@@ -138,35 +140,36 @@ def profile(chance: random.Random, folder: Path) -> Path:
 
 def fit(chance: random.Random, folder: Path, name: str = "a100-sxm-80gb.fit.json") -> Path:
     """A fit."""
-    return _json_file(chance, folder / name, _json("hw_profiles/a100-sxm-80gb.fit.json"))
+    kept = chance.choice(("a100-sxm-80gb", "h100-sxm"))
+    return json_file(chance, folder / name, _json(f"hw_profiles/{kept}.fit.json"))
 
 
 def pool(chance: random.Random, folder: Path) -> Path:
     """A pool of fits."""
-    return _json_file(chance, folder / "pool.json", _json("hw_profiles/pool.json"))
+    return json_file(chance, folder / "pool.json", _json("hw_profiles/pool.json"))
 
 
 def plan(chance: random.Random, folder: Path) -> Path:
     """A pruning plan: ours, or mergekit's."""
     if chance.random() < 0.2:
         return _written(folder / "plan.yaml", spoilt_text(chance, MERGEKIT))
-    return _toml_file(chance, folder, "plan.toml", tomllib.loads(PLAN))
+    return toml_file(chance, folder, "plan.toml", tomllib.loads(PLAN))
 
 
 def sweep_plan(chance: random.Random, folder: Path) -> Path:
     """A sweep's plan."""
-    return _toml_file(chance, folder, "sweep.toml", tomllib.loads(SWEEP))
+    return toml_file(chance, folder, "sweep.toml", tomllib.loads(SWEEP))
 
 
 def measurement_plan(chance: random.Random, folder: Path) -> Path:
     """A plan of kernels to measure."""
     name = chance.choice(("check", "cpu", "standard"))
-    return _toml_file(chance, folder, "measure.toml", _toml(f"calibration/plans/{name}.toml"))
+    return toml_file(chance, folder, "measure.toml", _toml(f"calibration/plans/{name}.toml"))
 
 
 def config(chance: random.Random, folder: Path) -> Path:
     """A Hugging Face config; beside some lies the header of a weight file."""
-    path = _json_file(chance, folder / "model" / "config.json", CONFIG)
+    path = json_file(chance, folder / "model" / "config.json", CONFIG)
     if chance.random() < 0.3:
         header = {
             "model.embed_tokens.weight": {
@@ -204,7 +207,7 @@ def samples(chance: random.Random, folder: Path) -> Path:
             folder / "samples.jsonl", spoilt_text(chance, text) if chance.random() < 0.3 else text
         )
     frame = pd.DataFrame.from_records(rows)
-    for _ in range(chance.choice((0, 1, 1, 2))):
+    for _ in range(chance.choice((0, 0, 1, 1, 2))):
         _spoil_cell(chance, frame)
     if suffix == ".parquet":
         return _parquet(chance, folder, frame)
@@ -213,7 +216,7 @@ def samples(chance: random.Random, folder: Path) -> Path:
     writer.writerow(frame.columns)
     writer.writerows([_cell(cell) for cell in row] for row in frame.astype(object).to_numpy())
     text = out.getvalue()
-    data: bytes | str = spoilt_text(chance, text) if chance.random() < 0.4 else text
+    data: bytes | str = spoilt_text(chance, text) if chance.random() < 0.3 else text
     return _written(folder / "samples.csv", data)
 
 

@@ -9,6 +9,9 @@ import pytest
 
 import fuzz
 import fuzz_calls
+import fuzz_commands
+import fuzz_options
+import infersim as sim
 
 SLICES, CASES = 20, 50
 QUOTES = 200
@@ -48,3 +51,21 @@ def test_what_is_wrong_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     assert outcome.failure is not None
     assert outcome.failure.startswith("KeyError: 'raw'")
     assert Path.cwd() == before
+
+
+def test_every_public_function_is_called() -> None:
+    assert set(fuzz_calls.GOOD) == {*sim.__all__, "Scenarios.of"} - {"InfersimError", "ScenarioOptions"}
+
+
+def test_every_command_is_given_and_every_option_of_it(tmp_path: Path) -> None:
+    chance = random.Random(0)
+    given = {tuple(made(chance, tmp_path)[:1]) for made in set(fuzz_commands.COMMANDS) for _ in range(8)}
+    assert {(name,) for name in fuzz.COMMAND_NAMES} <= given
+    added = {fuzz_options.with_an_option(["serve"], chance, "1", "out")[1] for _ in range(1000)}
+    assert {"--trace", "--gpus", "--html", "--simulate", "--ttft-target"} <= added
+
+
+def test_options_of_records_are_keywords_too() -> None:
+    assert {"trace", "engine", "price_per_hour"} <= set(fuzz_options.keywords("serve"))
+    assert {"cuda_graph", "kernels", "request"} <= set(fuzz_options.keywords("compare"))
+    assert not {"workers", "scheduler"} & set(fuzz_options.keywords("sweep"))

@@ -200,27 +200,36 @@ def kind_parameters(
     """Look up `kind` ("gemm" with a format, "attention.decode", ...) in the profile's fit or the defaults.
 
     `stand_ins` name the formats whose fits will do where that of `dtype` is missing (None for all: the
-    nearest; None among them: the kind without a format).
+    nearest; None among them: the kind without a format). What was measured of a format that runs the same
+    kernels comes before what other GPUs say of this one.
     """
     own = _stated(kind) if isinstance(kind, str) else kind
     defaults = _defaults(profile, own.defaults)
     measured_as: tuple[str | None, ...] = (None,)
     if dtype is not None:
         measured_as = (dtype, *(_STAND_INS[dtype] if stand_ins is None else stand_ins))
-    if profile.fit is not None:
-        for stand_in in measured_as:
-            fit = profile.fit.kinds.get(own.name if stand_in is None else f"{own.name}.{stand_in}")
-            if fit is not None:
-                widening = BORROWED_WIDENING if profile.calibration is Calibration.BORROWED else 1.0
-                return KindParameters(
-                    values={**defaults, **fit.parameters},
-                    fit=fit,
-                    interval=claimed_interval(fit),
-                    exact=stand_in == dtype or {stand_in, dtype} in _ALIKE,
-                    widening=widening,
-                    fitted_as=stand_in,
-                )
-    return KindParameters(values=defaults, fit=None, interval=own.uncalibrated, exact=False, widening=1.0)
+    kinds = {} if profile.fit is None else profile.fit.kinds
+    known = [
+        (stand_in, fit)
+        for stand_in in measured_as
+        if (fit := kinds.get(own.name if stand_in is None else f"{own.name}.{stand_in}")) is not None
+    ]
+    if not known:
+        return KindParameters(values=defaults, fit=None, interval=own.uncalibrated, exact=False, widening=1.0)
+    measured = (each for each in known if _alike(each[0], dtype) and not each[1].transferred)
+    stand_in, fit = next(measured, known[0])
+    return KindParameters(
+        values={**defaults, **fit.parameters},
+        fit=fit,
+        interval=claimed_interval(fit),
+        exact=_alike(stand_in, dtype),
+        widening=BORROWED_WIDENING if profile.calibration is Calibration.BORROWED else 1.0,
+        fitted_as=stand_in,
+    )
+
+
+def _alike(one: str | None, other: str | None) -> bool:
+    return one == other or {one, other} in _ALIKE
 
 
 def stand_ins_of(precision: Precision) -> tuple[str, ...]:

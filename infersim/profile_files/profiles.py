@@ -18,6 +18,7 @@ from infersim.profile_files.names import shipped_file, shipped_files
 from infersim.profile_files.pool_files import shipped_pool, shipped_pool_path
 from infersim.profile_files.relatives import differences
 from infersim.transfer.borrowing import POOL_KERNELS, transferred_fit
+from infersim.transfer.pool import Pool
 from infersim.transfer.strangers import among_strangers, differs_between_engines
 
 
@@ -107,18 +108,27 @@ def completed(profile: HardwareProfile) -> HardwareProfile:
     The pool's word of this very GPU, if it is in the pool, is left out; of a CPU it says nothing.
     """
     pool = shipped_pool() if profile.kind == "gpu" else None
-    own = {} if profile.fit is None else profile.fit.kinds
-    said = None if pool is None else transferred_fit(profile, pool, without=(profile.name,), but=own)
+    if pool is None:
+        return profile
+    said = transferred_fit(profile, pool, without=(profile.name,), but=_settled(profile.fit))
     if said is None:
         return profile
     said = among_strangers(said)
     if profile.fit is None:
         return replace(profile, fit=said, calibration=Calibration.TRANSFERRED)
-    fit = _beside_pooled_kernels(profile.fit, said)
+    fit = _beside_pooled_kernels(profile.fit, said, pool)
     return replace(profile, fit=replace(fit, kinds={**said.kinds, **fit.kinds}))
 
 
-def _beside_pooled_kernels(fit: Fit, said: Fit) -> Fit:
+def _settled(fit: Fit | None) -> set[str]:
+    """Kinds that the pool need not speak of: measured here, under its engine or whichever runs them alike."""
+    if fit is None:
+        return set()
+    pooled = fit.default_kernels in (None, POOL_KERNELS)
+    return {name for name in fit.kinds if pooled or not differs_between_engines(name)}
+
+
+def _beside_pooled_kernels(fit: Fit, said: Fit, pool: Pool) -> Fit:
     """A fit of another engine's kernels with those of the pool's engine beside them, as the pool has them.
 
     Only kinds that differ between engines, and that nobody measured on this GPU under the pool's engine.
@@ -129,7 +139,7 @@ def _beside_pooled_kernels(fit: Fit, said: Fit) -> Fit:
     pooled = {
         name: replace(kind, kernels=POOL_KERNELS)
         for name, kind in said.kinds.items()
-        if differs_between_engines(name)
+        if name in pool.kinds and differs_between_engines(name)
     }
     return replace(fit, kernel_sets={**fit.kernel_sets, POOL_KERNELS: {**pooled, **measured}})
 

@@ -79,7 +79,9 @@ def transferred_fit(
         if name not in but and relation.base in told and multiplies(profile, relation)
     ]
     for name in {relation.base for relation in related}:
-        base, wider = _base(pool.kinds[name], profile, known), widening(pool.kinds[name], target, known)
+        # A base that is well known does not make its formats so.
+        wider = max(1.0, widening(pool.kinds[name], target, known))
+        base = _base(pool.kinds[name], profile, known)
         for relation in related:
             if relation.base == name:
                 kinds[relation.kind] = related_kind(relation, base, target, known, wider)

@@ -109,7 +109,8 @@ def test_the_pools_engine_stands_beside_another_that_was_measured(tmp_path: Path
     assert profile.fit is not None
     kinds = {name: kind for name, kind in profile.fit.kinds.items() if not kind.transferred}
     path = tmp_path / "sglang.fit.json"
-    write_fit(replace(profile.fit, kinds={}).with_kinds(kinds, "sglang"), path)
+    bare = replace(profile.fit, kinds={}, kernel_sets={}, default_kernels=None, kernels=None)
+    write_fit(bare.with_kinds(kinds, "sglang"), path)
     measured = with_fit(profile, path)
     assert measured.kernel_sets == ("sglang",)
     default, vllm = measured.fit, measured.with_kernels("vllm").fit

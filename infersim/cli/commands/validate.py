@@ -32,6 +32,7 @@ def validate_command(
     kind: measurements.KindOption = None,
     fit: measurements.FitOption = None,
     skip_bad: measurements.SkipBadOption = False,
+    kernels: options.KernelsOption = None,
     predictions: PredictionsOption = None,
     as_json: options.JsonOption = False,
     as_csv: options.CsvOption = False,
@@ -56,6 +57,7 @@ def validate_command(
     if predictions is not None:
         check_samples_name(predictions)
     chosen, read = profile_and_samples(profile, fit, samples, default, skip_bad, chosen_kinds(kind))
+    chosen = chosen.with_kernels(kernels)
     drawn = MOST_NOTED if html is None and figures is None else MOST_DRAWN
     with nullcontext() if predictions is None else writing_samples(predictions) as write:
         left_out = read.other_kinds

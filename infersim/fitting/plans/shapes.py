@@ -97,8 +97,9 @@ def aligned(values: Array, span: Sequence[int], alignment: npt.ArrayLike, any_mu
     return numbers
 
 
-EIGHT_BIT_ALIGNMENT = 16
-"""8-bit tensor-core GEMMs need rows of 16-byte multiples: cuBLASLt refuses n or k off multiples of 16."""
+LEAST_ALIGNMENT: Mapping[DType, int] = {DType.FP8: 16, DType.INT8: 16, DType.FP4: 32}
+"""8-bit and 4-bit tensor-core GEMMs need rows of 16-byte multiples: cuBLASLt refuses n or k off multiples of
+16, and of 32."""
 
 ROW_BYTES = 8192
 """Arrays of memory-bound kernels have whole rows of 4096 16-bit values, so that a norm can run over them."""
@@ -156,11 +157,12 @@ def _gemm_space(part: GemmSpace, dtype: str, seed: int) -> pd.DataFrame:
 
 def _possible(part: GemmSpace, dtype: str) -> list[list[int]]:
     """The part's alignments that kernels of `dtype` exist for."""
-    if precision_named(dtype).math not in (DType.FP8, DType.INT8):
+    least = LEAST_ALIGNMENT.get(precision_named(dtype).math)
+    if least is None:
         return part.alignments
-    possible = [pair for pair in part.alignments if min(pair) >= EIGHT_BIT_ALIGNMENT]
+    possible = [pair for pair in part.alignments if min(pair) >= least]
     if not possible:
-        expected = f"multiples of {EIGHT_BIT_ALIGNMENT} among them for {dtype}"
+        expected = f"multiples of {least} among them for {dtype}"
         raise InvalidValueError("alignments", part.alignments, expected)
     return possible
 

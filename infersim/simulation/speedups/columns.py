@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from infersim.cost.gemm.alignment import VECTOR_BYTES, misaligned
-from infersim.cost.gemm.gemm import has_fitted_kernel, runs_as
+from infersim.cost.gemm.gemm import has_fitted_kernel, is_transferred, runs_as
 from infersim.cost.kernels import kernel_kind, kernels_of
 from infersim.domain.ops import Part
 from infersim.domain.profile import Calibration
@@ -61,6 +61,8 @@ def format_notes(timeline: Timeline) -> list[str]:
             notes.append(f"{profile.name} has no {precision.math} units: {precision.name} is widened to bf16")
         if not has_fitted_kernel(profile, precision):
             notes.append(f"no kernel of {precision.name} is fitted: predicted by its bytes")
+        elif is_transferred(profile, precision):
+            notes.append(f"{precision.name} was not measured on {profile.name}: transferred from other GPUs")
     return list(dict.fromkeys(notes))
 
 

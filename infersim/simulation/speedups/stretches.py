@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from infersim.cost.energy import PowerLaw, kernel_energy_j, power_law
 from infersim.cost.floor import kernel_floor_s
-from infersim.cost.kernels import checked_cost, kernels_of
+from infersim.cost.kernels import calibration_of, checked_cost, kernels_of
 from infersim.domain.arrays import Array
 from infersim.domain.costs import Latency, Power
 from infersim.domain.profile import HardwareProfile
@@ -34,7 +34,7 @@ def shapes_latency(shape: Shape, profile: HardwareProfile) -> Latency:
     parts = {name: found.pop(name) for name in _PARTS}
     return Latency(
         **found,
-        calibration=profile.calibration.value,
+        calibration=calibration_of(shape, profile).value,
         kernels=kernels_of(shape, profile),
         parts=parts,
         power=_power(shape, profile),

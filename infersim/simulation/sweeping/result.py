@@ -45,7 +45,8 @@ class SweepResult:
                 table = pq.read_table(file, columns=columns)
         else:
             table = self.source if columns is None else self.source.select(columns)
-        return marked(table.to_pandas(), FrameKind.COMPARE)
+        served = "concurrency" in table.column_names
+        return marked(table.to_pandas(), FrameKind.SERVE if served else FrameKind.COMPARE)
 
     def chunks(self, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
         """Some columns, as many rows at a time as were computed together."""

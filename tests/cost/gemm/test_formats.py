@@ -136,3 +136,20 @@ def test_every_format_is_a_kind_of_its_own_and_has_parameters_without_a_fit(dtyp
     assert gemm_parameters(bare, precision).fit is None
     shape = Gemm(m=16, n=N, k=K, precision=precision)
     assert kernel_kind(shape).fitted_as(shape, bare) == f"gemm.{precision.fitted_as}"
+
+
+def test_measured_kernels_of_the_same_kind_come_before_other_gpus_word() -> None:
+    gpu = load_profile("h100-sxm")
+    assert gpu.fit is not None
+    measured = replace(gpu.fit.kinds["gemm.fp8"], transferred=False)
+    said = replace(measured, parameters={**measured.parameters, "launch_us": 40.0}, transferred=True)
+    fit = replace(gpu.fit, kinds={**gpu.fit.kinds, "gemm.fp8": measured, "gemm.fp8_static": said})
+    profile = replace(gpu, fit=fit)
+    static = gemm_parameters(profile, precision_named("fp8_static"))
+    assert (static.fitted_as, static.exact) == ("fp8", True)
+    # One pass takes 72 % of what finding scales takes, too.
+    assert static.values["act_quant_us"] == pytest.approx(0.72 * measured.parameters["act_quant_us"])
+    only = replace(profile, fit=replace(fit, kinds={"gemm.fp8_static": said}))
+    found = sim.gemm_latency(only, 16, N, K, dtype="fp8_static")
+    assert (found.calibration, bool(found.in_range)) == ("transferred", False)
+    assert found.latency_s > 40e-6

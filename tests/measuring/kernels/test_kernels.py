@@ -27,6 +27,7 @@ from infersim.measuring.kernels.preparing import prepare  # noqa: E402
 from infersim.measuring.kernels.random_data import RandomData  # noqa: E402
 from infersim.measuring.kernels.rotation import CacheState, rotation  # noqa: E402
 from infersim.measuring.kernels.sparse_gemm import kept_two_of_four  # noqa: E402
+from infersim.measuring.kernels.weight_only import eight_bit_weights  # noqa: E402
 
 
 class QuickCpu(CpuDevice):
@@ -73,6 +74,29 @@ def test_a_gemm_rotates_over_weights_that_outgrow_the_cache() -> None:
     results = [call() for call in prepared.calls]
     assert all(isinstance(result, torch.Tensor) and result.shape == (4, 64) for result in results)
     assert not torch.equal(results[0], results[1])
+
+
+@pytest.mark.parametrize(
+    ("dtype", "copy_bytes", "quantised"),
+    [("int8_static", 64 * 128, True), ("w8a16", 64 * 128, None), ("w4a16", 64 * 64, None)],
+)
+def test_gemms_of_narrow_weights_rotate_over_their_true_bytes(
+    dtype: str, copy_bytes: int, quantised: bool | None
+) -> None:
+    prepared = prepare({**GEMM, "dtype": dtype, "k": 128}, bench_with())
+
+    assert prepared.rotating_buffers == 2 * 2**16 / copy_bytes
+    assert prepared.includes_act_quant is quantised
+    result = prepared.calls[0]()
+    assert isinstance(result, torch.Tensor)
+    assert (result.shape, result.dtype) == ((4, 64), torch.bfloat16)
+
+
+def test_8_bit_weights_are_multiplied_by_what_they_say() -> None:
+    activations = torch.randn(4, 128, dtype=torch.bfloat16)
+    weight = torch.randint(-127, 128, (64, 128), dtype=torch.int8)
+    result = eight_bit_weights(activations, weight).call()
+    torch.testing.assert_close(result.float(), activations.float() @ weight.float().t(), rtol=0.02, atol=8.0)
 
 
 def test_hot_weights_are_the_same_in_every_call() -> None:
