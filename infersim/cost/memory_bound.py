@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+import numpy.typing as npt
 
 from infersim.cost.assembling import CHAIN, L2, MEMORY, assemble, exposed_launch_s
 from infersim.cost.kind import KernelKind
 from infersim.cost.machine import F32, Machine, missed_in_l2
-from infersim.cost.parameters import kind_parameters
+from infersim.cost.parameters import KindParameters, kind_parameters
 from infersim.cost.regimes import MEMORY_REGIMES, memory_regime, regime_widths
 from infersim.cost.small_kernel_parameters import OWN_NAMES, own_name
 from infersim.domain.arrays import Array, Numeric, as_array
@@ -54,8 +55,9 @@ def memory_bound_cost(shape: MemoryBound, profile: HardwareProfile, *, cuda_grap
     kernel_s = shape.kernels * (row_us + l2_us + dram_us) / MEGA
     limiter = np.where(dram_us > l2_us, MEMORY, L2)
     limiter = np.where(row_us > l2_us + dram_us, CHAIN, limiter)
-    interval = parameters.interval
+    interval, sampled = parameters.interval, _sampled(parameters, shape.kernel)
     widths = regime_widths(interval.by_regime, MEMORY_REGIMES, interval.outside)
+    width = np.where(sampled, widths[memory_regime(moved / shape.kernels)], interval.outside)
     return assemble(
         profile,
         parameters,
@@ -70,9 +72,16 @@ def memory_bound_cost(shape: MemoryBound, profile: HardwareProfile, *, cuda_grap
             profile, kernel_s, parameters.values["launch_us"], shape.kernels, cuda_graph=cuda_graph
         ),
         limiter=limiter.astype(np.int8),
-        log_half_width=widths[memory_regime(moved / shape.kernels)],
-        in_range=np.asarray(parameters.fit is not None),
+        log_half_width=width,
+        in_range=sampled,
     )
+
+
+def _sampled(parameters: KindParameters, kernel: Numeric) -> npt.NDArray[np.bool_]:
+    """Whether the fit saw kernels of this kind: of others it knows what all share."""
+    known = {} if parameters.fit is None else parameters.fit.parameters
+    sampled = np.array([own_name(each, "speed") in known for each in SmallKernel])
+    return np.asarray(sampled[np.asarray(kernel).astype(np.intp)])
 
 
 ROWS_NORM = 4.0

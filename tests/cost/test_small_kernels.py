@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from infersim.cost.parameters import kind_parameters
 from infersim.domain.profile import HardwareProfile
 from infersim.domain.shapes import MemoryBound
 from infersim.domain.small_kernels import SMALL_OPS, SmallKernel, small_op
+from infersim.fitting.calibration import calibrate
 from infersim.profile_files.profiles import datasheet_alone, load_profile
 
 GPU = datasheet_alone(load_profile("rtx-4090"))
@@ -118,3 +120,33 @@ def test_a_served_step_is_a_few_percent_of_small_kernels() -> None:
     kernels = 32 * 5 + 2
     assert 0 < row["ms_elementwise"] * 1e3 < kernels * 0.8
     assert row["ms_launch"] * 1e3 > kernels * launch_us
+
+
+def test_a_fit_vouches_for_the_kinds_that_it_saw() -> None:
+    """Quantisation measured alone tells what launches and L2 cost, and leaves norms to the defaults."""
+    random = np.random.default_rng(0)
+    m, k = 2.0 ** random.integers(0, 14, 60), 2.0 ** random.integers(9, 14, 60)
+    shape = MemoryBound(
+        read_bytes=2 * m * k, write_bytes=m * k, rows=m, kernel=SmallKernel.QUANTISE, looped=True
+    )
+    cost = kernel_cost(shape, GPU)
+    samples = pd.DataFrame(
+        {
+            "kind": "memory",
+            "op": "quantise",
+            "read_bytes": 2 * m * k,
+            "write_bytes": m * k,
+            "rows": m,
+            "weight_copies": 1,
+            "latency_us": 1.3 * 1e6 * (cost.kernel_s + cost.launch_s),
+        }
+    )
+    fitted = calibrate(GPU, samples)
+    slower = kernel_cost(shape, fitted)
+    assert np.median((slower.kernel_s + slower.launch_s) / (cost.kernel_s + cost.launch_s)) == pytest.approx(
+        1.3, rel=0.02
+    )
+    assert slower.in_range.all()
+    norm = kernel_cost(times(NORM, 100), fitted)
+    assert not norm.in_range.any()
+    assert float(norm.log_half_width) > float(slower.log_half_width.max())

@@ -97,7 +97,7 @@ def _step_us(p: Mapping[str, float], head_dim: Array, shape: Attention, profile:
 
 
 WIDEST_HEAD = 128
-"""Width of a head up to which every library's kernels are written for; wider ones have kernels of their own."""
+"""Width of a head up to which every library has kernels; wider ones have others."""
 
 
 SPLITS = (1, 2, 4, 8, 16, 32, 64)
@@ -119,7 +119,8 @@ def decode_streams_us(
     Each KV head of each sequence is a chain of steps; splitting it shortens the chain, fills the SMs and
     costs a reduction. The query heads of a group share what is read (`group_reread` of them do not); their
     kernel, on tensor cores, takes `grouped_chain` times as long a step as that of a head alone, whose blocks
-    take `alone_block` times as long to start. Masks of block-sparse attention make some chains longer than others.
+    take `alone_block` times as long to start. Masks of block-sparse attention make some chains longer than
+    others.
 
     FlashAttention 2 takes the query heads of a group for queries of one head. Only then does it split the
     cache: heads without a group stay at one part, by a share `unsplit_alone` of the log of time. And it

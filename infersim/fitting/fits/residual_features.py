@@ -32,7 +32,7 @@ def attention_smooths(phase: Phase) -> tuple[Smooth, ...]:
 
 
 ALONE_OCTAVES = 24.0
-"""How far heads without a group, and those of groups wider than WIDEST_GROUP, are from others: other kernels."""
+"""How far heads without a group, and of groups wider than WIDEST_GROUP, are from others: other kernels."""
 
 
 def _prefill(at: Mapping[str, Array]) -> Array:
