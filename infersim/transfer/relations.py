@@ -21,7 +21,7 @@ MOST_OFFSET = 4.0
 """Of a parameter's coordinate: a factor of 55."""
 
 KERNEL_SPREAD = Spread(shared=2.0, own=0.3, generation=0.4, rate=0.4, memory=0.15)
-QUANTISE_SPREAD = Spread(shared=2.0, own=1.0, generation=0.4, rate=0.0, memory=0.0)
+QUANTISE_SPREAD = Spread(shared=2.0, own=0.6, generation=0.4, rate=0.4, memory=0.0)
 DIE_SPREAD = Spread(shared=0.1, own=0.05, generation=0.0, rate=0.0, memory=0.0)
 """Of offsets: of what kernels are made, of kernels that quantise activations, which engines bring in any
 quality, and of what the die and its timing loops are, whatever the format.

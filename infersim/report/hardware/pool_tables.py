@@ -23,7 +23,10 @@ _MEASURED = {
 
 def pool_verdict(pool: Pool, seconds: float) -> Verdict:
     """Say what was pooled, and how far each GPU was off when it was predicted from the others."""
-    means = [f"{name} {rounding.fraction(_mean(kind.left_out['mape']))}" for name, kind in pool.kinds.items()]
+    means = [
+        f"{name} {rounding.fraction(_mean(kind.left_out['mape']))}"
+        for name, kind in {**pool.kinds, **pool.relations}.items()
+    ]
     sentence = (
         f"the fits of {enumeration(list(pool.gpus))} are pooled in {rounding.quantity(seconds)} s; mean "
         f"difference between a fit and what the others say of its GPU: {enumeration(means)}"
@@ -37,7 +40,7 @@ def pool_table(pool: Pool) -> Table:
 
     rows = [
         {"kind": name, "gpu": gpu, "mape": error, "pair": kind.interval.pair}
-        for name, kind in pool.kinds.items()
+        for name, kind in {**pool.kinds, **pool.relations}.items()
         for gpu, error in kind.left_out["mape"].items()
     ]
     frame = pd.DataFrame(rows)
