@@ -138,6 +138,8 @@ def _no_number(word: str) -> float:
 def _stray(before: set[str], arguments: list[str], code: object) -> str | None:
     """Files that nobody asked for; a sweep that is refused half-way keeps its unfinished folder."""
     named = [Path(each).name for each in arguments if each]
+    if "--figures" in arguments[:-1]:  # a folder, with those above it
+        named += Path(arguments[arguments.index("--figures") + 1]).parts[:1]
     new = {
         name for name in _files() - before if not any(Path(name).parts[0].startswith(own) for own in named)
     }

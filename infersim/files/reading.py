@@ -18,6 +18,7 @@ from infersim.domain.errors import FileContentError, InvalidValueError
 from infersim.files.bounds import check_bounds, check_toml, too_deep
 from infersim.files.errors import schema_error
 from infersim.files.opening import TOML_LIMIT, opened, opened_text, read_text
+from infersim.files.parquet import parquet_table
 from infersim.files.tables import Table
 
 Cells = Mapping[str, object]
@@ -57,11 +58,10 @@ def _csv_rows(path: Path, key: str) -> Iterator[tuple[str, Cells]]:
 
 def _parquet_rows(path: Path, key: str) -> Iterator[tuple[str, Cells]]:
     from pyarrow import ArrowException
-    from pyarrow.parquet import read_table
 
     try:
         with opened(path, key) as file:
-            rows = read_table(file).to_pylist()  # text that is no UTF-8 comes to light here
+            rows = parquet_table(file).to_pylist()  # text that is no UTF-8 comes to light here
     except (ArrowException, ValueError) as error:
         raise FileContentError(path.name, "content", str(error), "a Parquet table") from error
     for number, cells in enumerate(rows, start=1):

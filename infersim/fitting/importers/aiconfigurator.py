@@ -9,6 +9,7 @@ to `isl + step` tokens.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -120,16 +121,16 @@ def _phase(file: SourceFile) -> Phase:
 def _common(file: SourceFile, rows: pd.DataFrame) -> pd.DataFrame:
     columns = {"gpu": _gpus(file, rows), "latency_us": rows["latency"] * US_PER_MS}
     if "version" in rows:
-        columns["version"] = _frameworks(rows) + " " + rows["version"].astype(str)
+        columns["version"] = _frameworks(rows) + " " + rows["version"].astype(str).astype(object)
     if "power" in rows:
         columns["power_w"] = rows["power"].where(rows["power"] > 0)
     return pd.DataFrame(columns, index=rows.index)
 
 
-def _frameworks(rows: pd.DataFrame) -> pd.Series[str]:
+def _frameworks(rows: pd.DataFrame) -> pd.Series[Any]:
     if "framework" not in rows:
         return pd.Series(np.nan, index=rows.index, dtype=object)
-    return rows["framework"].astype(str).str.lower().str.replace("-", "")
+    return rows["framework"].astype(str).str.lower().str.replace("-", "").astype(object)
 
 
 def _gpus(file: SourceFile, rows: pd.DataFrame) -> pd.Series[str]:

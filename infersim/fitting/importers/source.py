@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from infersim.domain.errors import FileContentError, InfersimError, UnknownNameError
 from infersim.files.opening import opened, opened_text
+from infersim.files.parquet import arrow_frame, parquet_table
 from infersim.fitting.samples.converted import Converted
 from infersim.profile_files.names import shipped_file
 
@@ -135,7 +136,7 @@ def _parquet(path: Path) -> pd.DataFrame:
     with opened(path, "path") as file:
         _refuse_pointer(path, file.read(len(LFS_POINTER)).decode(errors="replace"))
         file.seek(0)
-        return pd.read_parquet(file)
+        return arrow_frame(parquet_table(file))
 
 
 def _comments(path: Path) -> tuple[dict[str, str], int]:

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from infersim.domain.errors import FileContentError, UnsupportedError
 from infersim.files.opening import opened, opened_text
+from infersim.files.parquet import arrow_frame
 from infersim.fitting.samples.schema import FORMAT_VERSION
 
 VERSION_KEY = b"infersim.samples.version"
@@ -104,16 +105,16 @@ def _read_parquet(path: Path) -> Iterator[Table]:
         if VERSION_KEY in metadata:
             check_version(path, metadata[VERSION_KEY].decode())
         read = 0
-        for batch in file.iter_batches(batch_size=CHUNK_ROWS):
+        for batch in file.iter_batches(batch_size=CHUNK_ROWS, use_threads=False):
             table = pa.Table.from_batches([batch]).replace_schema_metadata()
             table.validate(
                 full=True
             )  # that texts are UTF-8 comes to light no earlier than when they are read
             lines = np.arange(read + 1, read + table.num_rows + 1)
-            yield Table(name=str(path), frame=table.to_pandas(ignore_metadata=True), lines=lines)
+            yield Table(name=str(path), frame=arrow_frame(table, ignore_metadata=True), lines=lines)
             read += table.num_rows
         if not read:
-            empty = file.schema_arrow.empty_table().to_pandas(ignore_metadata=True)
+            empty = arrow_frame(file.schema_arrow.empty_table(), ignore_metadata=True)
             yield Table(name=str(path), frame=empty, lines=np.arange(1, 1))
 
 

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 
 from infersim.domain.errors import InfersimError, InvalidValueError
 from infersim.files.opening import opened
+from infersim.files.parquet import parquet_table
 from infersim.files.writing import UnwritableError, check_place, replacing
 
 Row = Mapping[str, Any]
@@ -130,9 +131,7 @@ def _write_parquet(file: BinaryIO, rows: list[Row]) -> None:
 
 
 def _read_parquet(file: BinaryIO) -> list[Row]:
-    from pyarrow.parquet import read_table
-
-    rows: list[Row] = read_table(file).to_pylist()
+    rows: list[Row] = parquet_table(file).to_pylist()
     return rows
 
 

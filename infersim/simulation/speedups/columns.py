@@ -67,10 +67,10 @@ def format_notes(timeline: Timeline) -> list[str]:
 
 
 def kernel_notes(timeline: Timeline) -> list[str]:
-    """Whose kernels are predicted, where several engines' were measured or one was chosen."""
+    """Whose kernels are predicted, where they are not the default's or not all of one engine."""
     profile = timeline.profile
     chosen, fit = profile.kernels, profile.fit
-    if fit is None or chosen is None or (chosen == fit.default_kernels and len(profile.kernel_sets) < 2):
+    if fit is None or chosen is None:
         return []
     shapes = [op.shape for op in timeline.program.ops]
     used = {kernel_kind(shape).fitted_as(shape, profile): kernels_of(shape, profile) for shape in shapes}
@@ -78,10 +78,10 @@ def kernel_notes(timeline: Timeline) -> list[str]:
     for kind, kernels in used.items():
         if kind is not None and kernels not in (None, chosen):
             others.setdefault(str(kernels), []).append(kind)
+    if not others:
+        return [] if chosen == fit.default_kernels else [f"kernels of {chosen}"]
     lacking = [f"{', '.join(kinds)} of {name}" for name, kinds in others.items()]
-    also = [name for name in profile.kernel_sets if name != chosen]
-    said = f"kernels of {chosen}" + (f" but {' and '.join(lacking)}, for lack of its own" if lacking else "")
-    return [f"{said}; {profile.name} was measured with those of {' and '.join(also)} too" if also else said]
+    return [f"kernels of {chosen} but {' and '.join(lacking)}, for lack of its own"]
 
 
 def _widths(transformer: Transformer) -> set[int]:

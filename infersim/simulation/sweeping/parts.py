@@ -15,7 +15,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from hashlib import sha256
-from io import BytesIO
 from pathlib import Path
 
 import pyarrow as pa
@@ -24,6 +23,7 @@ import pyarrow.parquet as pq
 from infersim.domain.errors import FileContentError, InfersimError, InvalidValueError
 from infersim.files.locking import locked
 from infersim.files.opening import DATA_LIMIT, opened, read_bytes, read_text
+from infersim.files.parquet import parquet_table
 from infersim.files.writing import (
     UNFINISHED,
     UnwritableError,
@@ -90,7 +90,7 @@ def _read(part: Path) -> pa.Table:
     if match is None or _digest(content) != match[2]:
         expected = "a whole part; delete it, and the same command computes it anew"
         raise FileContentError(part, "content", "damaged", expected)
-    return pq.read_table(BytesIO(content))
+    return parquet_table(content)
 
 
 def _digest(content: bytes) -> str:

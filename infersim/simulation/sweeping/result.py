@@ -15,7 +15,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from infersim.domain.errors import UnknownNameError
 from infersim.files.opening import opened
+from infersim.files.parquet import arrow_frame, parquet_groups, parquet_table
 from infersim.simulation.frame_kinds import FrameKind, marked
 from infersim.simulation.sweeping.resolved import LeftOut
 
@@ -39,23 +41,34 @@ class SweepResult:
         return int(self.source.num_rows)
 
     def frame(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
-        """The whole table, or some `columns`, as a frame; text is categorical."""
+        """The whole table, or some `columns`, as a frame; text is categorical.
+
+        Raises UnknownNameError for a column that there is not.
+        """
         if isinstance(self.source, Path):
             with opened(self.source, "sweep") as file:
-                table = pq.read_table(file, columns=columns)
+                table = parquet_table(file, columns)
         else:
-            table = self.source if columns is None else self.source.select(columns)
+            table = self.source
+        table = table if columns is None else _chosen(table, columns)
         served = "concurrency" in table.column_names
-        return marked(table.to_pandas(), FrameKind.SERVE if served else FrameKind.COMPARE)
+        return marked(arrow_frame(table), FrameKind.SERVE if served else FrameKind.COMPARE)
 
     def chunks(self, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
         """Some columns, as many rows at a time as were computed together."""
         if isinstance(self.source, Path):
-            with opened(self.source, "sweep") as file, pq.ParquetFile(file) as table:
-                for index in range(table.num_row_groups):
-                    yield table.read_row_group(index, columns=list(columns)).to_pandas()
+            with opened(self.source, "sweep") as file:
+                yield from parquet_groups(file, columns)
         else:
             yield self.frame(columns)
+
+
+def _chosen(table: pa.Table, columns: Sequence[str]) -> pa.Table:
+    """Some columns, in the order that they are asked for; a file leaves out those that it lacks."""
+    for name in columns:
+        if name not in table.column_names:
+            raise UnknownNameError("column", name, table.column_names)
+    return table.select(list(columns))
 
 
 SWEEP_CASE = ("model", "gpu", "phase", "request", "dtype", "kv_dtype", "execution", "cuda_graph")

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
-from io import BytesIO
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from infersim.domain.arguments import a_name_or_path, a_path, checked, either, optional, text
 from infersim.domain.errors import InfersimError, InvalidValueError
 from infersim.domain.numbers import count
+from infersim.files.parquet import parquet_table
 from infersim.simulation.sweeping.engines import Engine, open_engine
 from infersim.simulation.sweeping.grid import CHUNK_ROWS
 from infersim.simulation.sweeping.parts import check_out, is_finished, open_parts
@@ -76,7 +75,7 @@ def run_sweep(
     if out is None:
         with open_engine(workers, scheduler) as engine:
             contents = dict(_computed(engine, chunks, range(len(chunks)), tell))
-        tables = [pq.read_table(BytesIO(contents[index])) for index in range(len(chunks))]
+        tables = [parquet_table(contents[index]) for index in range(len(chunks))]
         whole = pa.concat_tables(tables).unify_dictionaries()
         return SweepResult(source=whole, left_out=resolved.left_out)
     path = Path(out)

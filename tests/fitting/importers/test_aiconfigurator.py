@@ -118,3 +118,13 @@ def test_an_attention_table_that_names_no_phase_is_refused(tmp_path: Path) -> No
     text = f"{HEAD}{ATTENTION}\nVLLM,1,{H100},attention,x,2,1024,32,8,128,1,bfloat16,bfloat16,0,0.15\n"
     with pytest.raises(FileContentError, match=r"context.*generation"):
         import_source("aiconfigurator", write(tmp_path / "attention.txt", text))
+
+
+def test_a_table_without_its_framework_has_no_version(tmp_path: Path) -> None:
+    """A column fewer: what is known of the rest is read, whatever type pandas gives to texts."""
+    lines = [line.partition(",")[2] for line in GEMMS.splitlines()]
+    frame = import_source(
+        "aiconfigurator", write(tmp_path / "gemm_perf.txt", "\n".join(lines[:3]) + "\n")
+    ).frame
+    assert len(frame) == 2
+    assert "version" not in frame.columns or frame["version"].isna().all()

@@ -96,6 +96,7 @@ def test_8_bit_weights_are_multiplied_by_what_they_say() -> None:
     activations = torch.randn(4, 128, dtype=torch.bfloat16)
     weight = torch.randint(-127, 128, (64, 128), dtype=torch.int8)
     result = eight_bit_weights(activations, weight).call()
+    assert isinstance(result, torch.Tensor)
     torch.testing.assert_close(result.float(), activations.float() @ weight.float().t(), rtol=0.02, atol=8.0)
 
 
