@@ -71,6 +71,10 @@ def explanation(profile: HardwareProfile, pool: Pool | None) -> Verdict:
                 f"{enumeration(shares)}"
             )
         )
+    default, *more = profile.kernel_sets or ("",)
+    if more:
+        said = f"kernels are those of {default} where nobody chooses others by --kernels: {enumeration(more)}"
+        sentences.append(as_sentence(said))
     return Verdict(sentences=tuple(sentences), notes=("Kinds in neither list are predicted from defaults.",))
 
 
