@@ -124,7 +124,7 @@ def gemm_us(
             l2 = max(1, load) * d * 64 * (t_M * b_A + t_N * b_W) / (p["l2_bytes_per_clock_per_sm"] * chip.f)
             times.append(norm(busy, l2, dram) + start + p["split_k_us"] * (s > 1))
     T = mean_choice(times)
-    if (M == 1 or (M <= 4 and b_W < 2)) and related is None:
+    if (M == 1 or (M <= 4 and w4a16)) and related is None:
         T = min(T, p["gemv_launch_us"] + max(dram, W / (chip.P * p["gemv_bytes_per_clock_per_sm"] * chip.f)))
     if 1 < M <= 16 and M * N * K < 2**21 and K < 10240:
         T = max(T, K / 64 * p["unsplit_chain_us"] + start)

@@ -45,8 +45,8 @@ few tile sizes."""
 
 
 NARROW_VECTOR_TOKENS = 4
-"""Tokens up to which TensorRT-LLM's kernels of 8-bit and 4-bit weights multiply without tensor cores; cuBLAS
-does so for one token. Engines without such kernels are fitted with a slow one, which is never taken."""
+"""Tokens up to which TensorRT-LLM's kernels of weight-only formats, int8 and fp8 with static scales multiply
+without tensor cores. Libraries do so for one token, in 16 bit and in the other formats."""
 
 
 STATIC_SHARE = 0.72
@@ -79,8 +79,12 @@ def operands_of(shape: Gemm) -> Operands:
         output_bytes=precision.output_bytes,
         weight_copies=shape.weight_copies,
         dequantises=precision.dequantises,
-        vector_tokens=1 if precision.weight_bytes >= DType.BF16.bytes else NARROW_VECTOR_TOKENS,
+        vector_tokens=NARROW_VECTOR_TOKENS if _has_narrow_vectors(precision) else 1,
     )
+
+
+def _has_narrow_vectors(precision: Precision) -> bool:
+    return precision.dequantises or precision.static or precision.math is DType.INT8
 
 
 def runs_as(precision: Precision, profile: HardwareProfile) -> Precision:

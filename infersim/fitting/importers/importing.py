@@ -77,7 +77,10 @@ def import_source(
 
 def _gpus(converted: Converted) -> pd.Series[str]:
     """The source's names of GPUs, "" where it says none."""
-    return converted.samples["gpu"].fillna("") if len(converted.samples) else pd.Series(dtype=str)
+    if not len(converted.samples):
+        return pd.Series(dtype=str)
+    said = converted.samples["gpu"].astype(object)  # a column of numbers or of nothing is no text yet
+    return said.where(said.notna(), "").map(str)
 
 
 def _check(

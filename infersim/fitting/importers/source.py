@@ -18,9 +18,9 @@ from infersim.profile_files.names import shipped_file
 
 
 @cache
-def known_gpu(name: str | None) -> str | None:
+def known_gpu(name: object) -> str | None:
     """The canonical name of the GPU that `name` means; None if it means none, or more than one."""
-    if not name:
+    if not isinstance(name, str) or not name:
         return None
     try:
         return shipped_file(name).stem

@@ -50,8 +50,11 @@ def surrogate_samples(profile: HardwareProfile, kind: str, seed: int = 0) -> pd.
 def poolable(kind: KindFit) -> bool:
     """Whether samples of this kind can be drawn, and its parameters are GPUs' own: launches have no shape,
     small kernels have defaults that were fitted over GPUs, and formats that are related to another have its.
+    Attention with narrow caches is measured under other engines than the rest: wide caches stand in for it.
     """
-    return kind.kind.partition(".")[0] in _DRAWN and not kind.transferred and not is_related(kind)
+    family, _, detail = kind.kind.partition(".")
+    narrow_cache = family == Kind.ATTENTION and "." in detail
+    return family in _DRAWN and not (kind.transferred or is_related(kind) or narrow_cache)
 
 
 def is_related(kind: KindFit) -> bool:
@@ -87,9 +90,8 @@ def _gemms(
 
 
 def _attention(
-    ranges: Mapping[str, tuple[float, float]], detail: str, random: np.random.Generator
+    ranges: Mapping[str, tuple[float, float]], phase: str, random: np.random.Generator
 ) -> pd.DataFrame:
-    phase, _, cache = detail.partition(".")
     batch, head_dim = (_powers_of_2(random, ranges[name]) for name in ("batch", "head_dim"))
     # Models share few KV heads, and prompts are long: the smaller, and the longer, of two draws.
     kv_heads = np.minimum(*(_powers_of_2(random, ranges["num_kv_heads"]) for _ in range(2)))
@@ -101,7 +103,6 @@ def _attention(
     frame = pd.DataFrame(
         {
             "dtype": "bf16",
-            "kv_dtype": cache or None,
             "phase": phase,
             "batch": batch,
             "query_len": context if phase == "prefill" else 1.0,

@@ -128,3 +128,9 @@ def test_a_table_without_its_framework_has_no_version(tmp_path: Path) -> None:
     ).frame
     assert len(frame) == 2
     assert "version" not in frame.columns or frame["version"].isna().all()
+
+
+def test_a_device_that_is_a_number_is_told(tmp_path: Path) -> None:
+    path = write(tmp_path / "gemm_perf.txt", GEMMS.replace(H100, "100"))
+    with pytest.raises(InfersimError, match="names the GPU '100'"):
+        import_source("aiconfigurator", path)

@@ -66,3 +66,12 @@ def test_one_unknown_gpu_takes_the_given_name_and_known_ones_keep_theirs(tmp_pat
     path = tmp_path / "linear.csv"
     path.write_text(PRODUCTS.replace("Tesla T4", "Tesla P4", 1))
     assert import_source("neusight", path, gpu="my-p4").frame["gpu"].tolist() == ["my-p4", "t4"]
+
+
+@pytest.mark.parametrize("device", ["0", "1.5", "", "true"])
+def test_a_device_that_is_no_name_is_told(tmp_path: Path, device: str) -> None:
+    path = tmp_path / "linear.csv"
+    path.write_text(PRODUCTS.replace("Tesla T4", device))
+    with pytest.raises(InfersimError, match=r"names? the GPU.*expected a known name"):
+        import_source("neusight", path)
+    assert set(import_source("neusight", path, gpu="t4").frame["gpu"]) == {"t4"}
