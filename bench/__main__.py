@@ -15,9 +15,11 @@ HELP = ("-c", "from infersim.cli.main import run; run(['--help'])")
 ROUNDS = 5
 
 TABLES = (
-    *("accuracy.py", "formats.py", "sparse_accuracy.py", "sparse_models.py"),
-    *("unseen_gpus.py", "strangers.py", "served_events.py"),
+    *("accuracy.py", "formats.py", "small_kernels.py", "attention_engines.py"),
+    *("sparse_accuracy.py", "sparse_models.py", "unseen_gpus.py", "strangers.py"),
+    *("power.py", "served_events.py"),
 )
+"""Scores against published measurements; each says so where there are none."""
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ from infersim.engines.reading import load_engine
 from infersim.simulation.serving import closed_form
 from served_tables import served_rows
 
-STEPS_MS, SEQUENCES_US = (0.3, 0.6, 1.0, 1.4), (0.0, 5.0, 10.0, 15.0, 20.0, 30.0)
+STEPS_MS, SEQUENCES_US = (0.0, 0.3, 0.6, 1.0, 1.4), (0.0, 5.0, 10.0, 20.0, 30.0)
 AHEAD, TOGETHER = (0.5, 1.0, 1.5, 2.0), (0.05, 0.075, 0.1)
 ENGINES = ("vllm", "tensorrt-llm", "sglang")
 

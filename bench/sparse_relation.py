@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from infersim.cost.gemm.gemm import machine_of, operands_of
-from infersim.cost.gemm.sparse_relations import PARAMETERS, Relation
+from infersim.cost.gemm.sparse_relations import PARAMETERS, TILES_PER_SM, Relation, kernel_generation
 from infersim.cost.gemm.sparse_speedup import relation_gain, sides_of
 from infersim.cost.kernels import kernel_cost
 from infersim.domain.arrays import Array
@@ -82,7 +82,8 @@ def relation_values(
         machine = machine_of(profile, whole.precision.math)
         sides = sides_of(machine, operands_of(whole), operands_of(sparse), sparse)
         m, n, k = (np.asarray(side, dtype=np.float32) for side in (whole.m, whole.n, whole.k))
-        gain = relation_gain(relation, sides, m, n, k)
+        at_a_time = TILES_PER_SM[kernel_generation(profile)]
+        gain = relation_gain(replace(relation, tiles_per_sm=at_a_time), sides, m, n, k)
         speedups[positions], dense_us[positions] = gain.speedup, gain.dense_us
     return speedups, dense_us
 

@@ -141,6 +141,9 @@ def _engine_tables(folder: Path) -> Iterator[tuple[str, pd.DataFrame]]:
     for path in sorted(folder.glob("*.parquet")) if folder.is_dir() else ():
         frame = pd.read_parquet(path).rename(columns={"format": "dtype"})
         frame = frame.assign(kind="gemm", weight_copies=6, includes_act_quant=frame["dtype"] == "fp8")
+        # Scales of activations are static there, elsewhere found on the fly.
+        static = frame["engine"].str.startswith("trtllm") & (frame["dtype"] == "fp8")
+        frame = frame.assign(dtype=frame["dtype"].mask(static, "fp8_static"))
         for engine, rows in frame.groupby("engine"):
             yield ENGINES[str(engine).partition(" ")[0]], rows[[*_GEMM_COLUMNS, "includes_act_quant"]]
 

@@ -1,4 +1,4 @@
-"""Rebuild the shipped fit of the RTX 4090 from two public tables of its GEMMs.
+"""Rebuild the shipped fit of the RTX 4090 from two public tables of its GEMMs and small kernels.
 
     python calibration/fit_consumer_card.py FOLDER
 
@@ -19,6 +19,7 @@ import infersim
 from infersim.domain.fit import Claim
 from infersim.profile_files import write_fit
 from infersim.profile_files.profiles import completed, datasheet_alone
+from small_kernel_tables import small_kernel_samples
 
 PROFILES = Path(__file__).parent.parent / "hw_profiles"
 GPU = "rtx-4090"
@@ -45,7 +46,7 @@ SOURCE = (
 
 
 def published_samples(folder: Path) -> pd.DataFrame:
-    """Both tables' GEMMs of the card in the samples format."""
+    """Both tables' GEMMs of the card in the samples format, and the small kernels of the first."""
     layers = pd.read_csv(folder / "elementwise" / "elementwise.csv")
     layers = layers[(layers["gpu"] == GPU) & layers["op"].isin(LAYERS)]
     cold = pd.DataFrame(
@@ -63,7 +64,8 @@ def published_samples(folder: Path) -> pd.DataFrame:
     hot = loops[["dtype", "m", "n", "k"]].assign(
         latency_us=loops["dense_us"], weight_copies=1, includes_act_quant=False
     )
-    return pd.concat((cold, hot), ignore_index=True).assign(gpu=GPU, kind="gemm")
+    gemms = pd.concat((cold, hot), ignore_index=True).assign(gpu=GPU, kind="gemm")
+    return pd.concat((gemms, small_kernel_samples(folder, GPU, "vllm")), ignore_index=True)
 
 
 def main() -> None:

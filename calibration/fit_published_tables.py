@@ -3,10 +3,10 @@
     python calibration/fit_published_tables.py FOLDER [PROFILE ...] [--kernels SET] [--processes 2]
 
 FOLDER holds `gemm`, `gemm_formats`, `engine_gemm`, `attention` and `engine_attention`, each with a table for
-each GPU (see `TABLES`). The kernels of every engine are fitted apart and stand in one file. What is done is
-kept in the work folder, one file for each GPU and engine, and taken from there when the command is given
-again: remove a file to fit it anew. The rows themselves are not part of this project;
-`hw_profiles/SOURCES.md` names their source and licence.
+each GPU (see `TABLES`), and the small kernels of `small_kernel_tables`. The kernels of every engine are
+fitted apart and stand in one file. What is done is kept in the work folder, one file for each GPU and engine,
+and taken from there when the command is given again: remove a file to fit it anew. The rows themselves are
+not part of this project; `hw_profiles/SOURCES.md` names their source and licence.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ import infersim
 from infersim.domain.fit import Fit
 from infersim.profile_files import read_fit, write_fit
 from infersim.profile_files.profiles import datasheet_alone
+from small_kernel_tables import small_kernel_samples
 
 PROFILES = Path(__file__).parent.parent / "hw_profiles"
 FILES = {
@@ -91,6 +92,7 @@ TABLES: Mapping[str, tuple[Part, ...]] = {
             gpus=("a100-sxm-80gb",),
         ),
     ),
+    "torch-2.1": (),
 }
 """What each engine's kernels are fitted on; no kind of kernel has rows of two versions."""
 
@@ -100,6 +102,9 @@ def published_samples(folder: Path, gpu: str, kernels: str) -> pd.DataFrame:
     frames = [
         rows for part in TABLES[kernels] if gpu in part.gpus for rows in _rows(folder, gpu, kernels, part)
     ]
+    small = small_kernel_samples(folder, gpu, kernels)
+    if len(small):
+        frames.append(small)
     return pd.concat(frames, ignore_index=True).assign(gpu=gpu) if frames else pd.DataFrame()
 
 
@@ -130,7 +135,7 @@ def _gemms(table: pd.DataFrame, copies: int) -> pd.DataFrame:
 
 
 ATTENTION = ["phase", "batch", "query_len", "context_len", "num_heads", "num_kv_heads", "head_dim"]
-KV_DTYPES = ("bf16",)
+KV_DTYPES = ("bf16", "fp8")
 """Formats of the KV cache whose attention is fitted."""
 
 

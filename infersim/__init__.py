@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from infersim.report.speedups.gathering import gather_comparison
     from infersim.report.summary import summary
     from infersim.simulation.advice.break_even import break_even
+    from infersim.simulation.advice.padded import padded_widths
     from infersim.simulation.advice.target import sparsity_for
     from infersim.simulation.advice.width import free_widths
     from infersim.simulation.frontier.search import frontier
@@ -68,6 +69,7 @@ __all__ = [
     "load_model",
     "load_profile",
     "loss_waterfall",
+    "padded_widths",
     "predict",
     "predicted_measured",
     "prune",
@@ -109,6 +111,7 @@ _HOMES = {
     "load_model": "infersim.workload.presets",
     "load_profile": "infersim.profile_files.profiles",
     "loss_waterfall": "infersim.report.figures.loss_waterfall",
+    "padded_widths": "infersim.simulation.advice.padded",
     "predict": "infersim.simulation.speedups.prediction",
     "predicted_measured": "infersim.report.figures.predicted_measured",
     "prune": "infersim.pruning.composition",

@@ -36,6 +36,7 @@ NAMES = {
     "load_model",
     "load_profile",
     "loss_waterfall",
+    "padded_widths",
     "predict",
     "predicted_measured",
     "prune",

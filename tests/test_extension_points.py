@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 import infersim
-from infersim.cost.gemm import sparse
+from infersim.cost.gemm import sparse_relations
 from infersim.fitting.importers import aiconfigurator
 from infersim.profile_files import list_profiles
 from infersim.pruning.families.registry import families
@@ -20,7 +20,7 @@ PACKAGE = Path(infersim.__file__).parent
 OF_PAPERS = {Path(str(module.__file__)) for module in (source, reproduction, claims, published_check)}
 """What sources measured is data of theirs."""
 
-OF_FITS = {Path(str(module.__file__)) for module in (sparse, aiconfigurator)}
+OF_FITS = {Path(str(module.__file__)) for module in (sparse_relations, aiconfigurator)}
 """What a relation was fitted on, and what GPUs are called by another project."""
 
 

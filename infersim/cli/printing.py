@@ -15,7 +15,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from infersim.domain.errors import InfersimError, InvalidValueError
 from infersim.files.csv_cells import harmless_row
@@ -109,7 +109,7 @@ def _width(column: Column, cells: list[str]) -> int:
     return max(map(len, (*column.heading.split("\n"), *cells))) + GAP
 
 
-def printed_for_machines(frame: pd.DataFrame, *, as_json: bool, as_csv: bool) -> bool:
+def printed_for_machines(frame: pd.DataFrame | Mapping[str, Any], *, as_json: bool, as_csv: bool) -> bool:
     """Print `frame` if JSON or CSV was asked for, and say whether it was; both at once is an error."""
     if as_json and as_csv:
         raise InfersimError("--json and --csv at once; expected one of them")
@@ -117,7 +117,7 @@ def printed_for_machines(frame: pd.DataFrame, *, as_json: bool, as_csv: bool) ->
         print(json.dumps(_rows(frame), indent=2, ensure_ascii=False))
     elif as_csv:
         writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(harmless_row(frame.columns))
+        writer.writerow(harmless_row(list(frame)))
         writer.writerows(harmless_row(row.values()) for row in _rows(frame))
     return as_json or as_csv
 
@@ -152,7 +152,10 @@ def print_aside(line: str) -> None:
     print(printable(line), file=sys.stderr)
 
 
-def _rows(frame: pd.DataFrame) -> list[dict[str, object]]:
+def _rows(frame: pd.DataFrame | Mapping[str, Any]) -> list[dict[str, object]]:
+    if isinstance(frame, Mapping):  # plain columns, which are numpy's
+        columns = [column.tolist() for column in frame.values()]
+        return [_without_nan(dict(zip(frame, row, strict=True))) for row in zip(*columns, strict=True)]
     from infersim.simulation.speedups.columns import with_joined_notes
 
     return [_without_nan(row) for row in with_joined_notes(frame).to_dict("records")]

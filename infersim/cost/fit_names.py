@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from infersim.cost.attention.attention import ATTENTION_AXES
+from infersim.cost.energy import POWER
 from infersim.cost.gemm.gemm import GEMM_AXES
 from infersim.cost.parameters import DEFAULTS
 from infersim.domain.dtypes import PRECISIONS, DType
@@ -29,7 +30,7 @@ class KnownNames:
 
 def known_names(kind: str) -> KnownNames | None:
     """Those of `gemm.bf16`, `memory`...; None for a kind that states its parameters beside its cost."""
-    for known, defaults in DEFAULTS.items():
+    for known, defaults in (*DEFAULTS.items(), (POWER.name, POWER.defaults)):
         if kind == known or kind in {f"{known}.{dtype}" for dtype in (*DType, *PRECISIONS)}:
             return KnownNames(parameters=tuple(defaults), axes=_AXES.get(known, ()))
     return None

@@ -16,7 +16,7 @@ from infersim.cost.kind import KernelKind
 from infersim.cost.memory_bound import MEMORY_BOUND
 from infersim.domain.costs import KernelCost
 from infersim.domain.errors import InvalidValueError, UnknownNameError
-from infersim.domain.profile import HardwareProfile
+from infersim.domain.profile import Calibration, HardwareProfile
 from infersim.domain.shapes import Gemm, Shape
 
 _KINDS: tuple[KernelKind[Any], ...] = (GEMM, ATTENTION, MEMORY_BOUND)
@@ -46,6 +46,13 @@ def kernels_of(shape: Shape, profile: HardwareProfile) -> str | None:
     name = kernel_kind(shape).fitted_as(shape, profile)
     fit = None if name is None or profile.fit is None else profile.fit.kinds.get(name)
     return None if fit is None else fit.kernels
+
+
+def calibration_of(shape: Shape, profile: HardwareProfile) -> Calibration:
+    """Where the parameters of a shape's kernel come from: a measured GPU may lack its kind."""
+    name = kernel_kind(shape).fitted_as(shape, profile)
+    fit = None if name is None or profile.fit is None else profile.fit.kinds.get(name)
+    return Calibration.TRANSFERRED if fit is not None and fit.transferred else profile.calibration
 
 
 def checked_cost(shape: Shape, profile: HardwareProfile, *, cuda_graph: bool = True) -> KernelCost:

@@ -41,6 +41,7 @@ class Operands:
     output_bytes: float
     weight_copies: int | None = None
     weight_reread: float = 0.0
+    tiles_per_sm: float = 1.0
     dequantises: bool = False
     vector_tokens: int = 1
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from infersim.cost.small_kernel_parameters import MEMORY_DEFAULTS
 from infersim.domain.dtypes import DType, Precision
 from infersim.domain.fit import IntervalFit, KindFit
 from infersim.domain.profile import Calibration, HardwareProfile
@@ -72,6 +73,7 @@ ATTENTION_PREFILL_DEFAULTS: Mapping[str, float] = {
     "l2_bytes_per_clock_per_sm": 20.0,
     "l2_residency": 0.15,
     "exposed_traffic": 0.6,
+    "wide_head": 1.0,
     "launch_us": 9.0,
 }
 
@@ -89,17 +91,12 @@ ATTENTION_DECODE_DEFAULTS: Mapping[str, float] = {
     "split_us": 2.0,
     "split_exponent": 0.3,
     "unsplit_alone": 0.3,
+    "wide_apart": 0.001,
+    "grouped_chain": 1.0,
+    "alone_block": 1.0,
     "regroup_us": 0.5,
     "head_dim_exponent": 0.5,
     "launch_us": 7.0,
-}
-
-MEMORY_DEFAULTS: Mapping[str, float] = {
-    "dram_efficiency": 0.85,
-    "l2_bytes_per_clock_per_sm": 20.0,
-    "l2_residency": 0.5,
-    "gather_efficiency": 0.6,
-    "launch_us": 1.2,
 }
 
 LAUNCH_DEFAULTS: Mapping[str, float] = {
@@ -127,7 +124,7 @@ UNCALIBRATED: Mapping[str, IntervalFit] = {
     "gemm": IntervalFit(by_regime={}, pair=0.15, outside=0.45),
     "attention.prefill": IntervalFit(by_regime={}, pair=0.2, outside=0.6),
     "attention.decode": IntervalFit(by_regime={}, pair=0.2, outside=0.6),
-    "memory": IntervalFit(by_regime={}, pair=0.15, outside=0.4),
+    "memory": IntervalFit(by_regime={}, pair=0.15, outside=0.3),
     "launch": IntervalFit(by_regime={}, pair=0.2, outside=0.5),
     "sparse_gemm": IntervalFit(by_regime={}, pair=0.2, outside=0.5),
 }
@@ -203,27 +200,36 @@ def kind_parameters(
     """Look up `kind` ("gemm" with a format, "attention.decode", ...) in the profile's fit or the defaults.
 
     `stand_ins` name the formats whose fits will do where that of `dtype` is missing (None for all: the
-    nearest; None among them: the kind without a format).
+    nearest; None among them: the kind without a format). What was measured of a format that runs the same
+    kernels comes before what other GPUs say of this one.
     """
     own = _stated(kind) if isinstance(kind, str) else kind
     defaults = _defaults(profile, own.defaults)
     measured_as: tuple[str | None, ...] = (None,)
     if dtype is not None:
         measured_as = (dtype, *(_STAND_INS[dtype] if stand_ins is None else stand_ins))
-    if profile.fit is not None:
-        for stand_in in measured_as:
-            fit = profile.fit.kinds.get(own.name if stand_in is None else f"{own.name}.{stand_in}")
-            if fit is not None:
-                widening = BORROWED_WIDENING if profile.calibration is Calibration.BORROWED else 1.0
-                return KindParameters(
-                    values={**defaults, **fit.parameters},
-                    fit=fit,
-                    interval=claimed_interval(fit),
-                    exact=stand_in == dtype or {stand_in, dtype} in _ALIKE,
-                    widening=widening,
-                    fitted_as=stand_in,
-                )
-    return KindParameters(values=defaults, fit=None, interval=own.uncalibrated, exact=False, widening=1.0)
+    kinds = {} if profile.fit is None else profile.fit.kinds
+    known = [
+        (stand_in, fit)
+        for stand_in in measured_as
+        if (fit := kinds.get(own.name if stand_in is None else f"{own.name}.{stand_in}")) is not None
+    ]
+    if not known:
+        return KindParameters(values=defaults, fit=None, interval=own.uncalibrated, exact=False, widening=1.0)
+    measured = (each for each in known if _alike(each[0], dtype) and not each[1].transferred)
+    stand_in, fit = next(measured, known[0])
+    return KindParameters(
+        values={**defaults, **fit.parameters},
+        fit=fit,
+        interval=claimed_interval(fit),
+        exact=_alike(stand_in, dtype),
+        widening=BORROWED_WIDENING if profile.calibration is Calibration.BORROWED else 1.0,
+        fitted_as=stand_in,
+    )
+
+
+def _alike(one: str | None, other: str | None) -> bool:
+    return one == other or {one, other} in _ALIKE
 
 
 def stand_ins_of(precision: Precision) -> tuple[str, ...]:

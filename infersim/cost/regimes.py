@@ -41,6 +41,16 @@ def attention_regime(batch: Numeric, context_len: Numeric) -> npt.NDArray[np.int
     return (as_array(batch) * context_len >= LONG_MIN_TOKENS).astype(np.intp)
 
 
+MEMORY_REGIMES: tuple[str, ...] = ("small", "large")
+LARGE_MIN_BYTES = 2.0**22
+"""Bytes that a small kernel moves from which they take longer than its launch."""
+
+
+def memory_regime(moved_bytes: Numeric) -> npt.NDArray[np.intp]:
+    """Index into MEMORY_REGIMES of each kernel."""
+    return (as_array(moved_bytes) >= LARGE_MIN_BYTES).astype(np.intp)
+
+
 def regime_widths(by_regime: Mapping[str, float], names: tuple[str, ...], otherwise: float) -> Array:
     """Interval half-widths in the order of `names`."""
     return np.array([by_regime.get(name, otherwise) for name in names])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from infersim.domain.arrays import Array
+from infersim.domain.errors import UnsupportedError
 
 
 class Limiter(StrEnum):
@@ -57,13 +58,27 @@ class KernelCost:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Power:
+    """The power of a board while kernels run: `energy_j` works it out, anew each time it is called.
+
+    `calibration` is `fitted` where kernels of the GPU itself were metered, else `transferred`;
+    `log_half_width` is that of the 80 % interval of a mean power.
+    """
+
+    energy_j: Callable[[], Array] = field(repr=False)
+    calibration: str
+    log_half_width: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Latency:
     """Latency of single kernels with its 80 % interval, floor, reason and parts; arrays over shapes.
 
     `latency_s` includes launch. `lower_s` and `upper_s` bound the 80 % interval; none of the three is
     below `floor_s`. `parts` names seconds by cause. `calibration` is `none`, `borrowed`, `transferred`
     or `fitted`; `kernels` names the engine whose kernels were measured, where that is known. `limiter` names
-    what bounds each; `limiter_codes`, its index into LIMITERS, takes a byte.
+    what bounds each; `limiter_codes`, its index into LIMITERS, takes a byte. `energy_j` and `watts` are the
+    board's, worked out when they are asked for.
     """
 
     latency_s: Array
@@ -75,6 +90,23 @@ class Latency:
     calibration: str
     kernels: str | None = None
     parts: Mapping[str, Array] = field(default_factory=dict)
+    power: Power | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def energy_j(self) -> Array:
+        """Joules that the board draws over each kernel, launch included.
+
+        Raises UnsupportedError where nobody states the board's power limit.
+        """
+        if self.power is None:
+            raise UnsupportedError("no energy: nobody states the board's power limit (chip.tdp_w)")
+        return self.power.energy_j()
+
+    @property
+    def watts(self) -> Array:
+        """Mean power of the board over each kernel, never above its limit; raises what `energy_j` raises."""
+        mean_w: Array = self.energy_j / self.latency_s
+        return mean_w
 
     @property
     def limiter(self) -> npt.NDArray[np.str_]:

@@ -95,6 +95,9 @@ class KindFit:
 KERNEL_SETS: tuple[str, ...] = ("vllm", "tensorrt-llm", "sglang")
 """Engines whose kernels differ enough for fits of their own: up to twice at few tokens in 8 bit."""
 
+PAST_KERNEL_SETS: tuple[str, ...] = ("torch-2.1",)
+"""Kernels of years ago (Vidur's tables, 2024): they stand in for nothing that is run today."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fit:
@@ -147,6 +150,6 @@ class Fit:
 
     def _from_last(self, chosen: str | None) -> Iterator[str]:
         """Names of the sets, from the one that yields to all others to the chosen one."""
-        sizes = {name: len(kinds) for name, kinds in self.kernel_sets.items()}
+        sizes = {name: len(kinds) for name, kinds in self.kernel_sets.items() if name not in PAST_KERNEL_SETS}
         yield from sorted(sizes, key=lambda name: (sizes[name], name))
         yield from (name for name in (self.default_kernels, chosen) if name is not None)

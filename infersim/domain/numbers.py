@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import Any
 
 import numpy as np
@@ -66,7 +67,7 @@ def whole_numbers(key: str, value: object, high: int) -> Array:
 
 def _as_numbers(key: str, value: object, expected: str) -> npt.NDArray[Any]:
     """An array of integers or floats, of whatever width."""
-    if isinstance(value, np.ma.MaskedArray):
+    if _masked(value):
         raise refused(key, value, f"{expected}, and no masked array")
     try:
         array = np.asarray(value)
@@ -75,6 +76,12 @@ def _as_numbers(key: str, value: object, expected: str) -> npt.NDArray[Any]:
     if array.dtype.kind not in "iuf":
         raise refused(key, value, expected)
     return array
+
+
+def _masked(value: object) -> bool:
+    """Whether it is a masked array: numpy loads that room of its own only where one was made."""
+    room = sys.modules.get("numpy.ma")
+    return room is not None and isinstance(value, room.MaskedArray)
 
 
 def _as_float(value: Any) -> float:

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from infersim.domain.dtypes import DType
 from infersim.domain.errors import UnknownNameError, UnsupportedError
-from infersim.domain.fit import KERNEL_SETS, Fit
+from infersim.domain.fit import KERNEL_SETS, PAST_KERNEL_SETS, Fit
 
 MEGA, GIGA, TERA = 1e6, 1e9, 1e12
 
@@ -129,7 +129,7 @@ class HardwareProfile:
         """
         if kernels is None:
             return self
-        known = dict.fromkeys((*KERNEL_SETS, *self.kernel_sets))
+        known = dict.fromkeys((*KERNEL_SETS, *PAST_KERNEL_SETS, *self.kernel_sets))
         if kernels not in known:
             raise UnknownNameError("kernel set", kernels, known)
         return self if self.fit is None else replace(self, fit=self.fit.of_engine(kernels))

@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from infersim.domain.arrays import Numeric
 from infersim.domain.dtypes import DType, Precision
+from infersim.domain.small_kernels import SmallKernel
 
 
 class Phase(StrEnum):
@@ -101,17 +102,32 @@ class Attention(Shape):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryBound(Shape):
-    """A kernel, or `kernels` of them in a row, that moves bytes and computes next to nothing.
+    """A small kernel, or `kernels` of them in a row, that moves bytes and computes next to nothing.
 
-    `read_bytes` and `write_bytes` are totals over those kernels. `compulsory_bytes` is what even a
-    perfectly fused program must move (embedding rows, KV-cache writes); 0 for intermediates, which can
-    stay on chip. `gathered` marks scattered row accesses.
+    All numbers are totals over those kernels. `compulsory_bytes` is what even a perfectly fused program must
+    move (embedding rows, KV-cache writes); 0 for intermediates, which can stay on chip. `rows` (tokens, heads
+    of tokens) are given to blocks of threads one by one; 0: work is spread flat. `cold_bytes` of what is read
+    was written long before, so that it comes from memory; `rewritten_bytes` are written in the place of what
+    was read. `kernel` is the `SmallKernel` it works like. `looped`: a timing loop comes back to the same
+    arrays (they may stay in L2); else the kernel stands in a model, after the one that wrote what it reads.
     """
 
-    DIMENSIONS: ClassVar[tuple[str, ...]] = ("read_bytes", "write_bytes", "compulsory_bytes")
+    DIMENSIONS: ClassVar[tuple[str, ...]] = (
+        "read_bytes",
+        "write_bytes",
+        "compulsory_bytes",
+        "rows",
+        "cold_bytes",
+        "rewritten_bytes",
+        "kernel",
+    )
 
     read_bytes: Numeric
     write_bytes: Numeric
     compulsory_bytes: Numeric = 0.0
+    rows: Numeric = 0.0
+    cold_bytes: Numeric = 0.0
+    rewritten_bytes: Numeric = 0.0
+    kernel: Numeric = SmallKernel.COPY
     kernels: int = 1
-    gathered: bool = False
+    looped: bool = False

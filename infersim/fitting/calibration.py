@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from infersim.cost.energy import POWER
 from infersim.domain.arguments import a_path, checked
 from infersim.domain.errors import InvalidValueError
 from infersim.domain.fit import Fit, IntervalFit, KindFit
@@ -18,6 +19,7 @@ from infersim.domain.profile import Calibration, HardwareProfile
 from infersim.files.frames import a_frame_or
 from infersim.fitting.fits.intervals import conformal_quantile
 from infersim.fitting.fits.kind_fit import fit_kind
+from infersim.fitting.fits.power_fit import fit_power, metered_rows
 from infersim.fitting.fits.recipes import recipes
 from infersim.fitting.samples.identity import identity
 from infersim.fitting.samples.reading import read_samples
@@ -63,8 +65,9 @@ def calibrate(
     """Fit the cost model to measured samples of one GPU.
 
     `gpu` is a profile, a name or a .toml path; `samples` a frame or file in the samples format (latencies in
-    microseconds). Only the kinds that `samples` holds are fitted; other kinds of the profile's own fit are
-    kept. What other GPUs' fits say is the prior; a profile without any fit (`datasheet_alone`) has none.
+    microseconds). Only the kinds that `samples` holds are fitted, and the board's power where a column
+    `power_w` says what it drew; other kinds of the profile's own fit are kept. What other GPUs' fits say is
+    the prior; a profile without any fit (`datasheet_alone`) has none.
     `kernels` names the engine whose kernels were measured; its fits stand beside those of other engines.
     `provenance` (driver, source, ...) is recorded in the fit. Raises BadSamplesError for bad rows,
     WrongUnitError where latencies cannot be microseconds, and InvalidValueError for samples of another GPU.
@@ -89,6 +92,10 @@ def calibrate(
     launches = frame[frame["kind"] == Kind.LAUNCH]
     if len(launches):
         fitted["launch"] = fit_launch(launches)
+    metered = metered_rows(frame, profile)
+    if len(metered):
+        built_on = replace(profile, fit=Fit(gpu=profile.name, kinds=kinds, provenance={}))
+        fitted[POWER.name] = fit_power(built_on, metered)
     if not fitted:
         raise InvalidValueError("samples", "no rows", "at least one measured kernel")
     record = {

@@ -22,6 +22,9 @@ def shipped_file(name: str) -> Path:
     Names are compared whole: a GPU that only resembles a known one ("NVIDIA A100-SXM4-40GB") is unknown,
     because its numbers are others.
     """
+    direct = data_folder("hw_profiles") / f"{name}.toml"  # without a look at all the others
+    if Path(name).name == name and direct.is_file():
+        return direct
     files = shipped_files()
     if name in files:
         return files[name]

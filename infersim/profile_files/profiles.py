@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from os import stat_result
 from pathlib import Path
 
 from infersim.domain.arguments import a_name_or_path, checked, refused
@@ -14,9 +15,10 @@ from infersim.files.reading import read_toml
 from infersim.profile_files.datasheets import parse_datasheet, profile_of, warn_of
 from infersim.profile_files.fit_files import fit_path, read_fit
 from infersim.profile_files.names import shipped_file, shipped_files
-from infersim.profile_files.pool_files import shipped_pool
+from infersim.profile_files.pool_files import shipped_pool, shipped_pool_path
 from infersim.profile_files.relatives import differences
 from infersim.transfer.borrowing import POOL_KERNELS, transferred_fit
+from infersim.transfer.pool import Pool
 from infersim.transfer.strangers import among_strangers, differs_between_engines
 
 
@@ -53,11 +55,51 @@ def load_profile(name_or_path: str | Path, kernels: str | None = None) -> Hardwa
     not what it must be.
     """
     path = _file_of(name_or_path)
+    if path.parent.resolve() == data_folder("hw_profiles").resolve():
+        return _shipped(path).with_kernels(kernels)
     sheet = parse_datasheet(read_toml(path, path.name), path.name)
-    if path.parent.resolve() != data_folder("hw_profiles").resolve():
-        warn_of(differences(sheet), sheet, path.name)
+    warn_of(differences(sheet), sheet, path.name)
     profile = completed(_with_fit_beside(profile_of(sheet, path.name), path, sheet.fit_from))
     return profile.with_kernels(kernels)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Read:
+    """A shipped profile, and the state of the files that it was read from."""
+
+    profile: HardwareProfile
+    files: tuple[Path, ...]
+    state: tuple[tuple[int, int] | None, ...]
+
+
+_READ: dict[Path, _Read] = {}
+"""Shipped profiles by file: asking for one kernel after another by the GPU's name reads nothing twice."""
+
+
+def _shipped(path: Path) -> HardwareProfile:
+    """The profile of a shipped file, read anew where one of the files behind it has changed."""
+    known = _READ.get(path)
+    if known is not None and known.state == _state(known.files):
+        return known.profile
+    sheet = parse_datasheet(read_toml(path, path.name), path.name)
+    lender = () if sheet.fit_from is None else (_lenders_fit(sheet.fit_from, path),)
+    files = (path, fit_path(path), shipped_pool_path(), *lender)
+    state = _state(files)
+    profile = completed(_with_fit_beside(profile_of(sheet, path.name), path, sheet.fit_from))
+    _READ[path] = _Read(profile=profile, files=files, state=state)
+    return profile
+
+
+def _state(files: tuple[Path, ...]) -> tuple[tuple[int, int] | None, ...]:
+    """When each was changed and its size; None where there is no such file."""
+    return tuple((found.st_mtime_ns, found.st_size) if (found := _stat(file)) else None for file in files)
+
+
+def _stat(file: Path) -> stat_result | None:
+    try:
+        return file.stat()
+    except OSError:
+        return None
 
 
 def completed(profile: HardwareProfile) -> HardwareProfile:
@@ -66,17 +108,27 @@ def completed(profile: HardwareProfile) -> HardwareProfile:
     The pool's word of this very GPU, if it is in the pool, is left out; of a CPU it says nothing.
     """
     pool = shipped_pool() if profile.kind == "gpu" else None
-    said = None if pool is None else transferred_fit(profile, pool, without=(profile.name,))
+    if pool is None:
+        return profile
+    said = transferred_fit(profile, pool, without=(profile.name,), but=_settled(profile.fit))
     if said is None:
         return profile
     said = among_strangers(said)
     if profile.fit is None:
         return replace(profile, fit=said, calibration=Calibration.TRANSFERRED)
-    own = _beside_pooled_kernels(profile.fit, said)
-    return replace(profile, fit=replace(own, kinds={**said.kinds, **own.kinds}))
+    fit = _beside_pooled_kernels(profile.fit, said, pool)
+    return replace(profile, fit=replace(fit, kinds={**said.kinds, **fit.kinds}))
 
 
-def _beside_pooled_kernels(fit: Fit, said: Fit) -> Fit:
+def _settled(fit: Fit | None) -> set[str]:
+    """Kinds that the pool need not speak of: measured here, under its engine or whichever runs them alike."""
+    if fit is None:
+        return set()
+    pooled = fit.default_kernels in (None, POOL_KERNELS)
+    return {name for name in fit.kinds if pooled or not differs_between_engines(name)}
+
+
+def _beside_pooled_kernels(fit: Fit, said: Fit, pool: Pool) -> Fit:
     """A fit of another engine's kernels with those of the pool's engine beside them, as the pool has them.
 
     Only kinds that differ between engines, and that nobody measured on this GPU under the pool's engine.
@@ -87,7 +139,7 @@ def _beside_pooled_kernels(fit: Fit, said: Fit) -> Fit:
     pooled = {
         name: replace(kind, kernels=POOL_KERNELS)
         for name, kind in said.kinds.items()
-        if differs_between_engines(name)
+        if name in pool.kinds and differs_between_engines(name)
     }
     return replace(fit, kernel_sets={**fit.kernel_sets, POOL_KERNELS: {**pooled, **measured}})
 

@@ -15,7 +15,7 @@ from infersim.domain.arguments import as_it_is, checked, optional
 from infersim.domain.errors import UnsupportedError
 from infersim.domain.numbers import a_number
 from infersim.domain.profile import HardwareProfile
-from infersim.report.advice.tables import break_even_table, target_table, widths_table
+from infersim.report.advice.tables import break_even_table, padding_table, target_table, widths_table
 from infersim.report.advice.verdict import advice_verdict
 from infersim.report.core.table import Table
 from infersim.report.core.verdict import Verdict
@@ -55,9 +55,9 @@ def summary(found: Summarised, *, max_loss_percent: float | None = None) -> Summ
     """Say what `found` means: a verdict first, then tables with rounded numbers.
 
     `found` is a frame of `compare`, `compare_along`, `predict`, `sparsity_for`, `break_even`, `free_widths`,
-    `serve` or `compare_served`, or some rows of it with all their columns; what `frontier`, `validate` or
-    `sweep` returned; or a profile, of which it is told what its predictions stand on. `max_loss_percent` puts
-    the best choice of a frontier within that loss first.
+    `padded_widths`, `serve` or `compare_served`, or some rows of it with all their columns; what `frontier`,
+    `validate` or `sweep` returned; or a profile, of which it is told what its predictions stand on.
+    `max_loss_percent` puts the best choice of a frontier within that loss first.
     Raises UnsupportedError for anything else.
     """
     import pandas as pd
@@ -127,6 +127,10 @@ def _of_widths(frame: pd.DataFrame) -> Summary:
     return Summary(verdict=advice_verdict(None, None, frame), tables=(widths_table(frame),))
 
 
+def _of_padding(frame: pd.DataFrame) -> Summary:
+    return Summary(verdict=advice_verdict(None, None, None, frame), tables=(padding_table(frame),))
+
+
 def _of_served(frame: pd.DataFrame) -> Summary:
     from infersim.report.serving.tables import serve_table
     from infersim.report.serving.verdict import serve_verdict
@@ -182,6 +186,7 @@ _FRAMES: Mapping[FrameKind, Callable[[pd.DataFrame], Summary]] = MappingProxyTyp
         FrameKind.SPARSITY_FOR: _of_targets,
         FrameKind.BREAK_EVEN: _of_break_even,
         FrameKind.FREE_WIDTHS: _of_widths,
+        FrameKind.PADDED_WIDTHS: _of_padding,
         FrameKind.PREDICT: _of_prediction,
         FrameKind.SERVE: _of_served,
         FrameKind.COMPARE_SERVED: _of_load,
@@ -190,5 +195,6 @@ _FRAMES: Mapping[FrameKind, Callable[[pd.DataFrame], Summary]] = MappingProxyTyp
 
 _KNOWN = (
     "expected all columns of a frame of compare, compare_along, predict, sparsity_for, break_even, "
-    "free_widths, serve or compare_served, or what frontier, validate, sweep or load_profile returned"
+    "free_widths, padded_widths, serve or compare_served, or what frontier, validate, sweep or load_profile "
+    "returned"
 )

@@ -25,6 +25,7 @@ class FrameKind(StrEnum):
     SPARSITY_FOR = "sparsity_for"
     BREAK_EVEN = "break_even"
     FREE_WIDTHS = "free_widths"
+    PADDED_WIDTHS = "padded_widths"
     SERVE = "serve"
     COMPARE_SERVED = "compare_served"
 

@@ -55,43 +55,48 @@ fitted rates are what kernels reach, on some GPUs less than memory delivers; the
 with it."""
 
 
-def transferred_fit(profile: HardwareProfile, pool: Pool, *, without: Collection[str] = ()) -> Fit | None:
+def transferred_fit(
+    profile: HardwareProfile, pool: Pool, *, without: Collection[str] = (), but: Collection[str] = ()
+) -> Fit | None:
     """What the pool expects of `profile`'s GPU, from its datasheet; None where fewer than two GPUs are left.
 
-    `without` names GPUs to leave out: the one itself, where it is among them. `uncertainties` are the
-    deviations of the pool's expectation, not of a fit.
+    `without` names GPUs to leave out: the one itself, where it is among them; `but` kinds that are of no
+    interest. `uncertainties` are the deviations of the pool's expectation, not of a fit.
     """
     known = {name: facts for name, facts in pool.gpus.items() if name not in without}
     target = facts_of(profile)
-    kinds = {}
-    for name, pooled in pool.kinds.items():
-        found = {gpu for parameter in pooled.parameters.values() for gpu in parameter.found}
-        if len(found & known.keys()) >= FEWEST_GPUS:
-            kinds[name] = _within_reach(transferred_kind(pooled, target, known), profile)
-    if not kinds:
+    told = [name for name, pooled in pool.kinds.items() if len(_behind(pooled) & known.keys()) >= FEWEST_GPUS]
+    if not told:
         return None
-    kinds |= {
-        name: related_kind(
-            relation,
-            _base(pool, kinds[relation.base], profile),
-            target,
-            known,
-            widening(pool.kinds[relation.base], target, known),
-        )
-        for name, relation in pool.relations.items()
-        if relation.base in kinds and multiplies(profile, relation)
+    kinds = {
+        name: _within_reach(transferred_kind(pool.kinds[name], target, known), profile)
+        for name in told
+        if name not in but
     }
+    related = [
+        relation
+        for name, relation in pool.relations.items()
+        if name not in but and relation.base in told and multiplies(profile, relation)
+    ]
+    for name in {relation.base for relation in related}:
+        # A base that is well known does not make its formats so.
+        wider = max(1.0, widening(pool.kinds[name], target, known))
+        base = _base(pool.kinds[name], profile, known)
+        for relation in related:
+            if relation.base == name:
+                kinds[relation.kind] = related_kind(relation, base, target, known, wider)
     return Fit(gpu=profile.name, kinds=kinds, provenance={"transferred_from": sorted(known)})
 
 
-def _base(pool: Pool, said: KindFit, profile: HardwareProfile) -> Mapping[str, float]:
+def _behind(pooled: PooledKind) -> set[str]:
+    return {gpu for parameter in pooled.parameters.values() for gpu in parameter.found}
+
+
+def _base(pooled: PooledKind, profile: HardwareProfile, known: Mapping[str, GpuFacts]) -> Mapping[str, float]:
     """A base's values on the GPU: as the joint fit found them, else what others say."""
-    found = {
-        name: parameter.found[profile.name]
-        for name, parameter in pool.kinds[said.kind].parameters.items()
-        if profile.name in parameter.found
-    }
-    return {**said.parameters, **found}
+    if profile.name in _behind(pooled):
+        return {name: parameter.found[profile.name] for name, parameter in pooled.parameters.items()}
+    return _within_reach(transferred_kind(pooled, facts_of(profile), known), profile).parameters
 
 
 def transferred_kind(pooled: PooledKind, target: GpuFacts, known: Mapping[str, GpuFacts]) -> KindFit:

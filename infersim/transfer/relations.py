@@ -21,20 +21,36 @@ MOST_OFFSET = 4.0
 """Of a parameter's coordinate: a factor of 55."""
 
 KERNEL_SPREAD = Spread(shared=2.0, own=0.3, generation=0.4, rate=0.4, memory=0.15)
+QUANTISE_SPREAD = Spread(shared=2.0, own=0.6, generation=0.4, rate=0.4, memory=0.0)
 DIE_SPREAD = Spread(shared=0.1, own=0.05, generation=0.0, rate=0.0, memory=0.0)
-"""Of offsets: of what kernels are made, and of what the die and its timing loops are, whatever the format.
+"""Of offsets: of what kernels are made, of kernels that quantise activations, which engines bring in any
+quality, and of what the die and its timing loops are, whatever the format.
 
 Few, coarse numbers, chosen on five GPUs' published tables, leaving each out.
 """
 
-OF_THE_DIE = frozenset({"l2_residency", "residency_sharpness", "dram_efficiency", "throttle", "wave_fill"})
+OF_THE_DIE = frozenset(
+    {
+        "l2_residency",
+        "residency_sharpness",
+        "dram_efficiency",
+        "throttle",
+        "wave_fill",
+        "chain_us",
+        "epilogue_bytes_per_clock_per_sm",
+    }
+)
 TILE_SHARE = 1 / 15
 """Offsets of tiles vary this much of what others do: they are logarithms of a small effect."""
 
 
 def offset_of(name: str, *, log: bool, found: Mapping[str, float]) -> PooledParameter:
     """A parameter's offset on the GPUs where it was found."""
-    spread = DIE_SPREAD if name in OF_THE_DIE else KERNEL_SPREAD
+    spread = KERNEL_SPREAD
+    if name in OF_THE_DIE:
+        spread = DIE_SPREAD
+    elif name.startswith("act_quant"):
+        spread = QUANTISE_SPREAD
     return PooledParameter(
         law=Law.CONSTANT,
         log=False,

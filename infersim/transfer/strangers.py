@@ -90,8 +90,9 @@ def spread_between(kind: str, claim: Claim) -> IntervalFit | None:
     family, _, detail = kind.partition(".")
     spreads: Mapping[str, float] = LIBRARY_GEMM
     pair = LIBRARY_PAIR
-    if kind in ENGINE_ATTENTION:
-        spreads, pair = ENGINE_ATTENTION[kind], ATTENTION_PAIR
+    phase = f"{family}.{detail.partition('.')[0]}"  # whatever the type of the cache
+    if phase in ENGINE_ATTENTION:
+        spreads, pair = ENGINE_ATTENTION[phase], ATTENTION_PAIR
         if claim is Claim.ENGINE:
             spreads, pair = dict.fromkeys(spreads, max(LIBRARY_GEMM.values())), LIBRARY_PAIR
     elif family != "gemm":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -22,6 +23,27 @@ class Layout(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Fusion:
+    """Which small kernels run as one: what engines and hand-written code differ in.
+
+    `residual`: the add inside the norm that follows; `rotary`: of q and k, in place; `activation`: with the
+    product of gate and up; `kv_write`: K and V together.
+    """
+
+    residual: bool
+    rotary: bool
+    activation: bool
+    kv_write: bool
+
+
+FUSIONS: Mapping[Layout, Fusion] = {
+    Layout.FUSED: Fusion(residual=True, rotary=True, activation=True, kv_write=True),
+    Layout.SEPARATE: Fusion(residual=False, rotary=False, activation=False, kv_write=False),
+}
+"""What each layout fuses; an engine that fuses otherwise is one entry more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Execution:
     """How kernels are laid out and numbers stored.
 
@@ -35,6 +57,11 @@ class Execution:
     precision: Precision = field(default_factory=lambda: PRECISIONS["bf16"])
     kv_dtype: DType | None = None
     explicit: bool = False
+
+    @property
+    def fusion(self) -> Fusion:
+        """Which small kernels run as one."""
+        return FUSIONS[self.layout]
 
     @property
     def attention_dtype(self) -> DType:

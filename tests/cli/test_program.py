@@ -36,6 +36,23 @@ def test_every_command_tells_of_itself(answered: Infersim, command: str) -> None
     assert f"Usage: infersim {command}" in answered(command, "--help").out
 
 
+@pytest.mark.slow
+def test_a_single_kernel_loads_no_library_of_tables() -> None:
+    """Numbers, a profile's file and a terminal: what reading frames, fitting or drawing needs stays out."""
+    code = (
+        "import sys; from infersim.cli.main import run\n"
+        "try: run(['gemm', '1', '4096', '4096', '--gpu', 'h100-sxm'])\n"
+        "finally: print(*sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "is predicted to take" in done.stdout
+    loaded = set(done.stderr.split())
+    assert not loaded & {"pandas", "pyarrow", "scipy", "plotly", "torch", "numpy.ma", "jinja2"}
+    own = {name for name in loaded if name.startswith("infersim.")}
+    assert not {name for name in own if name.startswith(("infersim.fitting", "infersim.measuring"))}
+    assert "infersim.pruning.composition" not in own
+
+
 def test_help_loads_no_library_but_its_own() -> None:
     code = (
         "import sys\nfrom infersim.cli.main import run\n"

@@ -14,6 +14,7 @@ from math import ceil, exp, hypot, log, sqrt
 from infersim.cost.parameters import DEFAULTS, TILES, kind_parameters, tile_name
 from infersim.domain.dtypes import DType
 from infersim.domain.profile import HardwareProfile
+from infersim.domain.small_kernels import SmallKernel
 
 MICRO = 1e-6
 
@@ -94,15 +95,9 @@ def gemm_us(
         chip = replace(chip, R=chip.R * related["rate"])
         values = related
         b_W, start = b_W * 9 / 16, start + values["sparse_launch_us"]
-        p_N, p_M = (
-            a * min(1, b / chip.P)
-            for a, b in ((ceil(M / 128), ceil(N / 128)), (ceil(N / 128), ceil(M / 128)))
-        )
-        again = [
-            max(0, n - 1) * (1 - resident(p, chip, x)) * x
-            for n, x in ((p_N, N * K * b_W), (p_M, M * K * b_A))
-        ]
-        reread = values["weight_reread"] * min(again)
+        W = N * K * b_W
+        passes = ceil(M / 128) * min(1, ceil(N / 128) / (values["tiles_per_sm"] * chip.P))
+        reread = values["weight_reread"] * max(0, passes - 1) * (1 - resident(p, chip, W)) * W
     A, W, O = M * K * b_A, N * K * b_W, M * N * b_O
     C = p["l2_residency"] * chip.L
     rho = 0.0 if copies is None else resident(p, chip, copies * W + A + O)
@@ -129,7 +124,7 @@ def gemm_us(
             l2 = max(1, load) * d * 64 * (t_M * b_A + t_N * b_W) / (p["l2_bytes_per_clock_per_sm"] * chip.f)
             times.append(norm(busy, l2, dram) + start + p["split_k_us"] * (s > 1))
     T = mean_choice(times)
-    if (M == 1 or (M <= 4 and b_W < 2)) and related is None:
+    if (M == 1 or (M <= 4 and w4a16)) and related is None:
         T = min(T, p["gemv_launch_us"] + max(dram, W / (chip.P * p["gemv_bytes_per_clock_per_sm"] * chip.f)))
     if 1 < M <= 16 and M * N * K < 2**21 and K < 10240:
         T = max(T, K / 64 * p["unsplit_chain_us"] + start)
@@ -155,6 +150,7 @@ def prefill_us(gpu: HardwareProfile, *, b: int, q: int, c: int, H: int, h: int, 
     k = g if q == 1 else g ** p["group_packing"]
     multiply = 4 * 128 * t * d / (chip.R * p["efficiency"])
     u = hypot(multiply, 128 * t / (p["softmax_per_clock_per_sm"] * chip.f))
+    u *= p["wide_head"] if d > 128 else 1
     u *= min(1, q * k / t) ** p["short_exponent"]
     n, mean = max(1, q * k / t), c - q + (q + min(t / k, q)) / 2
     load = b * H * n / (k * chip.P)
@@ -171,32 +167,42 @@ def decode_us(gpu: HardwareProfile, *, b: int, c: int, H: int, h: int, d: int, c
     p, chip = kind_parameters(gpu, "attention.decode").values, chip_of(gpu, DType.BF16)
     g, moved = H / h, 2 * b * c * h * d * 2 + 2 * b * H * d * 2
     rho = 0.0 if copies is None else resident(p, chip, copies * moved)
-    times = []
-    for s in (1, 2, 4, 8, 16, 32, 64):
-        load = b * h * s / chip.P
-        step = p["chain_us"] * (d / 128) ** p["head_dim_exponent"] * (1 + p["group_cost"] * g)
-        busy = waves(p, load) * (max(1, c / (128 * s)) * step + p["block_us"])
-        dram = moved * (1 - rho) / (chip.B * p["dram_efficiency"] * min(1, load * p["co_resident"]))
-        l2 = (
-            moved * g ** p["group_reread"] / (chip.P * p["l2_bytes_per_clock_per_sm"] * chip.f * min(1, load))
-        )
-        times.append(
-            norm(busy, dram, l2) + p["launch_us"] + (p["split_us"] * s ** p["split_exponent"] if s > 1 else 0)
-        )
-    mean = mean_choice(times)
-    if g == 1:
-        return float(mean * (times[0] / mean) ** p["unsplit_alone"])
-    return mean + p["regroup_us"] * (b > 1 and h > 1)
+
+    def fastest(g: float, h: float, from_l2: float) -> float:
+        times = []
+        for s in (1, 2, 4, 8, 16, 32, 64):
+            load = b * h * s / chip.P
+            step = p["chain_us"] * (d / 128) ** p["head_dim_exponent"] * (1 + p["group_cost"] * g)
+            step *= p["grouped_chain"] if g > 1 else 1
+            block = p["block_us"] * (1 if g > 1 else p["alone_block"])
+            busy = waves(p, load) * (max(1, c / (128 * s)) * step + block)
+            dram = moved * (1 - rho) / (chip.B * p["dram_efficiency"] * min(1, load * p["co_resident"]))
+            l2 = from_l2 / (chip.P * p["l2_bytes_per_clock_per_sm"] * chip.f * min(1, load))
+            reduced = p["split_us"] * s ** p["split_exponent"] if s > 1 else 0
+            times.append(norm(busy, dram, l2) + p["launch_us"] + reduced)
+        mean = mean_choice(times)
+        return float(mean * (times[0] / mean) ** p["unsplit_alone"]) if g == 1 else mean
+
+    total = fastest(g, h, moved * g ** p["group_reread"])
+    if g > 32 and p["wide_apart"] > 0.01:
+        total *= (fastest(1, H, moved * g) / total) ** p["wide_apart"]
+    return total + p["regroup_us"] * (b > 1 and h > 1 and g > 1)
 
 
-def memory_us(gpu: HardwareProfile, moved: float, *, gathered: bool) -> float:
-    """A kernel that moves bytes."""
+def small_kernel_us(
+    gpu: HardwareProfile, kernel: SmallKernel, *, Q: float, r: float, cold: float, over: float, looped: bool
+) -> float:
+    """A kernel that moves Q bytes in r rows: `cold` from memory, `over` written over others."""
     p, chip = kind_parameters(gpu, "memory").values, chip_of(gpu, DType.BF16)
-    fits = min(moved, p["l2_residency"] * chip.L)
-    time = fits / (chip.P * p["l2_bytes_per_clock_per_sm"] * chip.f) + (moved - fits) / (
-        chip.B * p["dram_efficiency"]
-    )
-    return time / (p["gather_efficiency"] if gathered else 1) + p["launch_us"]
+    own = {name: p[f"{kernel.word}_{name}"] for name in ("us", "us_per_kib", "row_us", "speed", "residency")}
+    rho = p["loop_residency"] if looped else own["residency"]
+    cold = 0 if looped else cold
+    e = p["loop_sharpness"] if looped else p["residency_sharpness"]
+    X = cold + (Q - cold) / (1 + (rho * chip.L / (Q - over - cold)) ** e)
+    time = (Q - X) / (chip.P * chip.f * p["sm_bytes_per_clock"] * own["speed"])
+    time += X / (p["dram_efficiency"] * chip.B * min(own["speed"], 1))
+    first = own["us"] + (Q / r / 1024 * own["us_per_kib"] if r else 0)
+    return p["launch_us"] + first + norm(time, r / chip.P * own["row_us"])
 
 
 def generated_speed(at_peak_us: float, library_us: float) -> float:

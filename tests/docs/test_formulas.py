@@ -14,6 +14,7 @@ from infersim.domain.costs import KernelCost
 from infersim.domain.dtypes import DType, precision_named
 from infersim.domain.profile import HardwareProfile
 from infersim.domain.shapes import Attention, Gemm, MemoryBound, Phase, WeightForm
+from infersim.domain.small_kernels import SmallKernel
 from infersim.profile_files.profiles import datasheet_alone, load_profile
 from infersim.simulation.speedups.kernel_latency import gemm_latency
 from infersim.simulation.timing.timeline import timeline
@@ -102,7 +103,7 @@ def test_two_of_four(gpu: HardwareProfile, m: int, n: int, k: int) -> None:
     shape = Gemm(m=m, n=n, k=k, precision=precision_named("bf16"), weights=WeightForm.SPARSE_2_4)
     cost = kernel_cost(shape, gpu)
     relation = sparse_relation(gpu, DType.BF16)
-    said = {name: getattr(relation, name) for name in PARAMETERS}
+    said = {name: getattr(relation, name) for name in (*PARAMETERS, "tiles_per_sm")}
     found = formulas.sparse_us(gpu, m, n, k, relation=said)
     assert _us(cost) == pytest.approx(_lifted(found, cost, gpu), rel=CLOSE)
 
@@ -124,7 +125,13 @@ def test_prefill(gpu: HardwareProfile, b: int, q: int, c: int, heads: int, kv: i
 
 @pytest.mark.parametrize(
     ("b", "c", "heads", "kv", "d"),
-    [(1, 131072, 32, 8, 128), (64, 1024, 32, 8, 128), (8, 4096, 32, 32, 64), (16, 77, 8, 1, 128)],
+    [
+        (1, 131072, 32, 8, 128),
+        (64, 1024, 32, 8, 128),
+        (8, 4096, 32, 32, 64),
+        (16, 77, 8, 1, 128),
+        (2, 512, 64, 1, 128),
+    ],
 )
 @pytest.mark.parametrize("copies", [None, 1])
 def test_decode(
@@ -136,12 +143,27 @@ def test_decode(
     assert _us(cost) == pytest.approx(_lifted(found, cost, gpu), rel=CLOSE)
 
 
-@pytest.mark.parametrize("gathered", [False, True])
-@pytest.mark.parametrize("moved", [1e4, 1e7, 1e9])
-def test_bytes_and_launches(gpu: HardwareProfile, moved: float, gathered: bool) -> None:
-    shape = MemoryBound(read_bytes=moved / 2, write_bytes=moved / 2, gathered=gathered)
+@pytest.mark.parametrize("looped", [False, True])
+@pytest.mark.parametrize("kernel", [SmallKernel.COPY, SmallKernel.NORM, SmallKernel.QUANTISE_DYNAMIC])
+@pytest.mark.parametrize("moved", [1e4, 3e7, 1e9])
+def test_small_kernels_and_launches(
+    gpu: HardwareProfile, moved: float, kernel: SmallKernel, looped: bool
+) -> None:
+    rows = 0 if kernel is SmallKernel.COPY else 100
+    shape = MemoryBound(
+        read_bytes=moved / 2,
+        write_bytes=moved / 2,
+        cold_bytes=moved / 4,
+        rewritten_bytes=moved / 8,
+        rows=rows,
+        kernel=kernel,
+        looped=looped,
+    )
     cost = kernel_cost(shape, gpu)
-    assert _us(cost) == pytest.approx(formulas.memory_us(gpu, moved, gathered=gathered), rel=CLOSE)
+    found = formulas.small_kernel_us(
+        gpu, kernel, Q=moved, r=rows, cold=moved / 4, over=moved / 8, looped=looped
+    )
+    assert _us(cost) == pytest.approx(found, rel=CLOSE)
     eager = kernel_cost(shape, gpu, cuda_graph=False)
     launch = formulas.launch_us(float(cost.kernel_s) * 1e6, float(cost.launch_s) * 1e6)
     assert float(eager.launch_s) * 1e6 == pytest.approx(launch)

@@ -101,3 +101,19 @@ def test_a_profile_with_a_large_fit_loads_in_20_ms(tmp_path: Path) -> None:
         load_profile(path)
         seconds.append(time.perf_counter() - start)
     assert min(seconds) < 0.020
+
+
+def test_a_shipped_profile_is_read_once_and_anew_when_its_files_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_example(tmp_path)
+    monkeypatch.setattr(profiles, "data_folder", lambda _: tmp_path)
+    monkeypatch.setattr(profiles, "shipped_file", lambda name: tmp_path / f"{name}.toml")
+    first = load_profile("example")
+    assert load_profile("example") is first
+    write_fit(example_fit("example"), tmp_path / "example.fit.json")
+    fitted = load_profile("example")
+    assert (first.calibration, fitted.calibration) == (Calibration.TRANSFERRED, Calibration.FITTED)
+    path.write_text(path.read_text().replace("sm_count = ", "sm_count = 1", 1), encoding="utf-8")
+    with pytest.raises(FileContentError):
+        load_profile("example")

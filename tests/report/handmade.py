@@ -117,6 +117,9 @@ def prediction(*changes: dict[str, Any]) -> pd.DataFrame:
         "ms_extra": 0.0,
         "ms_launch": 0.5,
         "calibrated_share": 1.0,
+        "energy_j_per_token": 0.5,
+        "energy_upper_j_per_token": 0.6,
+        "energy_calibration": "fitted",
         "notes": (),
     }
     return pd.DataFrame([row | change for change in changes])

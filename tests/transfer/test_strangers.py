@@ -92,7 +92,8 @@ def test_naming_the_engine_rules_the_others_out() -> None:
     profile = sim.load_profile(GPU)
     assert profile.fit is not None
     kinds = {name: profile.fit.kinds[name] for name in ("gemm.fp8", "attention.decode")}
-    sets = profile.fit.with_kinds({"gemm.fp8": kinds["gemm.fp8"]}, "sglang")
+    bare = replace(profile.fit, kernel_sets={}, default_kernels=None, kernels=None)
+    sets = bare.with_kinds({"gemm.fp8": kinds["gemm.fp8"]}, "sglang")
     named = replace(profile, fit=sets).with_kernels("sglang").fit
     assert named is not None
     assert named.kinds["gemm.fp8"].claim is Claim.ENGINE
@@ -108,7 +109,8 @@ def test_the_pools_engine_stands_beside_another_that_was_measured(tmp_path: Path
     assert profile.fit is not None
     kinds = {name: kind for name, kind in profile.fit.kinds.items() if not kind.transferred}
     path = tmp_path / "sglang.fit.json"
-    write_fit(replace(profile.fit, kinds={}).with_kinds(kinds, "sglang"), path)
+    bare = replace(profile.fit, kinds={}, kernel_sets={}, default_kernels=None, kernels=None)
+    write_fit(bare.with_kinds(kinds, "sglang"), path)
     measured = with_fit(profile, path)
     assert measured.kernel_sets == ("sglang",)
     default, vllm = measured.fit, measured.with_kernels("vllm").fit

@@ -63,6 +63,7 @@ def advise_command(
     from infersim.report.advice.verdict import advice_verdict
     from infersim.report.core.scenarios import setting_text
     from infersim.simulation.advice.break_even import break_even
+    from infersim.simulation.advice.padded import padded_widths
     from infersim.simulation.advice.target import sparsity_for
     from infersim.simulation.advice.width import free_widths
 
@@ -82,12 +83,14 @@ def advise_command(
         start = scenarios.replace(batch=scenarios.batch[0], context=scenarios.context[0])
         pays = break_even(pruning.model, pruning.plans, gpus, scenarios=start)
     widths = free_widths(pruning.model, gpus, sparsity, scenarios=scenarios)
+    padded = padded_widths(pruning.model, gpus, scenarios=scenarios)
     setting = setting_text(scenarios.execution, transformer=pruning.model)
-    write_asked(lambda: advice_page(needed, pays, widths, setting), html=html, figures=figures)
+    write_asked(lambda: advice_page(needed, pays, widths, setting, padded), html=html, figures=figures)
     for note in pruning.notes:
         print_aside(note)
     for reason in pruning.left_out:
         print_aside(f"Left out: {reason}")
     rows = next(frame for frame in (needed, pays, widths) if frame is not None)
     if not printed_for_machines(rows, as_json=as_json, as_csv=as_csv):
-        print_for_people(advice_verdict(needed, pays, widths), *advice_tables(needed, pays, widths))
+        shown = needed, pays, widths, padded
+        print_for_people(advice_verdict(*shown), *advice_tables(*shown))

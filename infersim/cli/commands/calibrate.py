@@ -86,6 +86,7 @@ def calibrate_command(
     out: OutOption = None,
     beside_datasheet: BesideOption = False,
     skip_bad: measurements.SkipBadOption = False,
+    kernels: options.KernelsOption = None,
     pool: PoolOption = False,
     html: options.HtmlOption = None,
     figures: options.FiguresOption = None,
@@ -133,7 +134,9 @@ def calibrate_command(
     drawn = {"rows": rows, "seed": seed, "hold_out": hold_out}
     started = time.perf_counter()
     with working(f"Fitting {len(division.fitted):,} samples of {profile.name}"):
-        fitted = calibrate(profile, division.fitted, drawn=drawn, environment=read.tally.environment)
+        fitted = calibrate(
+            profile, division.fitted, kernels=kernels, drawn=drawn, environment=read.tally.environment
+        )
     seconds = time.perf_counter() - started
     if fitted.fit is None:
         raise InfersimError("calibration found nothing")

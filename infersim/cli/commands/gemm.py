@@ -51,15 +51,15 @@ def gemm_command(
 ) -> None:
     """Predict GEMMs O[M,N] = A[M,K] @ W[N,K]^T: all combinations of the M, N and K given."""
     import numpy as np
-    import pandas as pd
 
     from infersim.cli.printing import print_for_people, printed_for_machines
     from infersim.cli.questions import chosen_gpus
-    from infersim.report.kernels import kernel_frame, kernel_table, kernel_verdict
+    from infersim.report.kernels import joined_rows, kernel_rows, kernel_table, kernel_verdict
     from infersim.simulation.speedups.kernel_latency import gemm_latency
 
     tokens, outputs, inputs = np.meshgrid(integers("m", m), integers("n", n), integers("k", k), indexing="ij")
-    frames = []
+    form: dict[str, str] = {"dtype": dtype, "sparsity": sparsity or "none"}
+    found = []
     for profile in chosen_gpus(gpu, overrides, kernels):
         latency = gemm_latency(
             profile,
@@ -71,10 +71,7 @@ def gemm_command(
             weight_copies=weight_copies,
             act_quant=act_quant,
         )
-        frames.append(kernel_frame(profile.name, {"m": tokens, "n": outputs, "k": inputs}, latency))
-    frame = pd.concat(frames, ignore_index=True)
-    kernel = frame.columns.tolist().index("m")
-    frame.insert(kernel, "dtype", dtype)
-    frame.insert(kernel + 1, "sparsity", sparsity or "none")
-    if not printed_for_machines(frame, as_json=as_json, as_csv=as_csv):
-        print_for_people(kernel_verdict("GEMM", frame), kernel_table(frame))
+        found.append(kernel_rows(profile.name, {**form, "m": tokens, "n": outputs, "k": inputs}, latency))
+    rows = joined_rows(found)
+    if not printed_for_machines(rows, as_json=as_json, as_csv=as_csv):
+        print_for_people(kernel_verdict("GEMM", rows), kernel_table(rows))

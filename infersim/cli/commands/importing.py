@@ -10,8 +10,8 @@ import typer
 SourceArgument = Annotated[
     str,
     typer.Argument(
-        help="aiconfigurator, vidur, neusight, slidesparse, alibaba-infersim, cutlass, nvbench, "
-        "torch-benchmark or torch-profiler."
+        help="aiconfigurator, vidur, neusight, slidesparse, alibaba-infersim, llm-serving-sim, cutlass, "
+        "nvbench, torch-benchmark or torch-profiler."
     ),
 ]
 PathArgument = Annotated[Path, typer.Argument(help="A file or a folder of your own download of it.")]

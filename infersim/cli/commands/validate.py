@@ -16,6 +16,9 @@ ProfileArgument = Annotated[
 MOST_DRAWN = 200_000
 """Rows that figures are drawn from; of more, as many are taken evenly from all."""
 
+MOST_NOTED = 500
+"""The same of rows that notes are found from, where nothing is drawn."""
+
 PredictionsOption = Annotated[
     Path | None,
     typer.Option("--predictions", metavar="FILE", help="Write every sample with what was predicted for it."),
@@ -29,6 +32,7 @@ def validate_command(
     kind: measurements.KindOption = None,
     fit: measurements.FitOption = None,
     skip_bad: measurements.SkipBadOption = False,
+    kernels: options.KernelsOption = None,
     predictions: PredictionsOption = None,
     as_json: options.JsonOption = False,
     as_csv: options.CsvOption = False,
@@ -53,7 +57,8 @@ def validate_command(
     if predictions is not None:
         check_samples_name(predictions)
     chosen, read = profile_and_samples(profile, fit, samples, default, skip_bad, chosen_kinds(kind))
-    drawn = 0 if html is None and figures is None else MOST_DRAWN
+    chosen = chosen.with_kernels(kernels)
+    drawn = MOST_NOTED if html is None and figures is None else MOST_DRAWN
     with nullcontext() if predictions is None else writing_samples(predictions) as write:
         left_out = read.other_kinds
         found = validate_packed(chosen, read.samples, left_out=left_out, write=write, drawn=drawn)

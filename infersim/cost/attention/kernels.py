@@ -93,7 +93,11 @@ def _step_us(p: Mapping[str, float], head_dim: Array, shape: Attention, profile:
     multiply = 4.0 * scores * head_dim / (flop_per_us * p["efficiency"])
     softmax = scores / (p["softmax_per_clock_per_sm"] * chip.tensor_clock_mhz)
     step: Array = (multiply**OVERLAP + softmax**OVERLAP) ** (1 / OVERLAP)
-    return step
+    return step * np.where(head_dim > WIDEST_HEAD, p["wide_head"], 1.0)
+
+
+WIDEST_HEAD = 128
+"""Width of a head up to which every library has kernels; wider ones have others."""
 
 
 SPLITS = (1, 2, 4, 8, 16, 32, 64)
@@ -103,39 +107,70 @@ STEP_KEYS = 128
 """Keys between two synchronisations of a block of threads."""
 
 
+WIDEST_GROUP = 32
+"""Query heads that share a KV head up to which any library has kernels for groups."""
+
+
 def decode_streams_us(
     p: Mapping[str, float], shape: Attention, profile: HardwareProfile
 ) -> tuple[Array, Array]:
     """Microseconds without launch, expected over splits, and those of DRAM alone.
 
     Each KV head of each sequence is a chain of steps; splitting it shortens the chain, fills the SMs and
-    costs a reduction. The query heads of a group share what is read (`group_reread` of them do not). Masks of
-    block-sparse attention make some chains longer than others.
+    costs a reduction. The query heads of a group share what is read (`group_reread` of them do not); their
+    kernel, on tensor cores, takes `grouped_chain` times as long a step as that of a head alone, whose blocks
+    take `alone_block` times as long to start. Masks of block-sparse attention make some chains longer than
+    others.
 
     FlashAttention 2 takes the query heads of a group for queries of one head. Only then does it split the
     cache: heads without a group stay at one part, by a share `unsplit_alone` of the log of time. And it
-    copies queries and results into that order, `regroup_us`, unless they lie in it already.
+    copies queries and results into that order, `regroup_us`, unless they lie in it already. TensorRT-LLM
+    takes the heads of a group wider than WIDEST_GROUP one by one, by a share `wide_apart` of the log of time.
     """
     chip = profile.chip
-    context = as_array(shape.context_len) * shape.kept
-    if shape.window is not None:
-        context = np.minimum(context, shape.window)
-    heads = as_array(shape.batch) * shape.num_kv_heads
-    group = as_array(shape.num_heads) / shape.num_kv_heads
+    batch, kv_heads = as_array(shape.batch), as_array(shape.num_kv_heads)
+    group = as_array(shape.num_heads) / kv_heads
     moved = attention_kv_bytes(shape) + attention_query_bytes(shape)
     dram = moved / (profile.memory.bandwidth_bytes_per_s / MEGA * p["dram_efficiency"])
     dram = dram * (1 - _resident_share(p, shape, moved, chip.l2_bytes))
-    l2_rate = p["l2_bytes_per_clock_per_sm"] * chip.clocks_per_s / MEGA
-    l2 = moved * group ** p["group_reread"] / l2_rate
-    step = p["chain_us"] * (as_array(shape.head_dim) / 128.0) ** p["head_dim_exponent"]
-    step = step * (1 + p["group_cost"] * group)
+    l2 = moved / (p["l2_bytes_per_clock_per_sm"] * chip.clocks_per_s / MEGA)
 
+    total = _fastest_split_us(p, shape, profile, group, dram, l2 * group ** p["group_reread"])
+    wide = group > WIDEST_GROUP
+    if np.any(wide) and p["wide_apart"] > LEAST_SHARE:
+        apart = _fastest_split_us(p, shape, profile, np.ones_like(group), dram, l2 * group)
+        total = total * (apart / total) ** np.where(wide, p["wide_apart"], 0.0)
+    scattered = (group > 1) & (batch > 1) & (kv_heads > 1)
+    regrouping = np.where(scattered, p["regroup_us"], 0.0)
+    return total + regrouping - p["launch_us"], dram
+
+
+LEAST_SHARE = 0.01
+"""A share below it is not worth its time."""
+
+
+def _fastest_split_us(
+    p: Mapping[str, float],
+    shape: Attention,
+    profile: HardwareProfile,
+    group: Array,
+    dram: Array,
+    l2: Array,
+) -> Array:
+    """Microseconds with launch, of chains that `group` query heads share, expected over splits."""
+    context = as_array(shape.context_len) * shape.kept
+    if shape.window is not None:
+        context = np.minimum(context, shape.window)
+    heads = as_array(shape.batch) * shape.num_heads / group
+    step = p["chain_us"] * (as_array(shape.head_dim) / 128.0) ** p["head_dim_exponent"]
+    step = step * (1 + p["group_cost"] * group) * np.where(group > 1, p["grouped_chain"], 1.0)
+    block = p["block_us"] * np.where(group > 1, 1.0, p["alone_block"])
     times, weights, unsplit = np.zeros_like(dram), np.zeros_like(dram), np.zeros_like(dram)
     for split in SPLITS:
-        load = heads * split / chip.sm_count
+        load = heads * split / profile.chip.sm_count
         waves = filled_waves(load, p["wave_fill"])
         steps = np.maximum(context / (STEP_KEYS * split) * _longest(shape, heads, split), 1.0)
-        busy = waves * (steps * step + p["block_us"])
+        busy = waves * (steps * step + block)
         from_dram = dram / np.minimum(load * p["co_resident"], 1.0)
         from_l2 = l2 / np.minimum(load, 1.0)
         slowest = (busy**4 + from_dram**4 + from_l2**4) ** 0.25
@@ -146,9 +181,8 @@ def decode_streams_us(
         times, weights = times + weight * total, weights + weight
     chosen = times / weights
     alone = np.where(group > 1, 0.0, p["unsplit_alone"])
-    scattered = (group > 1) & (as_array(shape.batch) > 1) & (as_array(shape.num_kv_heads) > 1)
-    regrouping = np.where(scattered, p["regroup_us"], 0.0)
-    return chosen * (unsplit / chosen) ** alone + regrouping - p["launch_us"], dram
+    fastest: Array = chosen * (unsplit / chosen) ** alone
+    return fastest
 
 
 def _longest(shape: Attention, heads: Array, split: int) -> Numeric:

@@ -90,10 +90,14 @@ def misaligned(shape: Gemm) -> npt.NDArray[np.bool_]:
 
 def with_alignment(shape: Gemm, aligned: KernelCost, profile: HardwareProfile) -> KernelCost:
     """The cost of `shape` from that of a kernel which finds its rows aligned."""
-    rows = np.broadcast_to(np.gcd(*_rows(shape)), aligned.kernel_s.shape)
+    # Of powers of two, those that divide both divide the bits that either has.
+    rows = np.bitwise_or(*_rows(shape)) & (SECTOR_BYTES - 1)
+    if not rows.any():
+        return aligned
+    rows = np.broadcast_to(rows, aligned.kernel_s.shape)
     bulk = profile.generation in BULK_COPY_GENERATIONS
-    off, off_sector = rows % VECTOR_BYTES > 0, rows % SECTOR_BYTES > 0
-    if not (off.any() or (off_sector.any() and not bulk)):
+    off, off_sector = rows % VECTOR_BYTES > 0, rows > 0
+    if bulk and not off.any():
         return aligned
     streaming_s = gemm_weight_bytes(shape) / profile.memory.bandwidth_bytes_per_s
     multiplying = aligned.matrix_floor_s / (aligned.matrix_floor_s + streaming_s)

@@ -30,9 +30,9 @@ from infersim.cost.regimes import GEMM_REGIMES, gemm_regime, regime_widths
 from infersim.cost.residual import residual_correction, trust_when_cold
 from infersim.domain.arrays import Array, as_array
 from infersim.domain.costs import KernelCost
-from infersim.domain.dtypes import DType, Precision
+from infersim.domain.dtypes import STATIC, DType, Precision
 from infersim.domain.fit import KindFit
-from infersim.domain.profile import MEGA, HardwareProfile
+from infersim.domain.profile import MEGA, Calibration, HardwareProfile
 from infersim.domain.shapes import Gemm, WeightForm
 
 LAST_WAVE_TILES: tuple[tuple[int, int], ...] = ((256, 128), (128, 256), (128, 128), (64, 128))
@@ -45,8 +45,16 @@ few tile sizes."""
 
 
 NARROW_VECTOR_TOKENS = 4
-"""Tokens up to which TensorRT-LLM's kernels of 8-bit and 4-bit weights multiply without tensor cores; cuBLAS
-does so for one token. Engines without such kernels are fitted with a slow one, which is never taken."""
+"""Tokens up to which TensorRT-LLM's kernels of weight-only formats, int8 and fp8 with static scales multiply
+without tensor cores. Libraries do so for one token, in 16 bit and in the other formats."""
+
+
+STATIC_SHARE = 0.72
+"""What quantising activations by a scale that is known beforehand takes of what it takes with scales that are
+found token by token: the median of aiconfigurator's tables of both kernels up to 1,024 tokens (0.71 to 0.76
+on H100, B200, L40S and RTX PRO 6000; @095f58a)."""
+
+ACT_QUANT = ("act_quant_us", "act_quant_token_us", "act_quant_pass_us")
 
 
 def machine_of(profile: HardwareProfile, dtype: DType) -> Machine:
@@ -71,8 +79,12 @@ def operands_of(shape: Gemm) -> Operands:
         output_bytes=precision.output_bytes,
         weight_copies=shape.weight_copies,
         dequantises=precision.dequantises,
-        vector_tokens=1 if precision.weight_bytes >= DType.BF16.bytes else NARROW_VECTOR_TOKENS,
+        vector_tokens=NARROW_VECTOR_TOKENS if _has_narrow_vectors(precision) else 1,
     )
+
+
+def _has_narrow_vectors(precision: Precision) -> bool:
+    return precision.dequantises or precision.static or precision.math is DType.INT8
 
 
 def runs_as(precision: Precision, profile: HardwareProfile) -> Precision:
@@ -81,14 +93,24 @@ def runs_as(precision: Precision, profile: HardwareProfile) -> Precision:
 
 
 def has_fitted_kernel(profile: HardwareProfile, precision: Precision) -> bool:
-    """Whether kernels of the format itself stand behind the predictions of its GEMMs."""
+    """Whether kernels of the format itself, here or on other GPUs, are behind predictions of its GEMMs."""
     runs = runs_as(precision, profile)
     return gemm_parameters(profile, runs).exact and not runs.own_kernels
 
 
+def is_transferred(profile: HardwareProfile, precision: Precision) -> bool:
+    """Whether a GPU that was measured was not measured in the format: other GPUs' word stands in."""
+    fit = gemm_parameters(profile, runs_as(precision, profile)).fit
+    return fit is not None and fit.transferred and profile.calibration is not Calibration.TRANSFERRED
+
+
 def gemm_parameters(profile: HardwareProfile, precision: Precision) -> KindParameters:
     """The parameters of dense GEMMs in a format as the GPU runs it (`runs_as`)."""
-    return kind_parameters(profile, "gemm", precision.fitted_as, stand_ins_of(precision))
+    found = kind_parameters(profile, "gemm", precision.fitted_as, stand_ins_of(precision))
+    if precision.static and found.fit is not None and not str(found.fitted_as).endswith(STATIC):
+        values = {name: found.values[name] * STATIC_SHARE for name in found.values if name in ACT_QUANT}
+        return replace(found, values={**found.values, **values})
+    return found
 
 
 GEMM_AXES: tuple[str, ...] = (
@@ -134,7 +156,7 @@ def gemm_cost(shape: Gemm, profile: HardwareProfile, *, cuda_graph: bool) -> Ker
     if own_fit is not None:
         parameters = own_fit
         machine = sparse_machine(profile, math, machine, parameters)
-        operands = sparse_operands(operands, parameters)
+        operands = sparse_operands(operands, parameters, profile)
         # Weight-only kernels are the dense ones with fewer bytes (Sparse-Marlin, arXiv 2408.11743).
         if not shape.precision.dequantises:
             values = sparse_values(values, parameters)
@@ -150,6 +172,8 @@ def gemm_cost(shape: Gemm, profile: HardwareProfile, *, cuda_graph: bool) -> Ker
     own_kernels = shape.precision.own_kernels
     measured_so = parameters.exact and not own_kernels
     half_width, in_range = _interval(parameters, m, n, k, measured_so=measured_so)
+    if is_transferred(profile, shape.precision):
+        in_range = np.zeros_like(in_range)
     ideal_us = dense_flop / (machine.flop_per_us_per_sm * machine.sm_count)
     return assemble(
         profile,
@@ -259,11 +283,16 @@ def _cost(shape: Gemm, profile: HardwareProfile, *, cuda_graph: bool) -> KernelC
     return as_generated(cost) if shape.generated else cost
 
 
+def _fitted_as(shape: Gemm, profile: HardwareProfile) -> str:
+    runs = runs_as(shape.precision, profile)
+    return f"gemm.{gemm_parameters(profile, runs).fitted_as or runs.fitted_as}"
+
+
 GEMM = KernelKind(
     shape=Gemm,
     cost=_cost,
     flop=lambda shape: gemm_flop(shape.m, shape.n, shape.k),
     operand_bytes=lambda shape: gemm_weight_bytes(shape) + gemm_activation_bytes(shape),
     multiplies_in=lambda shape: shape.precision.math,
-    fitted_as=lambda shape, profile: f"gemm.{runs_as(shape.precision, profile).fitted_as}",
+    fitted_as=_fitted_as,
 )

@@ -15,6 +15,7 @@ from infersim.cost.gemm.tiles import (
     step_us,
 )
 from infersim.cost.machine import F32, Machine, Operands
+from infersim.cost.parameters import TILES
 
 NEAR_A_ROOF = 0.5
 
@@ -31,13 +32,14 @@ def limiter_codes(
     along K, L2 or DRAM.
     """
     l2_rate = p["l2_bytes_per_clock_per_sm"] * machine.clock_mhz
+    steps = {tile: step_us(p, machine, tile) for tile in TILES}
     table = np.array(
         [
             (
                 candidate.tile_m,
                 candidate.tile_n,
                 candidate.split,
-                step_us(p, machine, (candidate.tile_m, candidate.tile_n)),
+                steps[candidate.tile_m, candidate.tile_n],
                 (candidate.tile_m * operands.activation_bytes + candidate.tile_n * operands.weight_bytes)
                 * (K_STEP / l2_rate),
             )

@@ -4,9 +4,8 @@
   it reads stay as many. This is the time that fetching the operands of a step takes, over the time in which
   a dense step multiplies, on a part with its instruction set's full rate.
 - `sparse_launch_us`: what a 2:4 launch costs beyond a dense one.
-- `weight_reread`: share of what a kernel without an order of tiles would read again that does come from DRAM
-  again, the weights or the activations (`tiles`): 1 is a kernel that keeps no order for the sake of L2,
-  as libraries' dense kernels do.
+- `weight_reread`: share of the weights that a kernel without an order of tiles would read again which does
+  come from DRAM again (`tiles`): 1 is a kernel that keeps no order for L2, as libraries' dense kernels do.
 
 GPUs without such samples take a relation (`sparse_relations`). 6:8 runs the same kernels over a longer K:
 each window of eight values with two zeros is written as three of four (SlideSparse, arXiv 2603.05232), so
@@ -19,6 +18,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from infersim.cost.floor import SLIDE_LENGTHENING
+from infersim.cost.gemm.sparse_relations import TILES_PER_SM, kernel_generation
 from infersim.cost.machine import Machine, Operands
 from infersim.cost.parameters import KindParameters, kind_parameters
 from infersim.domain.dtypes import DType
@@ -69,6 +69,7 @@ def sparse_values(values: Mapping[str, float], parameters: KindParameters) -> Ma
     return {**values, "launch_us": launch_us, "gemv_launch_us": float("inf")}
 
 
-def sparse_operands(operands: Operands, parameters: KindParameters) -> Operands:
+def sparse_operands(operands: Operands, parameters: KindParameters, profile: HardwareProfile) -> Operands:
     """Operands whose weights the kernel reads again in every pass that L2 does not serve."""
-    return replace(operands, weight_reread=parameters.values["weight_reread"])
+    at_a_time = TILES_PER_SM[kernel_generation(profile)]
+    return replace(operands, weight_reread=parameters.values["weight_reread"], tiles_per_sm=at_a_time)

@@ -2,13 +2,15 @@
 
 The relations are fitted on the log speedups of SlideSparse's tables (github.com/bcacdwk/vllmbench @92a8ca4,
 arXiv 2603.05232: the best algorithms of cuBLASLt, CUDA 12.9, against those of cuSPARSELt 0.8.1, weights hot,
-M from 64): `python bench/sparse_accuracy.py --parameters` fits them anew. Three do not come from there alone:
+M from 64): `python bench/sparse_accuracy.py --parameters` fits them anew. Four do not come from there alone:
 
 - A100 SXM: CUTLASS 2.8's 256x128 kernel, whose tiles keep an order for the sake of L2, takes 18.2 to 18.6 ms
   for 16384 x 16384 x 16384 in fp16, and dense 29.1 (CUDA 11.6, NVIDIA/cutlass issue 408). cuSPARSELt's
   kernel keeps none: on A100 PCIe it gains 1.2 there. The interval reaches either library.
 - Hopper: at 8192 x 8192 x 8192 in 16 bit cuSPARSELt 0.6 gains 1.20 to 1.22 (NVIDIA/CUDALibrarySamples issue
   203), CUTLASS 3.8 about 1.2 (NVIDIA/cutlass issue 2229), and in fp8 CUTLASS 1.22 (HPC-AI, 2025).
+- RTX 4070 Ti SUPER: PyTorch's CUTLASS kernels gain 1.9 in bf16, and 1.4 once a row of tiles fills the SMs
+  (pytorch/ao issue 174), as the RTX 4090's would with one tile on an SM instead of two.
 - int8 on B200, where no table of kernels has it: vLLM's Llama-3.2-1B and 3B of the same source gain more
   than in fp8 from the fewest tokens on, as cuBLASLt's dense int8 kernels start late. It holds for Qwen2.5-7B
   and BitNet-2B as well (`python bench/sparse_models.py`).
@@ -30,8 +32,8 @@ class Relation:
     - `rate`: tensor rate of the 2:4 kernel over the dense one's. Above the nominal 2 the dense kernel is the
       less efficient of the two.
     - `sparse_launch_us`: what a 2:4 launch costs beyond a dense one; below 0 where the dense one costs more.
-    - `weight_reread`: share of what a kernel without an order of tiles would read again that does come from
-      DRAM again, the weights or the activations (`tiles`).
+    - `weight_reread`: share of the weights that a kernel without an order of tiles would read again which
+      does come from DRAM again (`tiles`); `tiles_per_sm`: so many tiles an SM works on at a time.
     - The others are the tile model's, of both kernels (`parameters.GEMM_DEFAULTS`).
     - `fitted_on` names the GPU, `library` the 2:4 kernels; `other` is what another library gives.
     """
@@ -44,10 +46,19 @@ class Relation:
     launch_us: float
     l2_residency: float
     wave_fill: float
+    tiles_per_sm: float = 1.0
     fitted_on: str
     library: str
     other: Relation | None = None
 
+
+MMA, GRAPHICS, HOPPER, BULK = "mma", "graphics cards", "hopper", "bulk copies"
+"""Kernel generations: warps that load and multiply, on data-centre parts (Ampere) and on graphics cards
+since, whose SMs have 100 KB of shared memory instead of 164 to feed them from; tensor instructions of a group
+of warps (Hopper); and those of a whole SM that bulk copies feed (data-centre Blackwell)."""
+
+TILES_PER_SM: Mapping[str, float] = {MMA: 1.0, GRAPHICS: 2.0, HOPPER: 1.0, BULK: 1.0}
+"""Tiles that an SM works on at a time in cuSPARSELt's kernels: what fits wide matrices of the tables."""
 
 PARAMETERS: tuple[str, ...] = (
     "rate",
@@ -61,12 +72,8 @@ PARAMETERS: tuple[str, ...] = (
 )
 """What of a relation is fitted."""
 
-MMA, GRAPHICS, HOPPER, BULK = "mma", "graphics cards", "hopper", "bulk copies"
-"""Kernel generations: warps that load and multiply, on data-centre parts (Ampere) and on graphics cards
-since, whose SMs have 100 KB of shared memory instead of 164 to feed them from; tensor instructions of a group
-of warps (Hopper); and those of a whole SM that bulk copies feed (data-centre Blackwell)."""
-
 CUSPARSELT, CUTLASS = "cuSPARSELt 0.8.1", "CUTLASS 2.8 or cuSPARSELt 0.8.1"
+PYTORCH_CUTLASS = "CUTLASS of PyTorch 2.4"
 CUSPARSELT_OR_CUTLASS = "cuSPARSELt 0.6 or CUTLASS 3.8"
 
 _A100, _ADA, _H100, _B200 = "a100-pcie-80gb", "rtx-4090", "h100-sxm", "b200-sxm"
@@ -75,52 +82,52 @@ _ORDERED = 0.05
 """What a kernel reads again whose tiles keep an order: next to nothing."""
 
 _A100_UNORDERED = Relation(
-    rate=1.71,
-    sparse_launch_us=1.94,
-    weight_reread=1.01,
-    l2_bytes_per_clock_per_sm=39.6,
-    chain_us=0.036,
-    launch_us=4.53,
-    l2_residency=0.487,
-    wave_fill=0.019,
+    rate=1.75,
+    sparse_launch_us=1.93,
+    weight_reread=0.95,
+    l2_bytes_per_clock_per_sm=38.5,
+    chain_us=0.079,
+    launch_us=4.41,
+    l2_residency=0.341,
+    wave_fill=0.024,
     fitted_on=_A100,
     library=CUSPARSELT,
 )
-_A100_ORDERED = replace(_A100_UNORDERED, rate=1.855, weight_reread=_ORDERED, library=CUTLASS)
+_A100_ORDERED = replace(_A100_UNORDERED, rate=1.86, weight_reread=_ORDERED, library=CUTLASS)
 _A100_PCIE_16 = replace(_A100_UNORDERED, other=_A100_ORDERED)
 _A100_16 = replace(_A100_ORDERED, other=_A100_UNORDERED)
 _A100_8 = Relation(
     rate=2.38,
     sparse_launch_us=0.07,
-    weight_reread=0.18,
-    l2_bytes_per_clock_per_sm=55.8,
-    chain_us=0.43,
+    weight_reread=0.03,
+    l2_bytes_per_clock_per_sm=55.1,
+    chain_us=0.428,
     launch_us=3.88,
-    l2_residency=0.738,
-    wave_fill=0.056,
+    l2_residency=0.739,
+    wave_fill=0.072,
     fitted_on=_A100,
     library=CUSPARSELT,
 )
 _B200_16 = Relation(
     rate=2.02,
-    sparse_launch_us=0.90,
-    weight_reread=0.08,
-    l2_bytes_per_clock_per_sm=112.0,
-    chain_us=0.017,
-    launch_us=4.79,
+    sparse_launch_us=0.89,
+    weight_reread=0.09,
+    l2_bytes_per_clock_per_sm=111.0,
+    chain_us=0.015,
+    launch_us=4.77,
     l2_residency=0.284,
     wave_fill=1.0,
     fitted_on=_B200,
     library=CUSPARSELT,
 )
 _B200_8 = Relation(
-    rate=2.26,
-    sparse_launch_us=0.31,
-    weight_reread=0.09,
-    l2_bytes_per_clock_per_sm=194.0,
-    chain_us=0.102,
-    launch_us=3.79,
-    l2_residency=0.256,
+    rate=2.29,
+    sparse_launch_us=0.36,
+    weight_reread=0.06,
+    l2_bytes_per_clock_per_sm=148.0,
+    chain_us=0.097,
+    launch_us=3.87,
+    l2_residency=0.258,
     wave_fill=1.0,
     fitted_on=_B200,
     library=CUSPARSELT,
@@ -130,51 +137,57 @@ _GRAPHICS_CARDS = Relation(
     rate=2.02,
     sparse_launch_us=0.85,
     weight_reread=0.09,
-    l2_bytes_per_clock_per_sm=12.9,
-    chain_us=0.053,
-    launch_us=8.09,
-    l2_residency=0.18,
-    wave_fill=0.032,
+    l2_bytes_per_clock_per_sm=13.0,
+    chain_us=0.056,
+    launch_us=8.08,
+    l2_residency=0.182,
+    wave_fill=0.031,
+    tiles_per_sm=TILES_PER_SM[GRAPHICS],
     fitted_on=_ADA,
     library=CUSPARSELT,
 )
-_ADA_16 = replace(
+_ADA_CUSPARSELT_16 = replace(
     _GRAPHICS_CARDS,
-    rate=1.94,
-    sparse_launch_us=1.12,
-    weight_reread=0.89,
-    l2_bytes_per_clock_per_sm=16.1,
-    chain_us=0.06,
-    launch_us=7.56,
-    l2_residency=1.0,
-    wave_fill=0.057,
+    rate=2.0,
+    sparse_launch_us=1.25,
+    weight_reread=1.07,
+    l2_bytes_per_clock_per_sm=17.2,
+    chain_us=0.066,
+    launch_us=11.2,
+    l2_residency=0.483,
+    wave_fill=0.264,
 )
+_ADA_CUTLASS_16 = replace(
+    _ADA_CUSPARSELT_16, tiles_per_sm=1.0, fitted_on="rtx-4070-ti-super", library=PYTORCH_CUTLASS
+)
+_ADA_16 = replace(_ADA_CUSPARSELT_16, other=_ADA_CUTLASS_16)
 _ADA_FP8 = replace(
     _GRAPHICS_CARDS,
     rate=2.14,
-    sparse_launch_us=3.35,
-    weight_reread=0.11,
-    l2_bytes_per_clock_per_sm=14.8,
-    chain_us=0.046,
-    launch_us=8.51,
-    l2_residency=0.502,
-    wave_fill=0.284,
+    sparse_launch_us=3.37,
+    weight_reread=0.16,
+    l2_bytes_per_clock_per_sm=14.6,
+    chain_us=0.033,
+    launch_us=8.5,
+    l2_residency=0.503,
+    wave_fill=0.249,
 )
 _ADA_INT8 = replace(
     _GRAPHICS_CARDS,
     rate=2.6,
-    sparse_launch_us=0.07,
-    weight_reread=0.11,
+    sparse_launch_us=0.06,
+    weight_reread=0.05,
     l2_bytes_per_clock_per_sm=10.7,
     chain_us=0.056,
-    launch_us=5.11,
+    launch_us=5.06,
     l2_residency=0.217,
-    wave_fill=0.119,
+    wave_fill=0.111,
 )
 
 BY_BOARD: Mapping[tuple[str, float], Relation] = {
     ("a100-pcie-80gb", 2.0): _A100_PCIE_16,
     ("a100-pcie-40gb", 2.0): _A100_PCIE_16,
+    ("rtx-4070-ti-super", 2.0): replace(_ADA_CUTLASS_16, other=_ADA_CUSPARSELT_16),
 }
 """Boards whose own library counts, by name and bytes of a value."""
 
@@ -205,7 +218,9 @@ BY_GENERATION: Mapping[tuple[str, float], Relation] = {
         fitted_on=_H100,
         library=CUSPARSELT_OR_CUTLASS,
     ),
-    (HOPPER, 1.0): replace(_B200_8, rate=1.24, l2_bytes_per_clock_per_sm=97.0, library=CUSPARSELT_OR_CUTLASS),
+    (HOPPER, 1.0): replace(
+        _B200_8, rate=1.24, l2_bytes_per_clock_per_sm=74.0, fitted_on=_H100, library=CUSPARSELT_OR_CUTLASS
+    ),
     (BULK, 2.0): _B200_16,
     (BULK, 1.0): _B200_8,
 }

@@ -6,6 +6,7 @@ buffers instead of making arrays.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -79,34 +80,31 @@ def dram_us(p: Mapping[str, float], machine: Machine, operands: Operands, m: F32
     missed = weight * (1 - resident_share(p, machine, operands, touched))
     missed += np.maximum(read - capacity, 0) + np.maximum(written - capacity, 0)
     if operands.weight_reread:
-        missed += np.float32(operands.weight_reread) * _read_again(p, machine, weight, read, m, n)
+        missed += np.float32(operands.weight_reread) * _read_again(p, machine, operands, m, n, weight)
     missed *= np.float32(1 / (machine.dram_bytes_per_us * p["dram_efficiency"]))
     result: F32 = missed
     return result
 
 
 def _read_again(
-    p: Mapping[str, float], machine: Machine, weight: F32, activations: F32, m: F32, n: F32
+    p: Mapping[str, float], machine: Machine, operands: Operands, m: F32, n: F32, weight: F32
 ) -> F32:
-    """Bytes beyond L2 that a kernel reads again which keeps no order of tiles for the sake of L2.
+    """Bytes of weights beyond L2 that a kernel reads again which keeps no order of tiles for the sake of L2.
 
-    Waves of 128x128 tiles walk along N and read the weights anew for each, or along M and read the
-    activations; a narrow side leaves room for several passes in one wave. The library takes the cheaper way.
+    Tiles of 128 x 128 are worked on along N first. What runs at a time, `tiles_per_sm` on each SM, covers so
+    many rows of tiles of M, at least one, and the next ones find nothing of the weights left.
     """
     rows = np.ceil(m * np.float32(1 / REREAD_TILE))
     columns = np.ceil(n * np.float32(1 / REREAD_TILE))
-    along_n = rows * np.minimum(columns * np.float32(1 / machine.sm_count), np.float32(1))
-    along_m = columns * np.minimum(rows * np.float32(1 / machine.sm_count), np.float32(1))
-    again: F32 = np.minimum(
-        weight * np.maximum(along_n - 1, 0) * (1 - kept_in_l2(p, machine.l2_bytes, weight)),
-        activations * np.maximum(along_m - 1, 0) * (1 - kept_in_l2(p, machine.l2_bytes, activations)),
-    )
+    at_a_time = np.float32(1 / (machine.sm_count * operands.tiles_per_sm))
+    passes = rows * np.minimum(columns * at_a_time, np.float32(1))
+    again: F32 = weight * np.maximum(passes - 1, 0) * (1 - kept_in_l2(p, machine.l2_bytes, weight))
     return again
 
 
 def step_us(p: Mapping[str, float], machine: Machine, tile: tuple[int, int]) -> float:
     """Microseconds that one SM multiplies for one step of K_STEP along K of one tile."""
-    overhead = (1 + p["tile_overhead"] * (1 / tile[0] + 1 / tile[1])) * float(np.exp(p[tile_name(tile)]))
+    overhead = (1 + p["tile_overhead"] * (1 / tile[0] + 1 / tile[1])) * math.exp(p[tile_name(tile)])
     rate = machine.flop_per_us_per_sm * p["efficiency"]
     return 2 * tile[0] * tile[1] * K_STEP / rate * overhead
 

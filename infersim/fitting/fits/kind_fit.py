@@ -145,10 +145,14 @@ def _fit_residual(
 
 
 def spread(samples: pd.DataFrame, rows: int) -> pd.DataFrame:
-    """At most `rows` samples, spread evenly over all in canonical order."""
+    """At most `rows` samples, one drawn from each of as many equal parts of all in canonical order.
+
+    Tables are grids: every n-th row of one would always have the same few contexts or widths.
+    """
     if len(samples) <= rows:
         return samples
-    positions = np.unique(np.linspace(0, len(samples) - 1, rows).astype(np.intp))
+    within = np.random.default_rng(0).uniform(size=rows)
+    positions = ((np.arange(rows) + within) * (len(samples) / rows)).astype(np.intp)
     return samples.iloc[positions].reset_index(drop=True)
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from infersim.cost.parameters import DEFAULTS, TILES, tile_name
+from infersim.cost.small_kernel_parameters import own_name
 from infersim.domain.arrays import Array
+from infersim.domain.small_kernels import SmallKernel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +136,7 @@ _PREFILL_BOUNDS: Mapping[str, tuple[float, float]] = {
     "l2_bytes_per_clock_per_sm": (1.0, 400.0),
     "l2_residency": (0.01, 1.0),
     "exposed_traffic": (0.02, 1.0),
+    "wide_head": (0.2, 10.0),
     "launch_us": (0.05, 100.0),
 }
 
@@ -152,16 +155,27 @@ _DECODE_BOUNDS: Mapping[str, tuple[float, float]] = {
     "split_exponent": (0.01, 1.5),
     "regroup_us": (0.01, 20.0),
     "head_dim_exponent": (0.05, 1.3),
+    "grouped_chain": (0.1, 40.0),
+    "alone_block": (0.05, 20.0),
     "launch_us": (0.05, 100.0),
 }
 
 
 _MEMORY_BOUNDS: Mapping[str, tuple[float, float]] = {
-    "dram_efficiency": (0.1, 1.0),
-    "l2_bytes_per_clock_per_sm": (0.5, 400.0),
-    "l2_residency": (0.01, 1.0),
-    "gather_efficiency": (0.05, 1.0),
     "launch_us": (0.05, 100.0),
+    "dram_efficiency": (0.1, 1.0),
+    "sm_bytes_per_clock": (0.5, 400.0),
+    "residency_sharpness": (1.2, 20.0),
+    "loop_residency": (0.02, 1.5),
+    "loop_sharpness": (2.0, 40.0),
+}
+
+_SMALL_KERNEL_BOUNDS: Mapping[str, tuple[float, float]] = {
+    "us": (0.005, 50.0),
+    "us_per_kib": (0.0005, 10.0),
+    "row_us": (0.003, 30.0),
+    "speed": (0.05, 4.0),
+    "residency": (0.02, 1.5),
 }
 
 _SPARSE_BOUNDS: Mapping[str, tuple[float, float]] = {
@@ -213,7 +227,17 @@ DECODE_SPACE = ParameterSpace(
     (
         *_scale_parameters("attention.decode", _DECODE_BOUNDS),
         _share_parameter("attention.decode", "unsplit_alone"),
+        replace(_share_parameter("attention.decode", "wide_apart"), second_start=0.8),
     )
 )
-MEMORY_SPACE = ParameterSpace(_scale_parameters("memory", _MEMORY_BOUNDS))
 SPARSE_SPACE = ParameterSpace(_scale_parameters("sparse_gemm", _SPARSE_BOUNDS))
+
+
+def memory_space(kernels: Iterable[SmallKernel]) -> ParameterSpace:
+    """The parameters that all small kernels share, and those of the kinds `kernels`."""
+    own = {
+        own_name(kernel, name): bounds
+        for kernel in sorted(kernels)
+        for name, bounds in _SMALL_KERNEL_BOUNDS.items()
+    }
+    return ParameterSpace(_scale_parameters("memory", {**_MEMORY_BOUNDS, **own}))

@@ -12,21 +12,29 @@ import pandas as pd
 from infersim.cost.attention.attention import attention_features
 from infersim.cost.gemm.gemm import gemm_features, machine_of, runs_as
 from infersim.cost.gemm.sparse import LENGTHENING
-from infersim.cost.regimes import ATTENTION_REGIMES, GEMM_REGIMES, attention_regime, gemm_regime
+from infersim.cost.regimes import (
+    ATTENTION_REGIMES,
+    GEMM_REGIMES,
+    MEMORY_REGIMES,
+    attention_regime,
+    gemm_regime,
+    memory_regime,
+)
 from infersim.domain.arrays import Array
 from infersim.domain.dtypes import DType, Precision, precision_named
 from infersim.domain.profile import HardwareProfile
 from infersim.domain.shapes import Attention, Phase
+from infersim.domain.small_kernels import small_op
 from infersim.fitting.fits.kind_fit import Recipe
 from infersim.fitting.fits.parameter_space import (
     DECODE_SPACE,
     GEMM_SPACE,
-    MEMORY_SPACE,
     PREFILL_SPACE,
     SPARSE_SPACE,
     W8A8_SPACE,
     WEIGHT_ONLY_SPACE,
     ParameterSpace,
+    memory_space,
 )
 from infersim.fitting.fits.residual_features import attention_smooths, gemm_smooths
 from infersim.fitting.samples.schema import Kind
@@ -37,11 +45,12 @@ def recipes(profile: HardwareProfile, samples: pd.DataFrame) -> Iterator[tuple[R
     for kind, recipe in ((Kind.GEMM, gemm_recipe), (Kind.SPARSE_GEMM, sparse_gemm_recipe)):
         for dtype, rows in _by(samples, kind, "dtype"):
             yield recipe(profile, dtype, rows), rows
-    for phase, rows in _by(samples, Kind.ATTENTION, "phase"):
-        yield attention_recipe(Phase(phase), rows), rows
+    for phase, of_phase in _by(samples, Kind.ATTENTION, "phase"):
+        for cache, rows in of_phase.groupby(narrow_caches(of_phase), sort=True):
+            yield attention_recipe(Phase(phase), rows, str(cache)), rows
     memory = samples[samples["kind"] == Kind.MEMORY]
     if len(memory):
-        yield memory_recipe(), memory
+        yield memory_recipe(memory), memory
 
 
 def _by(samples: pd.DataFrame, kind: Kind, column: str) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -113,22 +122,21 @@ def sparse_gemm_recipe(profile: HardwareProfile, dtype: str, rows: pd.DataFrame)
     )
 
 
-def memory_recipe() -> Recipe:
-    """The recipe of memory-bound kernels: bandwidths and launch, no residual."""
+def memory_recipe(rows: pd.DataFrame) -> Recipe:
+    """The recipe of small kernels: those of `rows` and what all share, no residual."""
 
     def features(samples: pd.DataFrame) -> Mapping[str, Array]:
-        moved = samples["read_bytes"] + samples["write_bytes"]
-        return {"log2 bytes": np.log2(np.maximum(moved.to_numpy(dtype=np.float64), 1.0))}
+        return {"log2 bytes": np.log2(np.maximum(_moved_bytes(samples), 1.0))}
 
     return Recipe(
         kind="memory",
-        space=MEMORY_SPACE,
+        space=memory_space({small_op(name).kernel for name in rows["op"].unique()}),
         smooths=(),
         features=features,
         group_columns=("read_bytes", "write_bytes"),
         range_columns=("read_bytes", "write_bytes"),
-        regime=lambda samples: np.zeros(len(samples), dtype=np.intp),
-        regime_names=("all",),
+        regime=lambda samples: memory_regime(_moved_bytes(samples)),
+        regime_names=MEMORY_REGIMES,
         weight_copies=None,
         pair_features=("log2 bytes",),
         pair_reach=(1.4,),
@@ -136,8 +144,23 @@ def memory_recipe() -> Recipe:
     )
 
 
-def attention_recipe(phase: Phase, rows: pd.DataFrame) -> Recipe:
-    """The recipe of attention in one phase."""
+def _moved_bytes(samples: pd.DataFrame) -> Array:
+    return (samples["read_bytes"] + samples["write_bytes"]).to_numpy(dtype=np.float64)
+
+
+def narrow_caches(samples: pd.DataFrame) -> pd.Series[str]:
+    """The type of each row's KV cache where it is narrower than what is multiplied, else ""."""
+    if "kv_dtype" not in samples.columns:
+        return pd.Series("", index=samples.index)
+    cache = samples["kv_dtype"].fillna(samples["dtype"])
+    narrower = cache.map(lambda name: DType(name).bytes) < samples["dtype"].map(
+        lambda name: DType(name).bytes
+    )
+    return cache.where(narrower, "").astype(str)
+
+
+def attention_recipe(phase: Phase, rows: pd.DataFrame, cache: str = "") -> Recipe:
+    """The recipe of attention in one phase; `cache` is the type of a narrower KV cache."""
 
     def features(samples: pd.DataFrame) -> Mapping[str, Array]:
         columns = [samples[name].to_numpy(dtype=np.float64) for name in _ATTENTION_DIMENSIONS]
@@ -160,7 +183,7 @@ def attention_recipe(phase: Phase, rows: pd.DataFrame) -> Recipe:
         )
 
     return Recipe(
-        kind=f"attention.{phase.value}",
+        kind=f"attention.{phase.value}" + (f".{cache}" if cache else ""),
         space=PREFILL_SPACE if phase is Phase.PREFILL else DECODE_SPACE,
         smooths=attention_smooths(phase),
         features=features,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from infersim.cost.attention.kernels import WIDEST_GROUP
 from infersim.cost.gemm.gemm import LAST_ROWS, LAST_WAVE_TILES
 from infersim.domain.arrays import Array
 from infersim.domain.dtypes import Precision
@@ -27,7 +28,11 @@ def attention_smooths(phase: Phase) -> tuple[Smooth, ...]:
         axes = ("log2 heads in flight", "log2 group", "log2 query", "log2 head dim")
         return (Smooth(component=PREFILL, axes=axes, knots_per_unit=(1, 1, 2, 1), derive=_prefill),)
     axes_ = ("log2 batch", "log2 kv heads", "log2 group", "log2 context", "log2 head dim")
-    return (Smooth(component=DECODE, axes=axes_, knots_per_unit=(1, 0.5, 0.5, 1, 1), derive=_decode),)
+    return (Smooth(component=DECODE, axes=axes_, knots_per_unit=(1, 0.5, 1, 1, 1), derive=_decode),)
+
+
+ALONE_OCTAVES = 24.0
+"""How far heads without a group, and of groups wider than WIDEST_GROUP, are from others: other kernels."""
 
 
 def _prefill(at: Mapping[str, Array]) -> Array:
@@ -41,8 +46,10 @@ def _prefill(at: Mapping[str, Array]) -> Array:
 def _decode(at: Mapping[str, Array]) -> Array:
     batch, kv_heads, context = at["log2 batch"], at["log2 kv heads"], at["log2 context"]
     in_flight = batch + kv_heads
+    group = at["log2 group"]
+    group = np.where(group > 0, group, -ALONE_OCTAVES) + ALONE_OCTAVES * (group > np.log2(WIDEST_GROUP))
     return np.stack(
-        (batch, kv_heads, context, at["log2 head dim"], at["log2 group"], in_flight, in_flight + context),
+        (batch, kv_heads, context, at["log2 head dim"], group, in_flight, in_flight + context),
         axis=1,
     )
 

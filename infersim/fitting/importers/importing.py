@@ -15,6 +15,7 @@ from infersim.domain.errors import InfersimError, UnknownNameError
 from infersim.fitting.importers.aiconfigurator import AICONFIGURATOR
 from infersim.fitting.importers.alibaba_infersim import ALIBABA_INFERSIM
 from infersim.fitting.importers.cutlass import CUTLASS
+from infersim.fitting.importers.llm_serving_sim import LLM_SERVING_SIM
 from infersim.fitting.importers.neusight import NEUSIGHT
 from infersim.fitting.importers.nvbench import NVBENCH
 from infersim.fitting.importers.slidesparse import SLIDESPARSE
@@ -31,7 +32,7 @@ from infersim.fitting.samples.schema import in_order
 
 _IMPORTERS = (
     *(AICONFIGURATOR, VIDUR, NEUSIGHT, SLIDESPARSE, ALIBABA_INFERSIM),
-    *(CUTLASS, NVBENCH, TORCH_BENCHMARK, TORCH_TRACE),
+    *(LLM_SERVING_SIM, CUTLASS, NVBENCH, TORCH_BENCHMARK, TORCH_TRACE),
 )
 
 

@@ -47,9 +47,14 @@ def _mlp(file: SourceFile) -> Converted:
     ]
     elementwise = [
         _timed(file, op).assign(
-            kind=Kind.MEMORY.value, op=name, read_bytes=FP16_BYTES * read, write_bytes=FP16_BYTES * written
+            kind=Kind.MEMORY.value,
+            op=name,
+            read_bytes=FP16_BYTES * read,
+            write_bytes=FP16_BYTES * written,
+            rows=frame["num_tokens"],
         )
         for op, (name, read, written) in _elementwise(frame).items()
+        if f"time_stats.{op}.median" in frame
     ]
     return _only_timed(pd.concat([*linears, *elementwise]))
 
@@ -72,12 +77,18 @@ def _weights(frame: pd.DataFrame) -> dict[str, tuple[pd.Series[Any], pd.Series[A
 def _elementwise(frame: pd.DataFrame) -> dict[str, tuple[str, pd.Series[Any], pd.Series[Any]]]:
     """Canonical name, values read and values written of the kernels whose traffic the file determines."""
     tokens = frame["num_tokens"]
-    width = tokens * (frame["n_expanded_embd"] // frame["num_tensor_parallel_workers"])
+    workers = frame["num_tensor_parallel_workers"]
+    width = tokens * (frame["n_expanded_embd"] // workers)
     residual = tokens * frame["n_embd"]
+    head_dim = frame["n_embd"] // frame["n_head"]
+    turned = tokens * head_dim * (frame["n_head"] // workers + frame["n_kv_head"] // workers)
     return {
-        "input_layernorm": ("attn_norm", residual, residual),
-        "post_attention_layernorm": ("ffn_norm", residual, residual),
+        "input_layernorm": ("norm", residual, residual),
+        "post_attention_layernorm": ("norm", residual, residual),
+        "attn_rope": ("rotary", turned + tokens * head_dim, turned),
         "mlp_act": ("activation", (1 + frame["use_gated_mlp"].astype(int)) * width, width),
+        "add": ("add", 2 * residual, residual),
+        "emb": ("embedding", residual, residual),
     }
 
 

@@ -22,6 +22,7 @@ from infersim.domain.arrays import Array
 from infersim.domain.dtypes import DType, precision_named
 from infersim.domain.errors import InvalidValueError
 from infersim.domain.shapes import Gemm, Phase
+from infersim.domain.small_kernels import small_op
 from infersim.fitting.plans.schema import (
     ALIGNED,
     AttentionSpace,
@@ -96,8 +97,9 @@ def aligned(values: Array, span: Sequence[int], alignment: npt.ArrayLike, any_mu
     return numbers
 
 
-EIGHT_BIT_ALIGNMENT = 16
-"""8-bit tensor-core GEMMs need rows of 16-byte multiples: cuBLASLt refuses n or k off multiples of 16."""
+LEAST_ALIGNMENT: Mapping[DType, int] = {DType.FP8: 16, DType.INT8: 16, DType.FP4: 32}
+"""8-bit and 4-bit tensor-core GEMMs need rows of 16-byte multiples: cuBLASLt refuses n or k off multiples of
+16, and of 32."""
 
 ROW_BYTES = 8192
 """Arrays of memory-bound kernels have whole rows of 4096 16-bit values, so that a norm can run over them."""
@@ -155,11 +157,12 @@ def _gemm_space(part: GemmSpace, dtype: str, seed: int) -> pd.DataFrame:
 
 def _possible(part: GemmSpace, dtype: str) -> list[list[int]]:
     """The part's alignments that kernels of `dtype` exist for."""
-    if precision_named(dtype).math not in (DType.FP8, DType.INT8):
+    least = LEAST_ALIGNMENT.get(precision_named(dtype).math)
+    if least is None:
         return part.alignments
-    possible = [pair for pair in part.alignments if min(pair) >= EIGHT_BIT_ALIGNMENT]
+    possible = [pair for pair in part.alignments if min(pair) >= least]
     if not possible:
-        expected = f"multiples of {EIGHT_BIT_ALIGNMENT} among them for {dtype}"
+        expected = f"multiples of {least} among them for {dtype}"
         raise InvalidValueError("alignments", part.alignments, expected)
     return possible
 
@@ -206,12 +209,15 @@ def _memory(part: MemoryOps, seed: int) -> pd.DataFrame:
     names = list(part.ops)
     dealt = points.chosen(len(names))
     reads, writes = np.array([part.ops[name] for name in names])[dealt].T
+    narrowing = np.array([small_op(name).narrowing for name in names])[dealt]
     array_bytes = aligned(points.logarithmic(part.array_bytes), part.array_bytes, ROW_BYTES, ROW_BYTES)
     return pd.DataFrame(
         {
             "kind": Kind.MEMORY.value,
             "op": np.array(names)[dealt],
             "read_bytes": reads * array_bytes,
-            "write_bytes": writes * array_bytes,
+            "write_bytes": writes * narrowing * array_bytes,
+            "rows": array_bytes // ROW_BYTES,
+            "weight_copies": 1,
         }
     )[array_bytes > 0]

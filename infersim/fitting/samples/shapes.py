@@ -17,6 +17,7 @@ from infersim.cost.regimes import DECODE_MAX_M, LARGE_MIN_NK, PREFILL_MIN_M
 from infersim.domain.arrays import Numeric
 from infersim.domain.dtypes import DType, precision_named
 from infersim.domain.shapes import Attention, Gemm, MemoryBound, Phase, Shape, WeightForm
+from infersim.domain.small_kernels import FLAT, small_op
 from infersim.fitting.samples.schema import Kind
 
 Texts = npt.NDArray[np.str_]
@@ -84,7 +85,7 @@ _GROUPING = {
     Kind.GEMM: ("dtype", "weight_copies", "includes_act_quant"),
     Kind.SPARSE_GEMM: ("dtype", "sparsity", "weight_copies", "includes_act_quant"),
     Kind.ATTENTION: ("phase", "dtype", "kv_dtype", "weight_copies"),
-    Kind.MEMORY: ("kernels",),
+    Kind.MEMORY: ("op", "kernels", "weight_copies"),
 }
 """What a shape record holds once for all its rows."""
 
@@ -118,11 +119,7 @@ def _shape(kind: Kind, rows: pd.DataFrame) -> Shape:
     if kind is Kind.ATTENTION:
         return _attention(rows)
     if kind is Kind.MEMORY:
-        return MemoryBound(
-            read_bytes=_column(rows, "read_bytes"),
-            write_bytes=_column(rows, "write_bytes"),
-            kernels=int(_said(rows, "kernels") or 1),
-        )
+        return _memory(rows)
     copies, act_quant = _said(rows, "weight_copies"), _said(rows, "includes_act_quant")
     return Gemm(
         m=_column(rows, "m"),
@@ -132,6 +129,21 @@ def _shape(kind: Kind, rows: pd.DataFrame) -> Shape:
         weights=WeightForm(_said(rows, "sparsity")) if kind is Kind.SPARSE_GEMM else WeightForm.DENSE,
         weight_copies=None if copies is None else int(copies),
         act_quant=act_quant is None or bool(act_quant),
+    )
+
+
+def _memory(rows: pd.DataFrame) -> MemoryBound:
+    op = small_op(str(_said(rows, "op")))
+    read, written = _column(rows, "read_bytes"), _column(rows, "write_bytes")
+    return MemoryBound(
+        read_bytes=read,
+        write_bytes=written,
+        rows=np.nan_to_num(_column(rows, "rows")) if "rows" in rows and op.kernel not in FLAT else 0.0,
+        cold_bytes=op.cold_reads * read,
+        rewritten_bytes=op.rewrites * written,
+        kernel=op.kernel,
+        kernels=int(_said(rows, "kernels") or 1),
+        looped=_said(rows, "weight_copies") is not None,
     )
 
 

@@ -77,12 +77,12 @@ THROTTLE = _spread(shared=0.15, own=0.15, rate=0.0, memory=0.0)
 
 def prior_of(kind: str, name: str, *, log: bool) -> Prior:
     """The prior of a parameter of a kind ("gemm.bf16")."""
-    family = kind.partition(".")[0]
+    family, of_prefill = kind.partition(".")[0], kind.startswith("attention.prefill")
     if name == "throttle":
         return Prior(law=Law.POWER, spread=THROTTLE, typical=TYPICAL_THROTTLE)
-    if name == "l2_residency" and kind != "attention.prefill":
+    if name == "l2_residency" and not of_prefill:
         return Prior(law=Law.CONSTANT, spread=RESIDENCY)
-    if kind == "attention.prefill" and name == "l2_bytes_per_clock_per_sm":
+    if of_prefill and name == "l2_bytes_per_clock_per_sm":
         return Prior(law=Law.MEMORY, spread=ATTENTION, typical=TYPICAL_PREFILL_L2)
     if family == "attention" and name in GENERATION_PARAMETERS:
         return Prior(law=Law.CONSTANT, spread=KERNEL_CHOICE)

@@ -43,17 +43,18 @@ def surrogate_samples(profile: HardwareProfile, kind: str, seed: int = 0) -> pd.
     if family == Kind.GEMM:
         frame = frame.assign(includes_act_quant="act_quant_us" in fit.parameters)
     frame = frame.iloc[:ROWS].reset_index(drop=True)
-    frame = frame.assign(gpu=profile.name, kind=family)
-    if family != Kind.MEMORY:
-        frame = frame.assign(weight_copies=fit.weight_copies)
+    frame = frame.assign(gpu=profile.name, kind=family, weight_copies=fit.weight_copies)
     return frame.assign(latency_us=np.exp(log_latency(profile, frame)))
 
 
 def poolable(kind: KindFit) -> bool:
     """Whether samples of this kind can be drawn, and its parameters are GPUs' own: launches have no shape,
-    and formats that are related to another have its.
+    small kernels have defaults that were fitted over GPUs, and formats that are related to another have its.
+    Attention with narrow caches is measured under other engines than the rest: wide caches stand in for it.
     """
-    return kind.kind.partition(".")[0] in _DRAWN and not kind.transferred and not is_related(kind)
+    family, _, detail = kind.kind.partition(".")
+    narrow_cache = family == Kind.ATTENTION and "." in detail
+    return family in _DRAWN and not (kind.transferred or is_related(kind) or narrow_cache)
 
 
 def is_related(kind: KindFit) -> bool:
@@ -116,11 +117,6 @@ def _attention(
     return frame[4.0 * batch * context * kv_heads * head_dim <= LARGEST_CACHE_BYTES]
 
 
-def _memory(ranges: Mapping[str, tuple[float, float]], _: str, random: np.random.Generator) -> pd.DataFrame:
-    read, written = (_log_uniform(random, ranges[name]) for name in ("read_bytes", "write_bytes"))
-    return pd.DataFrame({"read_bytes": read, "write_bytes": written})
-
-
 _DRAWN: Mapping[
     str, Callable[[Mapping[str, tuple[float, float]], str, np.random.Generator], pd.DataFrame]
-] = {"gemm": _gemms, "attention": _attention, "memory": _memory}
+] = {"gemm": _gemms, "attention": _attention}

@@ -10,9 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from infersim.cost.energy import POWER
 from infersim.domain.arrays import Array
+from infersim.fitting.fits.power_fit import LEAST_US
 from infersim.fitting.samples.schema import Kind
 from infersim.fitting.samples.shapes import shape_classes
+from infersim.fitting.validation.predictions import POWER_COLUMNS
 
 ALL = "all"
 """Division and class of the rows that sum a kind up."""
@@ -30,6 +33,7 @@ _USED = (
     *ORIGINS,
     *("kind", "phase", "latency_us", "predicted_us", "lower_us", "upper_us", "roofline_us", "in_range"),
     *("m", "n", "k", "batch", "context_len", "num_heads", "num_kv_heads", "read_bytes", "write_bytes"),
+    *("power_w", *POWER_COLUMNS),
 )
 """Columns that errors and shape classes are stated by."""
 
@@ -41,7 +45,8 @@ def error_table(predictions: pd.DataFrame) -> pd.DataFrame:
     `shape_class`, `rows`, `outside_range` (rows outside the calibrated range), `mape`, `median_ape`,
     `p90_ape`, `bias`, `coverage` and mean `log_half_width` of the 80 % interval, and `roofline_mape`,
     `roofline_median_ape` of the plain roofline. The first row of each kind and data type has division and
-    class "all"; a division in which all rows are of one class is left out.
+    class "all"; a division in which all rows are of one class is left out. Kind `power` is of watts, where
+    they were measured: of kernels of LEAST_US or more.
     """
     errors = Errors()
     errors.add(predictions)
@@ -59,8 +64,9 @@ class Errors:
         dtypes = predictions["dtype"].fillna("") if "dtype" in predictions.columns else ""
         used = [name for name in _USED if name in predictions.columns]
         parted = predictions[used].assign(cost_kind=cost_kinds(predictions), dtype=dtypes)
-        for (kind, dtype), group in parted.groupby(["cost_kind", "dtype"], sort=True):
-            self._groups.setdefault((str(kind), str(dtype)), _Group()).add(group)
+        for rows in (parted, _watts(parted)):
+            for (kind, dtype), group in rows.groupby(["cost_kind", "dtype"], sort=True):
+                self._groups.setdefault((str(kind), str(dtype)), _Group()).add(group)
 
     def table(self) -> pd.DataFrame:
         """What `error_table` gives of all rows together."""
@@ -70,6 +76,19 @@ class Errors:
             for division, name, found in group.lines()
         ]
         return pd.DataFrame(lines, columns=list(ERROR_COLUMNS))
+
+
+def _watts(parted: pd.DataFrame) -> pd.DataFrame:
+    """Rows whose power was measured and predicted, with watts in place of microseconds."""
+    if "predicted_w" not in parted:
+        return parted.iloc[:0]
+    known = (parted["power_w"] > 0) & parted["predicted_w"].notna() & (parted["latency_us"] >= LEAST_US)
+    measured = dict(zip(_MICROSECONDS, ("power_w", *POWER_COLUMNS), strict=True))
+    watts = {name: parted[of] for name, of in measured.items()}
+    return parted.assign(**watts, roofline_us=np.nan, cost_kind=POWER.name)[known]
+
+
+_MICROSECONDS = ("latency_us", "predicted_us", "lower_us", "upper_us")
 
 
 def cost_kinds(frame: pd.DataFrame) -> npt.NDArray[np.object_]:

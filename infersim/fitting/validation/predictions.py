@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from infersim.cost.assembling import half_width_with_host
+from infersim.cost.energy import PowerLaw, kernel_energy_j, power_law
 from infersim.cost.floor import kernel_floor_s
 from infersim.cost.kernels import kernel_cost, kernel_kind
 from infersim.cost.parameters import kind_parameters
@@ -28,8 +29,9 @@ def predict_samples(frame: pd.DataFrame, profile: HardwareProfile) -> pd.DataFra
     """Predictions for the rows of `frame` (one at least), in a frame of their own with the same index.
 
     Columns: `predicted_us` with its 80 % interval `lower_us` and `upper_us`, `floor_us`, `roofline_us`,
-    `flop`, `kernel_bytes`, `pair_log_half_width`, `limiter`, `in_range`. Launch samples have no shape, and so
-    NaN for floor, roofline and work. Raises UnsupportedError where the GPU lacks a data type of the samples.
+    `flop`, `kernel_bytes`, `pair_log_half_width`, `limiter`, `in_range`; where `power_w` was measured also
+    `predicted_w` with `lower_w` and `upper_w`. Launch samples have no shape, and so NaN for floor, roofline,
+    work and power. Raises UnsupportedError where the GPU lacks a data type of the samples.
     """
     columns: dict[str, npt.NDArray[Any]] = {}
 
@@ -39,22 +41,26 @@ def predict_samples(frame: pd.DataFrame, profile: HardwareProfile) -> pd.DataFra
                 columns[name] = np.empty(len(frame), dtype=_TYPES.get(name, np.float64))
             columns[name][rows] = values
 
+    law = power_law(profile) if "power_w" in frame and frame["power_w"].notna().any() else None
     ways = ways_of_timing(frame)
     for way in Timed:
         timed_so = np.flatnonzero(ways == way)
         for rows, shape in kernel_shapes(frame.iloc[timed_so]):
-            enter(timed_so[rows], _of_shape(shape, profile, way))
+            enter(timed_so[rows], _of_shape(shape, profile, way, law))
     launches = np.flatnonzero(frame["kind"] == Kind.LAUNCH)
     if len(launches):
         enter(launches, _of_launches(frame.iloc[launches], profile))
+        enter(launches, {} if law is None else dict.fromkeys(POWER_COLUMNS, np.nan))
     return pd.DataFrame(columns, index=frame.index, copy=False)
 
+
+POWER_COLUMNS = ("predicted_w", "lower_w", "upper_w")
 
 _TYPES: Mapping[str, type] = {"limiter": object, "in_range": np.bool_}
 """Columns of predictions that hold no numbers."""
 
 
-def _of_shape(shape: Shape, profile: HardwareProfile, way: Timed) -> dict[str, Any]:
+def _of_shape(shape: Shape, profile: HardwareProfile, way: Timed, law: PowerLaw | None) -> dict[str, Any]:
     """Predictions for all rows that one shape record holds, in its order, as they were timed."""
     cost = kernel_cost(shape, profile, cuda_graph=way is not Timed.HOST)
     start_us = LONE_START_US if way is Timed.ALONE else 0.0
@@ -72,7 +78,16 @@ def _of_shape(shape: Shape, profile: HardwareProfile, way: Timed) -> dict[str, A
         "pair_log_half_width": cost.pair_log_half_width,
         "limiter": _LIMITER_NAMES[cost.limiter],
         "in_range": cost.in_range,
+        **({} if law is None else _watts(shape, profile, cost, law)),
     }
+
+
+def _watts(shape: Shape, profile: HardwareProfile, cost: KernelCost, law: PowerLaw) -> dict[str, Array]:
+    """Mean power of the board while each kernel repeats, and its interval: never above the limit."""
+    watts = kernel_energy_j(shape, profile, cost, law) / (cost.kernel_s + cost.launch_s)
+    spread = np.exp(law.log_half_width)
+    bounds = (watts, watts / spread, np.minimum(watts * spread, law.limit_w))
+    return dict(zip(POWER_COLUMNS, bounds, strict=True))
 
 
 def _of_launches(rows: pd.DataFrame, profile: HardwareProfile) -> dict[str, Any]:

@@ -67,8 +67,13 @@ TORCH_DTYPES: Mapping[str, torch.dtype] = {
     "fp16": torch.float16,
     "fp8": torch.float8_e4m3fn,
     "int8": torch.int8,
+    "fp8_static": torch.float8_e4m3fn,
+    "int8_static": torch.int8,
+    "w8a16": torch.int8,
+    "w4a16": torch.int8,
 }
-"""PyTorch's name of the type that operands are stored in. FP8 is E4M3, which inference uses."""
+"""PyTorch's name of the type that operands (of weight-only kernels the weights) are stored in. FP8 is E4M3,
+which inference uses; two 4-bit weights are a byte."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

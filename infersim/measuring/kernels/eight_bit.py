@@ -26,12 +26,14 @@ class Linear:
     implementation: str
 
 
-def fp8_linear(activations: torch.Tensor, weight: torch.Tensor) -> Linear:
+def fp8_linear(activations: torch.Tensor, weight: torch.Tensor, *, static: bool = False) -> Linear:
     """`activations` [m, k] in 16 bits times `weight` [n, k] in FP8, 16-bit result.
 
-    One scale for each token and output feature where this GPU's kernels take them, else one for a tensor.
+    One scale for each token and output feature where this GPU's kernels take them, else one for a tensor;
+    `static`: one that is known beforehand.
     """
-    quantise = fused(quantise_fp8, activations) or quantise_fp8
+    method = narrowed_fp8 if static else quantise_fp8
+    quantise = fused(method, activations) or method
     transposed = weight.t()
     of_features = torch.ones(1, weight.shape[0], device=weight.device)
     one = torch.ones((), device=weight.device)
@@ -44,6 +46,9 @@ def fp8_linear(activations: torch.Tensor, weight: torch.Tensor) -> Linear:
         values, _ = quantise(activations)
         return _scaled_mm(values, transposed, one, one)
 
+    if static:
+        by_tensor()
+        return Linear(call=by_tensor, implementation="_scaled_mm, a static scale")
     try:
         by_rows()
     except (RuntimeError, NotImplementedError):
@@ -52,9 +57,13 @@ def fp8_linear(activations: torch.Tensor, weight: torch.Tensor) -> Linear:
     return Linear(call=by_rows, implementation="_scaled_mm, one scale a row")
 
 
-def int8_linear(activations: torch.Tensor, weight: torch.Tensor) -> Linear:
-    """`activations` [m, k] in 16 bits times `weight` [n, k] in INT8; a 32-bit sum, then a 16-bit result."""
-    quantise = fused(quantise_int8, activations) or quantise_int8
+def int8_linear(activations: torch.Tensor, weight: torch.Tensor, *, static: bool = False) -> Linear:
+    """`activations` [m, k] in 16 bits times `weight` [n, k] in INT8; a 32-bit sum, then a 16-bit result.
+
+    `static`: with one scale of activations that is known beforehand.
+    """
+    method = narrowed_int8 if static else quantise_int8
+    quantise = fused(method, activations) or method
     transposed = weight.t()
     values, scales = quantise(activations)
     rescale = fused(rescaled, torch._int_mm(values, transposed), scales) or rescaled
@@ -76,6 +85,22 @@ def quantise_int8(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """`x` [m, k] as INT8 and the scale [m, 1] of each row, whose largest value becomes 127."""
     scales = x.abs().amax(dim=-1, keepdim=True).float().clamp(min=1e-12) / INT8_LARGEST
     return (x / scales).round().to(torch.int8), scales
+
+
+STATIC_SCALE = 1 / 16
+"""Any will do: it takes as long."""
+
+
+def narrowed_fp8(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """`x` [m, k] as FP8 by STATIC_SCALE, and that scale."""
+    scale = torch.full((), STATIC_SCALE, device=x.device)
+    return (x * (1 / STATIC_SCALE)).clamp(-FP8_LARGEST, FP8_LARGEST).to(FP8), scale
+
+
+def narrowed_int8(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """`x` [m, k] as INT8 by STATIC_SCALE, and that scale."""
+    scale = torch.full((), STATIC_SCALE, device=x.device)
+    return (x * (1 / STATIC_SCALE)).round().clamp(-INT8_LARGEST, INT8_LARGEST).to(torch.int8), scale
 
 
 def rescaled(sums: torch.Tensor, scales: torch.Tensor) -> torch.Tensor:

@@ -10,11 +10,12 @@ from infersim.cost.regimes import DECODE_MAX_M, LARGE_MIN_NK, PREFILL_MIN_M
 from infersim.domain.profile import Calibration
 from infersim.fitting.samples.identity import Overlap
 from infersim.fitting.samples.shapes import LARGE_MEMORY_BYTES, LONG_CONTEXT, TILE, VECTOR
+from infersim.fitting.validation.common_delay import common_delay_us
 from infersim.fitting.validation.error_table import ALL
 from infersim.fitting.validation.validation import Validation
 from infersim.report.core import rounding
-from infersim.report.core.notes import outside_notes, trust_notes
 from infersim.report.core.table import Column, Table, number_column
+from infersim.report.core.trust import outside_notes, trust_in
 from infersim.report.core.verdict import Verdict, as_sentence, enumeration
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ _TITLES = {
     "attention.decode": "decode attention",
     "memory": "memory-bound kernels",
     "launch": "launches",
+    "power": "power",
 }
 """Kinds as the verdict names them."""
 
@@ -69,11 +71,15 @@ def _speedup_sentence(row: pd.Series) -> str:
 
 
 def _notes(found: Validation) -> Iterator[str]:
-    import pandas as pd
-
-    yield from trust_notes(pd.DataFrame({"gpu": [found.gpu], "calibration": [found.calibration.value]}))
+    yield from trust_in([found.calibration.value], [found.gpu])
     if found.calibration is not Calibration.NONE:
         yield from outside_notes(found.outside_range, found.rows)
+    delay_us = common_delay_us(found.predictions)
+    if delay_us is not None:
+        yield (
+            f"Short kernels take {rounding.quantity(delay_us)} us longer than predicted, whatever they do: if"
+            " each was timed alone on the GPU, not one after the other, say so (timed=alone)."
+        )
     if found.overlap in _OVERLAPS:
         yield _OVERLAPS[found.overlap]
     if found.left_out:

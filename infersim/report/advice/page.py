@@ -23,18 +23,25 @@ GLOSSARY = glossary("sparsity needed", "ceiling", "to pay", "aligned")
 
 
 def advice_page(
-    needed: pd.DataFrame | None, pays: pd.DataFrame | None, widths: pd.DataFrame | None, setting: str
+    needed: pd.DataFrame | None,
+    pays: pd.DataFrame | None,
+    widths: pd.DataFrame | None,
+    setting: str,
+    padded: pd.DataFrame | None = None,
 ) -> Page:
-    """The page of frames of `sparsity_for`, `break_even` and `free_widths`; None for what is not asked."""
+    """The page of frames of `sparsity_for`, `break_even`, `free_widths` and `padded_widths`.
+
+    None for what is not asked.
+    """
     charts = (*_needed_charts(needed), *_paying_charts(pays))
     asked = next(frame for frame in (needed, pays, widths) if frame is not None)
     models, gpus = (enumeration(asked[key].astype(str).unique().tolist()) for key in ("model", "gpu"))
     return Page(
         title=f"Advice: pruning {models} on {gpus}",
         setting=setting,
-        verdict=advice_verdict(needed, pays, widths),
+        verdict=advice_verdict(needed, pays, widths, padded),
         views=(View(label="all", charts=charts),) if charts else (),
-        tables=advice_tables(needed, pays, widths),
+        tables=advice_tables(needed, pays, widths, padded),
         glossary=GLOSSARY,
     )
 

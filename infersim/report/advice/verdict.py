@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from infersim.report.advice.tables import needed_sparsity, signed_percent
+from infersim.report.advice.tables import needed_sparsity, saved_between, signed_percent
 from infersim.report.core import rounding
 from infersim.report.core.notes import trust_notes
 from infersim.report.core.scenarios import SCENARIO_KEYS, place, varying_keys
@@ -19,9 +19,15 @@ WORTH_TELLING = 0.005
 
 
 def advice_verdict(
-    needed: pd.DataFrame | None, pays: pd.DataFrame | None, widths: pd.DataFrame | None
+    needed: pd.DataFrame | None,
+    pays: pd.DataFrame | None,
+    widths: pd.DataFrame | None,
+    padded: pd.DataFrame | None = None,
 ) -> Verdict:
-    """Judge frames of `sparsity_for`, `break_even` and `free_widths`; None for what was not asked."""
+    """Judge frames of `sparsity_for`, `break_even`, `free_widths` and `padded_widths`.
+
+    None for what was not asked.
+    """
     sentences: list[str] = []
     notes: list[str] = []
     if needed is not None:
@@ -32,6 +38,8 @@ def advice_verdict(
         notes += [] if needed is not None else trust_notes(pays)
     if widths is not None and not widths.empty:
         sentences += _widths(widths)
+    if padded is not None and not padded.empty:
+        sentences += _padding(padded)
     return Verdict(sentences=tuple(map(as_sentence, sentences)), notes=(*notes, _QUALITY))
 
 
@@ -96,6 +104,21 @@ def _widths(widths: pd.DataFrame) -> Iterator[str]:
             )
         elif row["free"] > row["asked"]:
             yield f"{row['dimension']}{where}: {row['free']} takes no longer than {row['asked']}"
+
+
+def _padding(padded: pd.DataFrame) -> Iterator[str]:
+    """For each width the padding that saves most; of equals the narrowest."""
+    keys = varying_keys(padded)
+    for _, rows in padded.groupby([*SCENARIO_KEYS, "dimension", "width"], sort=False):
+        best = rows.iloc[int(rows["saves"].round(4).argmax())]
+        where = place(best, keys) if keys else ""
+        change = f"{best['dimension']}{where}: {best['width']} -> {best['padded']}"
+        if best["saves"] < WORTH_TELLING:
+            yield f"{change} changes nothing that counts"
+            continue
+        saved = saved_between(best["saves"], best["saves_lower"], best["saves_upper"])
+        more = rounding.quantity(best["memory_mib"])
+        yield f"{change} is predicted to save {saved} of the time for {more} MiB more"
 
 
 def _memory_note(needed: pd.DataFrame) -> Iterator[str]:

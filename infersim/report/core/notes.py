@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from infersim.domain.profile import Calibration
 from infersim.report.core import rounding
 from infersim.report.core.scenarios import SCENARIO_KEYS, label, varying_keys
-from infersim.report.core.verdict import enumeration
+from infersim.report.core.trust import trust_in
 from infersim.simulation.measured.table import Scope
 from infersim.simulation.speedups.columns import as_notes
 
@@ -21,13 +21,6 @@ WELL_CALIBRATED = 0.9
 
 MAX_EXAMPLES = 4
 """How many cases a note lists before it counts the rest."""
-
-_TRUST = {
-    Calibration.NONE: "Uncalibrated: no measurement stands behind {}; intervals are wide, from defaults.",
-    Calibration.TRANSFERRED: "Transferred calibration: {} is predicted from measurements of other GPUs.",
-    Calibration.BORROWED: "Borrowed calibration: {} is predicted with the fit of a sibling GPU.",
-}
-_WHAT_IF = "What-if hardware: {} is predicted with the fit of the GPU as it is; intervals are wider."
 
 _SCOPES = {
     Scope.MEAN: "a mean over scenarios that the source does not state",
@@ -60,34 +53,9 @@ def prediction_notes(frame: pd.DataFrame) -> tuple[str, ...]:
     )
 
 
-def kernel_notes(frame: pd.DataFrame) -> tuple[str, ...]:
-    """Notes on single kernels: frames with `gpu`, `calibration` and `in_range`."""
-    calibrated = frame[frame["calibration"] != Calibration.NONE]
-    outside = len(calibrated) - int(calibrated["in_range"].sum())
-    return (*trust_notes(frame), *_engine_notes(frame), *outside_notes(outside, len(frame)))
-
-
-def _engine_notes(frame: pd.DataFrame) -> Iterator[str]:
-    """Whose kernels were measured, where that is known."""
-    if "kernels" not in frame:
-        return
-    for name, rows in frame[frame["kernels"].notna()].groupby("kernels", sort=False):
-        yield f"Kernels of {name}: {enumeration(rows['gpu'].unique().tolist())}."
-
-
-def outside_notes(outside: int, rows: int) -> tuple[str, ...]:
-    """A note on kernels outside the calibrated range, where there are any."""
-    note = f"Outside the calibrated range: {outside} of {rows} kernels; their intervals are wider."
-    return (note,) if outside else ()
-
-
 def trust_notes(frame: pd.DataFrame) -> Iterator[str]:
-    for status, text in _TRUST.items():
-        gpus = frame.loc[frame["calibration"] == status, "gpu"].unique().tolist()
-        altered = [gpu for gpu in gpus if status is Calibration.BORROWED and "[" in gpu]
-        for some, said in ((altered, _WHAT_IF), ([gpu for gpu in gpus if gpu not in altered], text)):
-            if some:
-                yield said.format(enumeration(some))
+    """What stands behind the GPUs of a frame with `gpu` and `calibration`."""
+    yield from trust_in(frame["calibration"], frame["gpu"])
 
 
 def _calibration_notes(frame: pd.DataFrame) -> Iterator[str]:

@@ -13,7 +13,7 @@ from infersim.transfer.borrowing import reliance
 from infersim.transfer.gpu_facts import facts_of, sustained_slowdown
 
 if TYPE_CHECKING:
-    from infersim.transfer.pool import GpuFacts, Pool
+    from infersim.transfer.pool import FormatRelation, GpuFacts, Pool, PooledKind
 
 _MEASURED = {
     Calibration.FITTED: "measured on it",
@@ -21,9 +21,16 @@ _MEASURED = {
 }
 
 
+def _all_kinds(pool: Pool) -> dict[str, PooledKind | FormatRelation]:
+    """Pooled kinds, and the formats that are related to one."""
+    return {**pool.kinds, **pool.relations}
+
+
 def pool_verdict(pool: Pool, seconds: float) -> Verdict:
     """Say what was pooled, and how far each GPU was off when it was predicted from the others."""
-    means = [f"{name} {rounding.fraction(_mean(kind.left_out['mape']))}" for name, kind in pool.kinds.items()]
+    means = [
+        f"{name} {rounding.fraction(_mean(kind.left_out['mape']))}" for name, kind in _all_kinds(pool).items()
+    ]
     sentence = (
         f"the fits of {enumeration(list(pool.gpus))} are pooled in {rounding.quantity(seconds)} s; mean "
         f"difference between a fit and what the others say of its GPU: {enumeration(means)}"
@@ -37,7 +44,7 @@ def pool_table(pool: Pool) -> Table:
 
     rows = [
         {"kind": name, "gpu": gpu, "mape": error, "pair": kind.interval.pair}
-        for name, kind in pool.kinds.items()
+        for name, kind in _all_kinds(pool).items()
         for gpu, error in kind.left_out["mape"].items()
     ]
     frame = pd.DataFrame(rows)
@@ -71,6 +78,10 @@ def explanation(profile: HardwareProfile, pool: Pool | None) -> Verdict:
                 f"{enumeration(shares)}"
             )
         )
+    default, *more = profile.kernel_sets or ("",)
+    if more:
+        said = f"kernels are those of {default} where nobody chooses others by --kernels: {enumeration(more)}"
+        sentences.append(as_sentence(said))
     return Verdict(sentences=tuple(sentences), notes=("Kinds in neither list are predicted from defaults.",))
 
 

@@ -35,8 +35,8 @@ def load_figure(found: UnderLoad) -> go.Figure:
     return finish(
         figure,
         height=420,
-        x="milliseconds for each token (TPOT)",
-        y="tokens per second and GPU",
+        x="time for each token, TPOT (ms)",
+        y="throughput (tokens/s)",
         xaxis={"rangemode": "tozero"},
         yaxis={"rangemode": "tozero"},
         shapes=shapes,

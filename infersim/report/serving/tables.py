@@ -32,6 +32,8 @@ def serve_table(frame: pd.DataFrame) -> Table:
         number_column("GiB", "memory_gib", rounding.quantity),
         number_column("most\nthat fit", "max_concurrency", rounding.count),
     ]
+    if frame["energy_j_per_token"].notna().any():
+        columns.append(number_column("J a\ntoken", "energy_j_per_token", rounding.quantity))
     if frame["price_per_million"].notna().any():
         columns.append(number_column("per million\ntokens", "price_per_million", rounding.quantity))
     return Table(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from infersim.domain.ops import Part
+from infersim.domain.profile import Calibration
 from infersim.report.core import rounding
 from infersim.report.core.losses import FACTOR_TITLES, PART_TITLES
 from infersim.report.core.scenarios import (
@@ -18,6 +19,7 @@ from infersim.report.core.scenarios import (
     varying_keys,
 )
 from infersim.report.core.table import Column, Table, number_column, text_column
+from infersim.report.core.verdict import enumeration
 from infersim.simulation.measured.table import Scope
 from infersim.simulation.timing.timeline import LAUNCH
 
@@ -116,10 +118,24 @@ def prediction_table(frame: pd.DataFrame) -> Table:
             ),
             number_column("floor\nms", "floor_ms", rounding.quantity),
             number_column("tokens/s", "tokens_per_s", rounding.quantity),
+            number_column("J/token", "energy_j_per_token", rounding.quantity),
             number_column("GiB", "memory_gib", rounding.quantity),
             Column(heading="fits", keys=("fits_memory",), text=_yes_or_no, numeric=False),
         ),
         labels=section_labels(frame, _PLACES),
+        caption=_energy_caption(frame),
+    )
+
+
+def _energy_caption(frame: pd.DataFrame) -> str:
+    """What joules rest on."""
+    unmetered = frame.loc[frame["energy_calibration"] == Calibration.TRANSFERRED]
+    if unmetered.empty:
+        return ""
+    gpus = enumeration(unmetered["gpu"].unique().tolist())
+    width = (unmetered["energy_upper_j_per_token"] / unmetered["energy_j_per_token"] - 1).max()
+    return (
+        f"J: of the whole board, by the datasheet; nobody metered {gpus}: up to {rounding.share(width)} more."
     )
 
 

@@ -19,6 +19,7 @@ from infersim.domain.dtypes import precision_named
 from infersim.domain.errors import InvalidValueError
 from infersim.domain.profile import HardwareProfile
 from infersim.domain.shapes import Gemm, MemoryBound, Shape, WeightForm
+from infersim.domain.small_kernels import SmallKernel
 from infersim.simulation.measured.table import MeasuredSpeedup
 from infersim.workload.ops.token_skip import COMPACTION_KERNELS
 
@@ -129,10 +130,13 @@ def _what(row: MeasuredSpeedup) -> tuple[str, str]:
 def _sorting(flags: float) -> MemoryBound:
     moved = flags * (FLAG_BYTES + INDEX_BYTES)
     return MemoryBound(
-        read_bytes=moved, write_bytes=moved + flags * INDEX_BYTES, kernels=COMPACTION_KERNELS, gathered=True
+        read_bytes=moved,
+        write_bytes=moved + flags * INDEX_BYTES,
+        kernels=COMPACTION_KERNELS,
+        kernel=SmallKernel.GATHER,
     )
 
 
 def _copy(values: float, *, added: bool = False) -> MemoryBound:
     moved = values * VALUE_BYTES
-    return MemoryBound(read_bytes=moved * (2 if added else 1), write_bytes=moved, gathered=True)
+    return MemoryBound(read_bytes=moved * (2 if added else 1), write_bytes=moved, kernel=SmallKernel.GATHER)

@@ -48,7 +48,8 @@ class Load:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Steady:
-    """The steady state: arrays over the load. `first_s` is TTFT without waiting."""
+    """The steady state: arrays over the load. `first_s` is TTFT without waiting, `joules` the board's of a
+    request."""
 
     running: Array
     step: Times
@@ -58,6 +59,7 @@ class Steady:
     first_s: Array
     waiting_s: Array
     requests_per_s: Array
+    joules: Array
     log_half_width: Array
 
     @property
@@ -97,6 +99,7 @@ def steady_state(served: Served, load: Load) -> Steady:
         first_s=np.where(gone, np.nan, first_s),
         waiting_s=np.where(gone, np.nan, np.maximum(0.0, load.concurrency / rate - life_s)),
         requests_per_s=rate,
+        joules=np.where(gone, np.nan, steps * step.joules / counted + load.reading.each_j(together)),
         log_half_width=np.hypot(width, engine.spread.tpot),
     )
 

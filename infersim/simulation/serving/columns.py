@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from infersim.cost.energy import power_law
 from infersim.domain.arrays import Array
+from infersim.domain.profile import Calibration
 from infersim.simulation.serving.answers import Answer
 from infersim.simulation.serving.fitting_in import missing_text
 from infersim.simulation.serving.memory import GIB
@@ -32,9 +34,15 @@ def answer_frame(answer: Answer) -> pd.DataFrame:
             **_time_columns(answer),
             **_rate_columns(answer),
             **_memory_columns(answer),
+            **_energy_columns(answer),
         }.items()
     }
-    said = {"runs": answer.support.answer, "notes": _notes(answer, shape[1])}
+    law = power_law(answer.profile)
+    said = {
+        "energy_calibration": (Calibration.NONE if law is None else law.calibration).value,
+        "runs": answer.support.answer,
+        "notes": _notes(answer, shape[1]),
+    }
     return pd.DataFrame({**_subject(answer), **arrays, **said})
 
 
@@ -108,6 +116,23 @@ def _memory_columns(answer: Answer) -> Columns:
         "activations_gib": memory.activations_bytes / GIB,
         "cache_gib": max(0.0, memory.cache_bytes) / GIB,
         "kv_blocks": memory.blocks,
+    }
+
+
+def _energy_columns(answer: Answer) -> Columns:
+    """Joules of the board for each token that is written, and each request, and mean watts."""
+    steady, law = answer.steady, power_law(answer.profile)
+    output = np.array([each.output for each in answer.service.lengths])[:, np.newaxis]
+    token = steady.joules / output
+    spread = np.exp(
+        steady.log_half_width if law is None else np.hypot(steady.log_half_width, law.log_half_width)
+    )
+    return {
+        "energy_j_per_token": token,
+        "energy_lower_j_per_token": token / spread,
+        "energy_upper_j_per_token": token * spread,
+        "energy_j_per_request": steady.joules,
+        "watts": steady.joules * steady.requests_per_s,
     }
 
 

@@ -26,7 +26,7 @@ def missing_text(transformer: Transformer, profile: HardwareProfile, service: Se
     memory = serving_memory(transformer, profile, service.engine, service.execution)
     missing = memory.missing_bytes(tokens) / GIB
     helps = list(_helps(transformer, profile, service, tokens))
-    hint = f"; {' or '.join(helps)} would do" if helps else ""
+    hint = f", for which {' or '.join(helps)} would do" if helps else ""
     return (
         f"{transformer.name} on {profile.name}: {missing:.1f} GiB are missing for one request of {tokens:,} "
         f"tokens (weights {memory.weights_bytes / GIB:.1f} GiB of {profile.memory.total_bytes / GIB:.1f})"

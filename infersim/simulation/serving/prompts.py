@@ -17,7 +17,7 @@ TOGETHER = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Reading:
-    """Mean seconds to read a prompt, and the half-width of their log: lengths x TOGETHER.
+    """Mean seconds to read a prompt, the half-width of their log, and joules: lengths x TOGETHER.
 
     `prompt` are mean tokens, one for each of the lengths.
     """
@@ -25,10 +25,15 @@ class Reading:
     prompt: Array
     seconds: Array
     log_half_width: Array
+    joules: Array
 
     def each_s(self, together: Array) -> Array:
         """Seconds of a prompt where so many are read in one step: lengths x any."""
         return _between(self.seconds, together)
+
+    def each_j(self, together: Array) -> Array:
+        """Joules of a prompt."""
+        return _between(self.joules, together)
 
     def width(self, together: Array) -> Array:
         """Their half-width."""
@@ -51,6 +56,7 @@ def reading_of(served: Served, several: Sequence[Lengths]) -> Reading:
         prompt=np.array([each.prompt for each in several])[:, np.newaxis],
         seconds=mean(times.seconds),
         log_half_width=mean(times.log_half_width),
+        joules=mean(times.joules),
     )
 
 

@@ -37,7 +37,8 @@ def serve(
     `tokens_per_s_per_gpu`, `requests_per_s`; `step_ms host_ms prefill_ms prefill_share` (a decode step, the
     host's part of it, reading a prompt, and the share of TPOT that reading others' prompts takes);
     `memory_gib weights_gib activations_gib cache_gib kv_blocks`; `price_per_million` (written tokens; NaN
-    without a price), `runs` (whether the engine can run it: `yes`, `needs`, `no`, `unknown`) and `notes`.
+    without a price); `energy_j_per_token` of the board with its interval, `energy_j_per_request watts
+    energy_calibration`; `runs` (whether the engine can run it: `yes`, `needs`, `no`, `unknown`) and `notes`.
 
     Where a single request does not fit, numbers are NaN and the note says what is missing. Raises
     InfersimError where nothing fits, UnknownNameError for names that are not known, InvalidValueError for

@@ -35,6 +35,13 @@ LEAST = 200
 
 PERCENTILES = (50, 90, 99)
 
+NOT_COUNTED = (
+    *("ttft_lower_ms", "ttft_upper_ms", "tpot_lower_ms", "tpot_upper_ms", "queue_ms", "price_per_million"),
+    *("energy_j_per_token", "energy_lower_j_per_token", "energy_upper_j_per_token"),
+    *("energy_j_per_request", "watts"),
+)
+"""Columns of `serve` that are left unknown."""
+
 
 @checked(
     model_or_plan=one_or_several(a_model_or_plan, called="model or plan"),
@@ -58,7 +65,8 @@ def simulate_serving(
     `rate`: requests come at random, so many a second, in place of a concurrency. `requests`: how many are
     served (default: six for each client, and at least 200). Options and columns are those of `serve`, whose
     `ttft_ms tpot_ms tokens_per_s tokens_per_s_per_gpu requests_per_s running` are here what was counted,
-    without intervals; and `rate`, `ttft_p50_ms ttft_p90_ms ttft_p99_ms tpot_p50_ms tpot_p90_ms tpot_p99_ms`.
+    without intervals, energy and price; and `rate`, `ttft_p50_ms ttft_p90_ms ttft_p99_ms` and the same of
+    TPOT.
     Errors as in `serve`, and InfersimError for a rate that the service cannot keep up with.
     """
     several = model_or_plan if isinstance(model_or_plan, tuple) else (model_or_plan,)
@@ -111,9 +119,7 @@ def _simulated(
         for share in PERCENTILES
     }
     tpot = float(ran.tpot_s[steps].mean()) * MS if steps.any() else float("nan")
-    nothing = dict.fromkeys(
-        ("ttft_lower_ms", "ttft_upper_ms", "tpot_lower_ms", "tpot_upper_ms", "queue_ms"), float("nan")
-    )
+    nothing = dict.fromkeys(NOT_COUNTED, float("nan"))
     return {
         "running": ran.running,
         "ttft_ms": float(ran.ttft_s.mean()) * MS,

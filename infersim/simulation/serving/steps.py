@@ -8,14 +8,16 @@ the attention of the whole. No step of the host's own issuing is faster than its
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from infersim.cost.energy import power_law
 from infersim.domain.arrays import Array
 from infersim.domain.dtypes import DType
 from infersim.domain.profile import HardwareProfile
 from infersim.domain.shapes import Phase
+from infersim.simulation.timing.op_costs import over_ops
 from infersim.simulation.timing.passes import Pass
 from infersim.simulation.timing.program import lay_out
 from infersim.simulation.timing.timeline import Timeline, timelines
@@ -28,17 +30,25 @@ if TYPE_CHECKING:
 
 MS, US = 1e-3, 1e-6
 
+Measures: TypeAlias = tuple[Array, Array, Array]
+"""Seconds, half-width and joules of kernels."""
+
 STRETCH = 65_536
 """Scenarios that are timed at once: ops x scenarios of arrays are held of them."""
+
+MOST_OF_GRID = 1.5
+"""A grid may have so many times the scenarios that are asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Times:
-    """Seconds, the part of them that is the host's, and the 80 % half-width of their log; arrays."""
+    """Seconds, the part of them that is the host's, the 80 % half-width of their log, and joules of the board
+    (NaN where nobody states its power limit); arrays."""
 
     seconds: Array
     host_s: Array
     log_half_width: Array
+    joules: Array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,12 +63,57 @@ class Served:
     def decode(self, batch: Array, context: Array) -> Times:
         """One step of `batch` sequences (real numbers are rounded) at a mean context; arrays broadcast."""
         batch, context = np.broadcast_arrays(batch, context)
-        flat_batch, flat_context = batch.ravel(), context.ravel()
+        whole, seen = (np.maximum(1.0, np.round(values)).ravel() for values in (batch, context))
+        kernels = self._gridded(whole, seen) or self._flat(whole, seen)
+        gpu_s, width, joules = (values.reshape(batch.shape) for values in kernels)
+        host = self.engine.host
+        issued_s = self._kernels(Phase.DECODE) * host.kernel_us * US
+        beyond = whole.reshape(batch.shape) > self.engine.kernels.graph_batch
+        beside_s = np.where(beyond, issued_s, host.hidden_ms * MS)
+        seconds = np.maximum(gpu_s, beside_s) + host.step_ms * MS + host.sequence_us * US * batch
+        host_s = seconds - gpu_s
+        return Times(
+            seconds=seconds, host_s=host_s, log_half_width=width, joules=joules + self.idle_w * host_s
+        )
+
+    def _gridded(self, batch: Array, context: Array) -> Measures | None:
+        """Each batch with each context, of which those that are asked for; None where that is far more.
+
+        GEMMs do not depend on the context: laid out as a grid they are timed once for each batch.
+        """
+        batches, rows = np.unique(batch, return_inverse=True)
+        contexts, columns = np.unique(context, return_inverse=True)
+        if batches.size * contexts.size > MOST_OF_GRID * batch.size:
+            return None
+        wide = max(1, STRETCH // batches.size)
         parts = [
-            self._decode(flat_batch[start : start + STRETCH], flat_context[start : start + STRETCH])
-            for start in range(0, flat_batch.size, STRETCH)
+            self._measures(self._timeline(Phase.DECODE, batches[:, np.newaxis], some[np.newaxis]))
+            for some in np.split(contexts, range(wide, contexts.size, wide))
         ]
-        return _joined(parts, batch.shape)
+        wholes = (np.concatenate(values, axis=1)[rows, columns] for values in zip(*parts, strict=True))
+        seconds, width, joules = wholes
+        return seconds, width, joules
+
+    def _flat(self, batch: Array, context: Array) -> Measures:
+        """Each batch with its own context."""
+        places = range(STRETCH, batch.size, STRETCH)
+        pairs = zip(np.split(batch, places), np.split(context, places), strict=True)
+        parts = [self._measures(self._timeline(Phase.DECODE, *pair)) for pair in pairs]
+        seconds, width, joules = (np.concatenate(values) for values in zip(*parts, strict=True))
+        return seconds, width, joules
+
+    @property
+    def idle_w(self) -> float:
+        """What the board draws while it waits for the host; NaN where nobody states its power limit."""
+        law = power_law(self.profile)
+        return float("nan") if law is None else law.idle_w
+
+    def _measures(self, found: Timeline) -> Measures:
+        """Seconds, half-width and joules of a timeline."""
+        law = power_law(self.profile)
+        unknown = np.full_like(found.latency_s, np.nan)
+        joules = unknown if law is None else over_ops(found.op_energy_j(law))
+        return found.latency_s, np.log(found.upper_s / found.latency_s), joules
 
     def prefill(self, prompt: Array, together: Array | float = 1.0) -> Times:
         """Reading a prompt of so many tokens: its share of a step that reads so many of them at once.
@@ -70,7 +125,8 @@ class Served:
         chunks = np.ceil(prompt * together / self.engine.scheduler.batched_tokens)
         pieces = np.maximum(chunks / together, 1.0)
         read = self._timeline(Phase.PREFILL, np.maximum(together / chunks, 1.0), np.ceil(prompt / pieces))
-        seconds = chunks * read.latency_s / together
+        seconds, width, joules = self._measures(read)
+        seconds = chunks * seconds / together
         if (pieces > 1).any():
             whole = self._timeline(Phase.PREFILL, np.ones_like(prompt), prompt)
             pieced = chunks * read.part_s()["attention"] / together
@@ -80,19 +136,9 @@ class Served:
         return Times(
             seconds=slower.reshape(shape),
             host_s=(slower - seconds).reshape(shape),
-            log_half_width=_width(read).reshape(shape),
+            log_half_width=width.reshape(shape),
+            joules=(joules * chunks / together + self.idle_w * (slower - seconds)).reshape(shape),
         )
-
-    def _decode(self, batch: Array, context: Array) -> Times:
-        host = self.engine.host
-        whole = np.maximum(1.0, np.round(batch))
-        kernels = self._timeline(Phase.DECODE, whole, np.maximum(1.0, np.round(context)))
-        gpu_s = kernels.latency_s
-        issued_s = self._kernels(Phase.DECODE) * host.kernel_us * US
-        beside_s = np.where(whole > self.engine.kernels.graph_batch, issued_s, host.hidden_ms * MS)
-        added_s = host.step_ms * MS + host.sequence_us * US * batch
-        seconds = np.maximum(gpu_s, beside_s) + added_s
-        return Times(seconds=seconds, host_s=seconds - gpu_s, log_half_width=_width(kernels))
 
     def _kernels(self, phase: Phase) -> float:
         """Kernels of a step."""
@@ -113,16 +159,3 @@ def served_execution(execution: Execution, engine: Engine) -> Execution:
     if cache is None and engine.memory.fp8_cache and execution.explicit and floats:
         cache = DType.FP8
     return replace(execution, layout=Layout(engine.kernels.layout), cuda_graph=True, kv_dtype=cache)
-
-
-def _width(found: Timeline) -> Array:
-    width: Array = np.log(found.upper_s / found.latency_s)
-    return width
-
-
-def _joined(parts: list[Times], shape: tuple[int, ...]) -> Times:
-    def whole(name: str) -> Array:
-        joined: Array = np.concatenate([np.atleast_1d(getattr(part, name)) for part in parts]).reshape(shape)
-        return joined
-
-    return Times(seconds=whole("seconds"), host_s=whole("host_s"), log_half_width=whole("log_half_width"))

@@ -174,10 +174,12 @@ def under_load(
         raise InvalidValueError("prompt", len(service.lengths), "one length of requests under load")
     if len(service.concurrency) > 1:
         raise InvalidValueError("concurrency", service.concurrency, "one number of requests under load")
+    base = Plan(base=model, transformer=model, name=DENSE)
     if not service.concurrency:
-        most = int(answered(Plan(base=model, transformer=model), gpu, service).most[0])
-        service = replace(service, concurrency=(max(1, most),))
-    dense = curve_of(answered(Plan(base=model, transformer=model, name=DENSE), gpu, service))
+        # The dense model's most; where it does not fit at all, that of the plan that holds most.
+        most = [int(answered(plan, gpu, service).most[0]) for plan in (base, *several)]
+        service = replace(service, concurrency=(most[0] or max(1, *most),))
+    dense = curve_of(answered(base, gpu, service))
     curves = tuple(curve_of(answered(plan, gpu, service)) for plan in several)
     if not any(curve.most for curve in (dense, *curves)):
         from infersim.simulation.serving.fitting_in import missing_text

@@ -12,11 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from infersim.cost.gemm.alignment import VECTOR_BYTES, misaligned
-from infersim.cost.gemm.gemm import has_fitted_kernel, runs_as
+from infersim.cost.gemm.gemm import has_fitted_kernel, is_transferred, runs_as
 from infersim.cost.kernels import kernel_kind, kernels_of
 from infersim.domain.ops import Part
+from infersim.domain.profile import Calibration
 from infersim.domain.shapes import Gemm
 from infersim.simulation.speedups.cases import Case
+from infersim.simulation.speedups.padding import padding_notes
 from infersim.simulation.timing.program import Program
 from infersim.simulation.timing.timeline import Timeline
 from infersim.workload.formats import block_formats
@@ -59,14 +61,16 @@ def format_notes(timeline: Timeline) -> list[str]:
             notes.append(f"{profile.name} has no {precision.math} units: {precision.name} is widened to bf16")
         if not has_fitted_kernel(profile, precision):
             notes.append(f"no kernel of {precision.name} is fitted: predicted by its bytes")
+        elif is_transferred(profile, precision):
+            notes.append(f"{precision.name} was not measured on {profile.name}: transferred from other GPUs")
     return list(dict.fromkeys(notes))
 
 
 def kernel_notes(timeline: Timeline) -> list[str]:
-    """Whose kernels are predicted, where several engines' were measured or one was chosen."""
+    """Whose kernels are predicted, where they are not the default's or not all of one engine."""
     profile = timeline.profile
     chosen, fit = profile.kernels, profile.fit
-    if fit is None or chosen is None or (chosen == fit.default_kernels and len(profile.kernel_sets) < 2):
+    if fit is None or chosen is None:
         return []
     shapes = [op.shape for op in timeline.program.ops]
     used = {kernel_kind(shape).fitted_as(shape, profile): kernels_of(shape, profile) for shape in shapes}
@@ -74,10 +78,10 @@ def kernel_notes(timeline: Timeline) -> list[str]:
     for kind, kernels in used.items():
         if kind is not None and kernels not in (None, chosen):
             others.setdefault(str(kernels), []).append(kind)
+    if not others:
+        return [] if chosen == fit.default_kernels else [f"kernels of {chosen}"]
     lacking = [f"{', '.join(kinds)} of {name}" for name, kinds in others.items()]
-    also = [name for name in profile.kernel_sets if name != chosen]
-    said = f"kernels of {chosen}" + (f" but {' and '.join(lacking)}, for lack of its own" if lacking else "")
-    return [f"{said}; {profile.name} was measured with those of {' and '.join(also)} too" if also else said]
+    return [f"kernels of {chosen} but {' and '.join(lacking)}, for lack of its own"]
 
 
 def _widths(transformer: Transformer) -> set[int]:
@@ -128,16 +132,43 @@ def latency_columns(case: Case, timeline: Timeline) -> Columns:
         "memory_gib": timeline.program.memory_bytes.ravel() / GIB,
         **parts,
         "calibrated_share": timeline.calibrated_share().ravel(),
+        **energy_columns(case, timeline),
+    }
+
+
+ENERGY = ("energy_j_per_token", "energy_lower_j_per_token", "energy_upper_j_per_token")
+
+
+def energy_columns(case: Case, timeline: Timeline) -> Columns:
+    """Joules of the board for each token and each request of the batch, mean watts, and what they rest on.
+
+    NaN, calibration `none`, where nobody states the board's power limit.
+    """
+    energy = timeline.energy_j()
+    if energy is None:
+        names = (*ENERGY, "energy_j_per_request", "watts")
+        return {name: constant(np.nan, case) for name in names} | {
+            "energy_calibration": constant(Calibration.NONE.value, case)
+        }
+    joules = (energy.joules, energy.lower_j, energy.upper_j)
+    return {
+        **{name: (value / case.tokens).ravel() for name, value in zip(ENERGY, joules, strict=True)},
+        "energy_j_per_request": (energy.joules / case.batch).ravel(),
+        "watts": (energy.joules / timeline.latency_s).ravel(),
+        "energy_calibration": constant(energy.law.calibration.value, case),
     }
 
 
 def model_notes(case: Case, timeline: Timeline) -> Column:
-    """Notes, a tuple each: what the file states, contexts beyond its positions, uncalibrated widths."""
+    """Notes, a tuple each: what the file states, contexts beyond its positions, uncalibrated widths, and what
+    padding odd ones would change.
+    """
     limit = timeline.program.transformer.max_position
     note = f"context beyond the model's {limit} positions"
     positions = np.where(case.context > limit, note, "").astype(object).ravel()
     widths = np.empty(case.batch.size, dtype=object)
-    widths.fill((*kernel_notes(timeline), *format_notes(timeline), *width_notes(timeline.program)))
+    odd = (*width_notes(timeline.program), *padding_notes(case, timeline))
+    widths.fill((*kernel_notes(timeline), *format_notes(timeline), *odd))
     return joined_notes(positions, widths)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from infersim.domain.arguments import checked, one_of, optional, refused
@@ -11,10 +13,12 @@ from infersim.domain.dtypes import PRECISIONS, STATIC, DType, Precision, precisi
 from infersim.domain.errors import InvalidValueError
 from infersim.domain.numbers import count, whole
 from infersim.domain.shapes import Attention, Gemm, Phase, WeightForm
-from infersim.profile_files.profiles import kernels_named
-from infersim.simulation.speedups.resolving import Dimension, Gpu, a_profile, as_profile
+from infersim.profile_files.profiles import a_profile, kernels_named
 from infersim.simulation.speedups.stretches import shapes_latency
 from infersim.workload.scenario import MAX_BATCH, MAX_CONTEXT
+
+if TYPE_CHECKING:
+    from infersim.simulation.speedups.resolving import Dimension, Gpu
 
 MAX_FEATURES = 2**24
 MAX_HEADS = 2**16
@@ -89,7 +93,7 @@ def gemm_latency(
         weight_copies=weight_copies,
         act_quant=act_quant is not False,
     )
-    return shapes_latency(shape, as_profile(gpu).with_kernels(kernels))
+    return shapes_latency(shape, a_profile("gpu", gpu).with_kernels(kernels))
 
 
 def _with_scales(dtype: str, act_quant: bool | str) -> Precision:
@@ -115,6 +119,8 @@ def _with_scales(dtype: str, act_quant: bool | str) -> Precision:
     head_dim=whole(MAX_HEAD_DIM),
     query_len=optional(whole(MAX_CONTEXT)),
     dtype=one_of("dtype", list(DType)),
+    kv_dtype=optional(one_of("kv_dtype", list(DType))),
+    window=optional(count(MAX_CONTEXT)),
     kv_copies=_COPIES,
     kernels=kernels_named,
 )
@@ -129,13 +135,16 @@ def attention_latency(
     head_dim: Dimension,
     query_len: Dimension | None = None,
     dtype: str = "bf16",
+    kv_dtype: str | None = None,
+    window: int | None = None,
     kv_copies: int | None = 1,
     kernels: str | None = None,
 ) -> Latency:
     """Latency of one attention kernel; dimensions broadcast, and so does the result.
 
     `query_len` new tokens of each sequence attend to `context_len` tokens, their own included: all of them
-    in prefill, 1 in decode unless given. `kv_copies` is the number of distinct KV caches that a timing
+    in prefill, 1 in decode unless given. `kv_dtype` is the type of the KV cache (None: `dtype`), and `window`
+    limits how far back a query sees. `kv_copies` is the number of distinct KV caches that a timing
     loop rotates over: 1, as attention benchmarks do, lets a small cache stay in L2; None is cold, as in a
     model's decode: all of it is read from memory. `kernels` as in `gemm_latency`, which raises the same.
     """
@@ -159,9 +168,11 @@ def attention_latency(
         num_kv_heads=dimensions["num_kv_heads"],
         head_dim=dimensions["head_dim"],
         dtype=DType(dtype),
+        kv_dtype=None if kv_dtype is None else DType(kv_dtype),
+        window=window,
         kv_copies=kv_copies,
     )
-    return shapes_latency(shape, as_profile(gpu).with_kernels(kernels))
+    return shapes_latency(shape, a_profile("gpu", gpu).with_kernels(kernels))
 
 
 def _together(**dimensions: Dimension) -> dict[str, Array]:

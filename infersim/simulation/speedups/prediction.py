@@ -60,7 +60,11 @@ def predict(
     `lower_ms upper_ms` and `floor_ms`, `tokens_per_s` (read in prefill, generated otherwise), `memory_gib`,
     kernel milliseconds of each part and all launches (`ms_qkvo ms_ffn ms_attention ms_lm_head
     ms_elementwise ms_extra ms_launch`, which sum to `latency_ms`), `calibrated_share` (of the latency: from
-    kernels inside the calibrated range) and `notes`, one text. A scenario that does not fit in memory is
+    kernels inside the calibrated range), joules of the whole board `energy_j_per_token` (of those that
+    `tokens_per_s` counts) with the 80 % interval `energy_lower_j_per_token energy_upper_j_per_token` and
+    `energy_j_per_request` (of the row's passes, for each request of the batch), mean `watts`,
+    `energy_calibration` (`fitted` where the board was metered, `transferred` by the datasheet, `none` and NaN
+    where nobody states its power limit) and `notes`, one text. A scenario that does not fit in memory is
     timed as if it did, and marked.
 
     Raises UnknownNameError for names that are not known, InvalidValueError for impossible dimensions, and

@@ -50,7 +50,7 @@ class Grid:
 
     def chunks(self, rows: int) -> Iterator[Grid]:
         """Consecutive smaller grids of at most `rows` rows of weight 1, or fewer of more weight."""
-        for gpus, plans, batches, contexts in _cuts(self._sizes, max(1, rows // self.weight)):
+        for gpus, plans, batches, contexts in cuts(self._sizes, max(1, rows // self.weight)):
             asked = replace(
                 self.scenarios,
                 batch=self.scenarios.batch[batches],
@@ -64,7 +64,7 @@ class Grid:
         return len(self.gpus), len(self.plans), len(self.scenarios.batch), contexts
 
 
-def _cuts(sizes: Sequence[int], limit: int) -> Iterator[tuple[slice, ...]]:
+def cuts(sizes: Sequence[int], limit: int) -> Iterator[tuple[slice, ...]]:
     """A product of axes, outermost first, in consecutive parts of at most `limit` members."""
     if not sizes:
         yield ()
@@ -73,7 +73,7 @@ def _cuts(sizes: Sequence[int], limit: int) -> Iterator[tuple[slice, ...]]:
     inner = math.prod(rest)
     if inner > limit:
         for place in range(size):
-            for cut in _cuts(rest, limit):
+            for cut in cuts(rest, limit):
                 yield slice(place, place + 1), *cut
         return
     step = limit // inner

@@ -22,6 +22,7 @@ from infersim.files.fingerprint import fingerprint
 from infersim.files.locations import data_folder
 from infersim.files.reading import checked_tables, tables_from_file
 from infersim.profile_files.overrides import with_overrides
+from infersim.simulation.serving.service import Service
 from infersim.simulation.speedups.cases import BOTH
 from infersim.simulation.speedups.scenarios import RunOptions, make_execution
 from infersim.simulation.sweeping.plan_tables import AUTO, NESTED, RequestTable, SweepTables
@@ -89,9 +90,40 @@ def listed_settings(source: Source) -> tuple[RunOptions, ...]:
     return tuple(found.values())
 
 
-def listed_phases(source: Source) -> tuple[str, ...]:
-    """The phases of the contexts; none where only requests are asked about."""
+def listed_services(source: Source) -> tuple[Service, ...]:
+    """Services under each engine in each format; none where nothing is served.
+
+    They stand in a plan of their own: their table has other columns.
+    """
     tables = source.tables
+    if tables.serve is None:
+        return ()
+    for key in ("context", "request", "phase"):
+        if getattr(tables, key) is not None:
+            raise FileContentError(source.label, key, getattr(tables, key), "no such key beside serve")
+    found = []
+    for place, table in enumerate(tables.serve):
+        with located(source.label, f"serve[{place}]"):
+            found += [
+                Service.of(
+                    prompt=table.prompt,
+                    output=table.output,
+                    concurrency=table.concurrency,
+                    engine=source.folder / engine if engine.endswith(".toml") else engine,
+                    dtype=_own_if_auto(dtype),
+                    kv_dtype=_own_if_auto(cache),
+                    price_per_hour=table.price_per_hour,
+                )
+                for engine, dtype, cache in product(table.engine, tables.dtype, tables.kv_dtype)
+            ]
+    return tuple(found)
+
+
+def listed_phases(source: Source) -> tuple[str, ...]:
+    """The phases of the contexts; none where only requests or services are asked about."""
+    tables = source.tables
+    if tables.serve is not None:
+        return ()
     if tables.context is None and tables.request is None:
         raise FileContentError(source.label, "context", None, "contexts in tokens, or requests beside them")
     if tables.context is None and tables.phase is not None:

@@ -74,6 +74,16 @@ class RequestTable(Table):
     output: Tokens | None = None
 
 
+class ServeTable(Table):
+    """Services: each prompt with each output, at each concurrency (or `max`, the most that fits)."""
+
+    prompt: Listed[Tokens]
+    output: Listed[Tokens]
+    concurrency: Listed[Annotated[int, Field(ge=1, le=MAX_BATCH)]] | Literal["max"]
+    engine: Listed[str] = ["vllm"]  # noqa: RUF012
+    price_per_hour: Annotated[float, Field(gt=0)] | None = None
+
+
 class SweepTables(Table):
     """A whole plan: every combination of what the lists hold."""
 
@@ -86,11 +96,17 @@ class SweepTables(Table):
     batch: Listed[Annotated[int, Field(ge=1, le=MAX_BATCH)]] = [1]  # noqa: RUF012 - pydantic copies it
     context: Listed[Tokens] | None = None
     request: Listed[Annotated[RequestTable, BeforeValidator(_as_table)]] | None = None
+    serve: Listed[ServeTable] | None = None
     dtype: Listed[str] = [AUTO]  # noqa: RUF012
     kv_dtype: Listed[str] = [AUTO]  # noqa: RUF012
     execution: Listed[str] = ["fused"]  # noqa: RUF012
     cuda_graph: Listed[bool] = [True]  # noqa: RUF012
 
 
-NESTED: dict[str, type[Table]] = {"gpu": GpuTable, "family": FamilyTable, "request": RequestTable}
+NESTED: dict[str, type[Table]] = {
+    "gpu": GpuTable,
+    "family": FamilyTable,
+    "request": RequestTable,
+    "serve": ServeTable,
+}
 """Tables by the key they stand under."""

@@ -18,6 +18,7 @@ from infersim.domain.profile import HardwareProfile
 from infersim.files.fingerprint import code_fingerprint, fingerprint
 from infersim.pruning.plan import Plan
 from infersim.simulation.measured.files import load_published
+from infersim.simulation.serving.answers import answered
 from infersim.simulation.speedups.scenarios import RunOptions, Scenarios
 from infersim.simulation.sweeping.grid import Grid
 from infersim.simulation.sweeping.plan_lists import (
@@ -28,10 +29,12 @@ from infersim.simulation.sweeping.plan_lists import (
     listed_models,
     listed_phases,
     listed_requests,
+    listed_services,
     listed_settings,
     read_sweep_plan,
 )
 from infersim.simulation.sweeping.plan_prunings import ModelPlans, listed_prunings
+from infersim.simulation.sweeping.served import ServedGrid
 from infersim.simulation.timing.program import Programs, lay_out
 from infersim.simulation.timing.timeline import timelines
 from infersim.workload.requests import Request
@@ -96,7 +99,7 @@ class LeftOut:
 class ResolvedSweep:
     """Grids in the order of the table's rows, and what is none of them."""
 
-    grids: tuple[Grid, ...]
+    grids: tuple[Grid | ServedGrid, ...]
     left_out: tuple[LeftOut, ...]
     identity: Identity
 
@@ -105,7 +108,7 @@ class ResolvedSweep:
         """Scenarios that are computed."""
         return sum(grid.rows for grid in self.grids)
 
-    def chunks(self, rows: int) -> list[Grid]:
+    def chunks(self, rows: int) -> list[Grid | ServedGrid]:
         """All grids, cut as `Grid.chunks` does."""
         return [chunk for grid in self.grids for chunk in grid.chunks(rows)]
 
@@ -118,12 +121,18 @@ def resolve_sweep(plan: SweepPlan) -> ResolvedSweep:
     """
     source = read_sweep_plan(plan)
     models, gpus = listed_models(source), listed_gpus(source)
+    services = listed_services(source)
     settings, phases, requests = listed_settings(source), listed_phases(source), listed_requests(source)
     prunings = listed_prunings(source, models)
     left_out: Counter[tuple[str, str]] = Counter()
-    grids: list[Grid] = []
+    grids: list[Grid | ServedGrid] = []
     for pruning in prunings:
-        for setting in settings:
+        for service in services:
+            served = ServedGrid(model=pruning.model, service=service, gpus=gpus, plans=pruning.plans)
+            for each in pruning.skipped:
+                left_out[each.what, each.reason] += each.plans * len(gpus) * served.plan_rows
+            grids += _servable(served, left_out)
+        for setting in settings if not services else ():
             for asked in _asked(source, pruning, setting, phases, requests):
                 for each in pruning.skipped:
                     left_out[each.what, each.reason] += each.plans * len(gpus) * asked.plan_rows
@@ -172,6 +181,26 @@ def _possible(grid: Grid, left_out: Counter[tuple[str, str]]) -> Iterator[Grid]:
         except InvalidValueError as error:
             size = f"batch {max(asked.batch)}" + (f", context {max(asked.context)}" if asked.context else "")
             raise InfersimError(f"{grid.model.name} on {profile.name}, {size}: {error}") from None
+        else:
+            able.append(profile)
+    if able:
+        yield replace(grid, gpus=tuple(able))
+
+
+def _servable(grid: ServedGrid, left_out: Counter[tuple[str, str]]) -> Iterator[ServedGrid]:
+    """The grid on the GPUs that can run it; the others are counted in `left_out`."""
+    if not grid.plans:
+        return
+    dense, able = Plan(base=grid.model, transformer=grid.model), []
+    one = replace(grid.service, lengths=grid.service.lengths[:1], concurrency=(1,))
+    precision = grid.service.execution.precision.name
+    for profile in grid.gpus:
+        try:
+            answered(dense, profile, one)
+        except UnsupportedError as error:
+            left_out[f"{precision} on {profile.name}", str(error)] += grid.rows // len(grid.gpus)
+        except InvalidValueError as error:  # another format than the model's file states
+            left_out[f"{grid.model.name} in {precision}", str(error)] += grid.rows // len(grid.gpus)
         else:
             able.append(profile)
     if able:

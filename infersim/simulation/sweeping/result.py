@@ -51,7 +51,8 @@ class SweepResult:
         else:
             table = self.source
         table = table if columns is None else _chosen(table, columns)
-        return marked(arrow_frame(table), FrameKind.COMPARE)
+        served = "concurrency" in table.column_names
+        return marked(arrow_frame(table), FrameKind.SERVE if served else FrameKind.COMPARE)
 
     def chunks(self, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
         """Some columns, as many rows at a time as were computed together."""

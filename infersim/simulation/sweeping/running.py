@@ -13,12 +13,12 @@ from infersim.domain.errors import InfersimError, InvalidValueError
 from infersim.domain.numbers import count
 from infersim.files.parquet import parquet_table
 from infersim.simulation.sweeping.engines import Engine, open_engine
-from infersim.simulation.sweeping.grid import CHUNK_ROWS, Grid
+from infersim.simulation.sweeping.grid import CHUNK_ROWS
 from infersim.simulation.sweeping.parts import check_out, is_finished, open_parts
 from infersim.simulation.sweeping.plan_lists import SweepPlan
 from infersim.simulation.sweeping.resolved import ResolvedSweep, resolve_sweep
 from infersim.simulation.sweeping.result import SweepResult
-from infersim.simulation.sweeping.table import grid_parquet
+from infersim.simulation.sweeping.table import AnyGrid, grid_parquet
 
 MAX_WORKERS, MAX_CHUNK_ROWS = 2**12, 2**27
 """Far beyond any machine: a larger number is a slip."""
@@ -93,7 +93,7 @@ def run_sweep(
 
 
 def _computed(
-    engine: Engine, chunks: Sequence[Grid], missing: Sequence[int], on_rows: OnRows
+    engine: Engine, chunks: Sequence[AnyGrid], missing: Sequence[int], on_rows: OnRows
 ) -> Iterator[tuple[int, bytes]]:
     """Each missing chunk as it is done, in any order; no more than the engine wants are under way."""
     done = sum(chunk.rows for chunk in chunks) - sum(chunks[index].rows for index in missing)

@@ -6,7 +6,7 @@ A dry run computes one chunk; the rest of its estimate is proportional.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO
@@ -17,11 +17,14 @@ import pyarrow.parquet as pq
 from infersim.simulation.speedups.comparison import compare
 from infersim.simulation.sweeping.grid import Grid
 from infersim.simulation.sweeping.resolved import ResolvedSweep
+from infersim.simulation.sweeping.served import ServedGrid, served_grid_frame
 from infersim.workload.formats import as_stored, dtype_name
 
 if TYPE_CHECKING:
     import pandas as pd
 
+
+AnyGrid = Grid | ServedGrid
 
 SETTING_COLUMNS = ("request", "dtype", "kv_dtype", "execution", "cuda_graph")
 """Columns after `context` that `compare` does not have: there they are arguments."""
@@ -31,11 +34,13 @@ _TYPES = {"i": pa.int64(), "b": pa.bool_(), "f": pa.float64()}
 """Arrow types by numpy's kind; whatever else a frame holds is text."""
 
 
-def grid_frame(grid: Grid) -> pd.DataFrame:
+def grid_frame(grid: AnyGrid) -> pd.DataFrame:
     """What `compare` says of `grid`, with SETTING_COLUMNS and `pruning`; raises what `compare` raises.
 
     `pruning` is the plan without its sparsity.
     """
+    if isinstance(grid, ServedGrid):
+        return served_grid_frame(grid)
     setting = grid.scenarios
     frame = compare(grid.model, grid.plans, grid.gpus, scenarios=setting)
     said = {
@@ -53,7 +58,7 @@ def grid_frame(grid: Grid) -> pd.DataFrame:
     return frame
 
 
-def grid_table(grid: Grid) -> pa.Table:
+def grid_table(grid: AnyGrid) -> pa.Table:
     """`grid_frame` in types that do not depend on its values; text is dictionary-encoded."""
     frame = grid_frame(grid)
     columns = {}
@@ -68,7 +73,7 @@ def grid_table(grid: Grid) -> pa.Table:
     return pa.table(columns)
 
 
-def grid_parquet(grid: Grid) -> bytes:
+def grid_parquet(grid: AnyGrid) -> bytes:
     """`grid_table` as a Parquet file of one row group: what a worker sends back."""
     table = grid_table(grid)
     content = BytesIO()
@@ -100,7 +105,8 @@ def estimate_sweep(
     """Compute the middle chunk, a second time once libraries are loaded, and scale it."""
     chunks = resolved.chunks(chunk_rows)
     tried = chunks[len(chunks) // 2]
-    grid_parquet(next(tried.chunks(1)))
+    smallest: Iterator[AnyGrid] = iter(tried.chunks(1))
+    grid_parquet(next(smallest))
     start = clock()
     content = grid_parquet(tried)
     seconds = clock() - start

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from infersim.cost.assembling import half_width_with_host
+from infersim.cost.energy import busy_share
 from infersim.cost.kernels import checked_cost
 from infersim.domain.arrays import Array
 from infersim.domain.profile import HardwareProfile
@@ -24,7 +25,8 @@ class OpCosts:
 
     Times, FLOPs and bytes are totals over an op's executions. `peak_s` is FLOPs over the dense peak,
     `matrix_s` the floor of the FLOPs (2:4 at its nominal rate), `stream_s` compulsory bytes over bandwidth.
-    Half-widths, limiter and range are those of a single execution, as in `KernelCost`.
+    Half-widths, limiter and range are those of a single execution, as in `KernelCost`. `busy` is the share of
+    the SMs that have work.
     """
 
     flop: Array
@@ -39,6 +41,7 @@ class OpCosts:
     pair_log_half_width: Array
     limiter: npt.NDArray[np.int8]
     in_range: npt.NDArray[np.bool_]
+    busy: Array
     error_group: npt.NDArray[np.str_]
 
     @property
@@ -96,5 +99,6 @@ def cost_ops(programs: Programs, profile: HardwareProfile) -> OpCosts:
         pair_log_half_width=by_op(cost.pair_log_half_width for cost in costs),
         limiter=by_op(cost.limiter for cost in costs),
         in_range=by_op(cost.in_range for cost in costs),
+        busy=by_op(busy_share(stack.shape, profile) for stack in programs.stacks),
         error_group=error_group,
     )

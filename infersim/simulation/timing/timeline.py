@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from infersim.cost.energy import PowerLaw, energy_j, power_law
 from infersim.cost.floor import step_floor_s
 from infersim.domain.arrays import Array
 from infersim.domain.ops import Part
@@ -21,6 +22,16 @@ from infersim.workload.transformer import Transformer
 
 LAUNCH = "launch"
 """Name of the time that all parts spend on launches, beside the parts themselves."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Energy:
+    """Joules with their 80 % interval, over the scenario axes; `law` is the board's."""
+
+    joules: Array
+    lower_j: Array
+    upper_j: Array
+    law: PowerLaw
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +67,33 @@ class Timeline:
         """Seconds inside the blocks, launch included: what removing layers saves."""
         in_blocks = np.array([op.group is not None for op in self.program.ops])
         return over_ops(self.costs.latency_s, in_blocks)
+
+    def op_energy_j(self, law: PowerLaw) -> Array:
+        """Joules of each op over all its executions, launches and waiting for the host included."""
+        costs = self.costs
+        return energy_j(
+            law,
+            flop=costs.flop,
+            peak_s=costs.peak_s,
+            moved_bytes=costs.kernel_bytes,
+            busy=costs.busy,
+            kernel_s=costs.kernel_s,
+            launch_s=costs.launch_s,
+        )
+
+    def energy_j(self) -> Energy | None:
+        """Joules of the whole program on its board; None where nobody states the board's power limit."""
+        law = power_law(self.profile)
+        if law is None:
+            return None
+        joules = over_ops(self.op_energy_j(law))
+        width = np.hypot(np.log(self.upper_s / self.latency_s), law.log_half_width)
+        return Energy(
+            joules=joules,
+            lower_j=joules * np.exp(-width),
+            upper_j=np.minimum(joules * np.exp(width), law.limit_w * self.upper_s),
+            law=law,
+        )
 
     def calibrated_share(self) -> Array:
         """Share of the latency that comes from kernels inside the calibrated range, 0 to 1."""

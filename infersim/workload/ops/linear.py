@@ -8,6 +8,7 @@ from dataclasses import replace
 from infersim.domain.dtypes import Precision
 from infersim.domain.ops import Op, Part
 from infersim.domain.shapes import Gemm, MemoryBound
+from infersim.domain.small_kernels import SmallKernel
 from infersim.workload.ops.flow import Flow
 from infersim.workload.transformer import Linear
 
@@ -65,7 +66,7 @@ def _into_rows(name: str, linear: Linear, flow: Flow, n: int, precision: Precisi
     """The copy `name.rows` of a result of n columns; one side of it is read or written across rows."""
     if linear.transposed_result:
         moved_bytes = flow.tokens * n * precision.output_bytes
-        shape = MemoryBound(read_bytes=moved_bytes, write_bytes=moved_bytes, gathered=True)
+        shape = MemoryBound(read_bytes=moved_bytes, write_bytes=moved_bytes, kernel=SmallKernel.GATHER)
         yield Op(name=f"{name}.rows", part=Part.EXTRA, shape=shape, count=flow.runs)
 
 

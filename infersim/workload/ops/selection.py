@@ -13,6 +13,7 @@ import numpy as np
 from infersim.domain.arrays import Array, Numeric, as_array
 from infersim.domain.ops import Op, Part
 from infersim.domain.shapes import Attention, MemoryBound, Phase
+from infersim.domain.small_kernels import SmallKernel
 from infersim.workload.scenario import Execution, Layout
 from infersim.workload.transformer import BlockSparsity, KvScore
 
@@ -58,7 +59,7 @@ def _voting(shape: Attention, kept: float, execution: Execution) -> MemoryBound:
         read_bytes=keys + 2 * votes + copied,
         write_bytes=2 * votes + copied,
         kernels=VOTING_KERNELS,
-        gathered=True,
+        kernel=SmallKernel.GATHER,
     )
 
 

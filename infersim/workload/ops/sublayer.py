@@ -1,9 +1,9 @@
 """What every sublayer begins and ends with: router and norm, residual add or scatter.
 
-Where the residual adds are counted: FUSED runs each add inside the norm that follows it. We count it with the
-norm of the sublayer whose result it adds, and the final norm as a plain one: over a model the bytes are the
-same (its very first norm is plain, its final one adds), and a sublayer's removal takes its own add away. In a
-parallel block with one norm, that norm adds the results of both sublayers. Where results are normed and
+Where the residual adds are counted: fused, each add runs inside the norm that follows it. We count it with
+the norm of the sublayer whose result it adds, and the final norm as a plain one: over a model the bytes are
+the same (its very first norm is plain, its final one adds), and a sublayer's removal takes its own add away.
+In a parallel block with one norm, that norm adds the results of both sublayers. Where results are normed and
 inputs are not, no norm follows the add, and it is a kernel of its own.
 """
 
@@ -17,7 +17,7 @@ from infersim.workload.ops import elementwise
 from infersim.workload.ops.flow import Flow
 from infersim.workload.ops.linear import linear_ops
 from infersim.workload.ops.token_skip import routing_ops, scatter, skips_in_place
-from infersim.workload.scenario import Layout, Scenario
+from infersim.workload.scenario import Scenario
 from infersim.workload.transformer import Attention, FeedForward, ReplacedSublayer, TokenSkip
 
 Sublayer = Attention | FeedForward | ReplacedSublayer
@@ -45,8 +45,8 @@ def entry_ops(prefix: str, sublayer: Sublayer, around: Surroundings, *, normed: 
     if sublayer.norm is None:
         return
     # Behind a gather the scatter does the residual add.
-    adds = 0 if _is_scattered(skip) or execution.layout is Layout.SEPARATE else 1
-    if around.shared_norm and execution.layout is Layout.FUSED:
+    adds = 0 if _is_scattered(skip) or not execution.fusion.residual else 1
+    if around.shared_norm and execution.fusion.residual:
         adds += 1
     yield elementwise.norm(f"{prefix}_norm", normed, hidden, execution, adds=adds)
 
@@ -54,7 +54,7 @@ def entry_ops(prefix: str, sublayer: Sublayer, around: Surroundings, *, normed: 
 def exit_ops(prefix: str, sublayer: Sublayer, around: Surroundings, *, kept: Flow) -> Iterator[Op]:
     """The norm of the result where there is one; then a scatter if kept tokens were gathered, or an add.
 
-    The add is an op of its own in the SEPARATE layout, and where no norm stands before a sublayer.
+    The add is an op of its own where it is not fused, and where no norm stands before a sublayer.
     """
     everyone, execution, hidden = (
         Flow(tokens=around.scenario.tokens),
@@ -67,7 +67,7 @@ def exit_ops(prefix: str, sublayer: Sublayer, around: Surroundings, *, kept: Flo
     name = f"{prefix}_residual"
     if skip is not None and _is_scattered(skip):
         yield scatter(prefix, hidden, everyone.kept_by(skip), execution)
-    elif execution.layout is Layout.SEPARATE:
+    elif not execution.fusion.residual:
         yield elementwise.residual_add(name, everyone, hidden, execution, scaled=around.scaled)
     elif sublayer.norm is None and not around.shared_norm:
         yield elementwise.residual_add(name, everyone, hidden, execution)

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from infersim.domain.ops import Op, Part
 from infersim.domain.shapes import MemoryBound
+from infersim.domain.small_kernels import SmallKernel
 from infersim.workload.ops.flow import Flow
 from infersim.workload.ops.linear import linear_ops
 from infersim.workload.scenario import Execution
@@ -45,7 +46,7 @@ def routing_ops(
         read_bytes=everyone.tokens * (score_bytes + _FLAG_BYTES + _INDEX_BYTES),
         write_bytes=everyone.tokens * (_FLAG_BYTES + 2 * _INDEX_BYTES),
         kernels=COMPACTION_KERNELS,
-        gathered=True,
+        kernel=SmallKernel.GATHER,
     )
     if skip.execution is SkipExecution.BLOCKS:
         yield Op(name=f"{prefix}_compaction", part=Part.EXTRA, shape=compaction)
@@ -75,5 +76,5 @@ def skips_in_place(skip: TokenSkip | None) -> bool:
 def scatter(prefix: str, hidden: int, kept: Flow, execution: Execution) -> Op:
     """Add the kept tokens' results into their rows of the stream; this is the sublayer's residual add."""
     rows_bytes = kept.tokens * hidden * execution.activation_bytes
-    shape = MemoryBound(read_bytes=2 * rows_bytes, write_bytes=rows_bytes, gathered=True)
+    shape = MemoryBound(read_bytes=2 * rows_bytes, write_bytes=rows_bytes, kernel=SmallKernel.GATHER)
     return Op(name=f"{prefix}_scatter", part=Part.EXTRA, shape=shape, count=kept.runs)

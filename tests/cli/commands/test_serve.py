@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from infersim.cli.main import app
@@ -12,6 +13,7 @@ from infersim.cli.main import app
 SERVE = ["serve", "-m", "llama-3.2-1b", "-g", "h100-sxm", "--prompt", "512", "--output", "64", "-n", "8"]
 
 
+@pytest.mark.slow
 def test_a_dense_model_and_plans_are_served_in_one_command(tmp_path: Path) -> None:
     page = tmp_path / "served.html"
     plans = ["-f", "static-nk,static-m,static-k-2:4", "--tpot-target", "8", "--html", str(page)]

@@ -75,21 +75,31 @@ def test_the_sparse_rate_lies_between_dense_and_nominal(gpu: HardwareProfile) ->
     assert 1 < sparse.flop_per_us_per_sm / machine.flop_per_us_per_sm <= 2
 
 
-@pytest.mark.parametrize("wide", [True, False])
-def test_the_smaller_operand_beyond_l2_is_read_again_in_every_wave(wide: bool) -> None:
-    """Ten rows of 108 tiles, or 108 rows of ten: ten waves on 108 SMs, whichever way they walk."""
-    gpu = load_profile("a100-sxm-80gb")
-    machine = machine_of(gpu, DType.BF16)
-    short, long, depth = 1280, 128 * 108, 65536
-    sides = (short, long, depth) if wide else (long, short, depth)
-    m, n, k = (np.array([side], dtype=np.float32) for side in sides)
-    operands = operands_of(gemm(*sides, WeightForm.SPARSE_2_4))
-    found = defaults(gpu)
-    again = sparse_operands(operands, replace(found, values={**found.values, "weight_reread": 1.0}))
+@pytest.mark.parametrize(
+    ("gpu", "columns", "rows", "passes"),
+    [
+        ("a100-sxm-80gb", 108, 10, 10),  # each row of tiles fills the 108 SMs
+        ("a100-sxm-80gb", 216, 10, 10),  # and a longer one is still one pass over the weights
+        ("a100-sxm-80gb", 54, 10, 5),  # two rows at a time
+        ("rtx-4090", 128, 10, 5),  # of 128 SMs with two tiles each
+        ("rtx-4090", 256, 10, 10),
+    ],
+)
+def test_weights_beyond_l2_are_read_again_for_the_tiles_of_a_time(
+    gpu: str, columns: int, rows: int, passes: int
+) -> None:
+    profile = load_profile(gpu)
+    machine, depth = machine_of(profile, DType.BF16), 65536
+    m, n, k = (np.array([side], dtype=np.float32) for side in (128 * rows, 128 * columns, depth))
+    operands = operands_of(gemm(128 * rows, 128 * columns, depth, WeightForm.SPARSE_2_4))
+    found = defaults(profile)
+    again = sparse_operands(operands, replace(found, values={**found.values, "weight_reread": 1.0}), profile)
     once_us = dram_us(GEMM_DEFAULTS, machine, operands, m, n, k)
-    smaller_bytes = short * depth * (operands.activation_bytes if wide else operands.weight_bytes)
-    once_more_us = smaller_bytes / machine.dram_bytes_per_us / GEMM_DEFAULTS["dram_efficiency"]
-    assert dram_us(GEMM_DEFAULTS, machine, again, m, n, k) - once_us == pytest.approx(9 * once_more_us)
+    weight_us = 128 * columns * depth * operands.weight_bytes / machine.dram_bytes_per_us
+    once_more_us = weight_us / GEMM_DEFAULTS["dram_efficiency"]
+    assert dram_us(GEMM_DEFAULTS, machine, again, m, n, k) - once_us == pytest.approx(
+        (passes - 1) * once_more_us, rel=1e-4
+    )
 
 
 def test_weights_within_l2_are_read_once() -> None:

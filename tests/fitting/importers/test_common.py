@@ -12,7 +12,15 @@ from infersim.fitting.importers.importing import import_source, importers
 from infersim.fitting.samples.reading import read_samples
 from infersim.fitting.samples.writing import write_samples
 
-TABLES = ("aiconfigurator", "vidur", "neusight", "slidesparse", "alibaba-infersim", "cutlass")
+TABLES = (
+    "aiconfigurator",
+    "vidur",
+    "neusight",
+    "slidesparse",
+    "alibaba-infersim",
+    "llm-serving-sim",
+    "cutlass",
+)
 OTHERS = ("nvbench", "torch-benchmark", "torch-profiler")
 SOURCES = (*TABLES, *OTHERS)
 

@@ -62,8 +62,8 @@ def test_norms_and_activation_move_the_bytes_of_their_operands(tmp_path: Path) -
     frame = import_source("vidur", path).frame
     memory = frame[frame["kind"] == "memory"]
     assert memory[["op", "read_bytes", "write_bytes", "latency_us"]].to_numpy().tolist() == [
-        ["attn_norm", 2 * 512 * 4096, 2 * 512 * 4096, pytest.approx(10.0)],
-        ["ffn_norm", 2 * 512 * 4096, 2 * 512 * 4096, pytest.approx(40.0)],
+        ["norm", 2 * 512 * 4096, 2 * 512 * 4096, pytest.approx(10.0)],
+        ["norm", 2 * 512 * 4096, 2 * 512 * 4096, pytest.approx(40.0)],
         ["activation", 2 * 2 * 512 * 7168, 2 * 512 * 7168, pytest.approx(60.0)],
     ]
 

@@ -162,13 +162,15 @@ def test_misaligned_widths_are_there_each_off_by_a_power_of_two() -> None:
 
 
 @pytest.mark.parametrize(
-    "dtype", [name for name, p in PRECISIONS.items() if p.math in (DType.FP8, DType.INT8)]
+    ("dtype", "least"),
+    [(name, 16) for name, p in PRECISIONS.items() if p.math in (DType.FP8, DType.INT8)]
+    + [(name, 32) for name, p in PRECISIONS.items() if p.math is DType.FP4],
 )
-def test_8_bit_gemms_keep_rows_of_16_bytes(dtype: str) -> None:
+def test_8_bit_and_4_bit_gemms_keep_rows_of_16_bytes(dtype: str, least: int) -> None:
     rows = planned_samples(read_measurement_plan("gemm-400"), dtypes=[dtype])
     assert len(rows) == 400
-    assert (rows["n"] % 16 == 0).all()
-    assert (rows["k"] % 16 == 0).all()
+    assert (rows["n"] % least == 0).all()
+    assert (rows["k"] % least == 0).all()
     assert ((rows["n"] % 64 != 0) | (rows["k"] % 64 != 0)).any()
 
 

@@ -22,7 +22,7 @@ from tests.fitting.example_samples import ATTENTION, GEMM, LAUNCH, MEMORY, table
 IDLE: dict[str, dict[str, Any]] = {
     "gemm": {"context_len": 1e300, "head_dim": "wide", "phase": 7, "read_bytes": -1, "kernels": "many"},
     "attention": {"m": math.inf, "n": 10**400, "op": [], "includes_act_quant": "perhaps"},
-    "memory": {"k": "x", "num_heads": 0.5, "kv_dtype": "fp64", "weight_copies": -3},
+    "memory": {"k": "x", "num_heads": 0.5, "kv_dtype": "fp64", "includes_act_quant": "so"},
     "launch": {"m": "1e999", "weight_copies": "none of it", "read_bytes": "all"},
 }
 

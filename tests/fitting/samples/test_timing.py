@@ -9,6 +9,7 @@ from infersim.domain.errors import InvalidValueError
 from infersim.fitting.samples.account import BadSamplesError
 from infersim.fitting.samples.reading import read_samples
 from infersim.fitting.samples.timing import LONE_START_US, as_in_a_graph
+from infersim.fitting.validation.common_delay import common_delay_us
 from infersim.fitting.validation.predictions import predict_samples
 from infersim.fitting.validation.validation import validate
 from tests.fitting.synthetic_samples import gemm_shapes, known_kind, known_profile, measured
@@ -58,3 +59,15 @@ def test_errors_are_parted_by_whose_they_are() -> None:
     assert by_source.loc["own", "coverage"] == 1.0
     assert by_source.loc["a stranger", "coverage"] == 0.0
     assert by_source["rows"].sum() == len(GRAPH)
+
+
+def test_a_delay_that_short_kernels_share_is_found() -> None:
+    predicted = GRAPH.assign(predicted_us=GRAPH["latency_us"], latency_us=GRAPH["latency_us"] + 2.8)
+    assert common_delay_us(predicted) == pytest.approx(2.8)
+    assert common_delay_us(predicted.assign(timed="alone")) is None
+
+
+def test_errors_that_go_with_the_time_are_no_delay() -> None:
+    slower = GRAPH.assign(predicted_us=GRAPH["latency_us"], latency_us=GRAPH["latency_us"] * 1.3)
+    assert common_delay_us(slower) is None
+    assert common_delay_us(GRAPH.assign(predicted_us=GRAPH["latency_us"])) is None

@@ -12,6 +12,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from infersim.domain.errors import InvalidValueError, UnknownNameError, UnsupportedError  # noqa: E402
+from infersim.domain.small_kernels import small_op  # noqa: E402
 from infersim.measuring.devices.cpu_device import CPU_BUDGET, CpuDevice  # noqa: E402
 from infersim.measuring.devices.device import DeviceLostError  # noqa: E402
 from infersim.measuring.devices.telemetry import NoTelemetry, Reading  # noqa: E402
@@ -26,6 +27,7 @@ from infersim.measuring.kernels.preparing import prepare  # noqa: E402
 from infersim.measuring.kernels.random_data import RandomData  # noqa: E402
 from infersim.measuring.kernels.rotation import CacheState, rotation  # noqa: E402
 from infersim.measuring.kernels.sparse_gemm import kept_two_of_four  # noqa: E402
+from infersim.measuring.kernels.weight_only import eight_bit_weights  # noqa: E402
 
 
 class QuickCpu(CpuDevice):
@@ -74,6 +76,30 @@ def test_a_gemm_rotates_over_weights_that_outgrow_the_cache() -> None:
     assert not torch.equal(results[0], results[1])
 
 
+@pytest.mark.parametrize(
+    ("dtype", "copy_bytes", "quantised"),
+    [("int8_static", 64 * 128, True), ("w8a16", 64 * 128, None), ("w4a16", 64 * 64, None)],
+)
+def test_gemms_of_narrow_weights_rotate_over_their_true_bytes(
+    dtype: str, copy_bytes: int, quantised: bool | None
+) -> None:
+    prepared = prepare({**GEMM, "dtype": dtype, "k": 128}, bench_with())
+
+    assert prepared.rotating_buffers == 2 * 2**16 / copy_bytes
+    assert prepared.includes_act_quant is quantised
+    result = prepared.calls[0]()
+    assert isinstance(result, torch.Tensor)
+    assert (result.shape, result.dtype) == ((4, 64), torch.bfloat16)
+
+
+def test_8_bit_weights_are_multiplied_by_what_they_say() -> None:
+    activations = torch.randn(4, 128, dtype=torch.bfloat16)
+    weight = torch.randint(-127, 128, (64, 128), dtype=torch.int8)
+    result = eight_bit_weights(activations, weight).call()
+    assert isinstance(result, torch.Tensor)
+    torch.testing.assert_close(result.float(), activations.float() @ weight.float().t(), rtol=0.02, atol=8.0)
+
+
 def test_hot_weights_are_the_same_in_every_call() -> None:
     prepared = prepare(GEMM, bench_with(CacheState.HOT))
 
@@ -107,7 +133,8 @@ def test_attention_agrees_with_its_definition() -> None:
 @pytest.mark.parametrize("name", OPS)
 def test_memory_ops_read_and_write_what_they_say(name: str) -> None:
     op = OPS[name]
-    row = {**COPY, "op": name, "read_bytes": op.reads * 16384, "write_bytes": op.writes * 16384}
+    written = int(op.writes * 16384 * small_op(name).narrowing)
+    row = {**COPY, "op": name, "read_bytes": op.reads * 16384, "write_bytes": written}
     if op.needs_fusing:
         with pytest.raises(UnsupportedError, match="as one kernel"):
             prepare(row, bench_with())

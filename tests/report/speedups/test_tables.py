@@ -119,8 +119,8 @@ def test_the_printed_factors_are_those_that_multiply_to_the_prediction(report: C
 def test_a_prediction_has_its_interval_floor_rate_and_memory() -> None:
     table = prediction_table(prediction({}, {"batch": 8, "fits_memory": False}))
     assert table.title == "Latency of llama-3.1-8b on h100-sxm: prefill, context 4096"
-    assert headings(table) == ["batch", "ms (80 %)", "floor ms", "tokens/s", "GiB", "fits"]
-    assert table.rows()[1] == ("8", "20.0 (18.0–22.0)", "10.0", "204,800", "16.0", "no")
+    assert headings(table) == ["batch", "ms (80 %)", "floor ms", "tokens/s", "J/token", "GiB", "fits"]
+    assert table.rows()[1] == ("8", "20.0 (18.0–22.0)", "10.0", "204,800", "0.500", "16.0", "no")
 
 
 def test_parts_leave_out_what_takes_no_time() -> None:

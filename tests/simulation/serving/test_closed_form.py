@@ -101,3 +101,17 @@ def test_a_trace_must_hold_lengths(tmp_path: object, text: str, said: str) -> No
 def test_a_price_is_that_of_the_tokens_of_an_hour() -> None:
     row = sim.serve(MODEL, GPU, prompt=64, output=32, price_per_hour=3.6).iloc[0]
     assert row["price_per_million"] == pytest.approx(3.6 / (row["tokens_per_s"] * 3600) * 1e6)
+
+
+def test_energy_is_that_of_steps_and_prompts_and_watts_stay_within_the_board() -> None:
+    rows = sim.serve(MODEL, GPU, prompt=512, output=64, concurrency=[1, 64])
+    alone = rows.iloc[0]
+    found = answer(concurrency=1)
+    joules = 63 * found.steady.step.joules[0, 0] + found.load.reading.joules[0, 0]
+    assert alone["energy_j_per_request"] == pytest.approx(joules)
+    assert alone["energy_j_per_token"] == pytest.approx(joules / 64)
+    # Sixty-four requests share the weights that a step reads.
+    assert rows["energy_j_per_token"].iloc[1] < alone["energy_j_per_token"] / 5
+    limit = sim.load_profile(GPU).chip.tdp_w
+    assert limit is not None
+    assert (rows["watts"] < limit).all()

@@ -49,13 +49,13 @@ def test_the_large_square_on_a100_in_milliseconds(form: str | None, published_ms
     ("side", "published"),
     [(3072, 1.93), (4096, 1.90), (5120, 1.96), (6144, 1.85), (7168, 1.64), (8192, 1.45), (10240, 1.39)],
 )
-def test_the_gain_falls_once_operands_outgrow_l2(side: int, published: float) -> None:
+def test_the_gain_falls_once_a_row_of_tiles_fills_the_sms(side: int, published: float) -> None:
     """AO_174: M = N, K 10240."""
     dense, sparse = (
         gemm_latency("rtx-4070-ti-super", side, side, 10240, sparsity=form, weight_copies=1)
         for form in (None, "2:4")
     )
-    assert float(dense.latency_s / sparse.latency_s) == pytest.approx(published, rel=0.13)
+    assert float(dense.latency_s / sparse.latency_s) == pytest.approx(published, rel=0.10)
 
 
 def test_one_token_may_take_ten_times_as_long() -> None:
@@ -83,3 +83,18 @@ def test_a_token_of_llama_2_7b(gpu: str, published: float) -> None:
     assert found["predicted_lower"] < 1 < found["bound"]
     assert np.log(found["predicted"] / published) < 0.3  # at most 35 % too much
     assert found["predicted_upper"] < 1.3 * found["ceiling"]
+
+
+@pytest.mark.parametrize(
+    ("gpu", "dtype", "library"),
+    [
+        ("a100-pcie-80gb", "fp16", "cuSPARSELt 0.8.1 on a100-pcie-80gb"),
+        ("a100-sxm-80gb", "int8", "cuSPARSELt 0.8.1 on a100-pcie-80gb"),
+        ("a100-sxm-80gb", "bf16", "CUTLASS 2.8 or cuSPARSELt 0.8.1"),
+        ("h100-sxm", "fp8", "cuSPARSELt 0.6 or CUTLASS 3.8 on h100-sxm"),
+    ],
+)
+def test_a_prediction_names_the_library_it_stands_on(gpu: str, dtype: str, library: str) -> None:
+    found = gemm_latency(gpu, 512, 4096, 4096, dtype=dtype, sparsity="2:4").kernels
+    assert found is not None
+    assert found.startswith(library)

@@ -35,8 +35,10 @@ RELATIVES = {
 
 TOKENS = np.array([1, 16, 64, 512, 4096])
 
-TOLERANCE = 0.08
-"""Of whole tiles on other numbers of SMs, and of what the datasheet says to the pool of measured GPUs."""
+TOLERANCE = 0.12
+"""Of whole tiles on other numbers of SMs, and of what the datasheet says to the pool of measured GPUs: by its
+own fit the memory of an L40S gives a tenth less than that of an RTX 4090, of the same die.
+"""
 
 
 def gemms(profile: HardwareProfile, dtype: DType) -> Latency:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from infersim.domain.errors import InvalidValueError, UnsupportedError
+from infersim.domain.fit import Fit
+from infersim.domain.profile import HardwareProfile
+from infersim.profile_files.profiles import load_profile
 from infersim.pruning.composition import prune
 from infersim.pruning.plan_files.checkpoint import plan_from_config, plan_of_sparse
 from infersim.simulation.speedups.comparison import compare
@@ -46,7 +50,16 @@ def ms(model: Any, gpu: str = "h100-sxm", phase: str = "decode", **options: Any)
     return float(predict(model, gpu, phase=phase, context=1024, **options)["latency_ms"].iloc[0])
 
 
-def notes(model: Any, gpu: str = "h100-sxm") -> tuple[str, ...]:
+def with_plain_kernels_alone(name: str) -> HardwareProfile:
+    """A GPU that was measured in bf16 and fp8 alone, and of which nobody else says more."""
+    profile = load_profile(name)
+    assert profile.fit is not None
+    plain = ("gemm.bf16", "gemm.fp8", "attention.prefill", "attention.decode")
+    kinds = {kind: profile.fit.kinds[kind] for kind in plain}
+    return replace(profile, fit=Fit(gpu=name, kinds=kinds, provenance={}))
+
+
+def notes(model: Any, gpu: str | HardwareProfile = "h100-sxm") -> tuple[str, ...]:
     (found,) = predict(model, gpu, phase="decode", context=1024)["notes"]
     return tuple(found.split("; "))
 
@@ -68,18 +81,30 @@ def test_few_bits_save_memory_and_time() -> None:
     ]
     assert memory == sorted(memory)
     assert notes(four)[0].startswith("stored as w4a16 (AWQ, 4 bit in groups of 128) in all block matrices")
-    assert "no kernel of w4a16 is fitted: predicted by its bytes" in notes(four)
+    said = "no kernel of w4a16 is fitted: predicted by its bytes"
+    assert said in notes(four, with_plain_kernels_alone("h100-sxm"))
 
 
 def test_formats_without_a_fitted_kernel_have_a_wider_interval() -> None:
+    gpu = with_plain_kernels_alone("h100-sxm")
+
     def width(model: Transformer) -> float:
-        row = predict(model, "h100-sxm", phase="prefill", batch=8, context=1024).iloc[0]
+        row = predict(model, gpu, phase="prefill", batch=8, context=1024).iloc[0]
         return float(row["upper_ms"] / row["lower_ms"])
 
     blocks, plain = stored(quant_method="fp8", weight_block_size=[128, 128]), stored(quant_method="fp8")
     assert width(blocks) > width(plain)
-    assert "no kernel of fp8_block is fitted: predicted by its bytes" in notes(blocks)
-    assert not any("fitted" in note for note in notes(plain))
+    assert "no kernel of fp8_block is fitted: predicted by its bytes" in notes(blocks, gpu)
+    assert not any("fitted" in note for note in notes(plain, gpu))
+
+
+def test_a_format_that_others_measured_is_said_to_be_transferred() -> None:
+    gpu = with_plain_kernels_alone("h100-sxm")
+    assert gpu.fit is not None
+    said = replace(gpu.fit.kinds["gemm.bf16"], kind="gemm.w4a16", transferred=True)
+    profile = replace(gpu, fit=replace(gpu.fit, kinds={**gpu.fit.kinds, "gemm.w4a16": said}))
+    four = stored(quant_method="awq", bits=4)
+    assert "w4a16 was not measured on h100-sxm: transferred from other GPUs" in notes(four, profile)
 
 
 def test_without_units_weights_are_widened() -> None:

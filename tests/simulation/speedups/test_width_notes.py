@@ -33,9 +33,10 @@ def test_a_note_on_unusual_widths_reads_like_this() -> None:
 
 
 def test_rows_off_their_boundaries_are_told_as_guessed() -> None:
-    widths, rows = notes(1)
+    widths, rows, padding = notes(1)
     assert widths == "no sample has widths off the multiple of 32: 10035"
     assert rows.startswith("rows off 16-byte boundaries")
+    assert padding.startswith("padding the FFN width from 10035 to 10048 takes ")
 
 
 @pytest.mark.parametrize("vocab", [32001, 32003, 128257])

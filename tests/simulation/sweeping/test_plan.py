@@ -13,6 +13,7 @@ from infersim.domain.errors import InfersimError
 from infersim.files.locations import data_folder
 from infersim.files.reading import checked_tables
 from infersim.profile_files import ImplausibleValueWarning
+from infersim.simulation.sweeping.grid import Grid
 from infersim.simulation.sweeping.plan_lists import shipped_sweeps
 from infersim.simulation.sweeping.plan_tables import NESTED, SweepTables
 from infersim.simulation.sweeping.resolved import resolve_sweep
@@ -61,6 +62,7 @@ def test_bf16_on_a_gpu_without_it_is_left_out() -> None:
     ran = Counter(
         (grid.scenarios.execution.precision.name, profile.name)
         for grid in resolved.grids
+        if isinstance(grid, Grid)
         for profile in grid.gpus
     )
     assert ran.keys() == {("bf16", "l4"), ("fp16", "l4"), ("fp16", "v100-sxm")}
@@ -117,6 +119,7 @@ def test_files_are_looked_for_beside_the_plan(tmp_path: Path) -> None:
 
 def test_a_sweep_of_requests_alone_has_no_contexts() -> None:
     (grid,) = resolve_sweep({**without("context"), "request": "generation"}).grids
+    assert isinstance(grid, Grid)
     assert (grid.rows, grid.scenarios.context) == (1, ())
     assert [case.phase for case in grid.scenarios.cases()] == ["request"]
 

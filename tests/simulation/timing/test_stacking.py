@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from infersim.cost.kernels import kernel_cost
 from infersim.domain.dtypes import DType, precision_named
 from infersim.domain.shapes import Attention, Gemm, MemoryBound, Phase, Shape, WeightForm
+from infersim.domain.small_kernels import SmallKernel
 from infersim.profile_files.profiles import load_profile
 from infersim.simulation.timing.stacking import same_shape, stack_shapes
 
@@ -43,7 +44,7 @@ moves = st.builds(
     read_bytes=st.sampled_from([BATCH * 100, BATCH * CONTEXT, 1e6]),
     write_bytes=st.floats(1, 1e9),
     kernels=st.integers(1, 3),
-    gathered=st.booleans(),
+    kernel=st.sampled_from(SmallKernel),
 )
 
 

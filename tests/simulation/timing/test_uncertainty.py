@@ -35,6 +35,7 @@ def op_costs(
         pair_log_half_width=np.full_like(times, pair),
         limiter=zeros.astype(np.int8),
         in_range=zeros.astype(np.bool_),
+        busy=zeros,
         error_group=np.array(groups),
     )
 

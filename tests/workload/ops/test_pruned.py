@@ -9,6 +9,7 @@ import pytest
 from infersim.domain.errors import InvalidValueError
 from infersim.domain.ops import Part
 from infersim.domain.shapes import WeightForm
+from infersim.domain.small_kernels import SmallKernel
 from infersim.workload.norms import QkNorm
 from infersim.workload.ops.model import model_ops
 from infersim.workload.scenario import Layout
@@ -247,6 +248,6 @@ def test_transposed_results_are_copied_into_rows() -> None:
     assert set(copies) == {"qkv.rows", "o.rows", "down.rows"}
     assert moved(copies["qkv.rows"]).read_bytes == 200 * (HEADS + 2 * KV_HEADS) * HEAD_DIM * 2
     assert moved(copies["down.rows"]).write_bytes == 200 * HIDDEN * 2
-    assert all(op.part is Part.EXTRA and moved(op).gathered for op in copies.values())
+    assert all(op.part is Part.EXTRA and moved(op).kernel == SmallKernel.GATHER for op in copies.values())
     apart = ops_by_name(model, prefill(2, 100, Layout.SEPARATE))
     assert {name for name in apart if name.endswith(".rows")} == {f"{m}.rows" for m in (*"qkvo", "down")}

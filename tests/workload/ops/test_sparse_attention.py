@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from infersim.domain.ops import Part
+from infersim.domain.small_kernels import SmallKernel
 from infersim.workload.memory import memory_use
 from infersim.workload.scenario import Layout
 from infersim.workload.transformer import (
@@ -69,7 +70,7 @@ def test_mask_estimation_in_prefill_by_hand() -> None:
     assert shape.read_bytes == (q + k) + (pooled_q + pooled_k) + scores * 2
     assert shape.write_bytes == (pooled_q + pooled_k) + scores * 2 + scores * 1
     assert shape.compulsory_bytes == pooled_k
-    assert (shape.kernels, shape.gathered, op.count) == (3, False, LAYERS)
+    assert (shape.kernels, shape.kernel, op.count) == (3, SmallKernel.COPY, LAYERS)
     eager = ops_by_name(block_sparse(0.25), prefill(2, 640, Layout.SEPARATE))["mask_estimation"]
     assert moved(eager) == replace(shape, kernels=8)
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from infersim.domain.ops import Part
 from infersim.domain.shapes import Phase
+from infersim.domain.small_kernels import SmallKernel
 from infersim.workload.ops.flow import Flow
 from infersim.workload.scenario import Layout
 from infersim.workload.transformer import Transformer
@@ -140,8 +141,8 @@ def test_router_gather_and_scatter(prefix: str) -> None:
     assert gather.read_bytes == rows + 200 * (2 * 2 + 1 + 4)
     assert gather.write_bytes == rows + 200 * (1 + 4 + 4)
     assert (scatter.read_bytes, scatter.write_bytes) == (2 * rows, rows)
-    assert gather.gathered
-    assert scatter.gathered
+    assert gather.kernel == SmallKernel.GATHER
+    assert scatter.kernel == SmallKernel.GATHER
     assert (gather.kernels, scatter.kernels) == (4, 1)
     assert gather.compulsory_bytes == scatter.compulsory_bytes == 0
     for name in ("router", "gather", "scatter"):
