@@ -198,10 +198,18 @@ def one_or_several(rule: Rule, *, at_least: int = 1, called: str = "value") -> R
     def several(key: str, value: Any) -> tuple[Any, ...]:
         if isinstance(value, str | bytes | Mapping | Path) or not isinstance(value, Iterable):
             return (rule(key, value),)
-        found = tuple(rule(key, each) for each in _members(key, value))
+        named: dict[str, Any] = {}  # a name is looked up once, however often it is said
+        found = []
+        for each in _members(key, value):
+            if not isinstance(each, str):
+                found.append(rule(key, each))
+                continue
+            if each not in named:
+                named[each] = rule(key, each)
+            found.append(named[each])
         if len(found) < at_least:
             raise refused(key, value, f"at least one {called}")
-        return found
+        return tuple(found)
 
     return several
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 import infersim as sim
+from infersim.cli.main import run
 from infersim.domain.errors import InfersimError, InvalidValueError
 from infersim.files.memory import LIMIT_VARIABLE, check_room, memory_limit_bytes
 
@@ -42,3 +45,30 @@ def test_a_comparison_counts_its_plans_and_gpus(monkeypatch: pytest.MonkeyPatch)
     plan = sim.prune(model, "static-m", sparsity=0.25)
     with pytest.raises(InfersimError, match=r"^400 rows .*2 plans with the dense model, 2 GPUs"):
         sim.compare(model, plan, ["h100-sxm", "l40s"], phase="decode", context=range(1, 101))
+
+
+@pytest.mark.parametrize("function", [sim.serve, sim.simulate_serving])
+def test_services_count_their_lengths_before_any_is_made(function: Callable[..., object]) -> None:
+    many = range(1, 100_001)
+    with pytest.raises(InfersimError, match=r"^10,000,000,000 rows \(10,000,000,000 lengths"):
+        function("llama-3.1-8b", "h100-sxm", prompt=many, output=many)
+
+
+def test_services_count_their_plans_and_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(LIMIT_VARIABLE, "0.0001")
+    model = sim.load_model("llama-3.1-8b")
+    several = [model, sim.prune(model, "static-m", sparsity=0.25)]
+    with pytest.raises(InfersimError, match=r"^40 rows .*2 plans, 2 GPUs"):
+        sim.serve(several, ["h100-sxm", "l40s"], prompt=64, output=8, concurrency=range(1, 11))
+
+
+def test_gemms_of_the_command_line_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    sizes = ",".join(map(str, range(1, 2001)))
+    with pytest.raises(SystemExit, match="2"):
+        run(["gemm", sizes, sizes, sizes, "-g", "l4"])
+    assert "8,000,000,000 GEMMs (2,000 x 2,000 x 2,000) would take about" in capsys.readouterr().err
+
+
+def test_a_gpu_that_is_named_a_million_times_is_one() -> None:
+    frame = sim.predict("llama-3.2-1b", ["h100-sxm"] * 10**6, phase="decode", context=64)
+    assert len(frame) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated
 
 import typer
@@ -54,10 +55,15 @@ def gemm_command(
 
     from infersim.cli.printing import print_for_people, printed_for_machines
     from infersim.cli.questions import chosen_gpus
+    from infersim.files.memory import check_room
     from infersim.report.kernels import joined_rows, kernel_rows, kernel_table, kernel_verdict
     from infersim.simulation.speedups.kernel_latency import gemm_latency
+    from infersim.simulation.speedups.scenarios import ROW_BYTES
 
-    tokens, outputs, inputs = np.meshgrid(integers("m", m), integers("n", n), integers("k", k), indexing="ij")
+    sizes = integers("m", m), integers("n", n), integers("k", k)
+    rows = math.prod(map(len, sizes))
+    check_room(f"{rows:,} GEMMs ({' x '.join(f'{len(each):,}' for each in sizes)})", ROW_BYTES * rows)
+    tokens, outputs, inputs = np.meshgrid(*sizes, indexing="ij")
     form: dict[str, str] = {"dtype": dtype, "sparsity": sparsity or "none"}
     found = []
     for profile in chosen_gpus(gpu, overrides, kernels):

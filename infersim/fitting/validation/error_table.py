@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -106,9 +107,9 @@ class _Group:
     def __init__(self) -> None:
         self._errors: list[Array] = []
         self._roofline: list[Array] = []
-        self._classes: dict[str, list[npt.NDArray[np.uint16]]] = {}
+        self._classes: dict[str, list[npt.NDArray[np.unsignedinteger[Any]]]] = {}
         self._sums: dict[tuple[str, str], _Sums] = {}
-        self._codes: dict[tuple[str, str], int] = {}
+        self._codes: dict[str, dict[str, int]] = {}
 
     def add(self, group: pd.DataFrame) -> None:
         measured = _column(group, "latency_us")
@@ -124,9 +125,10 @@ class _Group:
         divisions = {**shapes, "range": calibrated, **dict(_origins(group))}
         for division, classes in ((ALL, np.full(len(group), ALL)), *divisions.items()):
             names, codes = np.unique(classes, return_inverse=True)
-            known = np.array([self._code(division, str(name)) for name in names], dtype=np.uint16)
             if division != ALL:
-                self._classes.setdefault(division, []).append(known[codes])
+                known = _narrow([self._code(division, str(name)) for name in names])
+                held = np.broadcast_to(known, len(group)) if len(names) == 1 else known[codes]
+                self._classes.setdefault(division, []).append(held)
             for index, name in enumerate(names):
                 rows = codes == index
                 sums = self._sums.setdefault((division, str(name)), _Sums())
@@ -135,30 +137,40 @@ class _Group:
     def lines(self) -> Iterator[tuple[str, str, dict[str, float]]]:
         """All rows, then those of each class, then those inside and outside the calibrated range."""
         errors, roofline = _whole(self._errors), _whole(self._roofline)
-        yield ALL, ALL, self._line((ALL, ALL), errors, roofline)
+        yield ALL, ALL, self._line((ALL, ALL), errors, roofline, slice(None))
         for division, parts in self._classes.items():
-            names = sorted(name for of, name in self._sums if of == division)
-            codes = np.concatenate(parts)
-            for name in names if len(names) > 1 else ():
-                rows = codes == self._code(division, name)
-                yield division, name, self._line((division, name), errors[rows], roofline[rows])
+            names = sorted(self._codes[division])
+            if len(names) > 1:
+                codes = np.concatenate(parts)
+                for name in names:
+                    rows = codes == self._code(division, name)
+                    yield division, name, self._line((division, name), errors, roofline, rows)
 
     def _code(self, division: str, name: str) -> int:
-        return self._codes.setdefault((division, name), len(self._codes))
+        known = self._codes.setdefault(division, {})
+        return known.setdefault(name, len(known))
 
-    def _line(self, where: tuple[str, str], errors: Array, roofline: Array) -> dict[str, float]:
+    def _line(self, where: tuple[str, str], errors: Array, roofline: Array, rows: Any) -> dict[str, float]:
+        """What is said of some rows; of many rows there is one copy at a time."""
         sums = self._sums[where]
-        return {
-            "rows": len(errors),
+        chosen = _copied(errors, rows)
+        count = len(chosen)
+        said = {
+            "rows": count,
             "outside_range": sums.outside,
-            "mape": float(errors.mean()),
-            "median_ape": float(np.median(errors)),
-            "p90_ape": float(np.quantile(errors, 0.9)),
-            "bias": sums.logs / len(errors),
-            "coverage": sums.inside / len(errors),
-            "log_half_width": sums.widths / len(errors) / 2.0,
-            "roofline_mape": float(roofline.mean()),
-            "roofline_median_ape": float(np.median(roofline)),
+            "mape": float(chosen.mean()),
+            "median_ape": float(np.median(chosen, overwrite_input=True)),
+            "p90_ape": float(np.quantile(chosen, 0.9, overwrite_input=True)),
+            "bias": sums.logs / count,
+            "coverage": sums.inside / count,
+            "log_half_width": sums.widths / count / 2.0,
+        }
+        del chosen
+        plain = _copied(roofline, rows)
+        mean = float(plain.mean())
+        return said | {
+            "roofline_mape": mean,
+            "roofline_median_ape": float(np.median(plain, overwrite_input=True)),
         }
 
 
@@ -178,6 +190,16 @@ class _Sums:
         self.widths += float(widths.sum())
         self.inside += int(inside.sum())
         self.outside += int(outside.sum())
+
+
+def _copied(values: Array, rows: Any) -> Array:
+    """Some of the values, to be sorted in place; a mask copies already."""
+    return values.copy() if isinstance(rows, slice) else values[rows]
+
+
+def _narrow(codes: list[int]) -> npt.NDArray[np.unsignedinteger[Any]]:
+    """Codes in as few bytes as they need."""
+    return np.array(codes, dtype=np.min_scalar_type(max(codes)))
 
 
 def _whole(parts: list[Array]) -> Array:

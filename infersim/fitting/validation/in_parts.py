@@ -67,7 +67,7 @@ def validate_packed(
 
 def _gemms(samples: PackedSamples) -> Iterator[tuple[str, DenseGemms]]:
     """The dense GEMMs by data type, sorted; the samples are let go before they are worked with."""
-    parts: dict[str, list[pd.DataFrame]] = {}
+    parts: dict[str, list[dict[str, npt.NDArray[Any]]]] = {}
     timed: dict[Way, int] = {}
     for frame in samples.parts():
         rows = frame[(frame["kind"] == Kind.GEMM).to_numpy()]
@@ -79,16 +79,12 @@ def _gemms(samples: PackedSamples) -> Iterator[tuple[str, DenseGemms]]:
     ranks[[timed[way] for way in ways]] = np.arange(len(ways))
     for dtype in sorted(parts):
         columns = parts.pop(dtype)
-        m, n, k, latency_us = (
-            np.concatenate([part[name].to_numpy() for part in columns])
-            for name in ("m", "n", "k", "latency_us")
-        )
-        alike = np.concatenate([ranks[part["way"].to_numpy()] for part in columns])
-        columns.clear()
+        alike = ranks[_taken(columns, "way")]
+        m, n, k, latency_us = (_taken(columns, name) for name in ("m", "n", "k", "latency_us"))
         yield dtype, DenseGemms(alike=alike, m=m, n=n, k=k, latency_us=latency_us, ways=tuple(ways))
 
 
-def _columns(group: pd.DataFrame, timed: dict[Way, int]) -> pd.DataFrame:
+def _columns(group: pd.DataFrame, timed: dict[Way, int]) -> dict[str, npt.NDArray[Any]]:
     """Dimensions, latency and the number of the way in which each GEMM was timed."""
     how = [name for name in HOW_TIMED if name in group.columns]
     ways = group.groupby(how, dropna=False, sort=False).ngroup().to_numpy()
@@ -96,9 +92,13 @@ def _columns(group: pd.DataFrame, timed: dict[Way, int]) -> pd.DataFrame:
     said = [_way(row) for row in group[how].iloc[first].to_dict("records")]
     numbers = np.array([timed.setdefault(way, len(timed)) for way in said], dtype=np.int32)
     sizes = {name: _narrow(group[name].to_numpy()) for name in ("m", "n", "k")}
-    return pd.DataFrame(
-        {"way": numbers[ways], **sizes, "latency_us": group["latency_us"].to_numpy()}, copy=False
-    )
+    # A copy: the rows of a group may be a view of a whole part.
+    return {"way": numbers[ways], **sizes, "latency_us": group["latency_us"].to_numpy(copy=True)}
+
+
+def _taken(parts: list[dict[str, npt.NDArray[Any]]], name: str) -> npt.NDArray[Any]:
+    """A column of all parts, which lose it: all columns twice at a time would be too much."""
+    return np.concatenate([part.pop(name) for part in parts])
 
 
 def _way(row: Mapping[Hashable, Any]) -> Way:

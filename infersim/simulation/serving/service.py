@@ -105,22 +105,32 @@ class Service:
             )
         engine = an_engine("engine", said["engine"])
         asked = make_execution(dtype=said["dtype"], kv_dtype=said["kv_dtype"])
-        lengths, concurrency = _lengths(said), said["concurrency"]
+        concurrency = said["concurrency"]
         found = () if concurrency == MAX else _whole("concurrency", concurrency, MAX_BATCH)
-        rows = len(lengths) * max(1, len(found))
-        check_room(
-            f"{rows:,} rows ({len(lengths):,} lengths, {len(found):,} concurrencies)", ROW_BYTES * rows
-        )
         return cls(
-            lengths=lengths,
+            lengths=_lengths(said, max(1, len(found))),
             concurrency=found,
             engine=engine,
             execution=served_execution(asked, engine),
             price_per_hour=said["price_per_hour"],
         )
 
+    def check_room(self, *, plans: int, gpus: int) -> None:
+        """Raise InfersimError where the rows of so many plans on so many GPUs would not fit in memory."""
+        _check_room(len(self.lengths), max(1, len(self.concurrency)), plans, gpus)
 
-def _lengths(said: dict[str, Any]) -> tuple[Lengths, ...]:
+
+def _check_room(lengths: int, concurrencies: int, plans: int = 1, gpus: int = 1) -> None:
+    """Raise InfersimError where so many rows would not fit in memory."""
+    rows = lengths * concurrencies * plans * gpus
+    check_room(
+        f"{rows:,} rows ({lengths:,} lengths, {concurrencies:,} concurrencies, {plans:,} plans, "
+        f"{gpus:,} GPUs)",
+        ROW_BYTES * rows,
+    )
+
+
+def _lengths(said: dict[str, Any], concurrencies: int) -> tuple[Lengths, ...]:
     prompt, output, trace = said["prompt"], said["output"], said["trace"]
     if trace is not None:
         if prompt is not None or output is not None:
@@ -132,6 +142,7 @@ def _lengths(said: dict[str, Any]) -> tuple[Lengths, ...]:
             raise InvalidValueError(key, None, f"a number of tokens (--{key} 1024), or a trace (--trace)")
     prompts, outputs = _whole("prompt", prompt, MAX_CONTEXT), _whole("output", output, MAX_CONTEXT)
     check_together(max(prompts), max(outputs))
+    _check_room(len(prompts) * len(outputs), concurrencies)
     return tuple(fixed_lengths(read, written) for read in prompts for written in outputs)
 
 

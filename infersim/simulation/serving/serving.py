@@ -53,6 +53,7 @@ def served_frame(plans: Sequence[Plan], gpus: Sequence[HardwareProfile], service
     """The frame of `serve`; raises InfersimError where nothing fits."""
     import pandas as pd
 
+    service.check_room(plans=len(plans), gpus=len(gpus))
     frames = [answer_frame(answered(plan, gpu, service)) for gpu in gpus for plan in plans]
     frame = pd.concat(frames, ignore_index=True)
     if not frame["fits_memory"].any():

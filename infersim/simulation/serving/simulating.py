@@ -88,6 +88,7 @@ def simulated_frame(
     """The frame of `simulate_serving`."""
     import pandas as pd
 
+    service.check_room(plans=len(plans), gpus=len(gpus))
     frames = []
     for gpu in gpus:
         for plan in plans:
