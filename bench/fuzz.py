@@ -39,9 +39,8 @@ from infersim.domain.costs import Latency
 from infersim.domain.errors import InfersimError
 
 SEED, INPUTS, LIMIT_S, LIMIT_BYTES = 0, 20_000, 20, 6 * 2**30
-LONGEST_WAIT_S, STILL_S = 20, 0.01
+LONGEST_WAIT_S, STILL_S, LONGEST_MESSAGE = 20, 0.01, 20_000
 """Seconds in which a case that works at all works for some of a core; LIMIT_S are those of a core."""
-LONGEST_MESSAGE = 20_000
 COMMAND_SHARE = 0.4
 COMMAND_NAMES = set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
 USER_ERRORS = (2,)
@@ -138,8 +137,8 @@ def _no_number(word: str) -> float:
 def _stray(before: set[str], arguments: list[str], code: object) -> str | None:
     """Files that nobody asked for; a sweep that is refused half-way keeps its unfinished folder."""
     named = [Path(each).name for each in arguments if each]
-    if "--figures" in arguments[:-1]:  # a folder, with those above it
-        named += Path(arguments[arguments.index("--figures") + 1]).parts[:1]
+    for name, where in zip(arguments, arguments[1:], strict=False):
+        named += Path(where).parts[:1] if name == "--figures" else ()  # with the folders above it
     new = {
         name for name in _files() - before if not any(Path(name).parts[0].startswith(own) for own in named)
     }
