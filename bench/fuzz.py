@@ -25,6 +25,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,6 @@ FLOORS = (("latency_ms", "floor_ms"), ("latency_us", "floor_us"), ("lower_ms", "
 TOLERANCE = 1 - 1e-9
 IN_MEMORY = next((path for path in ("/dev/shm",) if os.access(path, os.W_OK)), None)
 """Where the folders of cases lie: a disk takes longer to remove one than many a case to run."""
-
 typer.main.get_command = cache(typer.main.get_command)  # the same for each command line, and half of its time
 
 
@@ -137,7 +137,7 @@ def _no_number(word: str) -> float:
 def _stray(before: set[str], arguments: list[str], code: object) -> str | None:
     """Files that nobody asked for; a sweep that is refused half-way keeps its unfinished folder."""
     named = [Path(each).name for each in arguments if each]
-    for name, where in zip(arguments, arguments[1:], strict=False):
+    for name, where in pairwise(arguments):
         named += Path(where).parts[:1] if name == "--figures" else ()  # with the folders above it
     new = {
         name for name in _files() - before if not any(Path(name).parts[0].startswith(own) for own in named)
