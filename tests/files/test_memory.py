@@ -14,6 +14,8 @@ import infersim as sim
 from infersim.cli.main import run
 from infersim.domain.errors import InfersimError, InvalidValueError
 from infersim.files.memory import LIMIT_VARIABLE, check_room, memory_limit_bytes
+from infersim.pruning.plan import Plan
+from infersim.workload.transformer import Transformer
 
 
 def test_the_limit_is_part_of_what_the_machine_has_free() -> None:
@@ -61,7 +63,7 @@ def test_services_count_their_lengths_before_any_is_made(function: Callable[...,
 def test_services_count_their_plans_and_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(LIMIT_VARIABLE, "0.0001")
     model = sim.load_model("llama-3.1-8b")
-    several = [model, sim.prune(model, "static-m", sparsity=0.25)]
+    several: list[Transformer | Plan] = [model, sim.prune(model, "static-m", sparsity=0.25)]
     with pytest.raises(InfersimError, match=r"^40 rows .*2 plans, 2 GPUs"):
         sim.serve(several, ["h100-sxm", "l40s"], prompt=64, output=8, concurrency=range(1, 11))
 
