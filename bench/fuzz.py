@@ -25,6 +25,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +40,8 @@ from infersim.domain.costs import Latency
 from infersim.domain.errors import InfersimError
 
 SEED, INPUTS, LIMIT_S, LIMIT_BYTES = 0, 20_000, 20, 6 * 2**30
-LONGEST_WAIT_S, STILL_S = 20, 0.01
+LONGEST_WAIT_S, STILL_S, LONGEST_MESSAGE = 20, 0.01, 20_000
 """Seconds in which a case that works at all works for some of a core; LIMIT_S are those of a core."""
-LONGEST_MESSAGE = 20_000
 COMMAND_SHARE = 0.4
 COMMAND_NAMES = set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
 USER_ERRORS = (2,)
@@ -49,7 +49,6 @@ FLOORS = (("latency_ms", "floor_ms"), ("latency_us", "floor_us"), ("lower_ms", "
 TOLERANCE = 1 - 1e-9
 IN_MEMORY = next((path for path in ("/dev/shm",) if os.access(path, os.W_OK)), None)
 """Where the folders of cases lie: a disk takes longer to remove one than many a case to run."""
-
 typer.main.get_command = cache(typer.main.get_command)  # the same for each command line, and half of its time
 
 
@@ -138,8 +137,8 @@ def _no_number(word: str) -> float:
 def _stray(before: set[str], arguments: list[str], code: object) -> str | None:
     """Files that nobody asked for; a sweep that is refused half-way keeps its unfinished folder."""
     named = [Path(each).name for each in arguments if each]
-    if "--figures" in arguments[:-1]:  # a folder, with those above it
-        named += Path(arguments[arguments.index("--figures") + 1]).parts[:1]
+    for name, where in pairwise(arguments):
+        named += Path(where).parts[:1] if name == "--figures" else ()  # with the folders above it
     new = {
         name for name in _files() - before if not any(Path(name).parts[0].startswith(own) for own in named)
     }

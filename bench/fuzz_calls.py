@@ -187,6 +187,7 @@ GOOD: dict[str, Callable[[random.Random, Path], Arguments]] = {
     "load_model": lambda c, f: ((files.config(c, f),), {}),
     "load_profile": lambda c, f: ((files.profile(c, f),), {"kernels": c.choice((None, "vllm"))}),
     "loss_waterfall": lambda c, f: ((_comparison().iloc[0],), {}),
+    "padded_widths": lambda c, f: ((c.choice((_model(), _plan())), c.choice(GPUS[:5])), _scenario(c)),
     "predict": lambda c, f: ((c.choice((_model(), _plan())), c.choice(GPUS[:5])), _scenario(c)),
     "predicted_measured": lambda c, f: ((_points(),), {}),
     "read_samples": lambda c, f: (

@@ -66,6 +66,12 @@ TABLES: dict[str, tuple[tuple[str, str], ...]] = {
             "dtype,kv_dtype,batch_size,kv_len,latency_us,mfu\nbf16,bf16,16,4096,63.5,0.1\n",
         ),
     ),
+    "llm-serving-sim": (
+        (
+            "perf/RTX4090/meta-llama/Llama-3.1-8B/bf16/tp2/dense.csv",
+            "layer,tokens,time_us\nqkv_proj,64,75.0\nlayernorm,64,2.4\nembedding,64,2.7\n",
+        ),
+    ),
     "torch-benchmark": (
         (
             "table.txt",

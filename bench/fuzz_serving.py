@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import tomllib
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ def serve_command(chance: random.Random, folder: Path, where: list[str], plans: 
             "--output",
             _either(chance, ("1", "64")),
         ]
-    more = (
+    more: tuple[tuple[str, Callable[[], str]], ...] = (
         ("-n", lambda: _either(chance, ("1", "max", "64", "1,8"))),
         ("-e", lambda: engine(chance, folder)),
         ("--gpus", lambda: _either(chance, ("1", "2"))),

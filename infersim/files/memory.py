@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from infersim.domain.errors import InfersimError, InvalidValueError
@@ -41,6 +43,12 @@ def check_room(what: str, needed_bytes: float) -> None:
             f"{what} would take about {needed_bytes / GIB:,.1f} GiB; expected at most {limit / GIB:,.1f} GiB "
             f"(three quarters of the memory that is free, or {LIMIT_VARIABLE}): ask for fewer at a time"
         )
+
+
+def give_back() -> None:
+    """Return what was let go to the system, where glibc can: small arrays leave holes in its heap."""
+    with suppress(OSError, AttributeError, TypeError):  # another library, or none to be had
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _available_bytes() -> float:

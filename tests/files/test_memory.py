@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import platform
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +14,8 @@ import infersim as sim
 from infersim.cli.main import run
 from infersim.domain.errors import InfersimError, InvalidValueError
 from infersim.files.memory import LIMIT_VARIABLE, check_room, memory_limit_bytes
+from infersim.pruning.plan import Plan
+from infersim.workload.transformer import Transformer
 
 
 def test_the_limit_is_part_of_what_the_machine_has_free() -> None:
@@ -57,7 +63,7 @@ def test_services_count_their_lengths_before_any_is_made(function: Callable[...,
 def test_services_count_their_plans_and_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(LIMIT_VARIABLE, "0.0001")
     model = sim.load_model("llama-3.1-8b")
-    several = [model, sim.prune(model, "static-m", sparsity=0.25)]
+    several: list[Transformer | Plan] = [model, sim.prune(model, "static-m", sparsity=0.25)]
     with pytest.raises(InfersimError, match=r"^40 rows .*2 plans, 2 GPUs"):
         sim.serve(several, ["h100-sxm", "l40s"], prompt=64, output=8, concurrency=range(1, 11))
 
@@ -72,3 +78,17 @@ def test_gemms_of_the_command_line_are_counted(capsys: pytest.CaptureFixture[str
 def test_a_gpu_that_is_named_a_million_times_is_one() -> None:
     frame = sim.predict("llama-3.2-1b", ["h100-sxm"] * 10**6, phase="decode", context=64)
     assert len(frame) == 1
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is told as Linux does")
+def test_what_is_given_back_is_no_longer_held() -> None:
+    if "glibc" not in platform.libc_ver()[0]:
+        pytest.skip("only glibc can")
+    code = (
+        "from pathlib import Path\nfrom infersim.files.memory import give_back\n"
+        "held = lambda: 4096 * int(Path('/proc/self/statm').read_text().split()[1])\n"
+        "arrays = [bytearray(100_000) for _ in range(1000)]\ndel arrays[:-1]\n"
+        "before = held()\ngive_back()\nprint(before - held())\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(ran.stdout) > 50_000_000

@@ -61,8 +61,8 @@ def gemm_command(
     from infersim.simulation.speedups.scenarios import ROW_BYTES
 
     sizes = integers("m", m), integers("n", n), integers("k", k)
-    rows = math.prod(map(len, sizes))
-    check_room(f"{rows:,} GEMMs ({' x '.join(f'{len(each):,}' for each in sizes)})", ROW_BYTES * rows)
+    many = math.prod(map(len, sizes))
+    check_room(f"{many:,} GEMMs ({' x '.join(f'{len(each):,}' for each in sizes)})", ROW_BYTES * many)
     tokens, outputs, inputs = np.meshgrid(*sizes, indexing="ij")
     form: dict[str, str] = {"dtype": dtype, "sparsity": sparsity or "none"}
     found = []

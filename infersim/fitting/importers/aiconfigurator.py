@@ -110,7 +110,7 @@ def _attention(file: SourceFile) -> Converted:
 
 def _phase(file: SourceFile) -> Phase:
     """Phase of an attention table, as its op names or else its file name say."""
-    ops = set(file.frame["op_name"].astype(str)) if "op_name" in file.frame else {file.path.name}
+    ops = set(map(str, file.frame["op_name"])) if "op_name" in file.frame else {file.path.name}
     if all("generation" in op for op in ops):
         return Phase.DECODE
     if all("context" in op for op in ops):

@@ -123,6 +123,8 @@ def read_source_file(path: Path) -> SourceFile:
             frame = pd.read_csv(file, skiprows=header_line - 1, low_memory=False)
     except (ValueError, pd.errors.EmptyDataError, pa.ArrowException) as error:
         raise FileContentError(path, "content", str(error).strip(), "a table") from error
+    if not isinstance(frame.index, pd.RangeIndex):  # pandas takes the first cells for names of rows
+        raise FileContentError(path, "content", "surplus cells", "as many in a row as the header names")
     return SourceFile(path=path, frame=frame, first_line=header_line + 1, comments=comments)
 
 

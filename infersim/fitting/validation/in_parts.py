@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from infersim.domain.profile import HardwareProfile
+from infersim.files.memory import give_back
 from infersim.fitting.samples.identity import overlap_by_counts, overlap_with_fit
 from infersim.fitting.samples.packed import PackedSamples
 from infersim.fitting.samples.schema import Kind
@@ -48,6 +49,7 @@ def validate_packed(
             write(predictions)
     table = errors.table()
     del errors
+    give_back()
     overlap = overlap_by_counts(profile, by_kind) or overlap_with_fit(profile, samples.frame())
     return Validation(
         gpu=profile.name,
@@ -74,6 +76,7 @@ def _gemms(samples: PackedSamples) -> Iterator[tuple[str, DenseGemms]]:
         for dtype, group in rows.groupby("dtype", sort=False) if len(rows) else ():
             parts.setdefault(str(dtype), []).append(_columns(group, timed))
     samples.clear()
+    give_back()
     ways = sorted(timed, key=lambda way: [(value is None, value or 0) for value in way])
     ranks = np.zeros(len(ways), dtype=np.int32)
     ranks[[timed[way] for way in ways]] = np.arange(len(ways))
@@ -81,6 +84,7 @@ def _gemms(samples: PackedSamples) -> Iterator[tuple[str, DenseGemms]]:
         columns = parts.pop(dtype)
         alike = ranks[_taken(columns, "way")]
         m, n, k, latency_us = (_taken(columns, name) for name in ("m", "n", "k", "latency_us"))
+        give_back()
         yield dtype, DenseGemms(alike=alike, m=m, n=n, k=k, latency_us=latency_us, ways=tuple(ways))
 
 

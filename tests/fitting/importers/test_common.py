@@ -71,3 +71,17 @@ def test_imported_samples_can_be_written_and_read_as_they_are(tmp_path: Path) ->
     assert read.account().startswith("2 rows read, 1 row kept")
     write_samples(read.frame, tmp_path / "samples.parquet")
     pd.testing.assert_frame_equal(read_samples(tmp_path / "samples.parquet").frame, read.frame)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("gemm_perf.txt", "gemm_dtype,m,n,k,latency\nbfloat16,1,256,512,0.0025,7\n"),
+        ("generation_attention_perf.txt", "op_name,latency\n,0.01\n,0.02\n"),
+    ],
+)
+def test_rows_with_more_cells_than_names_and_ops_without_a_name(tmp_path: Path, name: str, text: str) -> None:
+    path = tmp_path / name
+    path.write_text(text)
+    with pytest.raises(InfersimError, match=name):
+        import_source("aiconfigurator", path, gpu="h100-sxm")
