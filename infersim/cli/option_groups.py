@@ -39,6 +39,14 @@ class RunFlags:
     cuda_graph: options.CudaGraphOption = True
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormatFlags:
+    """In which formats a service runs the model: the engine says all else."""
+
+    dtype: options.DtypeOption = None
+    kv_dtype: options.KvDtypeOption = None
+
+
 def grouped(command: Callable[..., None]) -> Callable[..., None]:
     """The command as typer is to see it: in the place of a parameter that is a group, the group's options."""
     signature = inspect.signature(command, eval_str=True)

@@ -36,5 +36,5 @@ class KernelKind(Generic[ShapeT]):
     cost: CostFunction[ShapeT]
     flop: Callable[[ShapeT], Array]
     operand_bytes: Callable[[ShapeT], Array]
-    multiplies_in: Callable[[ShapeT], DType | None]
+    multiplies_in: Callable[[ShapeT, HardwareProfile], DType | None]
     fitted_as: Callable[[ShapeT, HardwareProfile], str | None] = lambda _, __: None

@@ -137,5 +137,5 @@ MEMORY_BOUND = KernelKind(
     cost=memory_bound_cost,
     flop=lambda shape: np.zeros(np.shape(shape.read_bytes)),
     operand_bytes=_moved_bytes,
-    multiplies_in=lambda _: None,
+    multiplies_in=lambda *_: None,
 )

@@ -109,7 +109,7 @@ def test_an_op_that_nobody_knows_is_a_copy() -> None:
 
 
 def test_a_served_step_is_a_few_percent_of_small_kernels() -> None:
-    """Llama-3.1-8B, one token: 5 small kernels a layer, of 1.9 to 2.4 us each, and the ends."""
+    """Llama-3.1-8B, one token: 5 small kernels a layer, of 1.9 to 2.5 us each, and the ends."""
     from infersim.simulation.speedups.prediction import predict
     from infersim.workload.presets import load_model
 
@@ -118,7 +118,7 @@ def test_a_served_step_is_a_few_percent_of_small_kernels() -> None:
     )
     launch_us = kind_parameters(load_profile("rtx-pro-6000"), "memory").values["launch_us"]
     kernels = 32 * 5 + 2
-    assert 0 < row["ms_elementwise"] * 1e3 < kernels * (2.4 - launch_us)
+    assert 0 < row["ms_elementwise"] * 1e3 < kernels * (2.5 - launch_us)
     assert row["ms_launch"] * 1e3 > kernels * launch_us
 
 

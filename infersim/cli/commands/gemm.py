@@ -17,6 +17,9 @@ from infersim.cli.options import (
 )
 from infersim.cli.questions import integers
 
+GEMM_BYTES = 4096
+"""Memory that a predicted GEMM takes, with the rows that show it."""
+
 TokensArgument = Annotated[str, typer.Argument(metavar="M", help="Tokens in flight: 16 or 1,16,256")]
 OutputsArgument = Annotated[str, typer.Argument(metavar="N", help="Output features.")]
 InputsArgument = Annotated[str, typer.Argument(metavar="K", help="Input features.")]
@@ -58,11 +61,10 @@ def gemm_command(
     from infersim.files.memory import check_room
     from infersim.report.kernels import joined_rows, kernel_rows, kernel_table, kernel_verdict
     from infersim.simulation.speedups.kernel_latency import gemm_latency
-    from infersim.simulation.speedups.scenarios import ROW_BYTES
 
     sizes = integers("m", m), integers("n", n), integers("k", k)
     many = math.prod(map(len, sizes))
-    check_room(f"{many:,} GEMMs ({' x '.join(f'{len(each):,}' for each in sizes)})", ROW_BYTES * many)
+    check_room(f"{many:,} GEMMs ({' x '.join(f'{len(each):,}' for each in sizes)})", GEMM_BYTES * many)
     tokens, outputs, inputs = np.meshgrid(*sizes, indexing="ij")
     form: dict[str, str] = {"dtype": dtype, "sparsity": sparsity or "none"}
     found = []

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from infersim.cli import options
+from infersim.cli.option_groups import FormatFlags, grouped
 
 PromptOption = Annotated[
     str | None, typer.Option("--prompt", help="Tokens that a request reads; several with commas between.")
@@ -56,6 +58,7 @@ RequestsOption = Annotated[
 ]
 
 
+@grouped
 def serve_command(
     *,
     gpu: options.GpuOption,
@@ -76,8 +79,7 @@ def serve_command(
     simulate: SimulateOption = False,
     rate: RateOption = None,
     requests: RequestsOption = None,
-    dtype: options.DtypeOption = None,
-    kv_dtype: options.KvDtypeOption = None,
+    formats: FormatFlags = FormatFlags(),  # noqa: B008 - frozen
     overrides: options.SetOption = [],  # noqa: B006
     as_json: options.JsonOption = False,
     as_csv: options.CsvOption = False,
@@ -119,8 +121,7 @@ def serve_command(
         concurrency=MAX if concurrency == MAX else integers("concurrency", concurrency),
         engine=engine,
         gpus=gpus,
-        dtype=dtype,
-        kv_dtype=kv_dtype,
+        **asdict(formats),
         price_per_hour=price_per_hour,
     )
     targets = Targets.of(tpot_ms=tpot_target, ttft_ms=ttft_target)

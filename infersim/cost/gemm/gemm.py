@@ -293,6 +293,6 @@ GEMM = KernelKind(
     cost=_cost,
     flop=lambda shape: gemm_flop(shape.m, shape.n, shape.k),
     operand_bytes=lambda shape: gemm_weight_bytes(shape) + gemm_activation_bytes(shape),
-    multiplies_in=lambda shape: shape.precision.math,
+    multiplies_in=lambda shape, profile: runs_as(shape.precision, profile).math,
     fitted_as=_fitted_as,
 )

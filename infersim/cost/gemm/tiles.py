@@ -124,6 +124,9 @@ def sustained_slowdown(p: Mapping[str, float], ideal_us: F32) -> F32:
     return slowdown
 
 
+LEAST_OF_VALUES = math.log(295 / 258) / 2
+"""Half of what zeros gain over random values on an A100 (thonking.ai, 2024)."""
+
 VALUES_US = 10_000.0
 """Time at the datasheet's rate of GEMMs whose clock depends by half on what values their operands hold."""
 
@@ -135,7 +138,7 @@ def values_half_width(p: Mapping[str, float], ideal_us: Array) -> Array:
     (8192 x 8192 x 8192), zeros 295 (thonking.ai, 2024); CUTLASS's profiler, which fills in small integers,
     302 (16384 x 16384 x 16384, NVIDIA/cutlass issue 408).
     """
-    width: Array = np.log1p(p["throttle"]) * ideal_us / (ideal_us + VALUES_US)
+    width: Array = max(math.log1p(p["throttle"]), LEAST_OF_VALUES) * ideal_us / (ideal_us + VALUES_US)
     return width
 
 

@@ -119,7 +119,7 @@ def roofline_s(shape: Shape, cost: KernelCost, profile: HardwareProfile) -> Arra
     launch, no cache, no waste. A 2:4 kernel has the nominal sparse peak.
     """
     memory_s = cost.kernel_bytes / profile.memory.bandwidth_bytes_per_s
-    dtype = kernel_kind(shape).multiplies_in(shape)
+    dtype = kernel_kind(shape).multiplies_in(shape, profile)
     if dtype is None:
         return memory_s
     # The matrix floor is at the highest clock, which the datasheet's peak is not.

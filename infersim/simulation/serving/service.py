@@ -61,6 +61,9 @@ class ServiceOptions(TypedDict, total=False):
     price_per_hour: float | None
 
 
+FORMATS = ("dtype", "kv_dtype")
+"""Options that `predict` has too."""
+
 DEFAULTS: ServiceOptions = {
     "prompt": None,
     "output": None,
@@ -104,7 +107,7 @@ class Service:
                 f"gpus = {said['gpus']}: a model served by several GPUs is not predicted yet; expected 1"
             )
         engine = an_engine("engine", said["engine"])
-        asked = make_execution(dtype=said["dtype"], kv_dtype=said["kv_dtype"])
+        asked = make_execution(**{name: said[name] for name in FORMATS})
         concurrency = said["concurrency"]
         found = () if concurrency == MAX else _whole("concurrency", concurrency, MAX_BATCH)
         return cls(

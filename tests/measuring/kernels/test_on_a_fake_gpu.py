@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch")
 
 from torch.nn import functional  # noqa: E402
 
+from infersim.domain.small_kernels import small_op  # noqa: E402
 from infersim.measuring.devices.telemetry import NoTelemetry  # noqa: E402
 from infersim.measuring.kernel_runs.one_kernel import measure_kernel  # noqa: E402
 from infersim.measuring.kernels import sparse_gemm  # noqa: E402
@@ -47,7 +48,12 @@ ROWS: list[Row] = [
     {**DECODE, "num_kv_heads": 8},
     {**DECODE, "phase": "prefill", "query_len": 100},
     *(
-        {**MEMORY, "op": name, "read_bytes": 2**15 * op.reads, "write_bytes": 2**15 * op.writes}
+        {
+            **MEMORY,
+            "op": name,
+            "read_bytes": 2**15 * op.reads,
+            "write_bytes": int(2**15 * op.writes * small_op(name).narrowing),
+        }
         for name, op in OPS.items()
     ),
     {"kind": "launch", "kernels": 5},
