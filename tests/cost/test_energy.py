@@ -100,7 +100,9 @@ def test_watts_lie_between_idle_and_the_limit_whatever_runs(name: str) -> None:
         assert (latency.watts >= law.idle_w * 0.99).all()
         assert (latency.watts <= law.limit_w).all()
         np.testing.assert_allclose(latency.energy_j, latency.watts * latency.latency_s)
-    assert (np.diff(gemms.energy_j, axis=0) > 0).all(), "more tokens take more energy"
+    # More tokens take more energy, but where the library has a faster kernel for them.
+    assert (gemms.energy_j[1:] > 0.9 * gemms.energy_j[:-1]).all()
+    assert (gemms.energy_j[-1] > gemms.energy_j[0]).all()
 
 
 def test_a_kernel_that_keeps_tensor_cores_busy_draws_nearly_the_limit() -> None:

@@ -118,7 +118,7 @@ def test_a_served_step_is_a_few_percent_of_small_kernels() -> None:
     )
     launch_us = kind_parameters(load_profile("rtx-pro-6000"), "memory").values["launch_us"]
     kernels = 32 * 5 + 2
-    assert 0 < row["ms_elementwise"] * 1e3 < kernels * 0.8
+    assert 0 < row["ms_elementwise"] * 1e3 < kernels * (2.4 - launch_us)
     assert row["ms_launch"] * 1e3 > kernels * launch_us
 
 
