@@ -43,7 +43,7 @@ def import_command(
     read = import_source(source, path, gpu=gpu, skip_bad=skip_bad)
     write_samples(read.frame, out)
     print(f"{out}: {read.account()}.")
-    keys = ["gpu", "kind", "dtype"]
+    keys = [key for key in ("gpu", "kind", "dtype") if key in read.frame.columns]
     counts = read.frame.groupby(keys, sort=False, dropna=False).size().reset_index(name="rows")
     columns = (
         *(text_column(key, key) for key in keys),

@@ -130,3 +130,12 @@ def test_another_unit_is_refused_and_nothing_is_written(refused: Callable[..., s
     message = refused("calibrate", GPU, "ms.csv")
     check_order(message, "microseconds", "milliseconds")
     assert not list(folder.glob("*.fit.json"))
+
+
+def test_samples_of_no_data_type_are_counted(answered: Infersim, tmp_path: Path) -> None:
+    folder = tmp_path / "perf/RTX4090/meta-llama/Llama-3.1-8B/bf16/tp1"
+    folder.mkdir(parents=True)
+    (folder / "dense.csv").write_text("layer,tokens,time_us\nlayernorm,64,2.4\n")
+    out = tmp_path / "out.csv"
+    assert "memory" in answered("import", "llm-serving-sim", str(tmp_path), "-o", str(out)).out
+    assert out.exists()
