@@ -13,7 +13,7 @@ import fuzz_commands
 import fuzz_options
 import infersim as sim
 
-SLICES, CASES = 20, 50
+SLICES, CASES = 30, 50
 QUOTES = 200
 """Characters of a failed input that a report shows."""
 

@@ -119,7 +119,7 @@ def attention_kind(shape: Attention) -> str:
     return f"attention.{shape.phase.value}" + ("" if cache is None else f".{cache.value}")
 
 
-SPREAD_PER_OCTAVE = 0.22
+SPREAD_PER_OCTAVE = 0.27
 """Half-width that an interval gains over the first doubling of the context beyond the samples.
 
 Further doublings add in quadrature. Found on five GPUs (A100, H100, L40S, B200, RTX PRO 6000): of fits on
