@@ -5,6 +5,7 @@ All three are executors of the standard library's interface: what runs on them d
 
 from __future__ import annotations
 
+import gc
 import logging
 import multiprocessing
 import os
@@ -115,15 +116,31 @@ def _dask(scheduler: str) -> Iterator[Engine]:
         raise InfersimError("--engine dask needs distributed: pip install 'infersim[dask]'") from None
     with _without_log():
         try:
-            client = Client(scheduler, timeout=CONNECT_S, set_as_default=False)
+            with _uncollected():
+                client = Client(scheduler, timeout=CONNECT_S, set_as_default=False)
         except (OSError, ValueError) as error:
             raise InfersimError(f"no Dask scheduler answers at {scheduler}: {error}") from None
         try:
             cores = _cores_of_equals(client, scheduler)
             yield Engine(executor=client.get_executor(pure=False), at_once=2 * cores)
         finally:
-            with suppress(OSError, TimeoutError):
+            with suppress(OSError, TimeoutError), _uncollected():
                 client.close(timeout=CONNECT_S)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without collecting garbage: a client that never connected stops its loop when it is collected.
+
+    That takes the lock under which a new client starts its own: Dask would wait for itself for ever.
+    """
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from pathlib import Path
 
@@ -44,3 +45,20 @@ def test_where_dask_is_not_installed_the_extra_is_named(monkeypatch: pytest.Monk
 def test_an_address_that_is_none_is_told(tmp_path: Path) -> None:
     with pytest.raises(InfersimError, match=r"Dask.*nonsense://x"):
         sweep(PLAN, tmp_path / "table.parquet", scheduler="nonsense://x")
+
+
+def test_no_garbage_is_collected_while_a_client_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client that never connected, collected then, would wait for the lock that the new one holds."""
+    collecting = []
+
+    def client(address: str, **_: object) -> None:
+        collecting.append(gc.isenabled())
+        raise OSError(address)
+
+    monkeypatch.setattr(distributed, "Client", client)
+    with pytest.raises(InfersimError, match="no Dask scheduler"):
+        sweep(PLAN, tmp_path / "table.parquet", scheduler="tcp://127.0.0.1:9")
+    assert collecting == [False]
+    assert gc.isenabled()
