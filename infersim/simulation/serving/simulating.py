@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 
 from infersim.domain.arguments import as_it_is, checked, one_or_several, optional
-from infersim.domain.errors import InfersimError
+from infersim.domain.errors import InfersimError, InvalidValueError
 from infersim.domain.numbers import count, number
 from infersim.domain.profile import HardwareProfile
 from infersim.pruning.composition import a_model_or_plan
@@ -33,6 +33,9 @@ ROUNDS = 6
 LEAST = 200
 """Requests at least, where nothing is said."""
 
+MOST = 200_000
+"""Requests that one service is simulated with at most: some ten seconds."""
+
 PERCENTILES = (50, 90, 99)
 
 NOT_COUNTED = (
@@ -47,7 +50,7 @@ NOT_COUNTED = (
     model_or_plan=one_or_several(a_model_or_plan, called="model or plan"),
     gpu=profiles,
     rate=optional(number("requests each second, above 0", above=0.0)),
-    requests=optional(count(10**6, low=10)),
+    requests=optional(count(MOST, low=10)),
     seed=count(2**31, low=0),
     options=as_it_is,
 )
@@ -112,6 +115,12 @@ def _simulated(
     concurrency = int(answer.load.concurrency[row, column])
     clients = concurrency if rate is None else 1
     total = max(LEAST, ROUNDS * clients) if requests is None else max(requests, 3 * clients)
+    if total > MOST:
+        raise InvalidValueError(
+            "concurrency",
+            concurrency,
+            f"at most {MOST // ROUNDS:,} where requests are simulated one by one: {total:,} would have to be",
+        )
     ran = simulated(answer, row, column, rate=rate, requests=total, seed=seed)
     steps = ran.outputs > 1
     percentiles = {

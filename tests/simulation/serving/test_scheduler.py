@@ -59,3 +59,8 @@ def test_the_same_seed_serves_the_same_requests() -> None:
         for seed in (1, 1)
     )
     assert one["ttft_ms"].tolist() == two["ttft_ms"].tolist()
+
+
+def test_more_clients_than_can_be_simulated_are_refused() -> None:
+    with pytest.raises(sim.InfersimError, match=r"concurrency = 1000000; expected at most"):
+        sim.simulate_serving(MODEL, GPU, prompt=64, output=8, concurrency=1_000_000, requests=10)
