@@ -124,8 +124,8 @@ SPREAD_PER_OCTAVE = 0.27
 
 Further doublings add in quadrature. Found on five GPUs (A100, H100, L40S, B200, RTX PRO 6000): of fits on
 prompts of up to 1,024 tokens, 80 % of the errors at 2, 4, 8 and 16 times as many lie, in quadrature, within
-0.15, 0.25, 0.33 and 0.34 (medians of the five): 0.15 to 0.19 of the root of the doublings. Rounded up so
-that prompts of 50,000 to a million tokens on an A100 lie inside.
+0.15, 0.25, 0.33 and 0.34 (medians of the five): 0.15 to 0.19 of the root of the doublings. It is wider than
+that because a prompt of 50,000 tokens on an A100 took a third more than predicted (microsoft/MInference).
 """
 
 

@@ -35,7 +35,7 @@ class EngineSupport:
     def text(self) -> str:
         """A line for people."""
         when = f"since {self.since}" if self.since and not self.until else ""
-        when = f"from {self.since} until {self.until}" if self.until else when
+        when = f"only from {self.since} to before {self.until}" if self.until else when
         said = ", ".join(filter(None, (self.answer.value, when)))
         return f"{said}: {self.needs}" if self.needs else said
 

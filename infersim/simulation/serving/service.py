@@ -18,7 +18,7 @@ from infersim.files.memory import check_room
 from infersim.simulation.serving.lengths import Lengths, check_together, fixed_lengths, lengths_of_trace
 from infersim.simulation.serving.steps import served_execution
 from infersim.simulation.speedups.resolving import Dimension
-from infersim.simulation.speedups.scenarios import make_execution
+from infersim.simulation.speedups.scenarios import ROW_BYTES, make_execution
 from infersim.workload.scenario import MAX_BATCH, MAX_CONTEXT, Execution
 
 if TYPE_CHECKING:
@@ -28,9 +28,6 @@ MAX = "max"
 """The most requests that the KV cache holds."""
 
 DEFAULT_ENGINE = "vllm"
-
-ROW_BYTES = 4096
-"""Memory of a row of an answer, with what it is made of."""
 
 Concurrency = Dimension | str
 

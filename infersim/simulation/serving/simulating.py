@@ -34,7 +34,7 @@ LEAST = 200
 """Requests at least, where nothing is said."""
 
 MOST = 200_000
-"""Requests that one service is simulated with at most: some ten seconds."""
+"""Most requests that a service is simulated with: 3 s for answers of 8 tokens, longer for longer ones."""
 
 PERCENTILES = (50, 90, 99)
 

@@ -44,7 +44,7 @@ def test_engines_are_listed_with_what_they_run_and_their_sources() -> None:
     assert "What they run of pruned models" in listed.stdout
     rows = json.loads(CliRunner().invoke(app, ["engines", "--json"]).stdout)
     assert [row["engine"] for row in rows][-1] == "vllm"
-    assert rows[-1]["static-k-2:4"].startswith("no, from 0.6.6 until 0.19")
+    assert rows[-1]["static-k-2:4"].startswith("no, only from 0.6.6 to before 0.19")
     one = json.loads(CliRunner().invoke(app, ["engines", "sglang", "--json"]).stdout)
     assert all(row["source"] for row in one)
 

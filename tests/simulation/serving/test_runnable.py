@@ -27,7 +27,7 @@ def test_vllm_dropped_2_4_and_runs_depth_and_plain_widths() -> None:
     vllm = load_engine("vllm")
     sparse = support_of(sim.prune(MODEL, "static-k-2:4"), vllm)
     assert sparse.answer == "no"
-    assert "until 0.19" in sparse.notes[0]
+    assert "before 0.19" in sparse.notes[0]
     assert any("36799" in source for source in sparse.sources)
     assert support_of(sim.prune(MODEL, "static-m", 0.5), vllm).answer == "yes"
     assert support_of(sim.prune(MODEL, "static-nk", 0.5), vllm).since == "0.5.4"
