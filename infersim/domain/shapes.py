@@ -22,6 +22,15 @@ class Phase(StrEnum):
     DECODE = "decode"
 
 
+class Exchange(StrEnum):
+    """What the GPUs of a node do with each other's buffers."""
+
+    ALL_REDUCE = "all_reduce"
+    ALL_GATHER = "all_gather"
+    REDUCE_SCATTER = "reduce_scatter"
+    ALL_TO_ALL = "all_to_all"
+
+
 class WeightForm(StrEnum):
     """How a GEMM's weight matrix is stored and multiplied."""
 
@@ -131,3 +140,44 @@ class MemoryBound(Shape):
     kernel: Numeric = SmallKernel.COPY
     kernels: int = 1
     looped: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Experts(Shape):
+    """The routed experts of one layer on one GPU, for `tokens` tokens: up (and gate), activation, down.
+
+    Each token runs `top_k` of `num_experts` experts of the whole layer; `local_experts` of them stand on this
+    GPU, each of `width` channels here (a share of an expert's width under tensor parallelism). `gated`: three
+    matrices an expert, else two. `skew` is how uneven routing is: 0 is balanced, else the exponent of a power
+    law of the experts' shares.
+    """
+
+    DIMENSIONS: ClassVar[tuple[str, ...]] = (
+        "tokens",
+        "hidden",
+        "width",
+        "num_experts",
+        "local_experts",
+        "top_k",
+    )
+
+    tokens: Numeric
+    hidden: Numeric
+    width: Numeric
+    num_experts: Numeric
+    local_experts: Numeric
+    top_k: Numeric
+    precision: Precision
+    gated: bool = True
+    skew: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collective(Shape):
+    """`gpus` GPUs of one node exchange buffers; `message_bytes` is the whole buffer of one of them."""
+
+    DIMENSIONS: ClassVar[tuple[str, ...]] = ("message_bytes",)
+
+    message_bytes: Numeric
+    gpus: int
+    exchange: Exchange = Exchange.ALL_REDUCE
