@@ -46,8 +46,8 @@ def all_reduce_latency(
     What tensor parallel layers do with their activations: `message_bytes` is the buffer of each GPU, tokens x
     hidden size x 2 in 16 bit. `library` None is what an engine runs: its own kernels (one-shot, two-shot,
     sums in the switch) as far as they are faster, else NCCL; `"nccl"` is NCCL alone. `cuda_graph` False: the
-    host issues it. `kernels` chooses the engine, as in `load_profile`. Raises InvalidValueError for fewer than
-    two GPUs and for more than a node of this GPU has, UnsupportedError where nobody says how they are
+    host issues it. `kernels` chooses the engine, as in `load_profile`. Raises InvalidValueError for fewer
+    than two GPUs and for more than a node of this GPU has, UnsupportedError where nobody says how they are
     connected.
     """
     return exchange_latency(
