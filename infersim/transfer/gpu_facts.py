@@ -20,6 +20,15 @@ ENERGY_EXPONENT = 1 / 3
 Public runs bound it: H100 794 TFLOP/s at 700 W (4096 FLOP per clock), B200 1745 at 1000 W (8192).
 """
 
+HALVED_OVER_BASE = 1.85
+"""Times the base clock that a card holds in long GEMMs whose tensor rate is sold halved.
+
+What an idle half of a tensor core saves is not in the energy of a FLOP; how far a board's limit carries its
+die, its vendor says by the clock that it warrants there. Fitted to prefills of an L40 (735 MHz, so 107 of its
+181 TFLOP/s; arXiv 2601.14910, github.com/zksainx/pipeweave @55e0317). By it an L20 (1440 MHz) and an RTX 4090
+(2235) are not held back: public runs reach 114 of 119.5 and 160 to 173 of 165 TFLOP/s.
+"""
+
 LEAST_SLOWDOWN = 0.03
 """Every part loses a little clock under sustained load."""
 
@@ -43,16 +52,27 @@ def facts_of(profile: HardwareProfile) -> GpuFacts:
     if dtype is None:
         dtype = max(profile.matrix, key=profile.datasheet_flop_per_s)
     flop = unlocked_flop_per_clock_per_sm(profile, dtype)
-    tflop_per_s = profile.datasheet_flop_per_s(dtype) / TERA
-    picojoule = PICOJOULE_PER_FLOP * (flop / 1024) ** -ENERGY_EXPONENT
     return GpuFacts(
         vendor=profile.vendor,
         generation=DIES.get(profile.compute_capability, profile.generation),
         clock_max_mhz=chip.clock_max_mhz,
         flop_per_clock_per_sm=flop,
         memory_bytes_per_clock_per_sm=profile.memory.bandwidth_bytes_per_s / chip.clocks_per_s,
-        power_ratio=0.0 if chip.tdp_w is None else picojoule * tflop_per_s / chip.tdp_w,
+        power_ratio=_power_ratio(profile, dtype, flop),
     )
+
+
+def _power_ratio(profile: HardwareProfile, dtype: DType, design_flop: float) -> float:
+    """Power of multiplying at the datasheet's rate over the limit: from energy, or from the base clock of a
+    card that is sold with half of the rate of its SM's design.
+    """
+    chip = profile.chip
+    if chip.clock_base_mhz is not None and design_flop > profile.matrix[dtype].flop_per_clock_per_sm:
+        return chip.tensor_clock_mhz / (HALVED_OVER_BASE * chip.clock_base_mhz)
+    if chip.tdp_w is None:
+        return 0.0
+    picojoule = PICOJOULE_PER_FLOP * (design_flop / 1024) ** -ENERGY_EXPONENT
+    return picojoule * profile.datasheet_flop_per_s(dtype) / TERA / chip.tdp_w
 
 
 def unlocked_flop_per_clock_per_sm(profile: HardwareProfile, dtype: DType) -> float:
