@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from infersim.domain.dtypes import DType
-from infersim.domain.profile import TERA, HardwareProfile
+from infersim.domain.profile import GIGA, TERA, HardwareProfile
 from infersim.transfer.pool import GpuFacts, Law
 
 PICOJOULE_PER_FLOP = 1.26
@@ -28,6 +28,13 @@ die, its vendor says by the clock that it warrants there. Fitted to prefills of 
 181 TFLOP/s; arXiv 2601.14910, github.com/zksainx/pipeweave @55e0317). By it an L20 (1440 MHz) and an RTX 4090
 (2235) are not held back: public runs reach 114 of 119.5 and 160 to 173 of 165 TFLOP/s.
 """
+
+CORRECTED_SHARE = 15 / 16
+"""Of capacity, and so of bandwidth, that check bits leave which are stored among the data: a card of 48 GB
+reports 46,068 of 49,152 MiB. Stacked memory has room of its own for them."""
+
+CORRECTED_BELOW = 0.96
+"""Of the GiB sold, as many as a device reports at most that keeps check bits among the data."""
 
 LEAST_SLOWDOWN = 0.03
 """Every part loses a little clock under sustained load."""
@@ -59,7 +66,17 @@ def facts_of(profile: HardwareProfile) -> GpuFacts:
         flop_per_clock_per_sm=flop,
         memory_bytes_per_clock_per_sm=profile.memory.bandwidth_bytes_per_s / chip.clocks_per_s,
         power_ratio=_power_ratio(profile, dtype, flop),
+        memory_share=memory_share(profile),
     )
+
+
+def memory_share(profile: HardwareProfile) -> float:
+    """What error correction leaves of the memory's bandwidth: GDDR6 keeps the check bits among the data."""
+    memory = profile.memory
+    sold_bytes = memory.capacity_bytes / GIGA * 2**30
+    if memory.reported_bytes is None or memory.reported_bytes > CORRECTED_BELOW * sold_bytes:
+        return 1.0
+    return CORRECTED_SHARE
 
 
 def _power_ratio(profile: HardwareProfile, dtype: DType, design_flop: float) -> float:
@@ -124,6 +141,8 @@ def law_offset(law: Law, facts: GpuFacts) -> float:
             return math.log(facts.memory_bytes_per_clock_per_sm / TYPICAL_MEMORY_BYTES)
         case Law.POWER:
             return math.log(sustained_slowdown(facts) / TYPICAL_SLOWDOWN)
+        case Law.SHARE:
+            return math.log(facts.memory_share)
         case Law.CONSTANT:
             return 0.0
 
