@@ -49,9 +49,9 @@ large ones pull 27. Data-centre Blackwell parts (54 GB/s of bandwidth for each S
 """
 
 SHOWN_EFFICIENCY = {"ampere-geforce": 0.92}
-"""Share of the memory's bandwidth, less what error correction takes, that kernels reach on dies which no pooled
-GPU is of: from decode steps of Qwen2.5-14B on an RTX A6000 of the same source. Its 28 GB of weights and 6 or 8
-GB of cache take 87 and 85 % of the bandwidth over whole steps, launches and host included."""
+"""Share of the memory's bandwidth, less what error correction takes, that kernels reach on dies which no
+pooled GPU is of: from decode steps of Qwen2.5-14B on an RTX A6000, of the same source. Its 28 GB of weights
+and 6 or 8 GB of cache take 87 and 85 % of the bandwidth over whole steps, launches and host included."""
 
 L2_RATE = "l2_bytes_per_clock_per_sm"
 LEAST_L2_OVER_DRAM = 1.5

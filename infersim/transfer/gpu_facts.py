@@ -24,9 +24,10 @@ HALVED_OVER_BASE = 1.85
 """Times the base clock that a card holds in long GEMMs whose tensor rate is sold halved.
 
 What an idle half of a tensor core saves is not in the energy of a FLOP; how far a board's limit carries its
-die, its vendor says by the clock that it warrants there. Fitted to prefills of an L40 (735 MHz, so 107 of its
-181 TFLOP/s; arXiv 2601.14910, github.com/zksainx/pipeweave @55e0317). By it an L20 (1440 MHz) and an RTX 4090
-(2235) are not held back: public runs reach 114 of 119.5 and 160 to 173 of 165 TFLOP/s.
+die, its vendor says by the clock that it warrants there. Between what prefills of an L40 ask for (1.8; 735
+MHz; arXiv 2601.14910, github.com/zksainx/pipeweave @55e0317) and what large GEMMs of an L20 do (2 or more;
+1440 MHz, 114 of 119.5 TFLOP/s). By it an RTX 4090 (2235 MHz) is not held back: public runs reach 160 to 173
+TFLOP/s of 165 (zzc0721/torch-performence-test-data, which has the L20's, too).
 """
 
 CORRECTED_SHARE = 15 / 16
