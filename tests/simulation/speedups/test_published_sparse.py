@@ -69,7 +69,7 @@ def test_one_token_may_take_ten_times_as_long() -> None:
 
 
 def test_amperes_kernels_on_hopper_lose_and_prefills_do_not_run_them() -> None:
-    """NVIDIA/cutlass issue 1335, CUDA 12.3: 45.7 us dense, 74.2 us 2:4; kernels made for Hopper came later."""
+    """NVIDIA/cutlass issue 1335, CUDA 12.3: 45.7 us dense, 74.2 us 2:4; Hopper's own kernels came later."""
     worst = {}
     for m in (768, 8192):
         dense, sparse = (gemm_latency("h100-sxm", m, 4096, 4096, sparsity=form) for form in (None, "2:4"))
