@@ -74,7 +74,8 @@ class Linear:
     `rank` set: stored as two factors, K -> rank -> N (low rank); `fused_pair` runs both in one launch. `form`
     2:4: half of each group of four along K is zero. Both None / DENSE: a plain matrix. `transposed_result`:
     the kernel leaves its result by columns, and a kernel of its own copies it into rows. `format` is what a
-    checkpoint states of its values (None: nothing, and the execution's precision holds).
+    checkpoint states of its values (None: nothing, and the execution's precision holds). `inner` (None: the
+    rank): what the second factor reads, where GPUs that share a pair exchange between its factors.
     """
 
     out_features: int
@@ -85,6 +86,12 @@ class Linear:
     fused_pair: bool = False
     transposed_result: bool = False
     format: WeightFormat | None = None
+    inner: int | None = None
+
+    @property
+    def read_rank(self) -> int | None:
+        """K of the second factor; None without one."""
+        return self.rank if self.inner is None else self.inner
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,6 +256,14 @@ class Block:
     def shares_norm(self) -> bool:
         """Whether the FFN reads what attention's norm has written."""
         return self.parallel and self.ffn is not None and self.ffn.norm is None
+
+    @property
+    def adds_up_once(self) -> bool:
+        """Whether both results are added before GPUs that share the block add up theirs.
+
+        A norm of the first result stands in the way.
+        """
+        return self.parallel and self.ffn is not None and getattr(self.attention, "post_norm", None) is None
 
     @property
     def linears(self) -> tuple[Linear, ...]:

@@ -22,6 +22,7 @@ from infersim.simulation.timing.passes import Pass
 from infersim.simulation.timing.program import lay_out
 from infersim.simulation.timing.timeline import Timeline, timelines
 from infersim.workload.ops.model import model_ops
+from infersim.workload.parallel.shares import gpu_share
 from infersim.workload.scenario import Execution, Layout, Scenario
 from infersim.workload.transformer import Transformer
 
@@ -42,7 +43,7 @@ MOST_OF_GRID = 1.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Times:
-    """Seconds, the part of them that is the host's, the 80 % half-width of their log, and joules of the board
+    """Seconds, the part of them that is the host's, the 80 % half-width of their log, and joules of all boards
     (NaN where nobody states its power limit); arrays."""
 
     seconds: Array
@@ -53,7 +54,7 @@ class Times:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
-    """A model on a GPU under an engine: what steps are timed for."""
+    """A model on a GPU, or shared by several, under an engine: what steps are timed for."""
 
     transformer: Transformer
     profile: HardwareProfile
@@ -104,9 +105,9 @@ class Served:
 
     @property
     def idle_w(self) -> float:
-        """What the board draws while it waits for the host; NaN where nobody states its power limit."""
+        """What all boards draw while they wait for the host; NaN where nobody states their power limit."""
         law = power_law(self.profile)
-        return float("nan") if law is None else law.idle_w
+        return float("nan") if law is None else self.execution.gpus * law.idle_w
 
     def _measures(self, found: Timeline) -> Measures:
         """Seconds, half-width and joules of a timeline."""
@@ -143,9 +144,8 @@ class Served:
     def _kernels(self, phase: Phase) -> float:
         """Kernels of a step."""
         scenario = Scenario(phase=phase, batch=1, context=1, execution=self.execution)
-        return float(
-            sum(float(np.max(op.count)) for op in model_ops(self.transformer, scenario) if op.launched)
-        )
+        ops = model_ops(gpu_share(self.transformer, self.execution), scenario)
+        return float(sum(float(np.max(op.count)) for op in ops if op.launched))
 
     def _timeline(self, phase: Phase, batch: Array, context: Array) -> Timeline:
         scenario = Scenario(phase=phase, batch=batch, context=context, execution=self.execution)

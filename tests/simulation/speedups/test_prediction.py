@@ -30,7 +30,7 @@ COLUMNS = [
     "tokens_per_s",
     "memory_gib",
 ]
-PARTS = ("qkvo", "ffn", "attention", "lm_head", "elementwise", "launch", "extra")
+PARTS = ("qkvo", "ffn", "attention", "lm_head", "elementwise", "launch", "extra", "communication")
 
 
 def only(frame: pd.DataFrame) -> dict[str, Any]:
