@@ -46,8 +46,9 @@ def padded_widths(
     `dimension` is the vocabulary, the hidden size, an FFN width or a rank, `width` its value and `padded` the
     one with zeros up to the `multiple`. `saves` is the part of the time that goes, with its 80 % interval
     `saves_lower saves_upper` (below 0: it takes longer), `memory_mib` the memory that comes; `latency_ms` and
-    `padded_ms` are the times. Of what GPUs share, each has such multiples. No rows where all widths are multiples of 64. Scenario options: see
-    `ScenarioOptions`; or `scenarios`, a ready record of them. Raises what `predict` raises.
+    `padded_ms` are the times. Of what GPUs share, each has such multiples. No rows where all widths are
+    multiples of 64. Scenario options: see `ScenarioOptions`; or `scenarios`, a ready record of them. Raises
+    what `predict` raises.
     """
     import pandas as pd
 

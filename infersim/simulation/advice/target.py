@@ -65,14 +65,15 @@ def sparsity_for(
     what can be realised (whole layers, aligned widths); `highest` is the greatest predicted speedup of any
     sparsity up to 15/16 and `ceiling` the greatest that no implementation exceeds; `limit` is which of the
     two is in the way (`ceiling`, `prediction`; empty where reached). Families that cannot prune this model,
-    and sparsities that leave what the GPUs do not share evenly, are left out. Raises InvalidValueError for a target that is no speedup above 1, and what `compare` does.
+    and sparsities that leave what the GPUs do not share evenly, are left out. Raises InvalidValueError for a
+    target that is no speedup above 1, and what `compare` does.
     """
     import pandas as pd
 
     base = as_transformer(model)
     names = [family_named(name).name for name in chosen or [family.name for family in families()]]
     asked, profiles = Scenarios.of(scenarios, **options), as_profiles(gpu)
-    check_shared([base], asked)
+    check_shared(base, asked.executions())
     plans = _plans(base, dict.fromkeys(names, LADDER), asked)
     if not plans:
         raise InfersimError(f"no family of {', '.join(names)} can prune {base.name}")
@@ -102,9 +103,7 @@ def sparsity_for(
     return pd.DataFrame(rows)
 
 
-def _plans(
-    base: Transformer, wanted: Mapping[str, Sequence[float]], asked: Scenarios
-) -> dict[str, Plan]:
+def _plans(base: Transformer, wanted: Mapping[str, Sequence[float]], asked: Scenarios) -> dict[str, Plan]:
     """Plans by title: each family at each sparsity that it can have and the GPUs can share."""
     found: dict[str, Plan] = {}
     for name, sparsities in wanted.items():
@@ -115,7 +114,7 @@ def _plans(
                 plan = prune(base, name, sparsity)
             except InfersimError:
                 continue  # a model without FFN, a sparsity that leaves nothing
-            if not why_not_shared(plan.transformer, asked):
+            if not why_not_shared(plan.transformer, asked.executions()):
                 found.setdefault(plan.title, plan)
     return found
 

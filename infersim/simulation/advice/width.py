@@ -52,24 +52,24 @@ def free_widths(
 ) -> pd.DataFrame:
     """One row for each scenario and dimension: the FFN width, and the hidden size cut across blocks.
 
-    `asked` is the exact width of `sparsity`, rounded to what all GPUs that share it divide; `free` the widest multiple of 64, of the eight
-    from there on, that is predicted to take no longer (`asked` itself where none is); `nearest` the first of
-    them with its `nearest_cost`, the part of the latency that it adds, and `kept` the part of the dimension
-    that `free` gives back. A dimension that leaves no aligned width below the dense one has no row. Scenario
-    options: see `ScenarioOptions`; or `scenarios`, a ready record of them. Raises what `compare` and `prune`
-    raise.
+    `asked` is the exact width of `sparsity`, rounded to what all GPUs that share it divide; `free` the widest
+    multiple of 64, of the eight from there on, that is predicted to take no longer (`asked` itself where none
+    is); `nearest` the first of them with its `nearest_cost`, the part of the latency that it adds, and `kept`
+    the part of the dimension that `free` gives back. A dimension that leaves no aligned width below the dense
+    one has no row. Scenario options: see `ScenarioOptions`; or `scenarios`, a ready record of them. Raises
+    what `compare` and `prune` raise.
     """
     import pandas as pd
 
     base = as_transformer(model)
     asked = Scenarios.of(scenarios, **options)
-    check_shared([base], asked)
+    check_shared(base, asked.executions())
     align = math.lcm(*asked.gpus)
     dimensions = [each for each in _dimensions(base, sparsity, align) if each.wider]
     plans = [plan for each in dimensions for plan in (each.exact, *each.wider.values())]
     timings = list(case_timings(base, plans, as_profiles(gpu), asked.cases()))
     return pd.DataFrame(
-        [row for each in dimensions for timed in timings for row in _rows(each, sparsity, timed)]
+        [row for each in dimensions for timed in timings for row in _rows(each, timed)]
     )
 
 
@@ -84,7 +84,7 @@ class _Dimension:
     wider: Mapping[int, Plan]
 
 
-def _rows(dimension: _Dimension, sparsity: float, timed: CaseTimings) -> Iterator[dict[str, object]]:
+def _rows(dimension: _Dimension, timed: CaseTimings) -> Iterator[dict[str, object]]:
     """What a dimension's widths take, in each scenario of a case on one GPU."""
     asked = dimension.asked
     exact_s = timed.of(dimension.exact).latency_s.ravel()

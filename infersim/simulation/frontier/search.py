@@ -46,12 +46,12 @@ Workload = str | Request
 class Frontier:
     """Points of one or several frontiers, their scenarios, how the model is run, and what is left out.
 
-    `points` has a row for each GPU, scenario and loss: `model gpu gpus calibration phase request batch context`,
-    the frontier `regime axis quality_model`, the point `point family method plan sparsity sparsity_realised
-    params_removed task_type metric source locator evidence series`, `quality_loss_percent` with
-    `loss_uncertainty_percent`, the speedups `predicted predicted_lower predicted_upper bound ceiling measured
-    measured_scope measured_source`, `fits_memory`, `standing` and `measured_standing` among the points of its
-    frontier, and `gain_per_point`: percent of speed gained for each percent of quality lost.
+    `points` has a row for each GPU, scenario and loss: `model gpu gpus calibration phase request batch
+    context`, the frontier `regime axis quality_model`, the point `point family method plan sparsity
+    sparsity_realised params_removed task_type metric source locator evidence series`, `quality_loss_percent`
+    with `loss_uncertainty_percent`, the speedups `predicted predicted_lower predicted_upper bound ceiling
+    measured measured_scope measured_source`, `fits_memory`, `standing` and `measured_standing` among the
+    points of its frontier, and `gain_per_point`: percent of speed gained for each percent of quality lost.
 
     `workloads` has a row for each GPU and scenario: `dense_ms decode_share memory_bound_share weight_share`.
     """
@@ -105,18 +105,20 @@ def frontier(
     chosen, left_out = planned(base, chosen_points(quality, choice))
     plans = {each.plan.title: each.plan for each in chosen if each.plan is not None}
     for asked in records:
-        check_shared([base], asked)
-        sharing = shared_plans(plans.values(), asked)
+        check_shared(base, asked.executions())
+        sharing = shared_plans(plans.values(), asked.executions())
         plans = {plan.title: plan for plan in sharing.plans}
         left_out = (*left_out, *sharing.left_out)
-    chosen = [each for each in chosen if each.plan is None or each.plan.title in plans]
+    chosen = tuple(each for each in chosen if each.plan is None or each.plan.title in plans)
     if not plans:
         raise InfersimError(f"no plan is left: {'; '.join(left_out)}")
     several, gpus, index = list(plans.values()), as_profiles(gpu), measured_index(measured)
     as_plans(base, several)
     frames, workloads = [], []
     for asked in records:
-        for timings in case_timings(base, several, gpus, asked.cases(plans=len(several) + 1, profiles=len(gpus))):
+        for timings in case_timings(
+            base, several, gpus, asked.cases(plans=len(several) + 1, profiles=len(gpus))
+        ):
             compared = comparison_frame([timings], index).assign(request=_name(asked))
             frames += list(_scenario_frames(compared, chosen, timings))
             workloads.append(_workloads(_name(asked), timings))

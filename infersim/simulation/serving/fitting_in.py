@@ -33,9 +33,9 @@ def missing_text(transformer: Transformer, profile: HardwareProfile, service: Se
     each = " on each" if service.gpus > 1 else ""
     hint = f", for which {' or '.join(helps)} would do" if helps else ""
     return (
-        f"{transformer.name} on {_gpus(profile, service.gpus)}: {missing:.1f} GiB are missing for one request of {tokens:,} "
-        f"tokens{each} (weights {memory.weights_bytes / GIB:.1f} GiB of {profile.memory.total_bytes / GIB:.1f})"
-        f"{hint}"
+        f"{transformer.name} on {_gpus(profile, service.gpus)}: {missing:.1f} GiB are missing for one request of "
+        f"{tokens:,} tokens{each} (weights {memory.weights_bytes / GIB:.1f} GiB of "
+        f"{profile.memory.total_bytes / GIB:.1f}){hint}"
     )
 
 

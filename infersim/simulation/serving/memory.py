@@ -4,9 +4,9 @@
     cache = share x total - weights - reserve                     (activations lie in the other share)
     cache = share x (total - weights - activations - reserve)     (engines that take a share of what is free)
 
-All of one GPU: where several share the model, each has its share of weights and cache. Weights are the model's
-in its formats; activations are the peak over a step of as many tokens as the engine's
-budget. Weights that pruning frees become cache, byte for byte.
+All of one GPU: where several share the model, each has its share of weights and cache. Weights are the
+model's in its formats; activations are the peak over a step of as many tokens as the engine's budget. Weights
+that pruning frees become cache, byte for byte.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ GIB = 2.0**30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServingMemory:
-    """Bytes on each device, and its share of the model. `cache_bytes` may be negative: what is missing before any request is let in."""
+    """Bytes on each device, and its share of the model. `cache_bytes` may be negative: what is missing before
+    any request is let in."""
 
     transformer: Transformer
     execution: Execution

@@ -43,8 +43,8 @@ MOST_OF_GRID = 1.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Times:
-    """Seconds, the part of them that is the host's, the 80 % half-width of their log, and joules of all boards
-    (NaN where nobody states its power limit); arrays."""
+    """Seconds, the part of them that is the host's, the 80 % half-width of their log, and joules of all
+    boards (NaN where nobody states its power limit); arrays."""
 
     seconds: Array
     host_s: Array

@@ -122,7 +122,8 @@ def streamed_comparison(
 ) -> pd.DataFrame:
     """`compare` with the notes of a row as a tuple of texts; timings are dropped as soon as they are read."""
     return comparison_frame(
-        case_timings(base, plans, profiles, scenarios.cases(plans=len(plans) + 1, profiles=len(profiles))), index
+        case_timings(base, plans, profiles, scenarios.cases(plans=len(plans) + 1, profiles=len(profiles))),
+        index,
     )
 
 

@@ -68,13 +68,13 @@ _LIKE_THE_LARGEST = ("limiter", "in_range", "m", "n", "k")
 def op_frames(timings: Iterable[CaseTimings], scenarios: pd.DataFrame) -> pd.DataFrame:
     """One row for each GPU, scenario, plan (the dense model first) and op, ops in order of execution.
 
-    Of `scenarios`, rows of `gpu gpus phase batch context`; those of `timings` that are none of them are left out.
-    Of plans of one title the first is taken.
+    Of `scenarios`, rows of `gpu gpus phase batch context`; those of `timings` that are none of them are left
+    out. Of plans of one title the first is taken.
 
     Ops of one name are added up over blocks and decode steps; limiter and dimensions (M, N, K of GEMMs, else
-    NaN) are those of the largest of them. Columns: `model gpu gpus phase batch context plan op part`, the totals
-    of `op_table`, `latency_ms` (launch included), `share` of the plan's latency, `limiter in_range m n k`,
-    and the plan's whole latency `total_ms` with its 80 % interval `total_lower_ms total_upper_ms`.
+    NaN) are those of the largest of them. Columns: `model gpu gpus phase batch context plan op part`, the
+    totals of `op_table`, `latency_ms` (launch included), `share` of the plan's latency, `limiter in_range m n
+    k`, and the plan's whole latency `total_ms` with its 80 % interval `total_lower_ms total_upper_ms`.
     """
     import pandas as pd
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from infersim.pruning.plan import Plan
-from infersim.simulation.speedups.scenarios import Scenarios
 from infersim.workload.parallel.dividing import check_divides, obstacle
+from infersim.workload.scenario import Execution
 from infersim.workload.transformer import Transformer
 
 
@@ -19,11 +19,11 @@ class Sharing:
     left_out: tuple[str, ...]
 
 
-def shared_plans(plans: Iterable[Plan], scenarios: Scenarios) -> Sharing:
-    """Those of `plans` that the GPUs of `scenarios` share evenly."""
+def shared_plans(plans: Iterable[Plan], executions: Sequence[Execution]) -> Sharing:
+    """Those of `plans` that the GPUs of all `executions` share evenly."""
     able, left_out = [], []
     for plan in plans:
-        reason = why_not_shared(plan.transformer, scenarios)
+        reason = why_not_shared(plan.transformer, executions)
         if reason:
             left_out.append(f"{plan.title}: {reason}")
         else:
@@ -31,15 +31,13 @@ def shared_plans(plans: Iterable[Plan], scenarios: Scenarios) -> Sharing:
     return Sharing(plans=tuple(able), left_out=tuple(left_out))
 
 
-def why_not_shared(transformer: Transformer, scenarios: Scenarios) -> str:
+def why_not_shared(transformer: Transformer, executions: Sequence[Execution]) -> str:
     """Why one of the numbers of GPUs does not share a model evenly; empty where all do."""
-    experts = scenarios.execution.expert_parallel
-    found = (obstacle(transformer, count, expert_parallel=experts) for count in scenarios.gpus)
+    found = (obstacle(transformer, each.gpus, expert_parallel=each.expert_parallel) for each in executions)
     return next(filter(None, found), "")
 
 
-def check_shared(models: Sequence[Transformer], scenarios: Scenarios) -> None:
-    """Raise InvalidValueError where GPUs do not share one of `models` evenly, with what would do."""
-    for model in models:
-        for count in scenarios.gpus:
-            check_divides(model, count, expert_parallel=scenarios.execution.expert_parallel)
+def check_shared(model: Transformer, executions: Sequence[Execution]) -> None:
+    """Raise InvalidValueError where GPUs do not share a model evenly, with what would do."""
+    for each in executions:
+        check_divides(model, each.gpus, expert_parallel=each.expert_parallel)

@@ -77,7 +77,8 @@ class Timeline:
 
     def exchanged(self) -> npt.NDArray[np.bool_]:
         """Which ops are exchanges between GPUs."""
-        return self._parts() == Part.COMMUNICATION
+        found: npt.NDArray[np.bool_] = self._parts() == Part.COMMUNICATION
+        return found
 
     def _parts(self) -> npt.NDArray[np.str_]:
         return np.array([op.part for op in self.program.ops])
@@ -88,7 +89,8 @@ class Timeline:
         return over_ops(self.costs.latency_s, in_blocks)
 
     def op_energy_j(self, law: PowerLaw) -> Array:
-        """Joules of each op on all boards over all its executions, launches and waits for the host included."""
+        """Joules of each op on all boards over all its executions, launches and waits for the host
+        included."""
         costs = self.costs
         return self.gpus * energy_j(
             law,

@@ -25,7 +25,8 @@ def model_ops(transformer: Transformer, scenario: Scenario) -> tuple[Op, ...]:
 
     Equal blocks appear once, with `count` times how many there are and `group` their place among the
     distinct blocks. Within a group, as outside the blocks, names are unique. Where GPUs share the model, the
-    transformer is the share of one of them (`parallel.shares`). The scenario is taken as it is: `scenario_checks.check_scenario` tells users what is wrong with theirs.
+    transformer is the share of one of them (`parallel.shares`). The scenario is taken as it is:
+    `scenario_checks.check_scenario` tells users what is wrong with theirs.
     """
     scenario = scenario_as_stored(scenario, transformer)
     ops = list(embedding_ops(transformer, scenario))

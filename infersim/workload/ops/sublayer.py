@@ -55,7 +55,8 @@ def entry_ops(prefix: str, sublayer: Sublayer, around: Surroundings, *, normed: 
 
 
 def exit_ops(prefix: str, sublayer: Sublayer, around: Surroundings, *, kept: Flow) -> Iterator[Op]:
-    """What GPUs add up; the norm of the result where there is one; then a scatter if kept tokens were gathered, or an add.
+    """What GPUs add up; the norm of the result where there is one; then a scatter if kept tokens were
+    gathered, or an add.
 
     The add is an op of its own where it is not fused, and where no norm stands before a sublayer.
     """

@@ -1,8 +1,8 @@
 """Whether a model divides by a number of GPUs, by the rules of serving engines.
 
-vLLM divides query heads and FFN channels evenly; KV heads too, or gives each to an equal number of GPUs; scales
-of a group or block of weights are not cut (model_executor/layers: linear.py, quantization). The vocabulary is
-padded (vocab_parallel_embedding.py), and so divides always.
+vLLM divides query heads and FFN channels evenly; KV heads too, or gives each to an equal number of GPUs;
+scales of a group or block of weights are not cut (model_executor/layers: linear.py, quantization). The
+vocabulary is padded (vocab_parallel_embedding.py), and so divides always.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def _of_blocks(name: str, linear: Linear, outputs: int, gpus: int) -> Iterator[s
     """Blocks of scales along N."""
     stored = linear.format
     if stored is not None and stored.rows not in (None, 1) and outputs % (stored.rows or 1):
-        yield f"{stored.name} scales blocks of {stored.rows} rows, which {outputs} of {name} on each of {gpus} cut"
+        yield f"{stored.name} scales blocks of {stored.rows} rows; {outputs} of {name} on each of {gpus} GPUs cut one"
 
 
 def _of_inputs(name: str, linear: Linear, gpus: int) -> Iterator[str]:
@@ -100,8 +100,8 @@ def _of_inputs(name: str, linear: Linear, gpus: int) -> Iterator[str]:
     inputs, stored = linear.in_features // gpus, linear.format
     if stored is not None and stored.group is not None and inputs % stored.group:
         yield (
-            f"{stored.name} scales groups of {stored.group} values, which {inputs} inputs of {name} on each of "
-            f"{gpus} cut"
+            f"{stored.name} scales groups of {stored.group} values; {inputs} inputs of {name} on each of {gpus} "
+            "GPUs cut one"
         )
     if linear.form is not WeightForm.DENSE and inputs % GROUP_OF_2_4:
-        yield f"groups of four of 2:4, which {inputs} inputs of {name} on each of {gpus} cut"
+        yield f"2:4 stores groups of four; {inputs} inputs of {name} on each of {gpus} GPUs cut one"

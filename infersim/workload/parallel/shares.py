@@ -56,7 +56,9 @@ def _block(block: Block, hidden: int, gpus: int) -> Block:
     maps = tuple(_square_map(op, hidden) for op in _MAPS[: block.residual_maps])
     return replace(
         block,
-        attention=_attention(attention, gpus) if isinstance(attention, Attention) else _replaced(attention, gpus),
+        attention=_attention(attention, gpus)
+        if isinstance(attention, Attention)
+        else _replaced(attention, gpus),
         ffn=_ffn(ffn, gpus) if isinstance(ffn, FeedForward) else _replaced(ffn, gpus),
         residual_maps=0,
         added=tuple(_added(work, gpus) for work in (*maps, *block.added)),

@@ -1,8 +1,9 @@
 """Weight matrices in shares: by their outputs (N), or by their inputs (K), one share for each GPU.
 
-Both factors of a low-rank pair are split, so that no GPU does the work of another: by outputs each has a share
-of the ranks and then gathers all of them; by inputs each has a part of every rank's sum, of which it gets its
-share whole. Ranks are rounded up to whole shares of `RANK_STEP`: zeros in new columns change nothing.
+Both factors of a low-rank pair are split, so that no GPU does the work of another: by outputs each has a
+share of the ranks and then gathers all of them; by inputs each has a part of every rank's sum, of which it
+gets its share whole. Ranks are rounded up to whole shares of `RANK_STEP`: zeros in new columns change
+nothing.
 """
 
 from __future__ import annotations
