@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from infersim.cost.attention.attention import ATTENTION
+from infersim.cost.collectives.collectives import COLLECTIVE
 from infersim.cost.gemm.gemm import GEMM, runs_as, stands_on_relation
 from infersim.cost.gemm.sparse_relations import sparse_library
 from infersim.cost.kind import KernelKind
@@ -19,7 +20,7 @@ from infersim.domain.errors import InvalidValueError, UnknownNameError
 from infersim.domain.profile import Calibration, HardwareProfile
 from infersim.domain.shapes import Gemm, Shape
 
-_KINDS: tuple[KernelKind[Any], ...] = (GEMM, ATTENTION, MEMORY_BOUND)
+_KINDS: tuple[KernelKind[Any], ...] = (GEMM, ATTENTION, MEMORY_BOUND, COLLECTIVE)
 """Here a new kind of kernel is entered; nothing else lists them."""
 
 

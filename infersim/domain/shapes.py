@@ -174,10 +174,16 @@ class Experts(Shape):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collective(Shape):
-    """`gpus` GPUs of one node exchange buffers; `message_bytes` is the whole buffer of one of them."""
+    """`gpus` GPUs of one node exchange buffers; `message_bytes` is the whole buffer of one of them.
+
+    The whole buffer is the larger one where two differ: what an all-gather ends with, what a reduce-scatter
+    begins with. `library` None is what the engine runs: its own kernels for an all-reduce, as far as they
+    reach, and NCCL else; `"nccl"` is NCCL alone.
+    """
 
     DIMENSIONS: ClassVar[tuple[str, ...]] = ("message_bytes",)
 
     message_bytes: Numeric
     gpus: int
     exchange: Exchange = Exchange.ALL_REDUCE
+    library: str | None = None
