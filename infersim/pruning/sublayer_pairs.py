@@ -6,14 +6,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from infersim.domain.ops import Part
-from infersim.pruning.linears import ATTENTION_SUBLAYER
+from infersim.pruning.linears import ATTENTION_SUBLAYER, stored_linears
 from infersim.workload.counts import stored_values
 from infersim.workload.transformer import (
     Attention,
+    AttentionSublayer,
     Block,
+    ExpertLayer,
     FeedForward,
+    FfnSublayer,
+    LatentAttention,
     Linear,
-    ReplacedSublayer,
     Transformer,
 )
 
@@ -24,8 +27,8 @@ FFN_SUBLAYER = frozenset({Part.FFN})
 class SublayerPair:
     """A dense sublayer and what became of it; `parts` are where its ops belong."""
 
-    dense: Attention | FeedForward
-    pruned: Attention | FeedForward | ReplacedSublayer | None
+    dense: Attention | LatentAttention | FeedForward | ExpertLayer
+    pruned: AttentionSublayer | FfnSublayer | None
     parts: frozenset[Part]
 
     @property
@@ -34,19 +37,29 @@ class SublayerPair:
         return type(self.pruned) is type(self.dense)
 
     @property
+    def dense_linears(self) -> tuple[Linear, ...]:
+        """Weight matrices of the dense sublayer, those of its experts as often as it has experts."""
+        return tuple(stored_linears(self.dense))
+
+    @property
     def pruned_linears(self) -> tuple[Linear, ...]:
-        """Weight matrices of what became of it."""
-        return () if self.pruned is None else self.pruned.linears
+        """Weight matrices of what became of it, those of its experts as often as it has experts."""
+        return tuple(stored_linears(self.pruned))
+
+    @property
+    def kind_differs(self) -> bool:
+        """Whether it has other matrices than before, whatever their sizes."""
+        return self.pruned is None or len(self.pruned.linears) != len(self.dense.linears)
 
     @property
     def dense_widths(self) -> tuple[int, ...]:
         """Widths of the dense sublayer, see `widths`."""
-        return widths(self.dense.linears)
+        return _widths_of(self.dense)
 
     @property
     def pruned_widths(self) -> tuple[int, ...]:
         """Widths of what became of it."""
-        return widths(self.pruned_linears)
+        return _widths_of(self.pruned)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,10 +95,17 @@ class Finding:
 def sublayer_pairs(blocks: Iterable[tuple[Block, Block]]) -> Iterator[SublayerPair]:
     """Pairs of all sublayers of (dense, pruned) blocks; a removed layer is a block without sublayers."""
     for dense, pruned in blocks:
-        if isinstance(dense.attention, Attention):
+        if isinstance(dense.attention, Attention | LatentAttention):
             yield SublayerPair(dense=dense.attention, pruned=pruned.attention, parts=ATTENTION_SUBLAYER)
-        if isinstance(dense.ffn, FeedForward):
+        if isinstance(dense.ffn, FeedForward | ExpertLayer):
             yield SublayerPair(dense=dense.ffn, pruned=pruned.ffn, parts=FFN_SUBLAYER)
+
+
+def _widths_of(sublayer: AttentionSublayer | FfnSublayer | None) -> tuple[int, ...]:
+    """Those of one expert where the sublayer has experts."""
+    if isinstance(sublayer, ExpertLayer):
+        return widths(sublayer.expert.linears)
+    return () if sublayer is None else widths(sublayer.linears)
 
 
 def widths(linears: tuple[Linear, ...]) -> tuple[int, ...]:

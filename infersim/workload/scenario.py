@@ -50,7 +50,8 @@ class Execution:
     `precision` is that of the block linears; embeddings, LM head and attention stay in 16 bit when it is
     quantised. `kv_dtype` None: the attention's own type. `explicit`: somebody asked for the precision, so
     that a checkpoint which states another one contradicts. `gpus` of one node share each layer (tensor
-    parallel); `expert_parallel`: each has whole experts instead of a share of each one.
+    parallel); `expert_parallel`: each has whole experts instead of a share of each one. `exchanges` is the
+    library by which they exchange (None: the engine's own kernels, and NCCL where it has none).
     """
 
     layout: Layout = Layout.FUSED
@@ -60,6 +61,7 @@ class Execution:
     explicit: bool = False
     gpus: int = 1
     expert_parallel: bool = False
+    exchanges: str | None = None
 
     @property
     def fusion(self) -> Fusion:

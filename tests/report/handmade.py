@@ -13,7 +13,7 @@ import pandas as pd
 
 from infersim.report.html.packing import unpacked
 
-FACTORS = ("unpruned_work", "memory_floor", "extra_work", "kernel_efficiency", "launch", "communication")
+FACTORS = ("unpruned_work", "memory_floor", "extra_work", "kernel_efficiency", "launch")
 
 
 def check_says(text: str, *facts: str) -> None:

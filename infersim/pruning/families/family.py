@@ -17,6 +17,7 @@ from infersim.domain.errors import UnknownNameError, UnsupportedError
 from infersim.domain.numbers import count
 from infersim.domain.ops import Part
 from infersim.pruning.families.engine_support import Answer, EngineSupport
+from infersim.pruning.linears import refuse_latent
 from infersim.pruning.plan import OptionValue
 from infersim.pruning.sublayer_pairs import Comparison, Finding
 from infersim.workload.transformer import Attention, Transformer
@@ -27,7 +28,9 @@ the task, so they stand beside each other only, task by task."""
 
 
 def with_attention(model: Transformer, change: Callable[[Attention], Attention]) -> Transformer:
-    """The model with `change` applied to each attention; UnsupportedError where it has none."""
+    """The model with `change` applied to each attention; UnsupportedError for none or a latent one."""
+    for block, _ in model.grouped_blocks():
+        refuse_latent(block, "pruning of what queries attend to")
     if not any(isinstance(block.attention, Attention) for block in model.blocks):
         raise UnsupportedError(f"{model.name} has no attention left to prune")
     return model.with_blocks(

@@ -30,7 +30,14 @@ from infersim.pruning.families.family import (
     nearest_multiple,
     round_half_up,
 )
-from infersim.pruning.linears import ATTENTION_SUBLAYER, removed_share, resized, targeted_linears
+from infersim.pruning.linears import (
+    ATTENTION_SUBLAYER,
+    refuse_experts,
+    refuse_latent,
+    removed_share,
+    resized,
+    targeted_linears,
+)
 from infersim.pruning.sublayer_pairs import Comparison, Finding, parts_of, values_of
 from infersim.workload.transformer import Attention, Block, FeedForward, Transformer
 
@@ -93,6 +100,10 @@ def with_width(ffn: FeedForward, width: int) -> FeedForward:
 
 def _narrowed(block: Block, sparsity: float, target: str, kv_heads: str, align: int) -> Block:
     attention, ffn = block.attention, block.ffn
+    if target != "ffn":
+        refuse_latent(block, "static-nk of heads")
+    if target != "heads":
+        refuse_experts(block, "static-nk of the FFN width")
     owed = 0.0
     if target != "ffn" and isinstance(attention, Attention):
         fewer = _fewer_heads(attention, sparsity, kv_heads)

@@ -89,7 +89,7 @@ def _reasons_against(
         yield f"{gone} layers are gone, and the dense ones are not all equal"
     for layer, (dense, left) in enumerate(blocks):
         for pair in sublayer_pairs([(dense, left)]):
-            if pair.survives and len(pair.dense.linears) != len(pair.pruned_linears):
+            if pair.survives and pair.kind_differs:
                 yield f"layer {layer} has an FFN of another kind"
             elif pair.survives and any(map(int.__gt__, pair.pruned_widths, pair.dense_widths)):
                 yield f"layer {layer} has widths {pair.pruned_widths}, above {pair.dense_widths}"

@@ -68,9 +68,7 @@ def free_widths(
     dimensions = [each for each in _dimensions(base, sparsity, align) if each.wider]
     plans = [plan for each in dimensions for plan in (each.exact, *each.wider.values())]
     timings = list(case_timings(base, plans, as_profiles(gpu), asked.cases()))
-    return pd.DataFrame(
-        [row for each in dimensions for timed in timings for row in _rows(each, timed)]
-    )
+    return pd.DataFrame([row for each in dimensions for timed in timings for row in _rows(each, timed)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

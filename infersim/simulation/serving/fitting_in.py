@@ -10,6 +10,7 @@ from infersim.domain.dtypes import PRECISIONS, DType
 from infersim.domain.errors import InfersimError
 from infersim.domain.profile import HardwareProfile
 from infersim.simulation.serving.memory import GIB, serving_memory
+from infersim.simulation.speedups.sharing import why_not_linked
 from infersim.workload.formats import block_formats
 from infersim.workload.parallel.dividing import dividing_counts
 from infersim.workload.scenario import Execution
@@ -31,10 +32,14 @@ def missing_text(transformer: Transformer, profile: HardwareProfile, service: Se
     missing = memory.missing_bytes(tokens) / GIB
     helps = list(_helps(transformer, profile, service, tokens))
     each = " on each" if service.gpus > 1 else ""
-    hint = f", for which {' or '.join(helps)} would do" if helps else ""
+    hint = (
+        f", for which {' or '.join(filter(None, (', '.join(helps[:-1]), helps[-1])))} would do"
+        if helps
+        else ""
+    )
     return (
-        f"{transformer.name} on {_gpus(profile, service.gpus)}: {missing:.1f} GiB are missing for one request of "
-        f"{tokens:,} tokens{each} (weights {memory.weights_bytes / GIB:.1f} GiB of "
+        f"{transformer.name} on {_gpus(profile, service.gpus)}: {missing:.1f} GiB are missing for one "
+        f"request of {tokens:,} tokens{each} (weights {memory.weights_bytes / GIB:.1f} GiB of "
         f"{profile.memory.total_bytes / GIB:.1f}){hint}"
     )
 
@@ -56,7 +61,8 @@ def _helps(
                 yield f"--dtype {name}"
                 break
     for count in dividing_counts(transformer, most=MOST_GPUS):
-        if count > service.gpus and not lacks(profile, replace(service.execution, gpus=count)):
+        more = replace(service.execution, gpus=count)
+        if count > service.gpus and not why_not_linked(profile, [more]) and not lacks(profile, more):
             yield f"--gpus {count}"
             break
     larger = []

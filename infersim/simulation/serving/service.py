@@ -105,6 +105,8 @@ class Service:
         given: dict[str, Any] = {name: _OPTIONS[name](name, value) for name, value in options.items()}
         said: dict[str, Any] = {**DEFAULTS, **given}
         engine = an_engine("engine", said["engine"])
+        if said["gpus"] > 1 and engine.kernels.all_reduce == "none":
+            raise InvalidValueError("gpus", said["gpus"], f"1: {engine.title} runs on one GPU")
         asked = make_execution(**{name: said[name] for name in RUNS})
         concurrency = said["concurrency"]
         found = () if concurrency == MAX else _whole("concurrency", concurrency, MAX_BATCH)

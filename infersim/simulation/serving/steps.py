@@ -37,6 +37,9 @@ Measures: TypeAlias = tuple[Array, Array, Array]
 STRETCH = 65_536
 """Scenarios that are timed at once: ops x scenarios of arrays are held of them."""
 
+OWN_EXCHANGES = "custom"
+"""What an engine's file calls all-reduce kernels of its own."""
+
 MOST_OF_GRID = 1.5
 """A grid may have so many times the scenarios that are asked for."""
 
@@ -158,4 +161,10 @@ def served_execution(execution: Execution, engine: Engine) -> Execution:
     floats = execution.precision.math in (DType.FP8, DType.FP4)
     if cache is None and engine.memory.fp8_cache and execution.explicit and floats:
         cache = DType.FP8
-    return replace(execution, layout=Layout(engine.kernels.layout), cuda_graph=True, kv_dtype=cache)
+    return replace(
+        execution,
+        layout=Layout(engine.kernels.layout),
+        cuda_graph=True,
+        kv_dtype=cache,
+        exchanges=None if engine.kernels.all_reduce == OWN_EXCHANGES else engine.kernels.all_reduce,
+    )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from infersim.domain.errors import InfersimError
+from infersim.domain.profile import HardwareProfile
 from infersim.pruning.plan import Plan
 from infersim.workload.parallel.dividing import check_divides, obstacle
 from infersim.workload.scenario import Execution
@@ -35,6 +37,17 @@ def why_not_shared(transformer: Transformer, executions: Sequence[Execution]) ->
     """Why one of the numbers of GPUs does not share a model evenly; empty where all do."""
     found = (obstacle(transformer, each.gpus, expert_parallel=each.expert_parallel) for each in executions)
     return next(filter(None, found), "")
+
+
+def why_not_linked(profile: HardwareProfile, executions: Sequence[Execution]) -> str:
+    """Why so many GPUs do not stand in one node, or nobody says how they are linked; empty where they do."""
+    for each in executions:
+        if each.gpus > 1:
+            try:
+                profile.link_between(each.gpus)
+            except InfersimError as error:
+                return str(error)
+    return ""
 
 
 def check_shared(model: Transformer, executions: Sequence[Execution]) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from infersim.domain.errors import FileContentError, InvalidValueError, UnknownNameError
 from infersim.domain.profile import HardwareProfile
@@ -90,7 +90,7 @@ def listed_settings(source: Source) -> tuple[ScenarioOptions, ...]:
         )
         runs = make_execution(**setting)
         key = replace(runs, kv_dtype=runs.cache_dtype, explicit=False, gpus=gpus)
-        found.setdefault(key, ScenarioOptions(**setting, gpus=gpus))
+        found.setdefault(key, cast("ScenarioOptions", {**setting, "gpus": gpus}))
     return tuple(found.values())
 
 

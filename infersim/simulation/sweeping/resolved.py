@@ -21,7 +21,7 @@ from infersim.pruning.plan import Plan
 from infersim.simulation.measured.files import load_published
 from infersim.simulation.serving.answers import answered
 from infersim.simulation.speedups.scenarios import ScenarioOptions, Scenarios
-from infersim.simulation.speedups.sharing import shared_plans, why_not_shared
+from infersim.simulation.speedups.sharing import shared_plans, why_not_linked, why_not_shared
 from infersim.simulation.sweeping.grid import Grid
 from infersim.simulation.sweeping.plan_lists import (
     Source,
@@ -170,8 +170,9 @@ def _asked(
 
 def _possible(grid: Grid, left_out: Counter[tuple[str, str]]) -> Iterator[Grid]:
     """The grid on the GPUs that can run it; the others are counted in `left_out`."""
-    grid = _shared(grid, grid.scenarios.executions(), left_out)
-    if not grid.plans:
+    runs = grid.scenarios.executions()
+    grid = _shared(_linked(grid, runs, left_out), runs, left_out)
+    if not grid.plans or not grid.gpus:
         return
     asked = grid.scenarios
     try:
@@ -197,8 +198,9 @@ def _possible(grid: Grid, left_out: Counter[tuple[str, str]]) -> Iterator[Grid]:
 
 def _servable(grid: ServedGrid, left_out: Counter[tuple[str, str]]) -> Iterator[ServedGrid]:
     """The grid on the GPUs that can run it; the others are counted in `left_out`."""
-    grid = _shared(grid, [grid.service.execution], left_out)
-    if not grid.plans:
+    runs = [grid.service.execution]
+    grid = _shared(_linked(grid, runs, left_out), runs, left_out)
+    if not grid.plans or not grid.gpus:
         return
     dense, able = Plan(base=grid.model, transformer=grid.model), []
     one = replace(grid.service, lengths=grid.service.lengths[:1], concurrency=(1,))
@@ -216,8 +218,23 @@ def _servable(grid: ServedGrid, left_out: Counter[tuple[str, str]]) -> Iterator[
         yield replace(grid, gpus=tuple(able))
 
 
+def _linked(grid: AnyGrid, executions: Sequence[Execution], left_out: Counter[tuple[str, str]]) -> AnyGrid:
+    """The grid on GPUs of which a node has so many; the others are counted in `left_out`."""
+    able = []
+    for profile in grid.gpus:
+        reason = why_not_linked(profile, executions)
+        if reason:
+            what = f"{executions[0].gpus} x {profile.name}"
+            left_out[what, reason] += grid.rows // len(grid.gpus)
+        else:
+            able.append(profile)
+    return replace(grid, gpus=tuple(able))
+
+
 def _shared(grid: AnyGrid, executions: Sequence[Execution], left_out: Counter[tuple[str, str]]) -> AnyGrid:
     """The grid with the plans that its GPUs share evenly; the others are counted in `left_out`."""
+    if not grid.gpus or not grid.plans:
+        return grid
     gpus = f"on {executions[0].gpus} GPUs"
     reason = why_not_shared(grid.model, executions)
     if reason:

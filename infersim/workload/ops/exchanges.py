@@ -19,24 +19,36 @@ from infersim.workload.scenario import Execution
 def added_up(name: str, flow: Flow, width: int, execution: Execution) -> Iterator[Op]:
     """The all-reduce `<name>_all_reduce` of `width` values a token, in the type of the stream."""
     if execution.gpus > 1:
+        shape = Collective(
+            message_bytes=flow.tokens * width * execution.activation_bytes,
+            gpus=execution.gpus,
+            library=execution.exchanges,
+        )
+        yield Op(name=f"{name}_all_reduce", part=Part.COMMUNICATION, shape=shape, count=flow.runs)
+
+
+def gathered(name: str, flow: Flow, width: int, execution: Execution) -> Iterator[Op]:
+    """The all-gather `<name>_all_gather` of `width` values a token, of which each GPU has its share."""
+    if execution.gpus > 1:
         yield exchange_op(
-            f"{name}_all_reduce",
-            Exchange.ALL_REDUCE,
+            f"{name}_all_gather",
+            Exchange.ALL_GATHER,
             flow.tokens * width * execution.activation_bytes,
             execution.gpus,
             runs=flow.runs,
         )
 
 
-def gathered(name: str, tokens: Numeric, width: int, execution: Execution) -> Iterator[Op]:
-    """The all-gather `<name>_all_gather` of `width` values a token, of which each GPU has its share."""
-    if execution.gpus > 1:
-        yield exchange_op(
-            f"{name}_all_gather",
-            Exchange.ALL_GATHER,
-            tokens * width * execution.activation_bytes,
-            execution.gpus,
-        )
+def sent_to_experts(name: str, flow: Flow, top_k: int, width: int, execution: Execution) -> Op:
+    """The all-to-all `name` between tokens, of which each GPU has its part, and whole experts on all of them.
+
+    A token goes once to each GPU that has an expert of it: of n GPUs, with `top_k` experts anywhere, to
+    n (1 - (1 - 1/n)^top_k).
+    """
+    gpus = execution.gpus
+    copies = gpus * (1 - (1 - 1 / gpus) ** top_k)
+    message_bytes = flow.tokens / gpus * copies * width * execution.activation_bytes
+    return exchange_op(name, Exchange.ALL_TO_ALL, message_bytes, gpus, runs=flow.runs)
 
 
 def exchange_op(

@@ -12,12 +12,21 @@ from infersim.workload.formats import scenario_as_stored
 from infersim.workload.ops import elementwise
 from infersim.workload.ops.attention import attention_ops
 from infersim.workload.ops.exchanges import added_up, gathered
+from infersim.workload.ops.experts import expert_ops
 from infersim.workload.ops.ffn import ffn_ops
 from infersim.workload.ops.flow import Flow
+from infersim.workload.ops.latent_attention import latent_attention_ops
 from infersim.workload.ops.linear import linear_ops
 from infersim.workload.ops.sublayer import Surroundings, replaced_ops
 from infersim.workload.scenario import Layout, Scenario
-from infersim.workload.transformer import Block, Linear, ReplacedSublayer, Transformer
+from infersim.workload.transformer import (
+    Block,
+    ExpertLayer,
+    LatentAttention,
+    Linear,
+    ReplacedSublayer,
+    Transformer,
+)
 
 
 def model_ops(transformer: Transformer, scenario: Scenario) -> tuple[Op, ...]:
@@ -51,11 +60,15 @@ def block_ops(block: Block, transformer: Transformer, scenario: Scenario) -> Ite
     first = replace(around, adds_up=not block.adds_up_once)
     if isinstance(block.attention, ReplacedSublayer):
         yield from replaced_ops("attn", "attention_linear", Part.QKVO, block.attention, first)
+    elif isinstance(block.attention, LatentAttention):
+        yield from latent_attention_ops(block.attention, first)
     elif block.attention is not None:
         yield from attention_ops(block.attention, first)
     yield from _residual_map("attn", block.residual_maps >= 1, hidden, scenario)
     if isinstance(block.ffn, ReplacedSublayer):
         yield from replaced_ops("ffn", "ffn_linear", Part.FFN, block.ffn, around)
+    elif isinstance(block.ffn, ExpertLayer):
+        yield from expert_ops(block.ffn, around)
     elif block.ffn is not None:
         yield from ffn_ops(block.ffn, around)
     yield from _residual_map("ffn", block.residual_maps >= 2, hidden, scenario)
@@ -108,7 +121,7 @@ def head_ops(transformer: Transformer, scenario: Scenario) -> Iterator[Op]:
     yield Op(name="lm_head" if head.labels is None else "score_head", part=Part.LM_HEAD, shape=shape)
     if head.labels is None:
         outputs *= execution.gpus
-        yield from gathered("logits", tokens, outputs, execution)
+        yield from gathered("logits", Flow(tokens=tokens), outputs, execution)
     if head.kernels and execution.layout is Layout.SEPARATE:
         yield elementwise.scaled("logits", tokens, outputs, execution, kernels=head.kernels)
 

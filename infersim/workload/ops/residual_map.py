@@ -41,4 +41,4 @@ class ResidualMap:
         yield from linear_ops(self.op, Part.EXTRA, self.linear, flow, execution.head_precision)
         if self.shared:
             width = self.linear.out_features * execution.gpus
-            yield from gathered(self.op, scenario.tokens, width, execution)
+            yield from gathered(self.op, flow, width, execution)

@@ -14,7 +14,9 @@ from infersim.domain.shapes import WeightForm
 from infersim.workload.transformer import (
     Attention,
     Block,
+    ExpertLayer,
     FeedForward,
+    LatentAttention,
     Linear,
     ReplacedSublayer,
     Transformer,
@@ -28,7 +30,13 @@ GROUP_OF_2_4 = 4
 
 
 def check_divides(transformer: Transformer, gpus: int, *, expert_parallel: bool = False) -> None:
-    """Raise InvalidValueError where `gpus` do not share the model evenly; it says which numbers would do."""
+    """Raise InvalidValueError where `gpus` do not share the model evenly; it says which numbers would do.
+
+    Also where experts are to be shared of a model that has none.
+    """
+    layers = (block.ffn for block, _ in transformer.grouped_blocks())
+    if expert_parallel and not any(isinstance(layer, ExpertLayer) for layer in layers):
+        raise InvalidValueError("expert_parallel", True, f"false: {transformer.name} has no experts")
     reason = obstacle(transformer, gpus, expert_parallel=expert_parallel)
     if reason:
         counts = ", ".join(map(str, dividing_counts(transformer, expert_parallel=expert_parallel)))
@@ -50,25 +58,38 @@ def obstacle(transformer: Transformer, gpus: int, *, expert_parallel: bool = Fal
     """The first thing that `gpus` cannot share; empty where they can share all."""
     if gpus == 1:
         return ""
-    found = (text for block, _ in transformer.grouped_blocks() for text in _of_block(block, gpus))
+    found = (
+        text
+        for block, _ in transformer.grouped_blocks()
+        for text in _of_block(block, gpus, expert_parallel=expert_parallel)
+    )
     return next(found, "")
 
 
-def _of_block(block: Block, gpus: int) -> Iterator[str]:
+def is_mxfp4(linear: Linear) -> bool:
+    """Whether a matrix is of a format whose shares engines pad instead of refusing them."""
+    return linear.format is not None and linear.format.name.startswith("mxfp4")
+
+
+def _of_block(block: Block, gpus: int, *, expert_parallel: bool) -> Iterator[str]:
     attention, ffn = block.attention, block.ffn
     if isinstance(attention, Attention):
         yield from _of_attention(attention, gpus)
+    if isinstance(attention, LatentAttention):
+        yield from _of_heads(attention.num_heads, gpus)
+        yield from _of_inputs("o", attention.o, gpus)
     if isinstance(ffn, FeedForward):
-        yield from _of_ffn(ffn, gpus)
+        yield from _of_ffn("an FFN width", ffn, gpus)
+    if isinstance(ffn, ExpertLayer):
+        yield from _of_experts(ffn, gpus, expert_parallel=expert_parallel)
     for sublayer in (attention, ffn):
         if isinstance(sublayer, ReplacedSublayer):
             yield from _of_inputs("a linear layer in a sublayer's place", sublayer.linear, gpus)
 
 
 def _of_attention(attention: Attention, gpus: int) -> Iterator[str]:
-    heads, kv_heads = attention.num_heads, attention.num_kv_heads
-    if heads % gpus:
-        yield f"{heads} query heads are no multiple of {gpus}"
+    kv_heads = attention.num_kv_heads
+    yield from _of_heads(attention.num_heads, gpus)
     if max(kv_heads, gpus) % min(kv_heads, gpus):
         yield f"{kv_heads} KV heads and {gpus} GPUs: neither is a multiple of the other"
     for name, linear in (("q", attention.q), ("k", attention.k), ("v", attention.v)):
@@ -77,9 +98,25 @@ def _of_attention(attention: Attention, gpus: int) -> Iterator[str]:
     yield from _of_inputs("o", attention.o, gpus)
 
 
-def _of_ffn(ffn: FeedForward, gpus: int) -> Iterator[str]:
+def _of_heads(heads: int, gpus: int) -> Iterator[str]:
+    if heads % gpus:
+        yield f"{heads} query heads are no multiple of {gpus}"
+
+
+def _of_experts(layer: ExpertLayer, gpus: int, *, expert_parallel: bool) -> Iterator[str]:
+    if expert_parallel:
+        if layer.num_experts < gpus:
+            yield f"{layer.num_experts} experts are fewer than {gpus}"
+        return
+    if not is_mxfp4(layer.expert.down):
+        yield from _of_ffn("experts of a width", layer.expert, gpus)
+    if layer.shared is not None:
+        yield from _of_ffn("shared experts of a width", layer.shared, gpus)
+
+
+def _of_ffn(what: str, ffn: FeedForward, gpus: int) -> Iterator[str]:
     if ffn.width % gpus:
-        yield f"an FFN width of {ffn.width} is no multiple of {gpus}"
+        yield f"{what} of {ffn.width}: no multiple of {gpus}"
     for name, linear in (("gate", ffn.gate), ("up", ffn.up)):
         if linear is not None:
             yield from _of_blocks(name, linear, linear.out_features // gpus, gpus)
@@ -90,7 +127,10 @@ def _of_blocks(name: str, linear: Linear, outputs: int, gpus: int) -> Iterator[s
     """Blocks of scales along N."""
     stored = linear.format
     if stored is not None and stored.rows not in (None, 1) and outputs % (stored.rows or 1):
-        yield f"{stored.name} scales blocks of {stored.rows} rows; {outputs} of {name} on each of {gpus} GPUs cut one"
+        yield (
+            f"{stored.name} scales blocks of {stored.rows} rows; {outputs} of {name} on each of {gpus} GPUs "
+            "cut one"
+        )
 
 
 def _of_inputs(name: str, linear: Linear, gpus: int) -> Iterator[str]:
@@ -100,8 +140,8 @@ def _of_inputs(name: str, linear: Linear, gpus: int) -> Iterator[str]:
     inputs, stored = linear.in_features // gpus, linear.format
     if stored is not None and stored.group is not None and inputs % stored.group:
         yield (
-            f"{stored.name} scales groups of {stored.group} values; {inputs} inputs of {name} on each of {gpus} "
-            "GPUs cut one"
+            f"{stored.name} scales groups of {stored.group} values; {inputs} inputs of {name} on each of "
+            f"{gpus} GPUs cut one"
         )
     if linear.form is not WeightForm.DENSE and inputs % GROUP_OF_2_4:
         yield f"2:4 stores groups of four; {inputs} inputs of {name} on each of {gpus} GPUs cut one"

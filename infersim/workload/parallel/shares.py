@@ -9,7 +9,10 @@
 | a linear layer in a sublayer's place | an even part of its inputs |
 | maps of the residual stream | an even part of their outputs |
 | vocabulary (embedding, LM head) | an even part of it, padded to `VOCABULARY_STEP` |
-| norms, residual stream, routers of tokens, positions, a classifier's head | all of it |
+| experts, shared ones too | an even part of the width of each; mxfp4: rounded up to `MXFP4_STEP` |
+| with `expert_parallel` | whole experts, as many as on the GPU with most; shared ones whole |
+| latent attention | heads (q_b, kv_b, and K of o); q_a, kv_a and the latent cache whole |
+| norms, residual stream, routers, positions, a classifier's head | all of it |
 
 2:4 matrices and quantised ones are split like dense ones; no group is cut (`dividing`).
 """
@@ -19,14 +22,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 from infersim.workload.ops.residual_map import ResidualMap
-from infersim.workload.parallel.dividing import check_divides
+from infersim.workload.parallel.dividing import check_divides, is_mxfp4
 from infersim.workload.parallel.splitting import by_inputs, by_outputs, share
 from infersim.workload.scenario import Execution
 from infersim.workload.transformer import (
     AddedWork,
     Attention,
+    AttentionSublayer,
     Block,
+    ExpertLayer,
     FeedForward,
+    FfnSublayer,
+    LatentAttention,
     Linear,
     ReplacedSublayer,
     Transformer,
@@ -34,6 +41,9 @@ from infersim.workload.transformer import (
 
 VOCABULARY_STEP = 64
 """vLLM pads the vocabulary to a multiple of it before it splits it (`DEFAULT_VOCAB_PADDING_SIZE`)."""
+
+MXFP4_STEP = 128
+"""vLLM rounds a GPU's width of mxfp4 experts up to it where Marlin runs them (quantization/mxfp4.py)."""
 
 
 def gpu_share(transformer: Transformer, execution: Execution) -> Transformer:
@@ -45,24 +55,48 @@ def gpu_share(transformer: Transformer, execution: Execution) -> Transformer:
     if gpus == 1:
         return transformer
     check_divides(transformer, gpus, expert_parallel=execution.expert_parallel)
-    shared = {block: _block(block, transformer.hidden, gpus) for block, _ in transformer.grouped_blocks()}
+    shared = {
+        block: _block(block, transformer.hidden, execution) for block, _ in transformer.grouped_blocks()
+    }
     of_one = transformer.with_blocks(tuple(shared[block] for block in transformer.blocks))
     padded = share(transformer.vocab, 1, VOCABULARY_STEP)
     return replace(of_one, vocab=share(padded, gpus))
 
 
-def _block(block: Block, hidden: int, gpus: int) -> Block:
-    attention, ffn = block.attention, block.ffn
+def _block(block: Block, hidden: int, execution: Execution) -> Block:
+    gpus = execution.gpus
     maps = tuple(_square_map(op, hidden) for op in _MAPS[: block.residual_maps])
     return replace(
         block,
-        attention=_attention(attention, gpus)
-        if isinstance(attention, Attention)
-        else _replaced(attention, gpus),
-        ffn=_ffn(ffn, gpus) if isinstance(ffn, FeedForward) else _replaced(ffn, gpus),
+        attention=_attention_of_any_kind(block.attention, gpus),
+        ffn=_ffn_of_any_kind(block.ffn, execution),
         residual_maps=0,
         added=tuple(_added(work, gpus) for work in (*maps, *block.added)),
     )
+
+
+def _attention_of_any_kind(attention: AttentionSublayer | None, gpus: int) -> AttentionSublayer | None:
+    match attention:
+        case Attention():
+            return _attention(attention, gpus)
+        case LatentAttention():
+            return _latent(attention, gpus)
+        case ReplacedSublayer():
+            return replace(attention, linear=by_inputs(attention.linear, gpus))
+        case None:
+            return None
+
+
+def _ffn_of_any_kind(ffn: FfnSublayer | None, execution: Execution) -> FfnSublayer | None:
+    match ffn:
+        case FeedForward():
+            return _ffn(ffn, execution.gpus)
+        case ExpertLayer():
+            return _experts(ffn, execution)
+        case ReplacedSublayer():
+            return replace(ffn, linear=by_inputs(ffn.linear, execution.gpus))
+        case None:
+            return None
 
 
 def _attention(attention: Attention, gpus: int) -> Attention:
@@ -82,17 +116,34 @@ def _attention(attention: Attention, gpus: int) -> Attention:
     )
 
 
-def _ffn(ffn: FeedForward, gpus: int) -> FeedForward:
+def _latent(attention: LatentAttention, gpus: int) -> LatentAttention:
     return replace(
-        ffn,
-        gate=None if ffn.gate is None else by_outputs(ffn.gate, gpus),
-        up=by_outputs(ffn.up, gpus),
-        down=by_inputs(ffn.down, gpus),
+        attention,
+        q_b=by_outputs(attention.q_b, gpus),
+        kv_b=by_outputs(attention.kv_b, gpus),
+        o=by_inputs(attention.o, gpus),
+        num_heads=attention.num_heads // gpus,
     )
 
 
-def _replaced(sublayer: ReplacedSublayer | None, gpus: int) -> ReplacedSublayer | None:
-    return None if sublayer is None else replace(sublayer, linear=by_inputs(sublayer.linear, gpus))
+def _ffn(ffn: FeedForward, gpus: int, step: int = 1) -> FeedForward:
+    return replace(
+        ffn,
+        gate=None if ffn.gate is None else by_outputs(ffn.gate, gpus, step=step),
+        up=by_outputs(ffn.up, gpus, step=step),
+        down=by_inputs(ffn.down, gpus, step=step),
+    )
+
+
+def _experts(layer: ExpertLayer, execution: Execution) -> ExpertLayer:
+    if execution.expert_parallel:
+        return replace(layer, local=share(layer.num_experts, execution.gpus))
+    step = MXFP4_STEP if is_mxfp4(layer.expert.down) else 1
+    return replace(
+        layer,
+        expert=_ffn(layer.expert, execution.gpus, step),
+        shared=None if layer.shared is None else _ffn(layer.shared, execution.gpus),
+    )
 
 
 _MAPS = ("attn_residual_map", "ffn_residual_map")

@@ -21,20 +21,20 @@ def share(width: int, gpus: int, step: int = 1) -> int:
     return -(-width // (gpus * step)) * step
 
 
-def by_outputs(linear: Linear, gpus: int, outputs: int | None = None) -> Linear:
+def by_outputs(linear: Linear, gpus: int, outputs: int | None = None, *, step: int = 1) -> Linear:
     """The share of a matrix whose N is split: heads, FFN channels. `outputs`: how many, where it is no even
-    share (KV heads of which each GPU keeps a copy).
+    share (KV heads of which each GPU keeps a copy). `step` is what shares are rounded up to.
     """
-    n = share(linear.out_features, gpus) if outputs is None else outputs
+    n = share(linear.out_features, gpus, step) if outputs is None else outputs
     if linear.rank is None:
         return replace(linear, out_features=n)
     rank = share(linear.rank, gpus, RANK_STEP)
     return replace(linear, out_features=n, rank=rank, inner=rank * gpus, fused_pair=False)
 
 
-def by_inputs(linear: Linear, gpus: int) -> Linear:
+def by_inputs(linear: Linear, gpus: int, *, step: int = 1) -> Linear:
     """The share of a matrix whose K is split; its results are parts of sums."""
-    k = share(linear.in_features, gpus)
+    k = share(linear.in_features, gpus, step)
     if linear.rank is None:
         return replace(linear, in_features=k)
     inner = share(linear.rank, gpus, RANK_STEP)

@@ -18,6 +18,7 @@ from infersim.workload.requests import Request
 COLUMNS = [
     "model",
     "gpu",
+    "gpus",
     "calibration",
     "phase",
     "batch",
