@@ -25,6 +25,7 @@ from infersim.domain.dtypes import DType, Precision, precision_named
 from infersim.domain.profile import HardwareProfile
 from infersim.domain.shapes import Attention, Phase
 from infersim.domain.small_kernels import small_op
+from infersim.fitting.fits.collective_recipe import collective_recipes
 from infersim.fitting.fits.kind_fit import Recipe
 from infersim.fitting.fits.parameter_space import (
     DECODE_SPACE,
@@ -51,6 +52,7 @@ def recipes(profile: HardwareProfile, samples: pd.DataFrame) -> Iterator[tuple[R
     memory = samples[samples["kind"] == Kind.MEMORY]
     if len(memory):
         yield memory_recipe(memory), memory
+    yield from collective_recipes(profile, samples[samples["kind"] == Kind.COLLECTIVE])
 
 
 def _by(samples: pd.DataFrame, kind: Kind, column: str) -> Iterator[tuple[str, pd.DataFrame]]:

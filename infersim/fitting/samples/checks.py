@@ -18,6 +18,8 @@ from infersim.domain.shapes import Phase
 from infersim.fitting.samples.schema import (
     COLUMNS,
     DTYPES,
+    EXCHANGES,
+    LIBRARIES,
     PHASES,
     SPARSITIES,
     Cells,
@@ -105,6 +107,7 @@ def check_rows(frame: pd.DataFrame) -> Checked:
             _check_column(complaints, column, cells[column.name], kind)
     _check_words(complaints, cells, kind)
     _check_attention(complaints, cells, kind == Kind.ATTENTION)
+    _check_collective(complaints, cells, kind == Kind.COLLECTIVE)
     if {"read_bytes", "write_bytes"} <= cells.keys():
         moves = (cells["read_bytes"].values > 0) | (cells["write_bytes"].values > 0)
         expected = "more than 0 bytes read or written"
@@ -151,6 +154,21 @@ def _check_words(complaints: _Complaints, cells: dict[str, Cells], kind: npt.NDA
         complaints.about("sparsity", unknown, f"one of {', '.join(SPARSITIES)}")
         dense = (kind == Kind.GEMM) & ~value.empty
         complaints.about("sparsity", dense, f"empty, or kind {Kind.SPARSE_GEMM}")
+
+
+def _check_collective(complaints: _Complaints, cells: dict[str, Cells], rows: Mask) -> None:
+    """What an exchange may be, and that it takes two."""
+    if not rows.any():
+        return
+    complaints.about(
+        "exchange", rows & ~_among(cells["exchange"].values, EXCHANGES), f"one of {', '.join(EXCHANGES)}"
+    )
+    complaints.about("gpus", rows & (cells["gpus"].values < 2), "at least 2: one GPU exchanges nothing")
+    if "library" in cells:
+        unknown = rows & ~cells["library"].empty & ~_among(cells["library"].values, LIBRARIES)
+        complaints.about(
+            "library", unknown, f"{' or '.join(LIBRARIES)}, or empty for an engine's own kernels"
+        )
 
 
 def _check_attention(complaints: _Complaints, cells: dict[str, Cells], rows: Mask) -> None:

@@ -17,9 +17,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from infersim.cost.collectives.parameters import NCCL
 from infersim.domain.arguments import brief
 from infersim.domain.dtypes import PRECISIONS, DType
-from infersim.domain.shapes import Phase, WeightForm
+from infersim.domain.shapes import Exchange, Phase, WeightForm
 
 FORMAT_VERSION = 1
 """Version of the samples format; a file of a later version is refused."""
@@ -36,6 +37,7 @@ class Kind(StrEnum):
     ATTENTION = "attention"
     MEMORY = "memory"
     LAUNCH = "launch"
+    COLLECTIVE = "collective"
 
 
 class Timed(StrEnum):
@@ -95,6 +97,10 @@ COLUMNS: tuple[Column, ...] = (
     Column(name="read_bytes", rule=Rule.AMOUNT, kinds=(Kind.MEMORY,)),
     Column(name="write_bytes", rule=Rule.AMOUNT, kinds=(Kind.MEMORY,)),
     Column(name="rows", rule=Rule.COUNT, may=(Kind.MEMORY,)),
+    Column(name="exchange", rule=Rule.NAME, kinds=(Kind.COLLECTIVE,)),
+    Column(name="gpus", rule=Rule.COUNT, kinds=(Kind.COLLECTIVE,)),
+    Column(name="message_bytes", rule=Rule.COUNT, kinds=(Kind.COLLECTIVE,)),
+    Column(name="library", rule=Rule.NAME, may=(Kind.COLLECTIVE,)),
     Column(name="kernels", rule=Rule.COUNT, may=(Kind.MEMORY, Kind.LAUNCH)),
     Column(name="weight_copies", rule=Rule.COUNT, may=(*GEMMS, Kind.ATTENTION, Kind.MEMORY)),
     Column(name="includes_act_quant", rule=Rule.TRUTH, may=GEMMS),
@@ -128,6 +134,10 @@ DTYPES: dict[Kind, tuple[str, ...]] = {
 """The data types a kind may name; the other kinds count bytes and need none."""
 
 PHASES: tuple[str, ...] = tuple(Phase)
+EXCHANGES: tuple[str, ...] = tuple(Exchange)
+LIBRARIES: tuple[str, ...] = (NCCL,)
+"""What a row may name beside nothing, which is whatever the engine runs."""
+
 SPARSITIES: tuple[str, ...] = (WeightForm.SPARSE_2_4.value, WeightForm.SLIDE_6_8.value)
 
 

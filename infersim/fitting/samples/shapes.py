@@ -13,10 +13,20 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from infersim.cost.collectives.collectives import COLLECTIVE_REGIMES, collective_regime
 from infersim.cost.regimes import DECODE_MAX_M, LARGE_MIN_NK, PREFILL_MIN_M
 from infersim.domain.arrays import Numeric
 from infersim.domain.dtypes import DType, precision_named
-from infersim.domain.shapes import Attention, Gemm, MemoryBound, Phase, Shape, WeightForm
+from infersim.domain.shapes import (
+    Attention,
+    Collective,
+    Exchange,
+    Gemm,
+    MemoryBound,
+    Phase,
+    Shape,
+    WeightForm,
+)
 from infersim.domain.small_kernels import FLAT, small_op
 from infersim.fitting.samples.schema import Kind
 
@@ -78,6 +88,13 @@ def shape_classes(frame: pd.DataFrame, kind: Kind | str) -> Mapping[str, Texts]:
     if kind == Kind.MEMORY:
         moved = (frame["read_bytes"] + frame["write_bytes"]).to_numpy(dtype=np.float64)
         return {"size": np.where(moved >= LARGE_MEMORY_BYTES, "large", "small")}
+    if kind == Kind.COLLECTIVE:
+        regime = collective_regime(frame["message_bytes"].to_numpy(dtype=np.float64))
+        return {
+            "exchange": frame["exchange"].to_numpy(dtype=str),
+            "size": np.array(COLLECTIVE_REGIMES)[regime],
+            "gpus": frame["gpus"].to_numpy(dtype=np.intp).astype(str),
+        }
     return {}
 
 
@@ -86,6 +103,7 @@ _GROUPING = {
     Kind.SPARSE_GEMM: ("dtype", "sparsity", "weight_copies", "includes_act_quant"),
     Kind.ATTENTION: ("phase", "dtype", "kv_dtype", "weight_copies"),
     Kind.MEMORY: ("op", "kernels", "weight_copies"),
+    Kind.COLLECTIVE: ("exchange", "gpus", "library"),
 }
 """What a shape record holds once for all its rows."""
 
@@ -120,6 +138,8 @@ def _shape(kind: Kind, rows: pd.DataFrame) -> Shape:
         return _attention(rows)
     if kind is Kind.MEMORY:
         return _memory(rows)
+    if kind is Kind.COLLECTIVE:
+        return _collective(rows)
     copies, act_quant = _said(rows, "weight_copies"), _said(rows, "includes_act_quant")
     return Gemm(
         m=_column(rows, "m"),
@@ -144,6 +164,15 @@ def _memory(rows: pd.DataFrame) -> MemoryBound:
         kernel=op.kernel,
         kernels=int(_said(rows, "kernels") or 1),
         looped=_said(rows, "weight_copies") is not None,
+    )
+
+
+def _collective(rows: pd.DataFrame) -> Collective:
+    return Collective(
+        message_bytes=_column(rows, "message_bytes"),
+        gpus=int(_said(rows, "gpus")),
+        exchange=Exchange(_said(rows, "exchange")),
+        library=_said(rows, "library"),
     )
 
 
