@@ -24,6 +24,7 @@ DIVISIONS = {
     Kind.SPARSE_GEMM: "tokens",
     Kind.ATTENTION: "context",
     Kind.MEMORY: "size",
+    Kind.MOE: "tokens",
 }
 """The classes that colours tell apart."""
 
@@ -70,5 +71,5 @@ def validation_points(rows: pd.DataFrame) -> pd.DataFrame:
 
 def drawn_dimensions(points: pd.DataFrame) -> tuple[str, ...]:
     """The dimensions over which residuals are drawn: those that vary."""
-    candidates = ("m", "n x k", "k", "context_len", "batch", "num_heads", "bytes")
+    candidates = ("m", "n x k", "k", "context_len", "batch", "num_heads", "bytes", "tokens", "num_experts")
     return tuple(name for name in candidates if name in points.columns and points[name].nunique() > 1)
