@@ -12,6 +12,7 @@ import numpy as np
 from infersim.cost.attention.attention import ATTENTION
 from infersim.cost.collectives.collectives import COLLECTIVE
 from infersim.cost.collectives.parameters import COLLECTIVE_PARAMETERS
+from infersim.cost.experts.experts import EXPERTS
 from infersim.cost.gemm.gemm import GEMM, runs_as, stands_on_relation
 from infersim.cost.gemm.sparse_relations import sparse_library
 from infersim.cost.kind import KernelKind
@@ -21,7 +22,7 @@ from infersim.domain.errors import InvalidValueError, UnknownNameError
 from infersim.domain.profile import Calibration, HardwareProfile
 from infersim.domain.shapes import Gemm, Shape
 
-_KINDS: tuple[KernelKind[Any], ...] = (GEMM, ATTENTION, MEMORY_BOUND, COLLECTIVE)
+_KINDS: tuple[KernelKind[Any], ...] = (GEMM, ATTENTION, MEMORY_BOUND, EXPERTS, COLLECTIVE)
 """Here a new kind of kernel is entered; nothing else lists them."""
 
 

@@ -87,6 +87,8 @@ def prior_of(kind: str, name: str, *, log: bool) -> Prior:
     family, of_prefill = kind.partition(".")[0], kind.startswith("attention.prefill")
     if name == "throttle":
         return Prior(law=Law.POWER, spread=THROTTLE, typical=TYPICAL_THROTTLE)
+    if name == "dram_efficiency":
+        return Prior(law=Law.SHARE, spread=ATTENTION if family == "attention" else STEADY)
     if name == "l2_residency" and not of_prefill:
         return Prior(law=Law.CONSTANT, spread=RESIDENCY)
     if of_prefill and name == "l2_bytes_per_clock_per_sm":

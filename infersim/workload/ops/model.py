@@ -11,12 +11,21 @@ from infersim.workload.ends import final_width
 from infersim.workload.formats import scenario_as_stored
 from infersim.workload.ops import elementwise
 from infersim.workload.ops.attention import attention_ops
+from infersim.workload.ops.experts import expert_ops
 from infersim.workload.ops.ffn import ffn_ops
 from infersim.workload.ops.flow import Flow
+from infersim.workload.ops.latent_attention import latent_attention_ops
 from infersim.workload.ops.linear import linear_ops
 from infersim.workload.ops.sublayer import Surroundings, replaced_ops
 from infersim.workload.scenario import Layout, Scenario
-from infersim.workload.transformer import Block, Linear, ReplacedSublayer, Transformer
+from infersim.workload.transformer import (
+    Block,
+    ExpertLayer,
+    LatentAttention,
+    Linear,
+    ReplacedSublayer,
+    Transformer,
+)
 
 
 def model_ops(transformer: Transformer, scenario: Scenario) -> tuple[Op, ...]:
@@ -48,11 +57,15 @@ def block_ops(block: Block, transformer: Transformer, scenario: Scenario) -> Ite
     )
     if isinstance(block.attention, ReplacedSublayer):
         yield from replaced_ops("attn", "attention_linear", Part.QKVO, block.attention, around)
+    elif isinstance(block.attention, LatentAttention):
+        yield from latent_attention_ops(block.attention, around)
     elif block.attention is not None:
         yield from attention_ops(block.attention, around)
     yield from _residual_map("attn", block.residual_maps >= 1, hidden, scenario)
     if isinstance(block.ffn, ReplacedSublayer):
         yield from replaced_ops("ffn", "ffn_linear", Part.FFN, block.ffn, around)
+    elif isinstance(block.ffn, ExpertLayer):
+        yield from expert_ops(block.ffn, around)
     elif block.ffn is not None:
         yield from ffn_ops(block.ffn, around)
     yield from _residual_map("ffn", block.residual_maps >= 2, hidden, scenario)

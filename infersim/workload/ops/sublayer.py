@@ -18,9 +18,15 @@ from infersim.workload.ops.flow import Flow
 from infersim.workload.ops.linear import linear_ops
 from infersim.workload.ops.token_skip import routing_ops, scatter, skips_in_place
 from infersim.workload.scenario import Scenario
-from infersim.workload.transformer import Attention, FeedForward, ReplacedSublayer, TokenSkip
+from infersim.workload.transformer import (
+    AttentionSublayer,
+    FfnSublayer,
+    LatentAttention,
+    ReplacedSublayer,
+    TokenSkip,
+)
 
-Sublayer = Attention | FeedForward | ReplacedSublayer
+Sublayer = AttentionSublayer | FfnSublayer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +80,7 @@ def exit_ops(prefix: str, sublayer: Sublayer, around: Surroundings, *, kept: Flo
 
 
 def _skip(sublayer: Sublayer) -> TokenSkip | None:
-    return None if isinstance(sublayer, ReplacedSublayer) else sublayer.skip
+    return None if isinstance(sublayer, ReplacedSublayer | LatentAttention) else sublayer.skip
 
 
 def _is_scattered(skip: TokenSkip | None) -> bool:
