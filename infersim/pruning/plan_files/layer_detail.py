@@ -83,7 +83,10 @@ def _with_matrices(block: Block, table: LayerTable) -> Block:
             linear = _factorised(linear, f"rank.{name}", ranks[name])
         return semi_structured(linear) if name in table.sparse_2_4 else linear
 
-    block = changed_block(block, "both", changed)
+    if not unseen:
+        return block
+    of_attention = unseen.keys() <= set("qkvo")  # the FFN may be one that has no such matrices
+    block = changed_block(block, "attention" if of_attention else "both", changed)
     for name, key in unseen.items():
         raise InvalidValueError(key, name, "the name of a matrix that the layer has")
     return block
