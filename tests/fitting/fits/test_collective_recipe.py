@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -101,7 +102,7 @@ def test_an_engines_all_reduce_is_not_the_librarys() -> None:
         ("library", "gloo", "nccl, or empty for an engine's own kernels"),
     ],
 )
-def test_rows_that_are_no_exchange_are_named(column: str, value: object, said: str) -> None:
+def test_rows_that_are_no_exchange_are_named(column: str, value: Any, said: str) -> None:
     frame = samples(BARE, Exchange.ALL_GATHER, "nccl").astype({column: object})
     frame.loc[3, column] = value
     with pytest.raises(InfersimError, match=said):
