@@ -12,6 +12,7 @@ from infersim.domain.interconnect import LinkKind, Wiring
 from infersim.profile_files import load_profile, with_overrides
 from infersim.profile_files.datasheets import table_of
 from infersim.profile_files.profiles import list_profiles
+from infersim.report.inventories import gpus_table
 from tests.profile_files.example_files import write_example
 
 NVLINK = """
@@ -112,3 +113,12 @@ def test_shipped_tables_come_back_from_what_was_read() -> None:
             ]
             stated = {*profile.sources, *profile.unverified}
             assert {f"interconnect.{key}" for key in numbers} <= stated, name
+
+
+def test_the_list_of_gpus_shows_what_connects_a_node() -> None:
+    names = ("h100-sxm", "h100-pcie", "mi300x", "jetson-orin-agx")
+    table = gpus_table([load_profile(name) for name in names])
+    (column,) = (column for column in table.columns if column.heading == "node")
+    shown = [column.text(*(row[key] for key in column.keys)) for _, row in table.frame.iterrows()]
+    assert shown == ["8 x 450", "8 x 63.0", "8 x 448", "–"]
+    assert table.frame["link"].tolist() == ["nvlink", "nvlink", "infinity-fabric", "none"]
