@@ -80,6 +80,10 @@ EXCHANGE = _spread(shared=1.0, own=0.2, rate=0.0, memory=0.0)
 """Of exchanges: shares of the links' bandwidth and latencies of libraries, whatever the die multiplies."""
 
 
+EXPERTS = _spread(shared=1.0, own=0.3, rate=0.3, memory=0.15)
+"""Of expert layers: engines run kernels of another design on each generation."""
+
+
 def prior_of(kind: str, name: str, *, log: bool) -> Prior:
     """The prior of a parameter of a kind ("gemm.bf16")."""
     if kind in COLLECTIVE_PARAMETERS:
@@ -89,6 +93,9 @@ def prior_of(kind: str, name: str, *, log: bool) -> Prior:
         return Prior(law=Law.POWER, spread=THROTTLE, typical=TYPICAL_THROTTLE)
     if name == "dram_efficiency":
         return Prior(law=Law.SHARE, spread=ATTENTION if family == "attention" else STEADY)
+    if family == "experts" and name != "l2_residency":
+        spread = EXPERTS if log else _scaled(EXPERTS, TILE_SHARE)
+        return Prior(law=Law.CYCLES if name in LATENCIES else Law.CONSTANT, spread=spread)
     if name == "l2_residency" and not of_prefill:
         return Prior(law=Law.CONSTANT, spread=RESIDENCY)
     if of_prefill and name == "l2_bytes_per_clock_per_sm":
