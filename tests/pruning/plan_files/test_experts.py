@@ -168,6 +168,56 @@ def test_lists_of_experts_of_a_dense_model(write: Write, llama: Transformer) -> 
         plan_from_file(write({"num_experts": [4] * 32}), llama)
 
 
+def block(moe: object = None, **ffn: object) -> dict[str, object]:
+    """A block as ModelOpt's Puzzletron writes it."""
+    return {"attention": {"num_key_value_heads": 8, "no_op": False}, "ffn": {"moe": moe, **ffn}}
+
+
+def moe(experts: int, run: int = 2, width: int = 14336) -> dict[str, int]:
+    return {
+        "num_local_experts": experts,
+        "num_experts_per_tok": run,
+        "expert_intermediate_dim": width,
+        "shared_expert_intermediate_dim": 8192,  # its default, whether there is one or not
+    }
+
+
+def test_a_search_chooses_experts_layer_by_layer(write: Write) -> None:
+    entries = [block(moe(8))] * 29 + [block(moe(6)), block(moe(4, 1, 7168)), block(no_op=True)]
+    plan = plan_from_file(write({"block_configs": entries}), mixtral())
+    layers = [experts_of(each) for each in plan.transformer.blocks[:-1]]
+    assert [layer.num_experts for layer in layers] == [8] * 29 + [6, 4]
+    assert (layers[-1].top_k, layers[-1].width) == (1, 7168)
+    assert plan.transformer.blocks[-1].ffn is None
+    assert plan.family == "static-m + static-nk + static-e + dynamic-e"
+
+
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        (block(moe(9)), "block_configs[0].ffn.moe.num_local_experts = 9; expected at most 8"),
+        (block(moe(8, 3)), "block_configs[0].ffn.moe.num_experts_per_tok = 3; expected at most 2"),
+        (block(moe(1)), "block_configs[0].ffn.moe.num_experts_per_tok = 2; expected at most 1, the experts"),
+        (block(moe(8, 2, 0)), "block_configs[0].ffn.moe.expert_intermediate_dim = 0; expected one positive"),
+        (
+            block(intermediate_size=64),
+            "block_configs[0].ffn.moe = None; expected a table of num_local_experts",
+        ),
+    ],
+)
+def test_experts_that_no_layer_can_have_become(write: Write, entry: object, told: str) -> None:
+    with pytest.raises(FileContentError) as caught:
+        plan_from_file(write({"block_configs": [entry] * 32}), mixtral())
+    assert told in str(caught.value)
+
+
+def test_experts_in_the_place_of_a_dense_ffn(write: Write, llama: Transformer) -> None:
+    with pytest.raises(FileContentError, match=r"ffn\.moe = .*null: the layer has no experts"):
+        plan_from_file(write({"block_configs": [block(moe(8))] * 32}), llama)
+    with pytest.raises(UnsupportedError, match=r"ffn\.moe\.groups is not supported"):
+        plan_from_file(write({"block_configs": [block({**moe(8), "groups": 2})] * 32}), mixtral())
+
+
 # ---- what was really pruned
 
 
