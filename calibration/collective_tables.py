@@ -53,7 +53,7 @@ def collective_samples(
             "exchange": table["op"].map(EXCHANGES).astype(object),
             "gpus": table["num_gpus"].astype(np.float64),
             "message_bytes": table["message_bytes"].astype(np.float64),
-            "library": np.where(own, None, NCCL),
+            "library": [None if engines else NCCL for engines in own],
             "timed": "host" if eager else None,
             "latency_us": table["latency_us"].astype(np.float64),
             "version": table["library"].astype(str) + " " + table["version"].astype(str),

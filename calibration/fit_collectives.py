@@ -60,8 +60,8 @@ def main() -> None:
     pool = read_pool(shipped_pool_path())
     kept = {name: kind for name, kind in pool.kinds.items() if name not in COLLECTIVE_PARAMETERS}
     write_pool(replace(pool, kinds={**kept, **found.kinds}), shipped_pool_path())
-    for kind in found.kinds.values():
-        print(kind.kind, kind.left_out["mape"], kind.interval)
+    for each in found.kinds.values():
+        print(each.kind, each.left_out["mape"], each.interval)
 
 
 if __name__ == "__main__":

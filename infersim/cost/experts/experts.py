@@ -40,6 +40,9 @@ from infersim.domain.shapes import Experts
 
 PARAMETERS = OwnParameters(name="experts", defaults=EXPERTS_DEFAULTS, uncalibrated=EXPERTS_UNCALIBRATED)
 
+ALIGNMENT = 16
+"""Values of a row of the down matrix that kernels load at once: widths that are no multiple take slower loads."""
+
 CHUNK = 8192
 """Layers that are timed at once."""
 
@@ -145,7 +148,8 @@ def _part(parameters: KindParameters, machine: Machine, shape: Experts, rows: _R
     tiles = {tile_m: loads.rows_of_tiles(tile_m) for tile_m in tile_heights()}
     first, second = (grouped_times(p, machine, gemm, loads, tiles) for gemm in (up, down))
     row_us = rows_us(p, machine, rows.routing, moved)
-    total = first.total_us + second.total_us + row_us + np.float32(p["launch_us"])
+    rough = np.where(rows.width % np.float32(ALIGNMENT) != 0, np.float32(p["misaligned"]), np.float32(0))
+    total = first.total_us + second.total_us * (1 + rough) + row_us + np.float32(p["launch_us"])
     total += np.float32(p["expert_us"]) * rows.routing.local
     if parameters.fit is not None and parameters.fit.residuals:
         features = experts_features(rows.hidden, rows.width, rows.routing, loads)

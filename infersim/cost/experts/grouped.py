@@ -6,6 +6,7 @@ weights of the experts that are hit. Times are microseconds and arrays float32.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -46,9 +47,14 @@ class GroupedTimes:
     l2_us: F32
 
 
+def rows_name(tile_m: int) -> str:
+    """Parameter name of the log step time of tiles of so many rows, over what their size alone says."""
+    return f"rows_{tile_m}"
+
+
 def step_us(p: Mapping[str, float], machine: Machine, tile: tuple[int, int], *, dequantises: bool) -> float:
     """Microseconds that one SM multiplies for one step of K_STEP along K of one tile."""
-    overhead = 1 + p["tile_overhead"] * (1 / tile[0] + 1 / tile[1])
+    overhead = (1 + p["tile_overhead"] * (1 / tile[0] + 1 / tile[1])) * math.exp(p[rows_name(tile[0])])
     multiply = 2 * tile[0] * tile[1] * K_STEP / (machine.flop_per_us_per_sm * p["efficiency"]) * overhead
     if not dequantises:
         return multiply

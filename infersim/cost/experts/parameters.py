@@ -8,11 +8,11 @@ from infersim.domain.fit import IntervalFit
 
 EXPERTS_DEFAULTS: Mapping[str, float] = {
     "efficiency": 0.7,
-    "chain_us": 0.1,
+    "chain_us": 0.2,
     "prologue_us": 0.5,
     "l2_bytes_per_clock_per_sm": 40.0,
     "dram_efficiency": 0.8,
-    "launch_us": 25.0,
+    "launch_us": 18.0,
     "tile_overhead": 8.0,
     "throttle": 0.1,
     "l2_residency": 0.3,
@@ -26,6 +26,11 @@ EXPERTS_DEFAULTS: Mapping[str, float] = {
     "pair_ns": 0.2,
     "expert_us": 0.01,
     "dequantise_per_clock_per_sm": 48.0,
+    "misaligned": 0.5,
+    "rows_16": 0.0,
+    "rows_32": 0.0,
+    "rows_64": 0.0,
+    "rows_128": 0.0,
 }
 """Middle values of the GPUs whose expert layers are published. `gather_share` is how much of the rows kernels
 copy to their experts' places instead of reading them where they lie, `remote_share` how much of the work of

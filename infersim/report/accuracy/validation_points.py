@@ -25,6 +25,7 @@ DIVISIONS = {
     Kind.ATTENTION: "context",
     Kind.MEMORY: "size",
     Kind.COLLECTIVE: "size",
+    Kind.MOE: "tokens",
 }
 """The classes that colours tell apart."""
 
@@ -74,5 +75,8 @@ def validation_points(rows: pd.DataFrame) -> pd.DataFrame:
 
 def drawn_dimensions(points: pd.DataFrame) -> tuple[str, ...]:
     """The dimensions over which residuals are drawn: those that vary."""
-    candidates = ("m", "n x k", "k", "context_len", "batch", "num_heads", "bytes", "message_bytes", "gpus")
+    candidates = (
+        *("m", "n x k", "k", "context_len", "batch", "num_heads", "bytes"),
+        *("tokens", "num_experts", "message_bytes", "gpus"),
+    )
     return tuple(name for name in candidates if name in points.columns and points[name].nunique() > 1)

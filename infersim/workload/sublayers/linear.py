@@ -16,7 +16,8 @@ class Linear:
     2:4: half of each group of four along K is zero. Both None / DENSE: a plain matrix. `transposed_result`:
     the kernel leaves its result by columns, and a kernel of its own copies it into rows. `format` is what a
     checkpoint states of its values (None: nothing, and the execution's precision holds, or 16 bit where the
-    matrix is `sixteen_bit`, as routers are).
+    matrix is `sixteen_bit`, as routers are). `inner` (None: the rank): what the second factor reads, where
+    GPUs that share a pair exchange between its factors.
     """
 
     out_features: int
@@ -28,3 +29,9 @@ class Linear:
     transposed_result: bool = False
     format: WeightFormat | None = None
     sixteen_bit: bool = False
+    inner: int | None = None
+
+    @property
+    def read_rank(self) -> int | None:
+        """K of the second factor; None without one."""
+        return self.rank if self.inner is None else self.inner
