@@ -7,8 +7,8 @@ Three spellings of the same: Nemotron-NAS (`n_heads_in_group`, `ffn_mult`; the m
 ModelOpt's Puzzletron and AnyModel (`num_key_value_heads`, `intermediate_size` or a table `moe`, later
 `subblock_configs` with `num_kv_heads`; modelopt/torch/puzzletron/block_config.py,
 github.com/NVIDIA/Model-Optimizer@0feceec), and Megatron's heterogeneous layers (`num_query_groups`,
-`mlp.ffn_hidden_size`). Blocks that do nothing are padding where there are more blocks than layers, else layers
-that are gone.
+`mlp.ffn_hidden_size`). Blocks that do nothing are padding where there are more blocks than layers, else
+layers that are gone.
 """
 
 from __future__ import annotations
