@@ -7,11 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from infersim.domain.errors import FileContentError, UnsupportedError
+from infersim.domain.errors import FileContentError, InfersimError, UnsupportedError
 from infersim.pruning.composition import prune
 from infersim.pruning.plan import OptionValue
 from infersim.pruning.plan_files.checkpoint import plan_from_config
+from infersim.pruning.plan_files.expert_lists import KEYS
 from infersim.pruning.plan_files.reading import plan_from_file
 from infersim.workload.transformer import Transformer
 from tests.pruning.expert_models import deepseek, experts_of, mixtral
@@ -154,6 +157,11 @@ def test_layers_without_experts_have_none_in_a_list(write: Write) -> None:
         ({"removed_experts": {"0": [8]}}, "removed_experts.0[0] = 8; expected an expert from 0 to 7"),
         ({"removed_experts": {"0": ["x"]}}, "removed_experts.0[0] = 'x'; expected an expert such as 22"),
         ({"removed_experts": {"32": [1]}}, "removed_experts.32 = '32'; expected a layer from 0 to 31"),
+        (
+            {"removed_experts": {"0": [1], "0-1": [2]}},
+            "removed_experts.0-1 = '0-1'; expected each layer once",
+        ),
+        ({"num_experts": [4] * 32, "original_num_experts": [8]}, "original_num_experts = [8]; expected"),
         ({"removed_experts": {"0": list(range(7))}}, "removed_experts.0 = 1; expected at least 2 experts"),
     ],
 )
@@ -166,6 +174,26 @@ def test_lists_that_the_layers_cannot_have(write: Write, content: object, told: 
 def test_lists_of_experts_of_a_dense_model(write: Write, llama: Transformer) -> None:
     with pytest.raises(FileContentError, match=r"num_experts = .*llama-3\.1-8b has none"):
         plan_from_file(write({"num_experts": [4] * 32}), llama)
+
+
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-2, 40) | st.floats() | st.sampled_from(["x", "0-3", "2", ""]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["0", "1-2", "x"]), inner),
+    max_leaves=8,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@given(key=st.sampled_from(sorted(KEYS)), value=_VALUES, more=st.sampled_from(sorted(KEYS)), other=_VALUES)
+def test_any_value_is_a_plan_or_an_error_of_ours(
+    write: Write, key: str, value: object, more: str, other: object
+) -> None:
+    file = write({key: value, more: other})
+    try:
+        plan = plan_from_file(file, deepseek())
+    except InfersimError:
+        return
+    assert plan.steps
 
 
 def block(moe: object = None, **ffn: object) -> dict[str, object]:
