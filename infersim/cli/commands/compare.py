@@ -13,7 +13,7 @@ import typer
 
 from infersim.cli import options
 from infersim.cli.option_groups import PassFlags, RequestFlags, RunFlags, grouped
-from infersim.cli.questions import ALL
+from infersim.cli.questions import ALL, DEFAULT_CONTEXT
 from infersim.domain.errors import InvalidValueError
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ def compare_command(
         pruned_configs=pruned_config,
         layers=layers,
     )
-    scenarios = chosen_scenarios(asked.passes, asked.runs, own_request)
+    scenarios = chosen_scenarios(asked.passes, asked.runs, own_request, default_context=DEFAULT_CONTEXT)
     pruning = pruning.shared_by(scenarios.executions())
     if target_speedup is not None:
         pruning = plans_for_target(
