@@ -98,11 +98,11 @@ def chosen_pruning(
 
 def _swept(base: Transformer, families: str, sparsity: str) -> tuple[tuple[Plan, ...], tuple[str, ...]]:
     from infersim.pruning.composition import FamilyChoice, family_plans
-    from infersim.pruning.families.registry import families as known_families
+    from infersim.pruning.families.registry import suitable_families
 
     chosen = names("families", families)
     if ALL in chosen:
-        chosen = [family.name for family in known_families()]
+        chosen = [family.name for family in suitable_families(base)]
     choices = [
         FamilyChoice(name=name, options=family_options(words))
         for name, *words in (entry.split("/") for entry in chosen)

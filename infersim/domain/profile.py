@@ -45,8 +45,8 @@ class Chip:
 
     `clock_max_mhz` is the highest clock the device can report, which only a floor may assume;
     `tensor_clock_mhz` is the clock of the datasheet's tensor peaks. `l2_bytes` counts every on-chip cache
-    that can keep data away from device memory (on MI300X the memory-side cache too). `tdp_w` is None where
-    nobody says.
+    that can keep data away from device memory (on MI300X the memory-side cache too). `clock_base_mhz` is what
+    the vendor warrants at the power limit. It and `tdp_w` are None where nobody says.
     """
 
     sm_count: int
@@ -54,6 +54,7 @@ class Chip:
     tensor_clock_mhz: float
     l2_bytes: float
     tdp_w: float | None = None
+    clock_base_mhz: float | None = None
 
     @property
     def clocks_per_s(self) -> float:

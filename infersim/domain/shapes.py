@@ -157,7 +157,8 @@ class Experts(Shape):
     Each token runs `top_k` of `num_experts` experts of the whole layer; `local_experts` of them stand on this
     GPU, each of `width` channels here (a share of an expert's width under tensor parallelism). `gated`: three
     matrices an expert, else two. `skew` is how uneven routing is: 0 is balanced, else the exponent of a power
-    law of the experts' shares.
+    law of the experts' shares. Balanced tokens draw their experts at random, as those of a served batch;
+    benchmarks deal them to the experts in turn (`dealt`). `weight_copies` is that of a `Gemm`.
     """
 
     DIMENSIONS: ClassVar[tuple[str, ...]] = (
@@ -178,6 +179,8 @@ class Experts(Shape):
     precision: Precision
     gated: bool = True
     skew: float = 0.0
+    dealt: bool = False
+    weight_copies: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

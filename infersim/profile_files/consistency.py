@@ -182,3 +182,9 @@ def _against_maximum_clock(chip: ChipTable) -> Iterator[Contradiction]:
             value=chip.tensor_clock_mhz,
             expected=f"at most chip.clock_max_mhz ({chip.clock_max_mhz:g})",
         )
+    if chip.clock_base_mhz is not None and chip.clock_base_mhz > chip.clock_max_mhz:
+        yield Contradiction(
+            key="chip.clock_base_mhz",
+            value=chip.clock_base_mhz,
+            expected=f"at most chip.clock_max_mhz ({chip.clock_max_mhz:g})",
+        )

@@ -128,6 +128,7 @@ def profile_of(sheet: Datasheet, file: object) -> HardwareProfile:
             tensor_clock_mhz=chip.tensor_clock_mhz,
             l2_bytes=chip.l2_mib * MIB,
             tdp_w=chip.tdp_w,
+            clock_base_mhz=chip.clock_base_mhz,
         ),
         memory=Memory(
             capacity_bytes=memory.capacity_gb * GIGA,
@@ -162,6 +163,7 @@ def table_of(profile: HardwareProfile) -> dict[str, Any]:
             "tensor_clock_mhz": chip.tensor_clock_mhz,
             "l2_mib": chip.l2_bytes / MIB,
             **({} if chip.tdp_w is None else {"tdp_w": chip.tdp_w}),
+            **({} if chip.clock_base_mhz is None else {"clock_base_mhz": chip.clock_base_mhz}),
         },
         "memory": {
             "capacity_gb": memory.capacity_bytes / GIGA,

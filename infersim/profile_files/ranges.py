@@ -47,6 +47,7 @@ RANGES: dict[str, Range] = {
     "sm_count": Range(unit="SMs", possible=(1, 20_000), plausible=(8, 2000)),
     "clock_max_mhz": _CLOCK,
     "tensor_clock_mhz": _CLOCK,
+    "clock_base_mhz": _CLOCK,
     "quoted_clock_mhz": _CLOCK,
     "l2_mib": Range(
         unit="MiB",

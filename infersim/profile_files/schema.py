@@ -23,11 +23,15 @@ class Table(BaseModel):
 
 
 class ChipTable(Table):
-    """`[chip]`: SMs or cores, clocks in MHz, cache in MiB (what vendors call MB), watts where known."""
+    """`[chip]`: SMs or cores, clocks in MHz, cache in MiB (what vendors call MB), watts where known.
+
+    `clock_base_mhz` is the clock that the vendor warrants at the power limit.
+    """
 
     sm_count: Annotated[int, Field(gt=0)]
     clock_max_mhz: Positive
     tensor_clock_mhz: Positive
+    clock_base_mhz: Positive | None = None
     l2_mib: Positive
     tdp_w: Positive | None = None
 

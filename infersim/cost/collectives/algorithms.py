@@ -30,16 +30,18 @@ def link_us(sent_bytes: Array, link: Link, share: float) -> Array:
 
 
 def ring_us(p: Mapping[str, float], shape: Collective, link: Link) -> Array:
-    """A ring of n GPUs: its steps wait for each other while chunks of the buffer follow each other.
+    """NCCL's ring of n GPUs, whose steps wait for each other, by the faster of two protocols.
 
-    Small chunks make many steps, large ones leave links idle at both ends: with the best chunk the pipeline
-    costs the geometric mean of waiting and sending on top of both (`fill` times).
+    One sends flags beside the data, so that nobody waits for a buffer to be full, at a share of the rate;
+    the other fills buffers, at all of it, and takes longer for a step (NCCL's LL and Simple).
     """
     doublings = math.log2(shape.gpus) - 1
     waited_us = hops(shape.exchange, shape.gpus) * p["hop_us"]
     sent = ring_bytes(shape.exchange, shape.message_bytes, shape.gpus)
     sent_us = link_us(sent, link, p["efficiency"] * p["doubling"] ** doublings)
-    us: Array = p["launch_us"] + waited_us + sent_us + p["fill"] * np.sqrt(waited_us * sent_us)
+    flagged_us = waited_us + sent_us / p["flagged_share"]
+    filled_us = waited_us * p["filled_steps"] + sent_us
+    us: Array = p["launch_us"] + np.minimum(flagged_us, filled_us)
     return us
 
 
@@ -55,8 +57,8 @@ def two_shot_us(p: Mapping[str, float], shape: Collective, link: Link) -> Array:
     return _twice_waited_us(p, shape) + link_us(sent, link, p["two_shot"])
 
 
-def own_switch_us(p: Mapping[str, float], shape: Collective, link: Link) -> Array:
-    """The same where the switch adds up."""
+def switch_us(p: Mapping[str, float], shape: Collective, link: Link) -> Array:
+    """The same where the switch adds up: an engine's own kernel, or NCCL's where the node allows it."""
     sent = switch_bytes(shape.message_bytes, shape.gpus)
     return _twice_waited_us(p, shape) + link_us(sent, link, p["switch_efficiency"])
 
@@ -65,25 +67,15 @@ def _twice_waited_us(p: Mapping[str, float], shape: Collective) -> float:
     return p["own_us"] + p["second_us"] + 2 * p["barrier_us"] * math.log2(shape.gpus)
 
 
-def library_switch_us(p: Mapping[str, float], shape: Collective, link: Link) -> Array:
-    """NCCL where the switch adds up: two steps, whatever the number of GPUs."""
-    waited_us = 2 * p["hop_us"]
-    sent = switch_bytes(shape.message_bytes, shape.gpus)
-    sent_us = link_us(sent, link, p["switch_efficiency"])
-    us: Array = 2 * p["launch_us"] + waited_us + sent_us + p["fill"] * np.sqrt(waited_us * sent_us)
-    return us
-
-
 def candidates(p: Mapping[str, float], shape: Collective, link: Link) -> dict[int, Array]:
     """Microseconds of each algorithm that is there for an exchange over a link, launch included."""
     found = {RING: ring_us(p, shape, link)}
-    if shape.exchange is not Exchange.ALL_REDUCE:
+    if shape.exchange is not Exchange.ALL_REDUCE or shape.library == NCCL:
         return found
-    own = shape.library != NCCL
-    if own and link.direct:
+    if link.direct:
         found |= {ONE_SHOT: one_shot_us(p, shape, link), TWO_SHOT: two_shot_us(p, shape, link)}
     if link.reduces:
-        found[SWITCH] = own_switch_us(p, shape, link) if own else library_switch_us(p, shape, link)
+        found[SWITCH] = switch_us(p, shape, link)
     return found
 
 

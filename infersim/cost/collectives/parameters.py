@@ -24,35 +24,48 @@ LINK_CLASSES: Mapping[LinkKind, str] = {
 """Links that libraries treat alike: the GPUs read each other's memory, or go through the host."""
 
 RING: Mapping[str, Mapping[str, float]] = {
-    "nvlink": {"launch_us": 6.0, "hop_us": 0.9, "efficiency": 0.68, "doubling": 1.08, "fill": 0.9},
-    "pcie": {"launch_us": 4.0, "hop_us": 1.4, "efficiency": 0.6, "doubling": 0.5, "fill": 0.5},
+    "nvlink": {
+        "launch_us": 6.5,
+        "hop_us": 1.0,
+        "efficiency": 0.55,
+        "doubling": 1.25,
+        "flagged_share": 0.45,
+        "filled_steps": 6.0,
+    },
+    "pcie": {
+        "launch_us": 4.0,
+        "hop_us": 1.3,
+        "efficiency": 0.6,
+        "doubling": 0.5,
+        "flagged_share": 0.55,
+        "filled_steps": 5.0,
+    },
 }
 """`launch_us` before the first byte moves, `hop_us` a step, `efficiency` of the links between two GPUs, and
-by what it changes with each doubling of the GPUs; `fill` of a pipeline, as `algorithms.ring_us` has it."""
+by what it changes with each doubling of the GPUs; `flagged_share` of it where flags are sent along, and how
+many times as long a step takes where buffers are filled (`algorithms.ring_us`)."""
 
-SWITCH = {"switch_efficiency": 0.6}
-"""Share of the links' bandwidth where the switch adds up."""
-
-OWN: Mapping[str, Mapping[str, float]] = {
-    "nvlink": {"own_us": 4.8, "barrier_us": 0.3, "second_us": 2.5, "one_shot": 0.6, "two_shot": 0.6},
-    "pcie": {"own_us": 4.5, "barrier_us": 0.3, "second_us": 2.5, "one_shot": 0.6, "two_shot": 0.6},
+OWN: Mapping[str, float] = {
+    "own_us": 4.8,
+    "barrier_us": 0.3,
+    "second_us": 3.5,
+    "one_shot": 0.55,
+    "two_shot": 0.5,
+    "switch_efficiency": 0.55,
 }
 """Of an engine's own kernels: `own_us` until they run, `barrier_us` for each doubling of the GPUs that wait
-for each other, `second_us` between the two halves of a two-shot one, shares of the links' bandwidth."""
+for each other, `second_us` between the two halves of a two-shot one, shares of the links' bandwidth
+by algorithm."""
 
 _UNCALIBRATED = IntervalFit(by_regime={}, pair=0.3, outside=0.6)
-_EXCHANGES = {"nccl_all_reduce": Exchange.ALL_REDUCE} | {
-    each.value: each for each in Exchange if each is not Exchange.ALL_REDUCE
-}
+_OF_NCCL = ("nccl_all_reduce", *(each.value for each in Exchange if each is not Exchange.ALL_REDUCE))
 
 
 def _stated() -> dict[str, OwnParameters]:
     defaults: dict[str, Mapping[str, float]] = {}
     for links, ring in RING.items():
-        defaults[f"all_reduce.{links}"] = {**ring, **SWITCH, **OWN[links]}
-        for name, exchange in _EXCHANGES.items():
-            adds = exchange is Exchange.ALL_REDUCE
-            defaults[f"{name}.{links}"] = {**ring, **SWITCH} if adds else ring
+        defaults |= {f"{name}.{links}": ring for name in _OF_NCCL}
+        defaults[f"all_reduce.{links}"] = {**ring, **OWN}
     return {
         name: OwnParameters(name=name, defaults=values, uncalibrated=_UNCALIBRATED)
         for name, values in defaults.items()

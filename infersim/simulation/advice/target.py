@@ -12,7 +12,7 @@ from infersim.domain.arguments import as_it_is, checked, one_or_several, optiona
 from infersim.domain.errors import InfersimError
 from infersim.domain.numbers import number
 from infersim.pruning.composition import prune
-from infersim.pruning.families.registry import families, family_named
+from infersim.pruning.families.registry import family_named, suitable_families
 from infersim.pruning.plan import Plan
 from infersim.simulation.frame_kinds import FrameKind, marks
 from infersim.simulation.speedups.case_timings import case_timings, with_plans
@@ -71,7 +71,8 @@ def sparsity_for(
     import pandas as pd
 
     base = as_transformer(model)
-    names = [family_named(name).name for name in chosen or [family.name for family in families()]]
+    names = [family_named(name).name for name in chosen or ()]
+    names = names or [family.name for family in suitable_families(base)]
     asked, profiles = Scenarios.of(scenarios, **options), as_profiles(gpu)
     check_shared(base, asked.executions())
     plans = _plans(base, dict.fromkeys(names, LADDER), asked)

@@ -37,7 +37,7 @@ from tests.simulation.handmade import (
 )
 from tests.toy_models import transformer_from_sizes
 
-NAMES = [family.name for family in families()]
+NAMES = [family.name for family in families() if not family.of_experts]
 
 
 def both_sides(plan: Plan, profile: HardwareProfile, scenario: Scenario) -> tuple[Timeline, Timeline]:
