@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -52,6 +52,7 @@ class Timeline:
     lower_s: Array
     upper_s: Array
     fits_memory: npt.NDArray[np.bool_]
+    _whole: list[WholeWork] = field(default_factory=list, repr=False, compare=False)
 
     @property
     def kernel_s(self) -> Array:
@@ -79,9 +80,11 @@ class Timeline:
     def work(self) -> WholeWork:
         """FLOPs of the whole model, and what they take at the peaks, shared evenly."""
         costs, program = self.costs, self.program
-        if self.gpus > 1:
-            return whole_work(program.whole, program.whole_counts, self.gpus, self.profile)
-        return WholeWork(parts=self._parts(), flop=costs.flop, peak_s=costs.peak_s)
+        if self.gpus == 1:
+            return WholeWork(parts=self._parts(), flop=costs.flop, peak_s=costs.peak_s)
+        if not self._whole:
+            self._whole.append(whole_work(program.whole, program.whole_counts, self.gpus, self.profile))
+        return self._whole[0]
 
     def exchanged(self) -> npt.NDArray[np.bool_]:
         """Which ops are exchanges between GPUs."""

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from infersim.cost.kernels import kernel_kind
+from infersim.cost.kernels import checked_cost
 from infersim.domain.arrays import Array
 from infersim.domain.ops import Op
 from infersim.domain.profile import HardwareProfile
+from infersim.simulation.timing.stacking import stack_shapes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,12 +30,9 @@ class WholeWork:
 
 def whole_work(ops: Sequence[Op], counts: Array, gpus: int, profile: HardwareProfile) -> WholeWork:
     """The work of `ops` of a whole model that `gpus` share."""
-    done, took = np.empty_like(counts), np.zeros_like(counts)
-    for row, op in enumerate(ops):
-        kind = kernel_kind(op.shape)
-        done[row] = counts[row] * kind.flop(op.shape)
-        dtype = kind.multiplies_in(op.shape, profile)
-        if dtype is not None:
-            took[row] = done[row] / (gpus * profile.bound_flop_per_s(dtype))
-    return WholeWork(parts=np.array([op.part for op in ops]), flop=done, peak_s=took)
-
+    flop, peak_s = np.empty_like(counts), np.empty_like(counts)
+    for stack in stack_shapes([op.shape for op in ops], counts.ndim - 1):
+        cost = checked_cost(stack.shape, profile)
+        flop[stack.rows] = cost.flop
+        peak_s[stack.rows] = cost.flop / (gpus * cost.peak_flop_per_s)
+    return WholeWork(parts=np.array([op.part for op in ops]), flop=counts * flop, peak_s=counts * peak_s)
