@@ -58,7 +58,7 @@ def compare_along_number(
         print_aside(f"Left out: {reason}")
     if not printed_for_machines(frame, as_json=as_json, as_csv=as_csv):
         print_for_people(hardware_verdict(frame), hardware_table(frame))
-    setting = setting_text(scenarios.execution, transformer=pruning.model)
+    setting = setting_text(scenarios.execution, transformer=pruning.model, gpus=scenarios.gpus)
     write_asked(partial(hardware_page, frame, setting), html=html, figures=figures)
 
 

@@ -124,7 +124,7 @@ def gather_comparison(
         ops=op_frames(found.timings, shown),
         curves=_curves(found, several, asked, shown, index),
         profiles={profile.name: profile for profile in profiles},
-        setting=setting_text(asked.execution, asked.request, transformer=base),
+        setting=setting_text(asked.execution, asked.request, transformer=base, gpus=asked.gpus),
         left_out=tuple(left_out),
     )
 
