@@ -51,7 +51,7 @@ def by_gpus_finding(rows: pd.DataFrame) -> str:
     if not less:
         return as_sentence(f"no plan gains less on {many} GPUs than on {few}")
     worst = str(kept.idxmin())
-    start, end = (rounding.speedup(float(ends.loc[worst, count])) for count in (few, many))
+    start, end = (rounding.speedup(float(ends[count][worst])) for count in (few, many))
     plans = "plan gains" if less == 1 else "plans gain"
     return as_sentence(
         f"{less} of {len(kept)} {plans} less on {many} GPUs than on {few}; {worst} most: {start} and {end}"
