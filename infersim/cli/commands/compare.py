@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from infersim.simulation.speedups.scenarios import Scenarios
 
 
+DEFAULT_CONTEXT = "4096"
+"""Tokens, where neither a context nor a request is asked about."""
+
 COUNT = 9
 """Values where none is said."""
 
@@ -190,7 +193,7 @@ def compare_command(
         pruned_configs=pruned_config,
         layers=layers,
     )
-    scenarios = chosen_scenarios(asked.passes, asked.runs, own_request)
+    scenarios = chosen_scenarios(asked.passes, asked.runs, own_request, default_context=DEFAULT_CONTEXT)
     pruning = pruning.shared_by(scenarios.executions())
     if target_speedup is not None:
         pruning = plans_for_target(
