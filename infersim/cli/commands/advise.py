@@ -82,7 +82,7 @@ def advise_command(
         pays = break_even(pruning.model, pruning.plans, gpus, scenarios=start)
     widths = free_widths(pruning.model, gpus, sparsity, scenarios=scenarios)
     padded = padded_widths(pruning.model, gpus, scenarios=scenarios)
-    setting = setting_text(scenarios.execution, transformer=pruning.model)
+    setting = setting_text(scenarios.execution, transformer=pruning.model, gpus=scenarios.gpus)
     write_asked(lambda: advice_page(needed, pays, widths, setting, padded), html=html, figures=figures)
     for note in pruning.notes:
         print_aside(note)

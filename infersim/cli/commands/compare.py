@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from infersim.simulation.speedups.scenarios import Scenarios
 
 
+DEFAULT_CONTEXT = "4096"
+"""Tokens, where neither a context nor a request is asked about."""
+
 COUNT = 9
 """Values where none is said."""
 
@@ -58,7 +61,7 @@ def compare_along_number(
         print_aside(f"Left out: {reason}")
     if not printed_for_machines(frame, as_json=as_json, as_csv=as_csv):
         print_for_people(hardware_verdict(frame), hardware_table(frame))
-    setting = setting_text(scenarios.execution, transformer=pruning.model)
+    setting = setting_text(scenarios.execution, transformer=pruning.model, gpus=scenarios.gpus)
     write_asked(partial(hardware_page, frame, setting), html=html, figures=figures)
 
 
