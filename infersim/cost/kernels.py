@@ -11,7 +11,10 @@ import numpy as np
 
 from infersim.cost.attention.attention import ATTENTION
 from infersim.cost.gemm.gemm import GEMM, runs_as, stands_on_relation
+from infersim.cost.gemm.group_skip import GROUP_GEMM
+from infersim.cost.gemm.mask_sort import MASK_SORT
 from infersim.cost.gemm.sparse_relations import sparse_library
+from infersim.cost.gemm.unstructured import UNSTRUCTURED
 from infersim.cost.kind import KernelKind
 from infersim.cost.memory_bound import MEMORY_BOUND
 from infersim.domain.costs import KernelCost
@@ -19,7 +22,14 @@ from infersim.domain.errors import InvalidValueError, UnknownNameError
 from infersim.domain.profile import Calibration, HardwareProfile
 from infersim.domain.shapes import Gemm, Shape
 
-_KINDS: tuple[KernelKind[Any], ...] = (GEMM, ATTENTION, MEMORY_BOUND)
+_KINDS: tuple[KernelKind[Any], ...] = (
+    GEMM,
+    ATTENTION,
+    MEMORY_BOUND,
+    GROUP_GEMM,
+    MASK_SORT,
+    UNSTRUCTURED,
+)
 """Here a new kind of kernel is entered; nothing else lists them."""
 
 
