@@ -78,7 +78,7 @@ class UnstructuredGemm(Shape):
     """A `Gemm` of which only `density` of the weights are no zeros, in no pattern.
 
     `flushed`: a timing loop overwrites L2 before each call, so that what it wrote has to go to memory first,
-    and times by events; else the kernel stands in a model.
+    and times by events; else the kernel stands in a model. `generated` is that of a `Gemm`, of dense kernels.
     """
 
     DIMENSIONS: ClassVar[tuple[str, ...]] = ("m", "n", "k", "density")
@@ -90,6 +90,7 @@ class UnstructuredGemm(Shape):
     precision: Precision
     kernel: SparseKernel
     flushed: bool = False
+    generated: bool = False
 
 
 def runs_sparse(kernel: SparseKernel, precision: Precision) -> bool:
@@ -131,8 +132,14 @@ def operand_bytes(shape: UnstructuredGemm) -> Array:
 
 def unstructured_cost(shape: UnstructuredGemm, profile: HardwareProfile, *, cuda_graph: bool) -> KernelCost:
     """Cost for all tokens; UnsupportedError if the GPU has no such tensor rate."""
-    whole = Gemm(m=shape.m * np.ones_like(as_array(shape.density)), n=shape.n, k=shape.k,
-                 precision=shape.precision)  # fmt: skip
+    whole = Gemm(
+        m=as_array(shape.m) * np.ones_like(as_array(shape.density)),
+        n=shape.n,
+        k=shape.k,
+        precision=shape.precision,
+        act_quant=not shape.precision.static,
+        generated=shape.generated,
+    )
     dense = GEMM.cost(whole, profile, cuda_graph=cuda_graph)
     work = np.broadcast_to(flop(shape), dense.kernel_s.shape)
     found = kind_parameters(profile, PARAMETERS)
@@ -182,7 +189,10 @@ def _sooner(
     *,
     cuda_graph: bool,
 ) -> tuple[Array, Array]:
-    """Kernel and launch seconds: token by token or, of several, by a dense copy made before."""
+    """Kernel and launch seconds: token by token or, of several, by a dense copy made before.
+
+    Several never take less than one.
+    """
     p, tokens = found.values, as_array(shape.m)
     launch_us = p["cusparse_launch_us" if shape.kernel is SparseKernel.CUSPARSE else "launch_us"]
     launch_us += p["events_us"] if shape.flushed else 0.0
@@ -190,10 +200,12 @@ def _sooner(
     copied = stored_bytes(shape) + as_array(shape.n) * shape.k * VALUE_BYTES
     unpack_s = copied / (p["macko_dram_efficiency"] * profile.memory.bandwidth_bytes_per_s)
     before_s = exposed_launch_s(profile, unpack_s, p["launch_us"], 1, cuda_graph=cuda_graph)
-    copied_s = unpack_s + before_s + dense.kernel_s + dense.launch_s
+    by_copy_s = np.maximum(unpack_s + dense.kernel_s, seconds)
+    copied_s = by_copy_s + before_s + dense.launch_s
     by_token = (tokens <= 1) | (tokens * (seconds + each_s) <= copied_s)
-    kernel_s = np.where(by_token, tokens * seconds, unpack_s + dense.kernel_s)
-    return kernel_s, np.where(by_token, tokens * each_s, before_s + dense.launch_s)
+    kernel_s = np.where(by_token, tokens * seconds, by_copy_s)
+    by_copy_launch_s = np.maximum(before_s + dense.launch_s, each_s)
+    return kernel_s, np.where(by_token, tokens * each_s, by_copy_launch_s)
 
 
 def _one_token_s(

@@ -87,8 +87,9 @@ def _routed(block: Block, skip: TokenSkip, target: str) -> Block:
 
 
 def _refuse_second_router(sublayer: Attention | FeedForward | ExpertLayer) -> None:
-    if sublayer.skip is not None:
-        raise UnsupportedError("dynamic-m is there already: a sublayer has one router")
+    groups = None if isinstance(sublayer, ExpertLayer) else sublayer.groups
+    if sublayer.skip is not None or groups is not None:
+        raise UnsupportedError("dynamic-m or dynamic-mnk is there already: a sublayer has one router")
 
 
 def _recognised(found: Comparison) -> Finding | None:

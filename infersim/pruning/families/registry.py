@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from infersim.domain.errors import UnknownNameError
 from infersim.pruning.families.dynamic_m import DYNAMIC_M
+from infersim.pruning.families.dynamic_mnk import DYNAMIC_MNK
 from infersim.pruning.families.dynamic_nk import DYNAMIC_NK
 from infersim.pruning.families.family import Family
 from infersim.pruning.families.kv_pruning import KV_PRUNING
@@ -12,6 +13,7 @@ from infersim.pruning.families.static_k_lowrank import STATIC_K_LOWRANK
 from infersim.pruning.families.static_m import STATIC_M
 from infersim.pruning.families.static_nk import STATIC_NK
 from infersim.pruning.families.static_nk_cross import STATIC_NK_CROSS
+from infersim.pruning.families.unstructured import UNSTRUCTURED
 
 _FAMILIES: tuple[Family, ...] = (
     STATIC_M,
@@ -22,6 +24,8 @@ _FAMILIES: tuple[Family, ...] = (
     DYNAMIC_M,
     DYNAMIC_NK,
     KV_PRUNING,
+    DYNAMIC_MNK,
+    UNSTRUCTURED,
 )
 """Here a new family is entered; nothing else lists them."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from infersim.domain.shapes import Phase
 from infersim.workload.sublayers.linear import Linear
 from infersim.workload.sublayers.norms import RMS_NORM, Norm, QkNorm
-from infersim.workload.sublayers.sparsity import BlockSparsity, KvScore, TokenSkip
+from infersim.workload.sublayers.sparsity import BlockSparsity, GroupSkip, KvScore, TokenSkip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +17,7 @@ class Attention:
     `kv_kept` is the fraction of cached tokens that decode attends to (kv-pruning), chosen by `kv_score`.
     `norm` is that of the input (None: there is none), `post_norm` that of the result before it is added.
     `rotary` is the share of each head that rotary position embedding turns (0: none does). `sinks`: each head
-    has a learned score that takes part in the softmax and attends to nothing.
+    has a learned score that takes part in the softmax and attends to nothing. `groups` are of query heads.
     """
 
     q: Linear
@@ -37,6 +37,7 @@ class Attention:
     kv_kept: float = 1.0
     kv_score: KvScore = KvScore.POSITION
     skip: TokenSkip | None = None
+    groups: GroupSkip | None = None
 
     @property
     def linears(self) -> tuple[Linear, ...]:
