@@ -157,7 +157,8 @@ class Experts(Shape):
     Each token runs `top_k` of `num_experts` experts of the whole layer; `local_experts` of them stand on this
     GPU, each of `width` channels here (a share of an expert's width under tensor parallelism). `gated`: three
     matrices an expert, else two. `skew` is how uneven routing is: 0 is balanced, else the exponent of a power
-    law of the experts' shares.
+    law of the experts' shares. Balanced tokens draw their experts at random, as those of a served batch;
+    benchmarks deal them to the experts in turn (`dealt`). `weight_copies` is that of a `Gemm`.
     """
 
     DIMENSIONS: ClassVar[tuple[str, ...]] = (
@@ -178,14 +179,22 @@ class Experts(Shape):
     precision: Precision
     gated: bool = True
     skew: float = 0.0
+    dealt: bool = False
+    weight_copies: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collective(Shape):
-    """`gpus` GPUs of one node exchange buffers; `message_bytes` is the whole buffer of one of them."""
+    """`gpus` GPUs of one node exchange buffers; `message_bytes` is the whole buffer of one of them.
+
+    The whole buffer is the larger one where two differ: what an all-gather ends with, what a reduce-scatter
+    begins with. `library` None is what the engine runs: its own kernels for an all-reduce, as far as they
+    reach, and NCCL else; `"nccl"` is NCCL alone.
+    """
 
     DIMENSIONS: ClassVar[tuple[str, ...]] = ("message_bytes",)
 
     message_bytes: Numeric
     gpus: int
     exchange: Exchange = Exchange.ALL_REDUCE
+    library: str | None = None

@@ -63,6 +63,14 @@ def stored_linears(sublayer: AttentionSublayer | FfnSublayer | None) -> Iterator
         yield from repeat(linear, copies)
 
 
+def expert_linears(layer: ExpertLayer, *, shared: bool = True) -> Iterator[Linear]:
+    """Weight matrices of all routed experts of a layer and, unless told otherwise, of the shared one."""
+    for linear in layer.expert.linears:
+        yield from repeat(linear, layer.num_experts)
+    if shared and layer.shared is not None:
+        yield from layer.shared.linears
+
+
 def refuse_experts(block: Block, what: str) -> None:
     """Refuse a block whose FFN is a layer of experts, naming what it cannot have."""
     if isinstance(block.ffn, ExpertLayer):
@@ -156,7 +164,7 @@ def _changed_attention(sublayer: AttentionSublayer | None, change: Change) -> At
 
 def _changed_ffn(sublayer: FfnSublayer | None, change: Change) -> FfnSublayer | None:
     if isinstance(sublayer, ExpertLayer):
-        raise UnsupportedError("matrices of experts are left as they are: target the attention")
+        raise UnsupportedError("no kernel runs experts in 2:4 form or of low rank: choose target=attention")
     if not isinstance(sublayer, FeedForward):
         return sublayer and replace(sublayer, linear=change("linear", sublayer.linear))
     return replace(

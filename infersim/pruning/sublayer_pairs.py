@@ -102,9 +102,10 @@ def sublayer_pairs(blocks: Iterable[tuple[Block, Block]]) -> Iterator[SublayerPa
 
 
 def _widths_of(sublayer: AttentionSublayer | FfnSublayer | None) -> tuple[int, ...]:
-    """Those of one expert where the sublayer has experts."""
+    """Those of one expert, and of the shared one, where the sublayer has experts."""
     if isinstance(sublayer, ExpertLayer):
-        return widths(sublayer.expert.linears)
+        shared = () if sublayer.shared is None else widths(sublayer.shared.linears)
+        return (*widths(sublayer.expert.linears), *shared)
     return () if sublayer is None else widths(sublayer.linears)
 
 
@@ -114,6 +115,42 @@ def widths(linears: tuple[Linear, ...]) -> tuple[int, ...]:
     A sublayer's last matrix (o, down) leads back to the hidden size, the others lead away from it.
     """
     return (*(linear.out_features for linear in linears[:-1]), linears[-1].in_features)
+
+
+def width_sums(pair: SublayerPair) -> tuple[float, float]:
+    """The widths of a pair that survives, dense and pruned, each standing for `hidden` parameters.
+
+    Widths of experts count as often as there are experts left: that others are gone is another family's.
+    """
+    if isinstance(pair.pruned, ExpertLayer):
+        copies, of_expert = pair.pruned.num_experts, len(pair.pruned.expert.linears)
+        one, other = (
+            copies * sum(each[:of_expert]) + sum(each[of_expert:])
+            for each in (pair.dense_widths, pair.pruned_widths)
+        )
+        return one, other
+    if isinstance(pair.dense, LatentAttention) and isinstance(pair.pruned, LatentAttention):
+        hidden = pair.dense.kv_a.in_features
+        return _latent_width(pair.dense, hidden), _latent_width(pair.pruned, hidden)
+    return sum(pair.dense_widths), sum(pair.pruned_widths)
+
+
+def _latent_width(attention: LatentAttention, hidden: int) -> float:
+    """What expands latent vectors reads fewer values than `hidden`, and counts by so much less."""
+    queries = float(attention.q_b.out_features)
+    if attention.q_a is not None:
+        queries = attention.q_a.out_features * (1 + queries / hidden)
+    keys = attention.kv_a.out_features + attention.kv_lora_rank * attention.kv_b.out_features / hidden
+    return queries + keys + attention.o.in_features
+
+
+def expert_pairs(found: Comparison) -> list[tuple[ExpertLayer, ExpertLayer]]:
+    """Layers of experts, dense and pruned, of those that are still there."""
+    return [
+        (pair.dense, pair.pruned)
+        for pair in found.survivors
+        if isinstance(pair.dense, ExpertLayer) and isinstance(pair.pruned, ExpertLayer)
+    ]
 
 
 def values_of(linears: Iterable[Linear]) -> float:

@@ -28,8 +28,8 @@ from infersim.workload.transformer import (
 
 def dense_values(linear: Linear) -> int:
     """Values of the matrix or of its two low-rank factors, r (N + K), zeros of a 2:4 form included."""
-    n, k = linear.out_features, linear.in_features
-    return n * k if linear.rank is None else linear.rank * (n + k)
+    n, k, rank, inner = linear.out_features, linear.in_features, linear.rank, linear.read_rank
+    return n * k if rank is None or inner is None else rank * k + inner * n
 
 
 def stored_values(linear: Linear) -> int:
@@ -131,10 +131,10 @@ def linear_bytes(linear: Linear, execution: Execution) -> float:
     if stored is None:
         precision = execution.head_precision if linear.sixteen_bit else execution.precision
         return dense_values(linear) * weight_bytes_each(precision, linear.form)
-    n, k, rank = linear.out_features, linear.in_features, linear.rank
-    if rank is None:
+    n, k, rank, inner = linear.out_features, linear.in_features, linear.rank, linear.read_rank
+    if rank is None or inner is None:
         return stored.stored_bytes(n, k, linear.form)
-    return stored.stored_bytes(rank, k, linear.form) + stored.stored_bytes(n, rank, linear.form)
+    return stored.stored_bytes(rank, k, linear.form) + stored.stored_bytes(n, inner, linear.form)
 
 
 def _embedding_values(transformer: Transformer) -> int:

@@ -45,7 +45,10 @@ class MemoryUse:
 
 
 def memory_use(transformer: Transformer, scenario: Scenario) -> MemoryUse:
-    """What `scenario` needs when the whole batch is run in one pass (prefill is not chunked)."""
+    """What `scenario` needs when the whole batch is run in one pass (prefill is not chunked).
+
+    Where GPUs share the model, the transformer is the share of one of them, and so is what is needed.
+    """
     scenario = scenario_as_stored(scenario, transformer)
     return MemoryUse(
         weights_bytes=weight_bytes(transformer, scenario.execution),
@@ -97,7 +100,9 @@ def peak_activation_bytes(transformer: Transformer, scenario: Scenario) -> Array
     scored = (
         scenario.tokens if transformer.head is not None and transformer.head.every_token else scenario.batch
     )
-    logits = as_array(scored) * transformer.head_outputs * (value_bytes + LOGIT_BYTES)
+    head = transformer.head
+    gathered = scenario.gpus if head is not None and head.labels is None else 1
+    logits = as_array(scored) * transformer.head_outputs * gathered * (value_bytes + LOGIT_BYTES)
     return stream + np.maximum(as_array(scenario.tokens) * widest * value_bytes, logits)
 
 

@@ -111,6 +111,14 @@ class Block:
         return self.parallel and self.ffn is not None and self.ffn.norm is None
 
     @property
+    def adds_up_once(self) -> bool:
+        """Whether both results are added before GPUs that share the block add up theirs.
+
+        A norm of the first result stands in the way.
+        """
+        return self.parallel and self.ffn is not None and getattr(self.attention, "post_norm", None) is None
+
+    @property
     def linears(self) -> tuple[Linear, ...]:
         """All weight matrices of the block's sublayers (residual maps are counted apart).
 

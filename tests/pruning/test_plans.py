@@ -30,6 +30,8 @@ def test_families_come_in_the_order_of_the_taxonomy() -> None:
         "kv-pruning",
         "dynamic-mnk",
         "unstructured",
+        "static-e",
+        "dynamic-e",
     ]
     assert all(family.summary for family in families())
 

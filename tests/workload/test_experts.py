@@ -146,7 +146,6 @@ def test_absorbing_moves_the_weights_of_kv_b_whole() -> None:
 @pytest.mark.parametrize(
     ("family", "options", "reason"),
     [
-        ("static-nk", {"target": "heads"}, "latent"),
         ("kv-pruning", {}, "latent"),
         ("dynamic-nk", {}, "latent"),
         ("dynamic-m", {"target": "attention"}, "latent"),

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from infersim.cost.floor import attention_kv_bytes, attention_query_bytes, causal_pairs
-from infersim.cost.machine import filled_waves, kept_in_l2
+from infersim.cost.machine import at_least_one, filled_waves, kept_in_l2
 from infersim.domain.arrays import Array, Numeric, as_array
 from infersim.domain.profile import MEGA, HardwareProfile
 from infersim.domain.shapes import Attention
@@ -63,7 +63,7 @@ def prefill_streams_us(
     seen = causal_pairs(query, context, shape.window) / causal_pairs(query, context, None) * shape.kept
     steps = np.maximum(keys / KEY_TILE, 1.0) * seen + p["diagonal_steps"]
     load = blocks / chip.sm_count
-    waves = filled_waves(load, p["wave_fill"])
+    waves = filled_waves(at_least_one(load), p["wave_fill"])
     shared = load * steps * step + waves * p["block_us"]
     longest_steps = np.maximum(context / KEY_TILE, 1.0) * seen + p["diagonal_steps"]
     if shape.block is not None:
@@ -168,7 +168,7 @@ def _fastest_split_us(
     times, weights, unsplit = np.zeros_like(dram), np.zeros_like(dram), np.zeros_like(dram)
     for split in SPLITS:
         load = heads * split / profile.chip.sm_count
-        waves = filled_waves(load, p["wave_fill"])
+        waves = filled_waves(at_least_one(load), p["wave_fill"])
         steps = np.maximum(context / (STEP_KEYS * split) * _longest(shape, heads, split), 1.0)
         busy = waves * (steps * step + block)
         from_dram = dram / np.minimum(load * p["co_resident"], 1.0)

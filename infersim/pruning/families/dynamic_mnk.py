@@ -120,7 +120,7 @@ DYNAMIC_MNK = Family(
     function=dynamic_mnk,
     recognised=_recognised,
     colour="sky",
-    marker="hourglass",
+    marker="x",
     not_measured="no kernel of PyTorch leaves out groups of heads or channels token by token",
     engines=(
         *custom_code(

@@ -16,6 +16,7 @@ from infersim.domain.arguments import refused
 from infersim.domain.errors import UnknownNameError, UnsupportedError
 from infersim.domain.numbers import count
 from infersim.domain.ops import Part
+from infersim.pruning.expert_layers import has_experts
 from infersim.pruning.families.engine_support import Answer, EngineSupport
 from infersim.pruning.linears import refuse_latent
 from infersim.pruning.plan import OptionValue
@@ -114,6 +115,7 @@ class Family:
       share both.
     - `quality_axis`: where what it loses depends on the length of the task, the axis that its losses stand
       on, task by task. Empty: losses stand on the axis of their type of task, beside other families'.
+    - `of_experts`: only a model with layers of experts has what it prunes.
     - `same_kernels`: what is left runs the dense model's own kernels, fewer times.
     - `not_measured`: why `measure model` does not run it. Empty: it does, with the options `measured_with`
       where nobody chooses others.
@@ -128,6 +130,7 @@ class Family:
     marker: str
     fixed_sparsity: float | None = None
     quality_axis: str = ""
+    of_experts: bool = False
     same_kernels: bool = False
     not_measured: str = ""
     measured_with: Mapping[str, OptionValue] = field(default_factory=dict, hash=False)
@@ -149,6 +152,10 @@ class Family:
         known = (each for each in self.engines if each.engine == engine)
         nothing = EngineSupport(engine=engine, answer=Answer.UNKNOWN, source="", needs="no source is known")
         return next(known, nothing)
+
+    def suits(self, model: Transformer) -> bool:
+        """Whether a model is of the kind that the family is for; what it cannot do there it says itself."""
+        return not self.of_experts or has_experts(model)
 
     def accepts(self, sparsity: float) -> bool:
         """Whether the family can have this sparsity at all."""

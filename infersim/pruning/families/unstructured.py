@@ -74,7 +74,7 @@ UNSTRUCTURED = Family(
     function=unstructured,
     recognised=_recognised,
     colour="vermilion",
-    marker="bowtie",
+    marker="triangle-left",
     not_measured="no kernel of PyTorch skips single weights",
     engines=(
         *custom_code(

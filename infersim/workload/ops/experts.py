@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+import numpy as np
+
 from infersim.domain import shapes
+from infersim.domain.arrays import as_array
 from infersim.domain.dtypes import Precision
 from infersim.domain.errors import UnsupportedError
 from infersim.domain.ops import Op, Part
 from infersim.domain.shapes import MemoryBound, WeightForm
 from infersim.domain.small_kernels import SmallKernel
 from infersim.workload.ops import elementwise
+from infersim.workload.ops.exchanges import gathered, sent_to_experts
 from infersim.workload.ops.flow import Flow
 from infersim.workload.ops.linear import linear_ops, stacked_ops
 from infersim.workload.ops.sublayer import Surroundings, entry_ops, exit_ops
@@ -31,6 +35,9 @@ def expert_ops(layer: ExpertLayer, around: Surroundings) -> Iterator[Op]:
 
     The op `experts` is all that the routed experts are: sorting tokens by expert, both GEMMs and the
     activation between them, and the weighted sum of a token's results.
+
+    Where GPUs have whole experts, each takes an equal part of the tokens through router, choice and shared
+    experts, sends them to the GPUs of their experts, gets their results back, and gathers those of all.
     """
     execution, everyone = around.scenario.execution, Flow(tokens=around.scenario.tokens)
     kept = everyone.kept_by(layer.skip)
@@ -38,12 +45,20 @@ def expert_ops(layer: ExpertLayer, around: Surroundings) -> Iterator[Op]:
     yield from entry_ops("ffn", layer, around, normed=passing)
     if skips_in_place(layer.skip):
         yield zero_fill("ffn", [layer.router.out_features, layer.router.in_features], everyone, execution)
-    yield from linear_ops("router", Part.FFN, layer.router, kept, execution.head_precision)
-    yield choice(layer, kept, execution)
+    apart, hidden = layer.local is not None, layer.router.in_features
+    own = replace(kept, tokens=np.ceil(as_array(kept.tokens) / execution.gpus)) if apart else kept
+    yield from linear_ops("router", Part.FFN, layer.router, own, execution.head_precision)
+    yield choice(layer, own, execution)
+    if apart:
+        yield sent_to_experts("dispatch", kept, layer.top_k, hidden, execution)
     yield routed(layer, kept, execution)
+    if apart:
+        yield sent_to_experts("combine", kept, layer.top_k, hidden, execution)
     if layer.shared is not None:
-        yield from _shared_ops(layer, layer.shared, kept, execution)
-    yield from exit_ops("ffn", layer, around, kept=passing)
+        yield from _shared_ops(layer, layer.shared, own, execution)
+    if apart:
+        yield from gathered("ffn", kept, hidden, execution)
+    yield from exit_ops("ffn", layer, replace(around, adds_up=not apart), kept=passing)
 
 
 def choice(layer: ExpertLayer, flow: Flow, execution: Execution) -> Op:
@@ -62,7 +77,7 @@ def choice(layer: ExpertLayer, flow: Flow, execution: Execution) -> Op:
 
 
 def routed(layer: ExpertLayer, flow: Flow, execution: Execution) -> Op:
-    """`experts`: the routed experts of all tokens, all of which stand on this GPU.
+    """`experts`: the routed experts of all tokens, as far as they stand on this GPU.
 
     Raises UnsupportedError where their matrices are of several formats, in 2:4 form or of low rank.
     """
@@ -71,7 +86,7 @@ def routed(layer: ExpertLayer, flow: Flow, execution: Execution) -> Op:
         hidden=layer.router.in_features,
         width=layer.width,
         num_experts=layer.num_experts,
-        local_experts=layer.num_experts,
+        local_experts=layer.local_experts,
         top_k=layer.top_k,
         precision=_precision(layer.expert, execution),
         gated=layer.expert.gate is not None,

@@ -23,7 +23,8 @@ class ExpertLayer:
     them, without norms or a skip of its own. `shared` is what every token runs beside them, all shared
     experts as one of their joint width; with `shared_gate` its result is multiplied by the sigmoid of one
     score. `correction`: the choice of experts adds a learned value for each of them that counts as a
-    parameter. `norm`, `post_norm` and `skip` are those of `FeedForward`.
+    parameter. `norm`, `post_norm` and `skip` are those of `FeedForward`. `local` (None: all): how many of the
+    experts stand on this GPU, where several have whole experts.
     """
 
     router: Linear
@@ -36,6 +37,7 @@ class ExpertLayer:
     norm: Norm | None = RMS_NORM
     post_norm: Norm | None = None
     skip: TokenSkip | None = None
+    local: int | None = None
 
     def __post_init__(self) -> None:
         """Raise InvalidValueError for counts that do not go together."""
@@ -45,6 +47,11 @@ class ExpertLayer:
         if not 1 <= self.top_k <= self.num_experts:
             expected = f"1 to {self.num_experts}, the experts of the layer"
             raise InvalidValueError("top_k", self.top_k, expected)
+
+    @property
+    def local_experts(self) -> int:
+        """The experts that stand on this GPU."""
+        return self.num_experts if self.local is None else self.local
 
     @property
     def width(self) -> int:
@@ -68,7 +75,7 @@ class ExpertLayer:
 
     def weights(self) -> Iterator[tuple[Linear, int]]:
         """Each of `linears` with how many matrices like it are stored."""
-        yield from self._times(self.num_experts)
+        yield from self._times(self.local_experts)
 
     def active(self) -> Iterator[tuple[Linear, int]]:
         """Each of `linears` with how many matrices like it a token passes through."""

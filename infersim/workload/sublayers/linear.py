@@ -30,7 +30,9 @@ class Linear:
     2:4: half of each group of four along K is zero. Both None / DENSE: a plain matrix. `transposed_result`:
     the kernel leaves its result by columns, and a kernel of its own copies it into rows. `format` is what a
     checkpoint states of its values (None: nothing, and the execution's precision holds, or 16 bit where the
-    matrix is `sixteen_bit`, as routers are). `zeros`: weights that are zero anywhere, in a plain matrix.
+    matrix is `sixteen_bit`, as routers are). `inner` (None: the rank): what the second factor reads, where
+    GPUs that share a pair exchange between its factors. `zeros`: weights that are zero anywhere, in a plain
+    matrix.
     """
 
     out_features: int
@@ -43,3 +45,9 @@ class Linear:
     format: WeightFormat | None = None
     sixteen_bit: bool = False
     zeros: Zeros | None = None
+    inner: int | None = None
+
+    @property
+    def read_rank(self) -> int | None:
+        """K of the second factor; None without one."""
+        return self.rank if self.inner is None else self.inner
