@@ -10,7 +10,7 @@ from infersim.domain.shapes import WeightForm
 from infersim.workload.ends import final_width
 from infersim.workload.formats import as_stored
 from infersim.workload.ops.group_skip import group_router
-from infersim.workload.ops.token_skip import router
+from infersim.workload.ops.token_skip import forecaster, router
 from infersim.workload.scenario import Execution
 from infersim.workload.transformer import (
     Attention,
@@ -192,9 +192,9 @@ def _extra_values(block: Block, hidden: int) -> int:
     ]
     added = sum(stored_values(linear) for work in block.added for linear in work.linears)
     added += sum(stored_values(linear) for linear in _group_routers(block, hidden))
-    return (
-        added + block.residual_maps * hidden**2 + sum(stored_values(router(skip, hidden)) for skip in skips)
-    )
+    added += sum(stored_values(router(skip, hidden)) for skip in skips if skip.decides)
+    added += sum(stored_values(forecaster(skip.forecaster, hidden)) for skip in skips if skip.forecaster)
+    return added + block.residual_maps * hidden**2
 
 
 def _group_routers(block: Block, hidden: int) -> Iterator[Linear]:

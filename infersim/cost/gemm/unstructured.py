@@ -37,7 +37,7 @@ from infersim.domain.profile import GIGA, MEGA, HardwareProfile
 from infersim.domain.shapes import Gemm, Shape
 
 PARAMETERS = OwnParameters(
-    name="unstructured",
+    name="sparse_vector",
     defaults={
         "launch_us": 3.5,
         "events_us": 2.0,
@@ -150,7 +150,7 @@ def unstructured_cost(shape: UnstructuredGemm, profile: HardwareProfile, *, cuda
     return assemble(
         profile,
         found,
-        error_group="unstructured",
+        error_group="sparse vector",
         flop=work,
         peak_flop_per_s=dense.peak_flop_per_s,
         matrix_floor_s=work / dense.peak_flop_per_s,

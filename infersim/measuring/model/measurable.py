@@ -103,6 +103,10 @@ def _of_groups(groups: GroupSkip | None) -> Iterator[str]:
 def _of_skip(skip: TokenSkip | None) -> Iterator[str]:
     if skip is not None and skip.execution is not SkipExecution.GATHER:
         yield "skipping tokens in place (measured is dynamic-m with the option execution=gather)"
+    if skip is not None and skip.forecaster is not None:
+        yield "a forecast in the place of what tokens skip"
+    if skip is not None and not skip.decides:
+        yield "tokens that leave before the last layer"
 
 
 def _of_attention(attention: Attention, phase: Phase) -> Iterator[str]:

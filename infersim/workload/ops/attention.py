@@ -165,7 +165,8 @@ def _skips_kv(attention: Attention) -> bool:
 def _result_widths(attention: Attention) -> tuple[int, ...]:
     """Values a token of what kernels that skip rows write: q, the attention's result, o."""
     query = attention.q.out_features
-    widths = (query, query, attention.o.out_features)
+    forecast = attention.skip is not None and attention.skip.forecaster is not None
+    widths = (query, query) if forecast else (query, query, attention.o.out_features)
     if not _skips_kv(attention):
         return widths
     return (*widths, attention.k.out_features, attention.v.out_features)

@@ -74,5 +74,6 @@ def _result_widths(ffn: FeedForward, execution: Execution) -> list[int]:
     """Values a token of each GEMM's result; in the FUSED layout gate and up have one between them."""
     widths = [linear.out_features for linear in ffn.linears]
     if ffn.gate is not None and execution.layout is Layout.FUSED:
-        return [widths[0] + widths[1], widths[2]]
-    return widths
+        widths = [widths[0] + widths[1], widths[2]]
+    # A forecast fills the last one.
+    return widths[:-1] if ffn.skip is not None and ffn.skip.forecaster is not None else widths

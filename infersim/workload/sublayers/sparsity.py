@@ -60,12 +60,16 @@ class TokenSkip:
 
     `rate` is the expected fraction of tokens that skip. `router_width` is the bottleneck of the router
     (None: one linear layer hidden -> 2). `dense_kv` keeps K and V of skipped tokens computed and cached.
+    `forecaster` is the rank of two layers that stand in for what is skipped (None: nothing does). `decides`
+    False: there is no router, the tokens are those that the router before let through.
     """
 
     rate: float
     router_width: int | None
     dense_kv: bool = True
     execution: SkipExecution
+    forecaster: int | None = None
+    decides: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
