@@ -132,7 +132,8 @@ def _sparse_kernels(question: dict[str, Any]) -> str:
                 m=tokens, n=n, k=k, density=1 - sparsities, precision=precision, kernel=SparseKernel(kernel)
             )
             gains = dense / _seconds(shape, gpu)
-            rows.append([f"{kernel}, {tokens:,} tokens", *map(rounding.speedup, gains)])
+            counted = f"{tokens:,} token{'s' if tokens > 1 else ''}"
+            rows.append([f"{kernel}, {counted}", *map(rounding.speedup, gains)])
     return markdown_table([f"zero, {n} x {k}", *map(rounding.fraction, question["sparsity"])], rows)
 
 
