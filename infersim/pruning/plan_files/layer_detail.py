@@ -12,6 +12,7 @@ from infersim.pruning.families.static_k_2_4 import semi_structured
 from infersim.pruning.families.static_k_lowrank import break_even_rank
 from infersim.pruning.families.static_nk import with_heads, with_width
 from infersim.pruning.linears import changed_block
+from infersim.pruning.plan_files.layer_choices import with_choices
 from infersim.pruning.plan_files.tables import LayerTable, SkipTable
 from infersim.workload.transformer import (
     Attention,
@@ -38,6 +39,8 @@ def detailed(block: Block, table: LayerTable) -> Block:
         _check_at_most("ffn_width", table.ffn_width, ffn.width)
         ffn = with_width(ffn, table.ffn_width)
     block = _with_matrices(replace(block, attention=attention, ffn=ffn), table)
+    linear = {str(name): rank for name, rank in table.linear.items()}
+    block = with_choices(block, linear, {str(name): stored for name, stored in table.format.items()})
     if table.skip is not None:
         block = _with_skip(block, table.skip)
     return _with_attention_detail(block, table)

@@ -17,6 +17,7 @@ from infersim.pruning.plan import OptionValue
 from infersim.pruning.plan_files.layer_numbers import WORDS, spelt_out
 
 MatrixName = Literal["q", "k", "v", "o", "gate", "up", "down"]
+SublayerName = Literal["attention", "ffn"]
 
 
 def _spelt_out(value: object) -> object:
@@ -66,13 +67,19 @@ class BlockSparsityTable(Table):
 
 
 class LayerTable(Table):
-    """Detail of one layer, or of each of a range; what is not named stays as it was."""
+    """Detail of one layer, or of each of a range; what is not named stays as it was.
+
+    `linear` puts a linear layer in a sublayer's place (0: one matrix, else the rank of two factors);
+    `format` is how a sublayer's matrices are stored and multiplied.
+    """
 
     num_heads: PositiveInt | None = None
     num_kv_heads: PositiveInt | None = None
     ffn_width: PositiveInt | None = None
     rank: dict[MatrixName, PositiveInt] = Field(default_factory=dict)
     sparse_2_4: list[MatrixName] = Field(default_factory=list)
+    linear: dict[SublayerName, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
+    format: dict[SublayerName, str] = Field(default_factory=dict)
     skip: SkipTable | None = None
     block_sparsity: BlockSparsityTable | None = None
     kv_kept: Kept | None = None
