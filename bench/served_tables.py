@@ -14,6 +14,7 @@ import pandas as pd
 
 import infersim as sim
 from accuracy import MEASURED
+from infersim.domain.arrays import Array
 from infersim.engines.engine import Engine
 from infersim.engines.reading import load_engine
 from infersim.pruning.plan import Plan
@@ -105,7 +106,7 @@ def whole_models(engines: dict[str, Engine]) -> Iterator[Record]:
         plan = Plan(base=model, transformer=model)
         served = answered(plan, sim.load_profile(str(row["gpu"])), service).served
         step = served.decode(np.array([float(len(read))]), np.array([seen]))
-        prompts = served.prefill(read)
+        prompts = served.prefill(read, _read_together(read, service.engine))
         for name, seconds, width in (
             ("prefill", prompts.seconds.sum(), prompts.log_half_width.mean()),
             ("decode", step.seconds[0], step.log_half_width[0]),
@@ -115,6 +116,12 @@ def whole_models(engines: dict[str, Engine]) -> Iterator[Record]:
             of = f"{row['gpu']}, vllm, {PRESETS[str(row['Model'])]}, bf16"
             ms = float(seconds) * 1e3
             yield _record("whole models", of, name, value, ms, ms / spread, ms * spread, other)
+
+
+def _read_together(read: Array, engine: Engine) -> Array:
+    """Prompts of such a length that fill the engine's budget of a step; no more than there are."""
+    fitting = engine.scheduler.batched_tokens / read
+    return np.clip(fitting, 1.0, len(read))
 
 
 def sparse_models(engines: dict[str, Engine]) -> Iterator[Record]:

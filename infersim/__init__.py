@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from infersim.simulation.serving.simulating import simulate_serving
     from infersim.simulation.serving.under_load import compare_served
     from infersim.simulation.speedups.comparison import compare
+    from infersim.simulation.speedups.exchange_latency import all_reduce_latency, exchange_latency
     from infersim.simulation.speedups.hardware_sweep import compare_along
     from infersim.simulation.speedups.kernel_latency import attention_latency, gemm_latency
     from infersim.simulation.speedups.prediction import predict
@@ -54,12 +55,14 @@ __all__ = [
     "Request",
     "ScenarioOptions",
     "Scenarios",
+    "all_reduce_latency",
     "attention_latency",
     "break_even",
     "calibrate",
     "compare",
     "compare_along",
     "compare_served",
+    "exchange_latency",
     "family_curves",
     "free_widths",
     "frontier",
@@ -98,12 +101,14 @@ _HOMES = {
     "Request": "infersim.workload.requests",
     "ScenarioOptions": "infersim.simulation.speedups.scenarios",
     "Scenarios": "infersim.simulation.speedups.scenarios",
+    "all_reduce_latency": "infersim.simulation.speedups.exchange_latency",
     "attention_latency": "infersim.simulation.speedups.kernel_latency",
     "break_even": "infersim.simulation.advice.break_even",
     "calibrate": "infersim.fitting.calibration",
     "compare": "infersim.simulation.speedups.comparison",
     "compare_along": "infersim.simulation.speedups.hardware_sweep",
     "compare_served": "infersim.simulation.serving.under_load",
+    "exchange_latency": "infersim.simulation.speedups.exchange_latency",
     "family_curves": "infersim.report.figures.speedup_curves",
     "free_widths": "infersim.simulation.advice.width",
     "frontier": "infersim.simulation.frontier.search",

@@ -121,7 +121,7 @@ def chosen_scenarios(
         batch=integers("batch", passes.batch),
         context=None if context is None else integers("context", context),
         request=_request(own),
-        **asdict(runs),
+        **{**asdict(runs), "gpus": integers("gpus", runs.gpus)},
     )
 
 

@@ -82,18 +82,22 @@ def waves_of(tile: tuple[int, int], machine: Machine, m: F32, n: F32) -> F32:
     return waves
 
 
-def filled_waves(
-    load: Floats, wave_fill: float | np.float32, *, out: Floats | None = None, buffer: Floats | None = None
-) -> Floats:
-    """Full waves that `load` waves of work (a real number) take as long as: at least one.
+def at_least_one(load: Floats, *, out: Floats | None = None) -> Floats:
+    """`load`, and 1 where it is less. Beside a row of ones numpy's maximum is thrice as fast as with a 1."""
+    ones = np.ones(load.shape[-1:], dtype=load.dtype)
+    return np.maximum(load, ones) if out is None else np.maximum(load, ones, out=out)
 
-    The last, partly filled one costs less than a full one by `wave_fill` of what it lacks. `out` and
-    `buffer`, arrays like `load`, are written instead of new ones.
+
+def filled_waves(load: Floats, wave_fill: float | np.float32, *, buffer: Floats | None = None) -> Floats:
+    """Full waves that `load` waves of work (a real number, at least 1) take as long as.
+
+    The last, partly filled one costs less than a full one by `wave_fill` of what it lacks. `buffer`, an array
+    like `load`, is written instead of a new one.
     """
-    waves = np.empty_like(load) if out is None else out
+    waves = np.empty_like(load)
     lacking = np.empty_like(load) if buffer is None else buffer
     np.ceil(load, out=waves)
     np.subtract(waves, load, out=lacking)
     np.multiply(lacking, wave_fill, out=lacking)
     np.subtract(waves, lacking, out=waves)
-    return np.maximum(waves, 1, out=waves)
+    return waves

@@ -7,10 +7,11 @@ GiB, a rate halved twice, a data type the GPU does not have.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from infersim.domain.dtypes import DType
+from infersim.profile_files.links import Contradiction, against_links
 
 if TYPE_CHECKING:
     from infersim.profile_files.schema import ChipTable, Datasheet, MatrixRow
@@ -42,15 +43,6 @@ FIRST_SPARSE_CAPABILITY = (8, 0)
 """The first compute capabilities of NVIDIA with tensor cores for a data type, and for 2:4 sparsity."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contradiction:
-    """A number that the rest of its file speaks against."""
-
-    key: str
-    value: float | str
-    expected: str
-
-
 def contradictions(sheet: Datasheet) -> Iterator[Contradiction]:
     """Everything in `sheet` that cannot all be true, the most telling first."""
     yield from _against_clocks(sheet)
@@ -59,6 +51,8 @@ def contradictions(sheet: Datasheet) -> Iterator[Contradiction]:
     yield from _against_bus(sheet)
     yield from _against_capacity(sheet)
     yield from _against_maximum_clock(sheet.chip)
+    if sheet.interconnect is not None:
+        yield from against_links(sheet.interconnect)
 
 
 def rate_tflops(row: MatrixRow, chip: ChipTable) -> float:
@@ -186,5 +180,11 @@ def _against_maximum_clock(chip: ChipTable) -> Iterator[Contradiction]:
         yield Contradiction(
             key="chip.tensor_clock_mhz",
             value=chip.tensor_clock_mhz,
+            expected=f"at most chip.clock_max_mhz ({chip.clock_max_mhz:g})",
+        )
+    if chip.clock_base_mhz is not None and chip.clock_base_mhz > chip.clock_max_mhz:
+        yield Contradiction(
+            key="chip.clock_base_mhz",
+            value=chip.clock_base_mhz,
             expected=f"at most chip.clock_max_mhz ({chip.clock_max_mhz:g})",
         )

@@ -43,6 +43,7 @@ class FactsTable(Table):
     flop_per_clock_per_sm: Positive
     memory_bytes_per_clock_per_sm: Positive
     power_ratio: Width
+    memory_share: Annotated[float, Field(gt=0, le=1)] = 1.0
 
 
 class SpreadTable(Table):

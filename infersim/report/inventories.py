@@ -10,7 +10,7 @@ from infersim.domain.profile import GIGA, MEGA, HardwareProfile
 from infersim.report.core import rounding
 from infersim.report.core.table import Column, Table, number_column, text_column
 from infersim.workload.counts import parameters
-from infersim.workload.transformer import Attention, FeedForward, Transformer
+from infersim.workload.transformer import Attention, ExpertLayer, FeedForward, LatentAttention, Transformer
 
 _OTHER_DTYPES = (DType.FP8, DType.INT8, DType.FP4)
 
@@ -101,17 +101,24 @@ def _calibration(status: str, source: str) -> str:
 
 def _sizes(transformer: Transformer) -> dict[str, float]:
     attention = next(
-        (block.attention for block in transformer.blocks if isinstance(block.attention, Attention)), None
+        (
+            block.attention
+            for block in transformer.blocks
+            if isinstance(block.attention, Attention | LatentAttention)
+        ),
+        None,
     )
     width = next(
-        (block.ffn.width for block in transformer.blocks if isinstance(block.ffn, FeedForward)), None
+        (block.ffn.width for block in transformer.blocks if isinstance(block.ffn, FeedForward | ExpertLayer)),
+        None,
     )
+    kv_heads = attention.num_kv_heads if isinstance(attention, Attention) else int(attention is not None)
     return {
         "parameters": parameters(transformer),
         "layers": len(transformer.blocks),
         "hidden": transformer.hidden,
         "num_heads": attention.num_heads if attention else 0,
-        "num_kv_heads": attention.num_kv_heads if attention else 0,
+        "num_kv_heads": kv_heads,
         "width": width or 0,
         "vocab": transformer.vocab,
         "max_position": transformer.max_position,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from infersim.domain.dtypes import DType
-from infersim.domain.profile import TERA, HardwareProfile
+from infersim.domain.profile import GIGA, TERA, HardwareProfile
 from infersim.transfer.pool import GpuFacts, Law
 
 PICOJOULE_PER_FLOP = 1.26
@@ -19,6 +19,23 @@ ENERGY_EXPONENT = 1 / 3
 
 Public runs bound it: H100 794 TFLOP/s at 700 W (4096 FLOP per clock), B200 1745 at 1000 W (8192).
 """
+
+HALVED_OVER_BASE = 1.85
+"""Times the base clock that a card holds in long GEMMs whose tensor rate is sold halved.
+
+What an idle half of a tensor core saves is not in the energy of a FLOP; how far a board's limit carries its
+die, its vendor says by the clock that it warrants there. Between what prefills of an L40 ask for (1.8; 735
+MHz; arXiv 2601.14910, github.com/zksainx/pipeweave @55e0317) and what large GEMMs of an L20 do (2 or more;
+1440 MHz, 114 of 119.5 TFLOP/s). By it an RTX 4090 (2235 MHz) is not held back: public runs reach 160 to 173
+TFLOP/s of 165 (zzc0721/torch-performence-test-data, which has the L20's, too).
+"""
+
+CORRECTED_SHARE = 15 / 16
+"""Of capacity, and so of bandwidth, that check bits leave which are stored among the data: a card of 48 GB
+reports 46,068 of 49,152 MiB. Stacked memory has room of its own for them."""
+
+CORRECTED_BELOW = 0.96
+"""Of the GiB sold, as many as a device reports at most that keeps check bits among the data."""
 
 LEAST_SLOWDOWN = 0.03
 """Every part loses a little clock under sustained load."""
@@ -43,16 +60,37 @@ def facts_of(profile: HardwareProfile) -> GpuFacts:
     if dtype is None:
         dtype = max(profile.matrix, key=profile.datasheet_flop_per_s)
     flop = unlocked_flop_per_clock_per_sm(profile, dtype)
-    tflop_per_s = profile.datasheet_flop_per_s(dtype) / TERA
-    picojoule = PICOJOULE_PER_FLOP * (flop / 1024) ** -ENERGY_EXPONENT
     return GpuFacts(
         vendor=profile.vendor,
         generation=DIES.get(profile.compute_capability, profile.generation),
         clock_max_mhz=chip.clock_max_mhz,
         flop_per_clock_per_sm=flop,
         memory_bytes_per_clock_per_sm=profile.memory.bandwidth_bytes_per_s / chip.clocks_per_s,
-        power_ratio=0.0 if chip.tdp_w is None else picojoule * tflop_per_s / chip.tdp_w,
+        power_ratio=_power_ratio(profile, dtype, flop),
+        memory_share=memory_share(profile),
     )
+
+
+def memory_share(profile: HardwareProfile) -> float:
+    """What error correction leaves of the memory's bandwidth: GDDR6 keeps the check bits among the data."""
+    memory = profile.memory
+    sold_bytes = memory.capacity_bytes / GIGA * 2**30
+    if memory.reported_bytes is None or memory.reported_bytes > CORRECTED_BELOW * sold_bytes:
+        return 1.0
+    return CORRECTED_SHARE
+
+
+def _power_ratio(profile: HardwareProfile, dtype: DType, design_flop: float) -> float:
+    """Power of multiplying at the datasheet's rate over the limit: from energy, or from the base clock of a
+    card that is sold with half of the rate of its SM's design.
+    """
+    chip = profile.chip
+    if chip.clock_base_mhz is not None and design_flop > profile.matrix[dtype].flop_per_clock_per_sm:
+        return chip.tensor_clock_mhz / (HALVED_OVER_BASE * chip.clock_base_mhz)
+    if chip.tdp_w is None:
+        return 0.0
+    picojoule = PICOJOULE_PER_FLOP * (design_flop / 1024) ** -ENERGY_EXPONENT
+    return picojoule * profile.datasheet_flop_per_s(dtype) / TERA / chip.tdp_w
 
 
 def unlocked_flop_per_clock_per_sm(profile: HardwareProfile, dtype: DType) -> float:
@@ -104,6 +142,8 @@ def law_offset(law: Law, facts: GpuFacts) -> float:
             return math.log(facts.memory_bytes_per_clock_per_sm / TYPICAL_MEMORY_BYTES)
         case Law.POWER:
             return math.log(sustained_slowdown(facts) / TYPICAL_SLOWDOWN)
+        case Law.SHARE:
+            return math.log(facts.memory_share)
         case Law.CONSTANT:
             return 0.0
 

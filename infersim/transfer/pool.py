@@ -22,19 +22,22 @@ class Law(StrEnum):
     - `CYCLES`: a latency in microseconds takes so many cycles of the highest clock.
     - `MEMORY`: a rate per clock and SM goes with that of the memory.
     - `POWER`: the slowdown that the power limit forces on sustained multiplying.
+    - `SHARE`: a share of the memory's bandwidth, of what error correction leaves of it.
     """
 
     CONSTANT = "constant"
     CYCLES = "cycles"
     MEMORY = "memory"
     POWER = "power"
+    SHARE = "share"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GpuFacts:
     """What parameters may depend on: 16-bit FLOP and memory bytes for each clock and SM; clock in MHz.
 
-    `power_ratio` is the power that multiplying at the datasheet's rate would take over the power limit.
+    `power_ratio` is the power that multiplying at the datasheet's rate would take over the power limit;
+    `memory_share` what error correction leaves of the memory's bandwidth.
     """
 
     vendor: str
@@ -43,6 +46,7 @@ class GpuFacts:
     flop_per_clock_per_sm: float
     memory_bytes_per_clock_per_sm: float
     power_ratio: float
+    memory_share: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,18 +10,22 @@ from infersim.workload.ops.token_skip import router
 from infersim.workload.scenario import Execution
 from infersim.workload.transformer import (
     Attention,
+    AttentionSublayer,
     Block,
+    ExpertLayer,
     FeedForward,
+    FfnSublayer,
+    LatentAttention,
     Linear,
-    ReplacedSublayer,
     Transformer,
+    weights_of,
 )
 
 
 def dense_values(linear: Linear) -> int:
     """Values of the matrix or of its two low-rank factors, r (N + K), zeros of a 2:4 form included."""
-    n, k = linear.out_features, linear.in_features
-    return n * k if linear.rank is None else linear.rank * (n + k)
+    n, k, rank, inner = linear.out_features, linear.in_features, linear.rank, linear.read_rank
+    return n * k if rank is None or inner is None else rank * k + inner * n
 
 
 def stored_values(linear: Linear) -> int:
@@ -35,11 +39,26 @@ def parameters(transformer: Transformer) -> int:
     return sum(parameters_by_part(transformer).values())
 
 
+def active_parameters(transformer: Transformer) -> int:
+    """The parameters that one token passes through: of the experts of a layer, those that it runs.
+
+    Embedding and LM head count whole, as published figures have it.
+    """
+    idle = sum(
+        times * (stored - run) * (stored_values(linear) + linear.bias * linear.out_features)
+        for block, times in transformer.grouped_blocks()
+        if isinstance(block.ffn, ExpertLayer)
+        for (linear, stored), (_, run) in zip(block.ffn.weights(), block.ffn.active(), strict=True)
+    )
+    return parameters(transformer) - idle
+
+
 def parameters_by_part(transformer: Transformer) -> dict[str, int]:
     """Stored values of `embedding`, `attention`, `ffn` (their biases included), `norms`, `head`, `extra`.
 
-    A tied LM head has none of its own but a bias. `extra` are routers and residual maps. A sublayer that is
-    one linear layer counts where it stands.
+    A tied LM head has none of its own but a bias. `extra` are routers that pruning adds and residual maps; a
+    model's own router of experts is part of its `ffn`. A sublayer that is one linear layer counts where it
+    stands.
     """
     hidden = transformer.hidden
     counted = {
@@ -68,10 +87,10 @@ def parameters_by_part(transformer: Transformer) -> dict[str, int]:
 def block_linear_parameters(transformer: Transformer) -> int:
     """Stored values of the weight matrices in blocks: what most sparsities are a fraction of.
 
-    Biases, norms, routers and residual maps are not among them.
+    Biases, norms, routers that pruning adds and residual maps are not among them.
     """
     return sum(
-        times * sum(stored_values(linear) for linear in block.linears)
+        times * sum(copies * stored_values(linear) for linear, copies in block.weights())
         for block, times in transformer.grouped_blocks()
     )
 
@@ -84,9 +103,9 @@ def weight_bytes(transformer: Transformer, execution: Execution) -> float:
     """
     execution = as_stored(execution, transformer)
     linears = sum(
-        times * linear_bytes(linear, execution)
+        times * copies * linear_bytes(linear, execution)
         for block, times in transformer.grouped_blocks()
-        for linear in block.linears
+        for linear, copies in block.weights()
     )
     unquantised = parameters(transformer) - block_linear_parameters(transformer)
     head, head_bytes = transformer.head, 0.0
@@ -101,11 +120,12 @@ def linear_bytes(linear: Linear, execution: Execution) -> float:
     """Bytes of a matrix, or of its two factors, without the bias."""
     stored = linear.format
     if stored is None:
-        return dense_values(linear) * weight_bytes_each(execution.precision, linear.form)
-    n, k, rank = linear.out_features, linear.in_features, linear.rank
-    if rank is None:
+        precision = execution.head_precision if linear.sixteen_bit else execution.precision
+        return dense_values(linear) * weight_bytes_each(precision, linear.form)
+    n, k, rank, inner = linear.out_features, linear.in_features, linear.rank, linear.read_rank
+    if rank is None or inner is None:
         return stored.stored_bytes(n, k, linear.form)
-    return stored.stored_bytes(rank, k, linear.form) + stored.stored_bytes(n, rank, linear.form)
+    return stored.stored_bytes(rank, k, linear.form) + stored.stored_bytes(n, inner, linear.form)
 
 
 def _embedding_values(transformer: Transformer) -> int:
@@ -125,10 +145,20 @@ def _head_values(transformer: Transformer) -> int:
     return transformer.head_outputs * (width + head.bias)
 
 
-def _sublayer_values(sublayer: Attention | FeedForward | ReplacedSublayer | None) -> int:
-    if sublayer is None:
-        return 0
-    return sum(stored_values(linear) + linear.bias * linear.out_features for linear in sublayer.linears)
+def _sublayer_values(sublayer: AttentionSublayer | FfnSublayer | None) -> int:
+    """Matrices and biases, and what else a sublayer learns beside its norms."""
+    values = sum(
+        copies * (stored_values(linear) + linear.bias * linear.out_features)
+        for linear, copies in weights_of(sublayer)
+    )
+    if isinstance(sublayer, Attention):
+        return values + sublayer.sinks * sublayer.num_heads
+    return values + (_router_extras(sublayer) if isinstance(sublayer, ExpertLayer) else 0)
+
+
+def _router_extras(layer: ExpertLayer) -> int:
+    """The gate of the shared expert, and the values that correct the choice of experts."""
+    return layer.shared_gate * layer.router.in_features + layer.correction * layer.num_experts
 
 
 def _norm_values(block: Block, hidden: int) -> int:
@@ -142,14 +172,14 @@ def _norm_values(block: Block, hidden: int) -> int:
         values += attention.qk_norm.values(
             query=attention.q.out_features, key=attention.k.out_features, head_dim=attention.head_dim
         )
-    return values
+    return values + (attention.latent_norm_values if isinstance(attention, LatentAttention) else 0)
 
 
 def _extra_values(block: Block, hidden: int) -> int:
     skips = [
         sublayer.skip
         for sublayer in (block.attention, block.ffn)
-        if isinstance(sublayer, Attention | FeedForward) and sublayer.skip is not None
+        if isinstance(sublayer, Attention | FeedForward | ExpertLayer) and sublayer.skip is not None
     ]
     added = sum(stored_values(linear) for work in block.added for linear in work.linears)
     return (

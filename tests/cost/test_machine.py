@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from infersim.cost.machine import filled_waves, kept_in_l2, missed_in_l2
+from infersim.cost.machine import at_least_one, filled_waves, kept_in_l2, missed_in_l2
 from infersim.domain.arrays import Array
 
 P = {"l2_residency": 0.5, "residency_sharpness": 15.0}
@@ -36,12 +36,20 @@ def test_what_is_not_kept_is_missed(number: type[np.float32]) -> None:
     [(2.25, 0.0, 3.0), (2.25, 1.0, 2.25), (2.25, 0.4, 2.7), (2.0, 0.4, 2.0), (0.1, 1.0, 1.0)],
 )
 def test_a_part_of_a_wave_takes_up_to_a_whole_one(load: float, fill: float, waves: float) -> None:
-    assert filled_waves(np.array([load]), fill) == pytest.approx([waves])
+    assert filled_waves(at_least_one(np.array([load])), fill) == pytest.approx([waves])
 
 
-def test_buffers_are_written_and_the_load_is_left() -> None:
-    load: Array = np.array([2.25, 0.5])
-    out, buffer = np.empty(2), np.empty(2)
-    assert filled_waves(load, 0.4, out=out, buffer=buffer) is out
-    assert out == pytest.approx([2.7, 1.0])
-    assert load.tolist() == [2.25, 0.5]
+def test_a_buffer_is_written_and_the_load_is_left() -> None:
+    load: Array = np.array([[2.25, 1.0], [3.5, 1.5]])
+    buffer = np.empty_like(load)
+    assert filled_waves(load, 0.4, buffer=buffer) == pytest.approx(filled_waves(load, 0.4))
+    assert buffer == pytest.approx(0.4 * (np.ceil(load) - load))
+    assert load.tolist() == [[2.25, 1.0], [3.5, 1.5]]
+
+
+def test_less_than_one_wave_takes_as_long_as_one() -> None:
+    load: Array = np.array([[2.25, 0.5], [0.1, 1.5]])
+    assert at_least_one(load).tolist() == [[2.25, 1.0], [1.0, 1.5]]
+    assert load[0, 1] == 0.5
+    assert at_least_one(load, out=load) is load
+    assert load[0, 1] == 1.0

@@ -28,6 +28,8 @@ def test_families_come_in_the_order_of_the_taxonomy() -> None:
         "dynamic-m",
         "dynamic-nk",
         "kv-pruning",
+        "static-e",
+        "dynamic-e",
     ]
     assert all(family.summary for family in families())
 

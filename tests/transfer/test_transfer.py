@@ -23,7 +23,7 @@ from infersim.transfer.borrowing import (
     transferred_fit,
     widening,
 )
-from infersim.transfer.gpu_facts import facts_of, law_offset, sustained_slowdown
+from infersim.transfer.gpu_facts import HALVED_OVER_BASE, facts_of, law_offset, sustained_slowdown
 from infersim.transfer.kriging import transfer
 from infersim.transfer.pool import GpuFacts, Law, Pool, PooledKind, PooledParameter, Spread
 
@@ -187,10 +187,35 @@ def test_a_halved_tensor_rate_is_no_other_design() -> None:
 
 
 def test_a_card_with_power_to_spare_is_not_slowed_by_its_die() -> None:
-    """One die, 450 W for 165 TFLOP/s and 350 W for 362: the power law, not the die, sets the slowdown."""
+    """One die: 2235 MHz warranted at 450 W, and 350 W for 362 TFLOP/s; power sets the slowdown."""
     spared, limited = facts_of(load_profile("rtx-4090")), facts_of(load_profile("l40s"))
-    assert spared.power_ratio / limited.power_ratio == pytest.approx(165.2 / 450 / (362.05 / 350), rel=0.02)
+    assert spared.power_ratio == pytest.approx(2520 / 2235 / HALVED_OVER_BASE)
     assert sustained_slowdown(spared) < sustained_slowdown(limited) / 5
+
+
+def test_a_halved_card_holds_its_warranted_clock_not_its_boost() -> None:
+    """Of one design and boost clock, an L20 is warranted twice the L40's base clock."""
+    l40, l20 = load_profile("l40"), load_profile("l20")
+    assert 1 / (1 + sustained_slowdown(facts_of(l40))) == pytest.approx(
+        HALVED_OVER_BASE * 735 / 2490, rel=0.01
+    )
+    m = n = k = 8192
+    found = {gpu.name: 2 * m * n * k / gemm_latency(gpu, m, n, k).latency_s / 1e12 for gpu in (l40, l20)}
+    # A public table of torch.mm (zzc0721/torch-performence-test-data): L20 114.1 in bf16.
+    assert found["l20"] == pytest.approx(114.1, rel=0.05)
+    assert found["l40"] < 0.65 * 181.05
+
+
+def test_error_correction_among_the_data_takes_its_share_of_bandwidth() -> None:
+    """An A40 reports 46,068 of 49,152 MiB, an RTX A6000 of the same die all: its check bits are off."""
+    a40, a6000 = load_profile("a40"), load_profile("rtx-a6000")
+    assert facts_of(a40).memory_share == pytest.approx(46068 / 49152, rel=1e-3)
+    assert facts_of(a6000).memory_share == facts_of(load_profile("h100-sxm")).memory_share == 1.0
+    for kind in ("gemm.bf16", "attention.decode"):
+        corrected, plain = (
+            gpu.fit.kinds[kind].parameters["dram_efficiency"] for gpu in (a40, a6000) if gpu.fit is not None
+        )
+        assert corrected / plain == pytest.approx(15 / 16, rel=1e-3)
 
 
 def test_amd_cards_reach_what_their_vendor_measures() -> None:

@@ -73,6 +73,7 @@ def advise_command(
         model=model, families=families or ALL, sparsity=str(sparsity), plan_files=[], pruned_configs=[]
     )
     scenarios = chosen_scenarios(passes, runs, own_request, default_context=DEFAULT_CONTEXT)
+    pruning = pruning.shared_by(scenarios.executions())
     needed = None
     if target_speedup is not None:
         needed = sparsity_for(

@@ -191,6 +191,7 @@ def compare_command(
         layers=layers,
     )
     scenarios = chosen_scenarios(asked.passes, asked.runs, own_request)
+    pruning = pruning.shared_by(scenarios.executions())
     if target_speedup is not None:
         pruning = plans_for_target(
             pruning,

@@ -112,7 +112,7 @@ def _flattened(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str
     for key, value in table.items():
         if isinstance(value, Mapping):
             yield from _flattened(value, f"{prefix}{key}.")
-        elif isinstance(value, int | float):
+        elif isinstance(value, int | float) and not isinstance(value, bool):
             yield prefix + key, value
 
 

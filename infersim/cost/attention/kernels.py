@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from infersim.cost.floor import attention_kv_bytes, attention_query_bytes, causal_pairs
-from infersim.cost.machine import filled_waves, kept_in_l2
+from infersim.cost.machine import at_least_one, filled_waves, kept_in_l2
 from infersim.domain.arrays import Array, Numeric, as_array
 from infersim.domain.profile import MEGA, HardwareProfile
 from infersim.domain.shapes import Attention
@@ -53,7 +53,7 @@ def prefill_streams_us(
     heads = as_array(shape.batch) * shape.num_heads
     packed = _packed_heads(p, shape)
     rows, tile = query * packed, p["query_tile"]
-    step = _step_us(p, as_array(shape.head_dim), shape, profile)
+    step = _step_us(p, as_array(shape.mean_dim), shape, profile)
     step = step * np.minimum(rows / tile, 1.0) ** p["short_exponent"]
 
     tiles = np.maximum(rows / tile, 1.0)
@@ -63,7 +63,7 @@ def prefill_streams_us(
     seen = causal_pairs(query, context, shape.window) / causal_pairs(query, context, None) * shape.kept
     steps = np.maximum(keys / KEY_TILE, 1.0) * seen + p["diagonal_steps"]
     load = blocks / chip.sm_count
-    waves = filled_waves(load, p["wave_fill"])
+    waves = filled_waves(at_least_one(load), p["wave_fill"])
     shared = load * steps * step + waves * p["block_us"]
     longest_steps = np.maximum(context / KEY_TILE, 1.0) * seen + p["diagonal_steps"]
     if shape.block is not None:
@@ -86,14 +86,14 @@ def _packed_heads(p: Mapping[str, float], shape: Attention) -> Array:
     return packed
 
 
-def _step_us(p: Mapping[str, float], head_dim: Array, shape: Attention, profile: HardwareProfile) -> Array:
+def _step_us(p: Mapping[str, float], channels: Array, shape: Attention, profile: HardwareProfile) -> Array:
     """Microseconds of one full tile of queries and one of keys on an SM."""
     chip, scores = profile.chip, p["query_tile"] * KEY_TILE
     flop_per_us = profile.datasheet_flop_per_s(shape.dtype) / MEGA / chip.sm_count
-    multiply = 4.0 * scores * head_dim / (flop_per_us * p["efficiency"])
+    multiply = 4.0 * scores * channels / (flop_per_us * p["efficiency"])
     softmax = scores / (p["softmax_per_clock_per_sm"] * chip.tensor_clock_mhz)
     step: Array = (multiply**OVERLAP + softmax**OVERLAP) ** (1 / OVERLAP)
-    return step * np.where(head_dim > WIDEST_HEAD, p["wide_head"], 1.0)
+    return step * np.where(as_array(shape.head_dim) > WIDEST_HEAD, p["wide_head"], 1.0)
 
 
 WIDEST_HEAD = 128
@@ -168,7 +168,7 @@ def _fastest_split_us(
     times, weights, unsplit = np.zeros_like(dram), np.zeros_like(dram), np.zeros_like(dram)
     for split in SPLITS:
         load = heads * split / profile.chip.sm_count
-        waves = filled_waves(load, p["wave_fill"])
+        waves = filled_waves(at_least_one(load), p["wave_fill"])
         steps = np.maximum(context / (STEP_KEYS * split) * _longest(shape, heads, split), 1.0)
         busy = waves * (steps * step + block)
         from_dram = dram / np.minimum(load * p["co_resident"], 1.0)

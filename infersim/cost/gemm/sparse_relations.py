@@ -8,7 +8,9 @@ M from 64): `python bench/sparse_accuracy.py --parameters` fits them anew. Four 
   for 16384 x 16384 x 16384 in fp16, and dense 29.1 (CUDA 11.6, NVIDIA/cutlass issue 408). cuSPARSELt's
   kernel keeps none: on A100 PCIe it gains 1.2 there. The interval reaches either library.
 - Hopper: at 8192 x 8192 x 8192 in 16 bit cuSPARSELt 0.6 gains 1.20 to 1.22 (NVIDIA/CUDALibrarySamples issue
-  203), CUTLASS 3.8 about 1.2 (NVIDIA/cutlass issue 2229), and in fp8 CUTLASS 1.22 (HPC-AI, 2025).
+  203), CUTLASS 3.8 about 1.2 (NVIDIA/cutlass issue 2229), and in fp8 CUTLASS 1.22 (HPC-AI, 2025). Ampere's
+  kernels, which CUTLASS ran before, lose: 0.62 at 768 x 4096 x 4096 in bf16 (CUDA 12.3, NVIDIA/cutlass issue
+  1335). The interval reaches them below prefill's tokens, where libraries choose kernels in any case.
 - RTX 4070 Ti SUPER: PyTorch's CUTLASS kernels gain 1.9 in bf16, and 1.4 once a row of tiles fills the SMs
   (pytorch/ao issue 174), as the RTX 4090's would with one tile on an SM instead of two.
 - int8 on B200, where no table of kernels has it: vLLM's Llama-3.2-1B and 3B of the same source gain more
@@ -18,9 +20,11 @@ M from 64): `python bench/sparse_accuracy.py --parameters` fits them anew. Four 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from infersim.cost.regimes import PREFILL_MIN_M
 from infersim.domain.dtypes import DType
 from infersim.domain.profile import HardwareProfile
 
@@ -35,7 +39,8 @@ class Relation:
     - `weight_reread`: share of the weights that a kernel without an order of tiles would read again which
       does come from DRAM again (`tiles`); `tiles_per_sm`: so many tiles an SM works on at a time.
     - The others are the tile model's, of both kernels (`parameters.GEMM_DEFAULTS`).
-    - `fitted_on` names the GPU, `library` the 2:4 kernels; `other` is what another library gives.
+    - `fitted_on` names the GPU, `library` the 2:4 kernels; `other` is what another library gives, which
+      counts with fewer tokens than `other_below`.
     """
 
     rate: float
@@ -50,6 +55,7 @@ class Relation:
     fitted_on: str
     library: str
     other: Relation | None = None
+    other_below: float = math.inf
 
 
 MMA, GRAPHICS, HOPPER, BULK = "mma", "graphics cards", "hopper", "bulk copies"
@@ -75,6 +81,7 @@ PARAMETERS: tuple[str, ...] = (
 CUSPARSELT, CUTLASS = "cuSPARSELt 0.8.1", "CUTLASS 2.8 or cuSPARSELt 0.8.1"
 PYTORCH_CUTLASS = "CUTLASS of PyTorch 2.4"
 CUSPARSELT_OR_CUTLASS = "cuSPARSELt 0.6 or CUTLASS 3.8"
+AMPERES_CUTLASS = "CUTLASS before 3.8, Ampere's kernels"
 
 _A100, _ADA, _H100, _B200 = "a100-pcie-80gb", "rtx-4090", "h100-sxm", "b200-sxm"
 
@@ -133,6 +140,10 @@ _B200_8 = Relation(
     library=CUSPARSELT,
 )
 _B200_INT8 = replace(_B200_8, launch_us=8.0, sparse_launch_us=-3.5)
+_HOPPER_16 = replace(
+    _B200_16, rate=1.21, l2_bytes_per_clock_per_sm=56.0, fitted_on=_H100, library=CUSPARSELT_OR_CUTLASS
+)
+_HOPPER_AMPERES_16 = replace(_HOPPER_16, rate=0.5, library=AMPERES_CUTLASS)
 _GRAPHICS_CARDS = Relation(
     rate=2.02,
     sparse_launch_us=0.85,
@@ -211,13 +222,7 @@ BY_GENERATION: Mapping[tuple[str, float], Relation] = {
     (MMA, 1.0): _A100_8,
     (GRAPHICS, 2.0): _GRAPHICS_CARDS,
     (GRAPHICS, 1.0): _GRAPHICS_CARDS,
-    (HOPPER, 2.0): replace(
-        _B200_16,
-        rate=1.21,
-        l2_bytes_per_clock_per_sm=56.0,
-        fitted_on=_H100,
-        library=CUSPARSELT_OR_CUTLASS,
-    ),
+    (HOPPER, 2.0): replace(_HOPPER_16, other=_HOPPER_AMPERES_16, other_below=PREFILL_MIN_M),
     (HOPPER, 1.0): replace(
         _B200_8, rate=1.24, l2_bytes_per_clock_per_sm=74.0, fitted_on=_H100, library=CUSPARSELT_OR_CUTLASS
     ),

@@ -176,7 +176,8 @@ def _spread(
     if relation.other is None:
         return spread
     other = relation_gain(relation.other, sides, m, n, k)
-    return np.hypot(spread, np.log(gain.speedup / other.speedup))
+    apart = np.log(gain.speedup / other.speedup)
+    return np.hypot(spread, np.where(m < relation.other_below, apart, 0.0))
 
 
 def sides_of(machine: Machine, dense: Operands, sparse: Operands, shape: Gemm) -> Sides:

@@ -13,7 +13,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from infersim.cost.machine import F32, Machine, Operands, filled_waves, kept_in_l2, resident_share
+from infersim.cost.machine import (
+    F32,
+    Machine,
+    Operands,
+    at_least_one,
+    filled_waves,
+    kept_in_l2,
+    resident_share,
+)
 from infersim.cost.parameters import TILES, tile_name
 from infersim.domain.arrays import Array
 
@@ -21,11 +29,11 @@ SPLITS = (1, 2, 4, 8, 16)
 K_STEP = 64.0
 """Depth along K that a tile multiplies between two synchronisations."""
 
-CHUNK = 16384
-"""Shapes to evaluate at once."""
+BLOCK = 1536
+"""Shapes of which all candidates are timed at once: the buffers of so many stay in a core's L2 of 1 MiB."""
 
-BLOCK = 2048
-"""Shapes of which all candidates are timed at once: the buffers of so many stay in cache."""
+CHUNK = 8 * BLOCK
+"""Shapes to evaluate at once."""
 
 SM_ELEMENTS = 128 * 256
 """Output elements whose accumulators fill an SM: smaller tiles share it, up to MAX_CO_RESIDENT."""
@@ -233,9 +241,10 @@ def _over_candidates(
 ) -> tuple[F32, npt.NDArray[np.uint8]]:
     """Expected microseconds with launch, and the fastest candidate; axes inside: tiles x splits x shapes."""
     depth = np.maximum(k * _PER_DEPTH, np.float32(0.5))
-    # Waves of tiles.
-    load = np.ceil(m * columns.per_tile_m) * np.ceil(n * columns.per_tile_n)
-    load = load * np.float32(1 / machine.sm_count) * _SPLIT
+    # Waves of tiles: less than one takes as long as one.
+    tiles = np.ceil(m * columns.per_tile_m) * np.ceil(n * columns.per_tile_n)
+    load = np.multiply(tiles, np.float32(1 / machine.sm_count) * _SPLIT)
+    at_least_one(load, out=load)
     work, buffer = np.empty_like(load), np.empty_like(load)
     waves = filled_waves(load, np.float32(p["wave_fill"]), buffer=buffer)
     # Multiplying in waves, or the chain of dependent steps along K if that is longer.
@@ -249,7 +258,6 @@ def _over_candidates(
     np.multiply(buffer, np.float32(p["prologue_us"]), out=buffer)
     np.add(busy, buffer, out=busy)
     # Operand tiles through L2, by the SMs in use.
-    np.maximum(load, np.float32(1), out=load)
     np.multiply(load, depth, out=load)
     np.multiply(load, columns.l2_step_us, out=load)
     # The three streams overlap: the 4-norm of their times.

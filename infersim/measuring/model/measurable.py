@@ -8,15 +8,17 @@ from infersim.domain.errors import UnsupportedError
 from infersim.domain.shapes import Phase, WeightForm
 from infersim.pruning.families.registry import family_named
 from infersim.pruning.plan import Plan
-from infersim.workload.activations import Activation
 from infersim.workload.ends import LM_HEAD, PLAIN_EMBEDDING
 from infersim.workload.formats import block_formats
-from infersim.workload.norms import RMS_NORM, QkNorm
+from infersim.workload.sublayers.activations import Activation
+from infersim.workload.sublayers.norms import RMS_NORM, QkNorm
 from infersim.workload.transformer import (
     Attention,
     Block,
+    ExpertLayer,
     FeedForward,
     KvScore,
+    LatentAttention,
     Linear,
     MaskEstimate,
     MaskSharing,
@@ -39,6 +41,8 @@ def check_measurable(transformer: Transformer, phase: Phase) -> None:
     for reason in _of_ends(transformer):
         raise UnsupportedError(f"predicted only: {reason}")
     for block, _ in transformer.grouped_blocks():
+        if isinstance(block.ffn, ExpertLayer) or isinstance(block.attention, LatentAttention):
+            raise UnsupportedError("predicted only: measured are dense models on one GPU")
         if block.added:
             raise UnsupportedError(f"predicted only: {block.added[0].name}, which a family adds")
         reasons = [reason for linear in block.linears for reason in _of_linear(linear)]

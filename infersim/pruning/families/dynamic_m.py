@@ -25,11 +25,12 @@ from infersim.domain.errors import UnsupportedError
 from infersim.domain.ops import Part
 from infersim.pruning.families.engine_support import custom_code, needs, runs
 from infersim.pruning.families.family import Family, Pruned, check_choice, check_flag, check_integer
-from infersim.pruning.linears import ATTENTION_SUBLAYER, SUBLAYER_TARGETS
+from infersim.pruning.linears import ATTENTION_SUBLAYER, SUBLAYER_TARGETS, refuse_latent
 from infersim.pruning.sublayer_pairs import Comparison, Finding, SublayerPair, parts_of
 from infersim.workload.transformer import (
     Attention,
     Block,
+    ExpertLayer,
     FeedForward,
     SkipExecution,
     TokenSkip,
@@ -74,16 +75,18 @@ def dynamic_m(
 
 def _routed(block: Block, skip: TokenSkip, target: str) -> Block:
     attention, ffn = block.attention, block.ffn
+    if target != "ffn":
+        refuse_latent(block, "dynamic-m")
     if target != "ffn" and isinstance(attention, Attention):
         _refuse_second_router(attention)
         attention = replace(attention, skip=skip)
-    if target != "attention" and isinstance(ffn, FeedForward):
+    if target != "attention" and isinstance(ffn, FeedForward | ExpertLayer):
         _refuse_second_router(ffn)
         ffn = replace(ffn, skip=skip)
     return replace(block, attention=attention, ffn=ffn)
 
 
-def _refuse_second_router(sublayer: Attention | FeedForward) -> None:
+def _refuse_second_router(sublayer: Attention | FeedForward | ExpertLayer) -> None:
     if sublayer.skip is not None:
         raise UnsupportedError("dynamic-m is there already: a sublayer has one router")
 
@@ -99,7 +102,7 @@ def _recognised(found: Comparison) -> Finding | None:
 
 
 def _skip_rate(pair: SublayerPair) -> float | None:
-    if isinstance(pair.pruned, Attention | FeedForward) and pair.pruned.skip is not None:
+    if isinstance(pair.pruned, Attention | FeedForward | ExpertLayer) and pair.pruned.skip is not None:
         return pair.pruned.skip.rate
     return None
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from infersim.domain.errors import FileContentError, UnsupportedError
 from infersim.pruning.families.static_m import without
 from infersim.pruning.families.static_nk import with_heads, with_width
+from infersim.pruning.linears import refuse_experts, refuse_latent
 from infersim.pruning.plan import Plan
 from infersim.pruning.plan_files.assembling import needed_model, plan_of_blocks, pruned_at_all
 from infersim.workload.hf.config_keys import MAX_LAYERS
@@ -99,6 +100,10 @@ class _Choice:
     def applied(self, block: Block, model: Transformer) -> Block:
         """What became of the dense `block`."""
         attention, ffn = block.attention, block.ffn
+        if not self.attention.get("no_op"):
+            refuse_latent(block, f"{self.file}: {self.key}.attention")
+        if not self.ffn.get("no_op"):
+            refuse_experts(block, f"{self.file}: {self.key}.ffn")
         if isinstance(attention, Attention) and not self.attention.get("no_op"):
             attention = self._attention(attention, model)
         if isinstance(ffn, FeedForward) and not self.ffn.get("no_op"):

@@ -5,14 +5,21 @@ Formats are those that `--dtype` names, stored as the kernels that are predicted
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from infersim.domain.dtypes import DType
 from infersim.domain.errors import InvalidValueError, UnknownNameError
-from infersim.pruning.linears import changed_block
-from infersim.workload.norms import Norm
-from infersim.workload.transformer import Block, Linear, ReplacedSublayer
+from infersim.workload.sublayers.norms import Norm
+from infersim.workload.transformer import (
+    Attention,
+    AttentionSublayer,
+    Block,
+    ExpertLayer,
+    FfnSublayer,
+    Linear,
+    ReplacedSublayer,
+)
 from infersim.workload.weight_format import (
     WeightFormat,
     block_scaled_fp8,
@@ -44,9 +51,24 @@ def format_named(name: str) -> WeightFormat:
         raise UnknownNameError("format", name, FORMATS) from None
 
 
-def stored_as(linear: Linear, name: str) -> Linear:
-    """The matrix in a format; raises UnknownNameError."""
-    return replace(linear, format=format_named(name))
+ROUTER = "router"
+"""The matrix of an expert layer that stays in 16 bit."""
+
+
+def in_format(sublayer: AttentionSublayer | FfnSublayer, name: str) -> AttentionSublayer | FfnSublayer:
+    """The sublayer with its matrices in a format, a router aside; raises UnknownNameError."""
+    stored = format_named(name)
+    if isinstance(sublayer, ReplacedSublayer):
+        return replace(sublayer, linear=replace(sublayer.linear, format=stored))
+    if isinstance(sublayer, Attention):
+        q, k, v, o = (replace(linear, format=stored) for linear in sublayer.linears)
+        return replace(sublayer, q=q, k=k, v=v, o=o)
+    return sublayer.with_matrices(
+        {
+            matrix: linear if matrix == ROUTER else replace(linear, format=stored)
+            for matrix, linear in sublayer.matrices.items()
+        }
+    )
 
 
 def one_linear(hidden: int, norm: Norm | None, post_norm: Norm | None, rank: int) -> ReplacedSublayer:
@@ -61,6 +83,13 @@ def one_linear(hidden: int, norm: Norm | None, post_norm: Norm | None, rank: int
     return ReplacedSublayer(linear=linear, norm=norm, post_norm=post_norm)
 
 
+def hidden_of(sublayer: AttentionSublayer | FfnSublayer) -> int:
+    """The hidden size: what the sublayer's last matrix leads back to, or its router reads."""
+    if isinstance(sublayer, ExpertLayer):
+        return sublayer.router.in_features
+    return sublayer.linears[-1].out_features
+
+
 def with_choices(block: Block, linear: Mapping[str, int], formats: Mapping[str, str]) -> Block:
     """The block with linear layers in the place of sublayers, and its sublayers' matrices in formats.
 
@@ -68,21 +97,20 @@ def with_choices(block: Block, linear: Mapping[str, int], formats: Mapping[str, 
     """
     for name, rank in linear.items():
         found = _sublayer(block, name, f"linear.{name}", rank)
-        width = found.linears[-1].out_features
-        made = one_linear(width, found.norm, found.post_norm, rank)
-        block = replace(block, attention=made) if name == "attention" else replace(block, ffn=made)
+        width = hidden_of(found)
+        block = _with(block, name, one_linear(width, found.norm, found.post_norm, rank))
     for name, stored in formats.items():
-        _sublayer(block, name, f"format.{name}", stored)
-        block = changed_block(block, name, _in(stored))
+        found = _sublayer(block, name, f"format.{name}", stored)
+        block = _with(block, name, in_format(found, stored))
     return block
 
 
-def _sublayer(block: Block, name: str, key: str, value: object) -> ReplacedSublayer:
-    found = getattr(block, name)
+def _with(block: Block, name: str, sublayer: AttentionSublayer | FfnSublayer) -> Block:
+    return replace(block, **{name: sublayer})  # type: ignore[arg-type]
+
+
+def _sublayer(block: Block, name: str, key: str, value: object) -> AttentionSublayer | FfnSublayer:
+    found: AttentionSublayer | FfnSublayer | None = block.attention if name == "attention" else block.ffn
     if found is None:
         raise InvalidValueError(key, value, f"no such key: the layer has no {name}")
-    return found  # type: ignore[no-any-return]
-
-
-def _in(stored: str) -> Callable[[str, Linear], Linear]:
-    return lambda _, linear: stored_as(linear, stored)
+    return found

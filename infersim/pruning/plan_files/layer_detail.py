@@ -12,6 +12,7 @@ from infersim.pruning.families.static_k_2_4 import semi_structured
 from infersim.pruning.families.static_k_lowrank import break_even_rank
 from infersim.pruning.families.static_nk import with_heads, with_width
 from infersim.pruning.linears import changed_block
+from infersim.pruning.plan_files.expert_detail import with_expert_detail
 from infersim.pruning.plan_files.layer_choices import with_choices
 from infersim.pruning.plan_files.tables import LayerTable, SkipTable
 from infersim.workload.transformer import (
@@ -38,7 +39,8 @@ def detailed(block: Block, table: LayerTable) -> Block:
         ffn = _ffn(block, "ffn_width", table.ffn_width)
         _check_at_most("ffn_width", table.ffn_width, ffn.width)
         ffn = with_width(ffn, table.ffn_width)
-    block = _with_matrices(replace(block, attention=attention, ffn=ffn), table)
+    block = with_expert_detail(replace(block, attention=attention, ffn=ffn), table)
+    block = _with_matrices(block, table)
     linear = {str(name): rank for name, rank in table.linear.items()}
     block = with_choices(block, linear, {str(name): stored for name, stored in table.format.items()})
     if table.skip is not None:
@@ -84,7 +86,10 @@ def _with_matrices(block: Block, table: LayerTable) -> Block:
             linear = _factorised(linear, f"rank.{name}", ranks[name])
         return semi_structured(linear) if name in table.sparse_2_4 else linear
 
-    block = changed_block(block, "both", changed)
+    if not unseen:
+        return block
+    of_attention = unseen.keys() <= set("qkvo")  # the FFN may be one that has no such matrices
+    block = changed_block(block, "attention" if of_attention else "both", changed)
     for name, key in unseen.items():
         raise InvalidValueError(key, name, "the name of a matrix that the layer has")
     return block

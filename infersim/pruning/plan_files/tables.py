@@ -32,8 +32,16 @@ def _no_text(entry: object) -> object:
     return entry
 
 
+def _no_expert_text(entry: object) -> object:
+    if isinstance(entry, str):
+        raise PydanticCustomError("expert_range", "an expert such as 22, or a range such as '22-28'")
+    return entry
+
+
 LayerNumber = Annotated[int, Field(ge=0), BeforeValidator(_no_text)]
 LayerNumbers = Annotated[list[LayerNumber], BeforeValidator(_spelt_out)]
+ExpertNumber = Annotated[int, Field(ge=0), BeforeValidator(_no_expert_text)]
+ExpertNumbers = Annotated[list[ExpertNumber], BeforeValidator(_spelt_out)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
 Kept = Annotated[float, Field(gt=0, le=1)]
 
@@ -76,6 +84,10 @@ class LayerTable(Table):
     num_heads: PositiveInt | None = None
     num_kv_heads: PositiveInt | None = None
     ffn_width: PositiveInt | None = None
+    num_experts: PositiveInt | None = None
+    remove_experts: ExpertNumbers = Field(default_factory=list)
+    top_k: PositiveInt | None = None
+    expert_width: PositiveInt | None = None
     rank: dict[MatrixName, PositiveInt] = Field(default_factory=dict)
     sparse_2_4: list[MatrixName] = Field(default_factory=list)
     linear: dict[SublayerName, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)

@@ -28,6 +28,7 @@ NAMES = {
     "chip.sm_count": ("number of SMs", "SMs"),
     "chip.clock_max_mhz": ("highest clock", "MHz"),
     "chip.tensor_clock_mhz": ("tensor clock", "MHz"),
+    "chip.clock_base_mhz": ("base clock", "MHz"),
     "chip.l2_mib": ("L2 cache", "MiB"),
     "chip.tdp_w": ("power limit", "W"),
 }

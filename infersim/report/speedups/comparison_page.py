@@ -38,6 +38,7 @@ GLOSSARY = glossary(
     "extra work",
     "kernel efficiency",
     "launch",
+    "communication",
     "unexplained",
 )
 

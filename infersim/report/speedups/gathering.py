@@ -150,6 +150,7 @@ def _timed(
     here = [each for each in found.timings if each.profile.name in set(shown["gpu"])]
     drawn = replace(
         asked,
+        gpus=tuple(shown["gpus"].unique().tolist()),
         batch=tuple(shown["batch"].unique().tolist()),
         context=tuple(shown["context"].unique().tolist()) if asked.context else (),
     )

@@ -114,6 +114,8 @@ def problem_of(
         check_service_targets(targets, setting.service)
     else:
         check_targets(targets, setting)
+    if limits.tensor_parallel == 1:
+        limits = replace(limits, tensor_parallel=setting.gpus, expert_parallel=setting.expert_parallel)
     losses = _given(importance, model, metric)
     asked = texts if texts is not None else _texts_of(losses)
     space = without_unsupported(

@@ -29,7 +29,7 @@ from infersim.simulation.search.spaces.space import Space, Texts, checked_texts,
 from infersim.simulation.speedups.cases import REQUEST
 from infersim.simulation.speedups.resolving import Gpu, Model, a_model, a_profile
 from infersim.simulation.timing.passes import Pass
-from infersim.workload.transformer import Attention, FeedForward, Transformer
+from infersim.workload.transformer import Attention, ExpertLayer, FeedForward, Transformer
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,9 +84,10 @@ def latency_table(
     concurrency`; `layer sublayer choice family`; `latency_ms` (of a request also `prefill_ms decode_ms`), or
     `step_ms prompt_ms tpot_ms ttft_ms request_ms` at the dense model's number of running requests;
     `floor_ms` (each op at the GPU's peaks), `memory_gib` (weights and KV cache), `parameters flops`, and the
-    sizes `num_heads num_kv_heads ffn_width` that the choice leaves (0: none). The row of each scenario with
-    `sublayer` `remainder` is the rest of the model: embedding, norms, head, host, and layers without a
-    choice. The sum of one choice of each sublayer of each layer and of the remainder is the whole model's.
+    sizes `num_heads num_kv_heads ffn_width num_experts top_k` that the choice leaves (0: none). The row of
+    each scenario with `sublayer` `remainder` is the rest of the model: embedding, norms, head, host, and
+    layers without a choice. One choice of each sublayer of each layer and the remainder sum to the whole
+    model's; where several GPUs share it, to what each of them takes.
 
     Raises InvalidValueError for texts that are no choices, and what `predict` and `serve` raise.
     """
@@ -103,7 +104,8 @@ def table_of(
 ) -> LatencyTable:
     """The table; errors as in `latency_table`."""
     setting = setting_of(model, profile.with_kernels(kernels), options)
-    space = without_unsupported(space_of(model, texts, Limits()), setting.profile, asked=texts is not None)
+    limits = Limits(tensor_parallel=setting.gpus, expert_parallel=setting.expert_parallel)
+    space = without_unsupported(space_of(model, texts, limits), setting.profile, asked=texts is not None)
     entries = Entries.of(space)
     if isinstance(setting, InScenarios):
         parts = _of_scenarios(setting, entries)
@@ -213,11 +215,16 @@ def _entry_columns(space: Space) -> dict[str, Sequence[object]]:
 
 
 def _size_columns(space: Space) -> dict[str, list[int]]:
-    sizes: dict[str, list[int]] = {"num_heads": [], "num_kv_heads": [], "ffn_width": []}
+    names = ("num_heads", "num_kv_heads", "ffn_width", "num_experts", "top_k")
+    sizes: dict[str, list[int]] = {name: [] for name in names}
     for slot in space.slots:
         for became in slot.made:
             attention = became if isinstance(became, Attention) else None
             sizes["num_heads"].append(attention.num_heads if attention else 0)
             sizes["num_kv_heads"].append(attention.num_kv_heads if attention else 0)
-            sizes["ffn_width"].append(became.width if isinstance(became, FeedForward) else 0)
+            experts = became if isinstance(became, ExpertLayer) else None
+            wide = isinstance(became, FeedForward | ExpertLayer)
+            sizes["ffn_width"].append(became.width if wide else 0)  # type: ignore[union-attr]
+            sizes["num_experts"].append(experts.num_experts if experts else 0)
+            sizes["top_k"].append(experts.top_k if experts else 0)
     return {name: [*values, 0] for name, values in sizes.items()}

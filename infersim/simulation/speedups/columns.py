@@ -34,7 +34,7 @@ CALIBRATED_MULTIPLE = 32
 
 def width_notes(program: Program) -> list[str]:
     """What is uncalibrated about the widths of block matrices and LM head; empty where nothing is."""
-    odd = sorted(width for width in _widths(program.transformer) if width % CALIBRATED_MULTIPLE)
+    odd = sorted(width for width in _widths(program.share) if width % CALIBRATED_MULTIPLE)
     if not odd:
         return []
     shown = ", ".join(map(str, odd[:3])) + (", ..." if len(odd) > 3 else "")
@@ -112,9 +112,13 @@ def scenario_columns(case: Case, timeline: Timeline) -> Columns:
 
 
 def gpu_columns(case: Case, timeline: Timeline) -> Columns:
-    """The GPU and where its profile's cost parameters come from."""
+    """The GPU, how many share the model, and where its profile's cost parameters come from."""
     profile = timeline.profile
-    return {"gpu": constant(profile.name, case), "calibration": constant(profile.calibration.value, case)}
+    return {
+        "gpu": constant(profile.name, case),
+        "gpus": np.full(case.batch.size, case.gpus, dtype=np.int64),
+        "calibration": constant(profile.calibration.value, case),
+    }
 
 
 def latency_columns(case: Case, timeline: Timeline) -> Columns:

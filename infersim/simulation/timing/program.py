@@ -13,12 +13,15 @@ from infersim.simulation.timing.passes import Pass
 from infersim.simulation.timing.stacking import Stack, stack_shapes
 from infersim.workload.memory import memory_use
 from infersim.workload.ops.model import model_ops
+from infersim.workload.parallel.shares import gpu_share
 from infersim.workload.transformer import Transformer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """What one transformer runs: its ops, pass after pass.
+    """What one transformer runs: its ops, pass after pass, on each of the GPUs that share it.
+
+    `share` is what one of them has; the transformer itself where there is one.
 
     `pass_rows` are the rows of each pass among the ops. `counts` (ops x scenarios) are executions over all
     repetitions of the op's pass, `launches` those that are launched, with or without tokens left to work on.
@@ -26,6 +29,7 @@ class Program:
     """
 
     transformer: Transformer
+    share: Transformer
     passes: tuple[Pass, ...]
     ops: tuple[Op, ...]
     pass_rows: tuple[slice, ...]
@@ -77,13 +81,15 @@ def lay_out(transformers: Sequence[Transformer], passes: Sequence[Pass]) -> Prog
 
 
 def _program(transformer: Transformer, passes: tuple[Pass, ...], extent: tuple[int, ...]) -> Program:
-    ops = [model_ops(transformer, case.scenario) for case in passes]
-    needed = [memory_use(transformer, case.last_scenario).total_bytes for case in passes]
+    share = gpu_share(transformer, passes[0].scenario.execution)
+    ops = [model_ops(share, case.scenario) for case in passes]
+    needed = [memory_use(share, case.last_scenario).total_bytes for case in passes]
     placed = [(op, case) for case, of_pass in zip(passes, ops, strict=True) for op in of_pass]
     counts = [np.broadcast_to(as_array(op.count) * case.times, extent) for op, case in placed]
     launches = [np.broadcast_to(as_array(_launches(op, case)) * case.times, extent) for op, case in placed]
     return Program(
         transformer=transformer,
+        share=share,
         passes=passes,
         ops=tuple(op for of_pass in ops for op in of_pass),
         pass_rows=_consecutive([len(of_pass) for of_pass in ops]),

@@ -15,9 +15,17 @@ from infersim.workload.checkpoint.matrices import Matrix, matrix_of
 from infersim.workload.checkpoint.names import Module
 from infersim.workload.checkpoint.norms import norm_of, qk_norm_of
 from infersim.workload.checkpoint.stored import Hint, Stored
-from infersim.workload.norms import Norm
 from infersim.workload.ops.residual_map import ResidualMap
-from infersim.workload.transformer import AddedWork, Attention, Block, FeedForward, ReplacedSublayer
+from infersim.workload.sublayers.norms import Norm
+from infersim.workload.transformer import (
+    AddedWork,
+    Attention,
+    AttentionSublayer,
+    Block,
+    FeedForward,
+    FfnSublayer,
+    ReplacedSublayer,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,5 +222,5 @@ class _Layer:
         return FileContentError(self.tensor.file, f"layer {self.number}", what, expected)
 
 
-def _norm(sublayer: Attention | FeedForward | ReplacedSublayer | None) -> Norm | None:
+def _norm(sublayer: AttentionSublayer | FfnSublayer | None) -> Norm | None:
     return None if sublayer is None else sublayer.norm

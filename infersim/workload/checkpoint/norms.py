@@ -8,7 +8,7 @@ from dataclasses import replace
 from infersim.domain.errors import FileContentError
 from infersim.workload.checkpoint.header import Tensor
 from infersim.workload.checkpoint.names import Module
-from infersim.workload.norms import Norm, NormKind, QkNorm
+from infersim.workload.sublayers.norms import Norm, NormKind, QkNorm
 from infersim.workload.transformer import Linear
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from infersim.workload.hf.config_keys import Keys
-from infersim.workload.norms import RMS_NORM, Norm, QkNorm
+from infersim.workload.sublayers.norms import RMS_NORM, Norm, QkNorm
 
 Flag: TypeAlias = bool | str | Callable[[Keys], bool]
 """Always, never, the name of a key that says so, or what several keys say together."""

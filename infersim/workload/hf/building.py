@@ -6,8 +6,8 @@ from infersim.workload.ends import Embedding, Head
 from infersim.workload.hf.activation_names import activation
 from infersim.workload.hf.architecture import Architecture, holds
 from infersim.workload.hf.config_keys import Keys
-from infersim.workload.norms import Norm
 from infersim.workload.sizes import feed_forward, grouped_query_attention
+from infersim.workload.sublayers.norms import Norm
 from infersim.workload.transformer import Attention, Block, FeedForward, Transformer
 
 

@@ -12,12 +12,14 @@ from infersim.pruning.families.registry import families
 from infersim.pruning.plan import Plan, PlanStep
 from infersim.simulation.serving.runnable import support_of, varies_by_layer
 from tests.simulation.serving.examples import MODEL, dense
+from tests.workload.test_experts import of_experts
 
 
 @pytest.mark.parametrize("engine", list_engines())
 def test_every_engine_answers_for_every_family(engine: str) -> None:
     for family in families():
-        found = support_of(sim.prune(MODEL, family.name, 0.5), load_engine(engine))
+        model = of_experts() if family.of_experts else MODEL
+        found = support_of(sim.prune(model, family.name, 0.5), load_engine(engine))
         assert found.answer in ("yes", "needs", "no", "unknown")
         assert found.sources or found.answer == "unknown"
         assert bool(found.notes) == (found.answer != "yes")

@@ -68,6 +68,17 @@ def test_one_token_may_take_ten_times_as_long() -> None:
     assert float(sparse.upper_s) > 0.196e-3 > float(sparse.lower_s)
 
 
+def test_amperes_kernels_on_hopper_lose_and_prefills_do_not_run_them() -> None:
+    """NVIDIA/cutlass issue 1335, CUDA 12.3: 45.7 us dense, 74.2 us 2:4; Hopper's own kernels came later."""
+    worst = {}
+    for m in (768, 8192):
+        dense, sparse = (gemm_latency("h100-sxm", m, 4096, 4096, sparsity=form) for form in (None, "2:4"))
+        worst[m] = float(dense.latency_s / sparse.upper_s)
+        assert float(dense.latency_s / sparse.latency_s) > 1
+    assert worst[768] < 45.7472 / 74.2464
+    assert worst[8192] > 0.8
+
+
 @pytest.mark.parametrize(
     ("gpu", "published"),
     [

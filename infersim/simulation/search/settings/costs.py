@@ -27,6 +27,7 @@ from infersim.simulation.timing.timeline import Timeline, timelines
 from infersim.workload.counts import parameters, weight_bytes
 from infersim.workload.formats import as_stored
 from infersim.workload.memory import kv_cache_bytes
+from infersim.workload.parallel.shares import gpu_share
 from infersim.workload.scenario import Execution, Scenario
 from infersim.workload.transformer import Block, Transformer
 
@@ -161,14 +162,19 @@ def _of_blocks(
     """Seconds, those of attention kernels, cold roofline and FLOPs of each block: blocks x flat scenarios."""
     found = timelines(lay_out((blocks,), passes), profile)[0]
     groups = np.array([-1 if op.group is None else op.group for op in found.program.ops])
-    costs, count = found.costs, len(blocks.blocks)
     attention = np.array([op.part is Part.ATTENTION for op in found.program.ops])
+    # Choices that differ may leave one GPU the same share: these are one group, that many times.
+    shares = list(found.program.share.grouped_blocks())
+    group_of = {block: place for place, (block, _) in enumerate(shares)}
+    places = [group_of[block] for block in found.program.share.blocks]
+    times = np.array([count for _, count in shares], dtype=np.float64)
+    costs = found.costs
 
     def by_block(values: Array) -> Array:
         flat = values.reshape(len(values), -1)
-        summed = np.zeros((count, flat.shape[1]))
+        summed = np.zeros((len(shares), flat.shape[1]))
         np.add.at(summed, groups[groups >= 0], flat[groups >= 0])
-        return summed
+        return (summed / times[:, np.newaxis])[places]
 
     of_attention = costs.kernel_s * attention.reshape((-1,) + (1,) * (costs.kernel_s.ndim - 1))
     return (
@@ -191,18 +197,23 @@ def check_formats(blocks: Sequence[Block], model: Transformer, execution: Execut
 
 
 def memory_costs(entries: Entries, scenario: Scenario, dense_bytes: Array) -> Quantity:
-    """Bytes of weights and KV cache; activations, those of the dense model, are part of the remainder."""
+    """Bytes of weights and KV cache of one GPU; activations, the dense model's, are in the remainder."""
+    of_blocks = block_bytes(entries, scenario, dense_bytes.shape, 1.0)
+    return entries.quantity(of_blocks, dense_bytes.ravel())
+
+
+def block_bytes(entries: Entries, scenario: Scenario, shape: tuple[int, ...], caches: float) -> Array:
+    """Bytes of weights of each block and of so many times its KV cache, on one GPU: blocks x scenarios."""
     model = entries.space.model
     execution = as_stored(scenario.execution, model)
     scenario = replace(scenario, execution=execution)
-    bare = model.with_blocks(())
-    weights, shape = weight_bytes(bare, execution), np.shape(dense_bytes.ravel())
-    found = np.zeros((len(entries.blocks), *shape))
+    bare = weight_bytes(gpu_share(model.with_blocks(()), execution), execution)
+    found = np.zeros((len(entries.blocks), int(np.prod(shape))))
     for place, block in enumerate(entries.blocks):
-        one = model.with_blocks((block,))
-        cache = np.broadcast_to(kv_cache_bytes(one, scenario), dense_bytes.shape).ravel()
-        found[place] = weight_bytes(one, execution) - weights + cache
-    return entries.quantity(found, dense_bytes.ravel())
+        one = gpu_share(model.with_blocks((block,)), execution)
+        cache = np.broadcast_to(kv_cache_bytes(one, scenario), shape).ravel()
+        found[place] = weight_bytes(one, execution) - bare + caches * cache
+    return found
 
 
 def parameter_counts(entries: Entries) -> Quantity:

@@ -71,7 +71,20 @@ class InScenarios:
     @classmethod
     def of(cls, model: Transformer, profile: HardwareProfile, scenarios: Scenarios) -> InScenarios:
         """The setting of a record of scenarios."""
-        return cls(model=model, profile=profile, scenarios=scenarios, cases=scenarios.cases())
+        cases = scenarios.cases()
+        if len({case.gpus for case in cases}) > 1:
+            raise InvalidValueError("gpus", [case.gpus for case in cases], "one number of GPUs in a table")
+        return cls(model=model, profile=profile, scenarios=scenarios, cases=cases)
+
+    @property
+    def gpus(self) -> int:
+        """GPUs that share the model."""
+        return self.cases[0].gpus
+
+    @property
+    def expert_parallel(self) -> bool:
+        """Whether each of them has whole experts."""
+        return self.cases[0].passes[0].scenario.execution.expert_parallel
 
     @property
     def names(self) -> tuple[tuple[int, int, str], ...]:

@@ -17,7 +17,7 @@ from infersim.domain.errors import InfersimError, InvalidValueError
 from infersim.domain.profile import HardwareProfile
 from infersim.domain.shapes import Phase
 from infersim.pruning.plan import Plan
-from infersim.simulation.search.settings.costs import Entries, Quantity, pass_costs
+from infersim.simulation.search.settings.costs import Entries, Quantity, block_bytes, pass_costs
 from infersim.simulation.search.settings.scenarios import GIB, MS, Predicted
 from infersim.simulation.search.settings.targets import Goal, Targets
 from infersim.simulation.serving.answers import Answer, answered
@@ -30,8 +30,6 @@ from infersim.simulation.speedups.case_timings import case_timings
 from infersim.simulation.speedups.cases import phase_case
 from infersim.simulation.speedups.chain import ratio_half_width
 from infersim.simulation.timing.passes import Pass
-from infersim.workload.counts import weight_bytes
-from infersim.workload.memory import kv_cache_bytes
 from infersim.workload.scenario import Scenario
 from infersim.workload.transformer import Transformer
 
@@ -72,6 +70,16 @@ class InService:
     def lead(self) -> tuple[str, ...]:
         """The time of a request, whose inverse is the rate."""
         return (REQUEST,)
+
+    @property
+    def gpus(self) -> int:
+        """GPUs that share the model."""
+        return self.service.gpus
+
+    @property
+    def expert_parallel(self) -> bool:
+        """Whether each of them has whole experts."""
+        return self.service.execution.expert_parallel
 
     def answer(self, plan: Plan) -> Answer:
         """What the service says of a plan, at the dense model's concurrency."""
@@ -145,19 +153,12 @@ class InService:
         return Quantity(values=values, remainder=remainder)
 
     def _memory(self, entries: Entries, answer: Answer) -> Quantity:
-        """GiB of weights, of the running requests' cache, and in the remainder of all else."""
-        memory, running, model = answer.memory, float(answer.steady.running[0, 0]), self.model
-        execution = self.service.execution
-        bare = weight_bytes(model.with_blocks(()), execution)
+        """GiB of weights, of the running requests' cache, and in the remainder of all else, on one GPU."""
+        memory, running = answer.memory, float(answer.steady.running[0, 0])
         block = self.service.engine.memory.block_tokens
         context = np.ceil(answer.load.context[0] / block) * block
         scenario = self._scenario(Phase.DECODE, np.ones(1), context)
-        found = np.array(
-            [
-                weight_bytes(one, execution) - bare + running * float(kv_cache_bytes(one, scenario)[0])
-                for one in (model.with_blocks((block,)) for block in entries.blocks)
-            ]
-        )
+        found = block_bytes(entries, scenario, (1,), running)[:, 0]
         dense = self.dense.memory
         cached = running * float(dense.cache_of(answer.load.context[0])[0])
         total = dense.weights_bytes + memory.activations_bytes + memory.reserve_bytes + cached
@@ -177,7 +178,8 @@ class InService:
         memory = answer.memory
         used = memory.weights_bytes + memory.activations_bytes + memory.reserve_bytes
         cached = float(steady.running[0, 0]) * float(memory.cache_of(answer.load.context[0])[0])
-        price = self.service.price_per_hour
+        hourly = self.service.price_per_hour
+        price = None if hourly is None else self.service.gpus * hourly
         values = {
             "speedup": (REQUEST, speedup, width),
             "tpot_ms": (TPOT, tpot, tpot_width),

@@ -5,6 +5,8 @@
     linear, linear=512      one linear layer hidden -> hidden in its place, or two factors of that rank
     kv_heads=4, heads=16    attention of fewer KV heads or query heads; the other number stays
     width=7168              an FFN of another intermediate size
+    experts=64, top_k=4     a layer of fewer routed experts, or of which a token runs fewer
+    expert_width=512        routed experts of another width
     lowrank=0.5             each matrix in two factors that lack this share of its values
     2:4                     half of K zero in every matrix
     fp8, w4a16, ...         every matrix stored and multiplied in that format
@@ -16,16 +18,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import TypeAlias
 
 from infersim.domain.errors import InvalidValueError, UnsupportedError
+from infersim.pruning.families.dynamic_e import with_top_k
+from infersim.pruning.families.static_e import with_experts
 from infersim.pruning.families.static_k_2_4 import semi_structured
 from infersim.pruning.families.static_k_lowrank import factorised
-from infersim.pruning.families.static_nk import with_heads, with_width
-from infersim.pruning.linears import Change, changed_block
-from infersim.pruning.plan_files.layer_choices import FORMATS, one_linear, stored_as
-from infersim.workload.transformer import Attention, Block, FeedForward, Linear, ReplacedSublayer
+from infersim.pruning.families.static_nk import with_expert_width, with_heads, with_width
+from infersim.pruning.linears import changed_block
+from infersim.pruning.plan_files.layer_choices import FORMATS, in_format, one_linear
+from infersim.workload.transformer import (
+    Attention,
+    AttentionSublayer,
+    Block,
+    ExpertLayer,
+    FeedForward,
+    FfnSublayer,
+    LatentAttention,
+    Linear,
+)
 
-Made = Attention | FeedForward | ReplacedSublayer | None
+Made: TypeAlias = AttentionSublayer | FfnSublayer | None
 
 RANK_ALIGN = 16
 """Ranks of low-rank choices are multiples of it, as those of static-k-lowrank."""
@@ -42,11 +56,17 @@ KEPT, NONE, LINEAR, SPARSE = "kept", "none", "linear", "2:4"
 _ALIASES = {"dense": KEPT, "no_op": NONE, "removed": NONE}
 _NUMBERS = {
     Sublayer.ATTENTION: {"heads": "num_heads", "kv_heads": "num_kv_heads"},
-    Sublayer.FFN: {"width": "ffn_width"},
+    Sublayer.FFN: {
+        "width": "ffn_width",
+        "experts": "num_experts",
+        "top_k": "top_k",
+        "expert_width": "expert_width",
+    },
 }
 _MOST = 2**24
 WORDS = (
-    "kept, none, linear, linear=RANK, kv_heads=N, heads=N (attention), width=N (ffn), lowrank=FRACTION, 2:4, "
+    "kept, none, linear, linear=RANK, kv_heads=N, heads=N (attention), width=N, experts=N, top_k=N, "
+    "expert_width=N (ffn), lowrank=FRACTION, 2:4, "
     f"{', '.join(FORMATS)}, or several of them with + between"
 )
 """What a choice may be, for messages."""
@@ -61,6 +81,9 @@ class Choice:
     num_heads: int | None = None
     num_kv_heads: int | None = None
     ffn_width: int | None = None
+    num_experts: int | None = None
+    top_k: int | None = None
+    expert_width: int | None = None
     lowrank: float | None = None
     sparse: bool = False
     format: str | None = None
@@ -76,7 +99,14 @@ class Choice:
         if self.removed:
             return NONE
         said = [] if self.linear is None else [LINEAR + (f"={self.linear}" if self.linear else "")]
-        numbers = {"heads": self.num_heads, "kv_heads": self.num_kv_heads, "width": self.ffn_width}
+        numbers = {
+            "heads": self.num_heads,
+            "kv_heads": self.num_kv_heads,
+            "width": self.ffn_width,
+            "experts": self.num_experts,
+            "top_k": self.top_k,
+            "expert_width": self.expert_width,
+        }
         said += [f"{name}={value}" for name, value in numbers.items() if value is not None]
         said += [f"lowrank={self.lowrank:g}"] if self.lowrank is not None else []
         said += [SPARSE] if self.sparse else []
@@ -90,7 +120,9 @@ class Choice:
             "static-m": self.removed or self.linear is not None,
             "static-k-2:4": self.sparse,
             "static-k-lowrank": self.lowrank is not None,
-            "static-nk": (self.num_heads, self.num_kv_heads, self.ffn_width) != (None, None, None),
+            "static-nk": any((self.num_heads, self.num_kv_heads, self.ffn_width, self.expert_width)),
+            "static-e": self.num_experts is not None,
+            "dynamic-e": self.top_k is not None,
         }
         return tuple(name for name, holds in found.items() if holds)
 
@@ -144,9 +176,7 @@ def _with(choice: Choice, word: str, sublayer: Sublayer, key: str, text: str) ->
 
 
 def _numbered(choice: Choice, name: str, value: int) -> Choice:
-    if name == "num_heads":
-        return replace(choice, num_heads=value)
-    return replace(choice, num_kv_heads=value) if name == "num_kv_heads" else replace(choice, ffn_width=value)
+    return replace(choice, **{name: value})  # type: ignore[arg-type]
 
 
 def _whole(value: str, key: str, text: str) -> int:
@@ -168,41 +198,40 @@ def _fraction(value: str, key: str, text: str) -> float:
 def with_sublayer(block: Block, sublayer: Sublayer, became: Made) -> Block:
     """The block with what became of a sublayer."""
     if sublayer is Sublayer.ATTENTION:
-        assert not isinstance(became, FeedForward)
+        assert not isinstance(became, FeedForward | ExpertLayer)
         return replace(block, attention=became)
-    assert not isinstance(became, Attention)
+    assert not isinstance(became, Attention | LatentAttention)
     return replace(block, ffn=became)
 
 
-def made(choice: Choice, sublayer: Attention | FeedForward | ReplacedSublayer, hidden: int) -> Made:
+def made(choice: Choice, sublayer: AttentionSublayer | FfnSublayer, hidden: int) -> Made:
     """The sublayer that a choice makes of a dense one.
 
     Raises InvalidValueError and UnsupportedError where the dense one cannot become it.
     """
     if choice.removed:
         return None
+    found: AttentionSublayer | FfnSublayer
     if choice.linear is not None:
-        found: Attention | FeedForward | ReplacedSublayer = one_linear(
-            hidden, sublayer.norm, sublayer.post_norm, choice.linear
-        )
+        found = one_linear(hidden, sublayer.norm, sublayer.post_norm, choice.linear)
     else:
         found = _sized_as(choice, sublayer)
-    if not (choice.sparse or choice.lowrank is not None or choice.format is not None):
-        return found
-    return _with_matrices(found, choice)
+    if choice.sparse or choice.lowrank is not None:
+        found = _in_factors(found, choice)
+    return found if choice.format is None else in_format(found, choice.format)
 
 
-def _sized_as(
-    choice: Choice, sublayer: Attention | FeedForward | ReplacedSublayer
-) -> Attention | FeedForward | ReplacedSublayer:
-    """The sublayer with the heads and the width that the choice names."""
+def _sized_as(choice: Choice, sublayer: AttentionSublayer | FfnSublayer) -> AttentionSublayer | FfnSublayer:
+    """The sublayer with the heads, the width and the experts that the choice names."""
     if choice.ffn_width is not None:
         if not isinstance(sublayer, FeedForward) or choice.ffn_width > sublayer.width:
             most = (
-                f"at most {sublayer.width}" if isinstance(sublayer, FeedForward) else "none: there is no FFN"
+                f"at most {sublayer.width}" if isinstance(sublayer, FeedForward) else "none: it has experts"
             )
             raise InvalidValueError("width", choice.ffn_width, most)
         return with_width(sublayer, choice.ffn_width)
+    if any((choice.num_experts, choice.top_k, choice.expert_width)):
+        return _fewer_experts(choice, sublayer)
     if choice.num_heads is None and choice.num_kv_heads is None:
         return sublayer
     if not isinstance(sublayer, Attention):
@@ -215,29 +244,33 @@ def _sized_as(
     return with_heads(sublayer, heads, kv_heads)
 
 
-def _with_matrices(
-    sublayer: Attention | FeedForward | ReplacedSublayer, choice: Choice
-) -> Attention | FeedForward | ReplacedSublayer:
-    """The sublayer with its matrices in two factors, in 2:4 form, or in a format."""
+def _fewer_experts(choice: Choice, sublayer: AttentionSublayer | FfnSublayer) -> ExpertLayer:
+    if not isinstance(sublayer, ExpertLayer):
+        raise InvalidValueError("experts", choice.text, "none: the layer has no experts")
+    experts = choice.num_experts or sublayer.num_experts
+    top_k = choice.top_k or sublayer.top_k
+    width = choice.expert_width or sublayer.width
+    if experts > sublayer.num_experts or top_k > min(experts, sublayer.top_k) or width > sublayer.width:
+        expected = (
+            f"at most {sublayer.num_experts} experts of at most {sublayer.width}, and of them at most "
+            f"{sublayer.top_k} for a token"
+        )
+        raise InvalidValueError("experts", choice.text, expected)
+    return with_expert_width(with_top_k(with_experts(sublayer, experts), top_k), width)
+
+
+def _in_factors(sublayer: AttentionSublayer | FfnSublayer, choice: Choice) -> AttentionSublayer | FfnSublayer:
+    """The sublayer with its matrices in two factors, or in 2:4 form."""
 
     def change(_: str, linear: Linear) -> Linear:
         if choice.lowrank is not None:
             linear = factorised(linear, sparsity=choice.lowrank, align=RANK_ALIGN)
-        if choice.sparse:
-            linear = semi_structured(linear)
-        return linear if choice.format is None else stored_as(linear, choice.format)
+        return semi_structured(linear) if choice.sparse else linear
 
-    return _changed(sublayer, change)
-
-
-def _changed(
-    sublayer: Attention | FeedForward | ReplacedSublayer, change: Change
-) -> Attention | FeedForward | ReplacedSublayer:
-    block = (
-        changed_block(Block(attention=None, ffn=sublayer), "ffn", change)
-        if not isinstance(sublayer, Attention)
-        else changed_block(Block(attention=sublayer, ffn=None), "attention", change)
-    )
+    if isinstance(sublayer, Attention | LatentAttention):
+        block = changed_block(Block(attention=sublayer, ffn=None), "attention", change)
+    else:
+        block = changed_block(Block(attention=None, ffn=sublayer), "ffn", change)
     found = block.attention or block.ffn
     if found is None:
         raise UnsupportedError("a sublayer without matrices has no such choice")

@@ -1,8 +1,8 @@
 """Limits of a search: what people must keep to beside their targets.
 
 - `multiple`: widths and ranks are multiples of it.
-- `tensor_parallel`: heads and widths divide by so many GPUs (KV heads divide them, or are divided by them:
-  engines copy KV heads where there are fewer than GPUs).
+- `tensor_parallel`: so many GPUs share each layer by the rules of `workload.parallel`; with
+  `expert_parallel` each has whole experts.
 - `group`: so many consecutive layers have equal choices (0: every layer its own).
 - `shapes`: at most so many distinct shapes of each kind of sublayer, the dense one counted, none not.
 - `keep`: layers, numbered from 0 (from the end below 0), that stay as they are.
@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING
 from infersim.pruning.families.engine_support import Answer
 from infersim.pruning.families.registry import families
 from infersim.pruning.plan_files.layer_choices import FORMATS
-from infersim.simulation.search.spaces.choices import Choice
-from infersim.workload.transformer import Attention, FeedForward
+from infersim.simulation.search.spaces.choices import Choice, Made, Sublayer, with_sublayer
+from infersim.workload.parallel.dividing import obstacle
+from infersim.workload.transformer import Block, Transformer
 
 if TYPE_CHECKING:
     from infersim.engines.engine import Engine
@@ -32,6 +33,7 @@ class Limits:
 
     multiple: int = 1
     tensor_parallel: int = 1
+    expert_parallel: bool = False
     group: int = 0
     shapes: int | None = None
     keep: tuple[int, ...] = ()
@@ -42,7 +44,7 @@ class Limits:
         """Whether a layer of `count` stays as it is."""
         return layer in self.keep or layer - count in self.keep
 
-    def against(self, choice: Choice, dense: object) -> str:
+    def against(self, choice: Choice) -> str:
         """Why a choice cannot be; empty where it can."""
         for family in choice.families:
             if family in self.refused:
@@ -51,28 +53,20 @@ class Limits:
             return self.refused[f"format {choice.format}"]
         if choice.linear is not None and not self.per_layer:
             return "a linear layer in a sublayer's place is no shape that the engine builds"
-        return self._against_sizes(choice, dense)
-
-    def _against_sizes(self, choice: Choice, dense: object) -> str:
-        width, rank = choice.ffn_width, choice.linear
-        for name, value in (("width", width), ("rank", rank)):
+        sizes = {"width": choice.ffn_width, "expert_width": choice.expert_width, "rank": choice.linear}
+        for name, value in sizes.items():
             if value and value % self.multiple:
                 return f"{name} {value} is no multiple of {self.multiple}"
-        if choice.removed or choice.linear is not None or self.tensor_parallel == 1:
-            return ""
-        gpus = self.tensor_parallel
-        if isinstance(dense, FeedForward):
-            value = width or dense.width
-            return f"width {value} does not divide by {gpus} GPUs" if value % gpus else ""
-        if not isinstance(dense, Attention):
-            return ""
-        heads = choice.num_heads or dense.num_heads
-        kv_heads = choice.num_kv_heads or dense.num_kv_heads
-        if heads % gpus:
-            return f"{heads} heads do not divide by {gpus} GPUs"
-        if kv_heads % gpus and gpus % kv_heads:
-            return f"{kv_heads} KV heads and {gpus} GPUs do not divide"
         return ""
+
+    def obstacle(self, model: Transformer, sublayer: Sublayer, became: Made) -> str:
+        """What the GPUs cannot share of what a sublayer becomes; empty where they can share all."""
+        if self.tensor_parallel == 1 or became is None:
+            return ""
+        alone = with_sublayer(Block(attention=None, ffn=None), sublayer, became)
+        return obstacle(
+            model.with_blocks((alone,)), self.tensor_parallel, expert_parallel=self.expert_parallel
+        )
 
 
 def runnable_by(limits: Limits, engine: Engine) -> Limits:

@@ -10,7 +10,7 @@ from infersim.simulation.search.spaces.choices import Sublayer
 from infersim.simulation.search.spaces.space import Slot, Space
 from infersim.workload.formats import named_matrices
 from infersim.workload.presets import load_model
-from infersim.workload.transformer import Attention, Block, FeedForward
+from infersim.workload.transformer import Attention, Block, ExpertLayer, FeedForward, LatentAttention
 
 
 def plan_text(space: Space, places: Sequence[int], name: str, about: Sequence[str] = ()) -> str:
@@ -97,6 +97,12 @@ def _said(slot: Slot, place: int) -> Iterator[str]:
             yield f"num_kv_heads = {became.num_kv_heads}"
     if isinstance(became, FeedForward) and isinstance(dense, FeedForward) and became.width != dense.width:
         yield f"ffn_width = {became.width}"
+    experts = {
+        "num_experts": choice.num_experts,
+        "top_k": choice.top_k,
+        "expert_width": choice.expert_width,
+    }
+    yield from (f"{name} = {value}" for name, value in experts.items() if value is not None)
     if choice.linear is None:
         yield from _matrices(slot, place)
     if choice.format is not None:
@@ -107,10 +113,10 @@ def _matrices(slot: Slot, place: int) -> Iterator[str]:
     became = slot.made[place]
     block = (
         Block(attention=became, ffn=None)
-        if isinstance(became, Attention)
+        if isinstance(became, Attention | LatentAttention)
         else Block(attention=None, ffn=became)
     )
-    matrices = list(named_matrices(block))
+    matrices = [] if isinstance(became, ExpertLayer) else list(named_matrices(block))
     ranks = [f"{name} = {linear.rank}" for name, linear in matrices if linear.rank is not None]
     if ranks:
         yield f"rank = {{ {', '.join(ranks)} }}"

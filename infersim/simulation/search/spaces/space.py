@@ -24,7 +24,15 @@ from infersim.simulation.search.spaces.choices import (
     with_sublayer,
 )
 from infersim.simulation.search.spaces.limits import Limits
-from infersim.workload.transformer import Attention, Block, FeedForward, ReplacedSublayer, Transformer
+from infersim.workload.transformer import (
+    Attention,
+    AttentionSublayer,
+    Block,
+    ExpertLayer,
+    FeedForward,
+    FfnSublayer,
+    Transformer,
+)
 
 MOST_CHOICES = 4096
 """Choices of one sublayer: a list that names more is a slip."""
@@ -32,7 +40,8 @@ MOST_CHOICES = 4096
 WIDTH_ALIGN = 64
 """Widths that are given in percent are rounded to a multiple of it: half an N tile."""
 
-_RANGE = re.compile(r"(heads|kv_heads|width)=(\d{1,8}%?)(?:\.\.(\d{1,8}%?)(?:/(\d{1,8}%?))?)?", re.ASCII)
+_NUMBERS = "heads|kv_heads|width|experts|top_k|expert_width"
+_RANGE = re.compile(rf"({_NUMBERS})=(\d{{1,8}}%?)(?:\.\.(\d{{1,8}}%?)(?:/(\d{{1,8}}%?))?)?", re.ASCII)
 
 DEFAULT: Mapping[Sublayer, tuple[str, ...]] = {
     Sublayer.ATTENTION: (
@@ -49,7 +58,18 @@ DEFAULT: Mapping[Sublayer, tuple[str, ...]] = {
         "fp8",
         "w4a16",
     ),
-    Sublayer.FFN: ("width=12.5%..87.5%/12.5%", "none", "linear", "lowrank=0.5", "2:4", "fp8", "w4a16"),
+    Sublayer.FFN: (
+        "width=12.5%..87.5%/12.5%",
+        "experts=50%..75%/25%",
+        "top_k=50%",
+        "expert_width=50%..75%/25%",
+        "none",
+        "linear",
+        "lowrank=0.5",
+        "2:4",
+        "fp8",
+        "w4a16",
+    ),
 }
 """Choices of a table where nobody names any."""
 
@@ -123,7 +143,7 @@ def space_of(model: Transformer, texts: Texts | None, limits: Limits) -> Space:
             if dense is None:
                 continue
             if (sublayer, dense) not in made_of:
-                found = _choices(dense, sublayer, several, model.hidden, limits, reasons)
+                found = _choices(dense, sublayer, several, model, limits, reasons)
                 made_of[sublayer, dense] = found
             choices, became = made_of[sublayer, dense]
             if limits.keeps(layer, len(model.blocks)):
@@ -143,10 +163,10 @@ def _shown(given: Mapping[Sublayer, Sequence[str]]) -> str:
 
 
 def _choices(
-    dense: Attention | FeedForward | ReplacedSublayer,
+    dense: AttentionSublayer | FfnSublayer,
     sublayer: Sublayer,
     several: Sequence[str],
-    hidden: int,
+    model: Transformer,
     limits: Limits,
     reasons: dict[str, None],
 ) -> tuple[tuple[Choice, ...], tuple[Made, ...]]:
@@ -157,8 +177,8 @@ def _choices(
         if choice in found:
             continue
         try:
-            reason = limits.against(choice, dense)
-            became = made(choice, dense, hidden)
+            became = made(choice, dense, model.hidden)
+            reason = limits.against(choice) or limits.obstacle(model, sublayer, became)
         except (InvalidValueError, UnsupportedError) as error:
             reasons[f"{sublayer} {choice.text}: {error}"] = None
             continue
@@ -177,6 +197,8 @@ def expanded(several: Sequence[str], dense: object, sublayer: Sublayer) -> Itera
     for text in several:
         words = text.split("+")
         spelt = [_numbers(word.strip(), dense, sublayer, text) for word in words]
+        if not all(spelt):  # a share of what the sublayer has not
+            continue
         longest = max(map(len, spelt))
         if any(len(each) not in (1, longest) for each in spelt):
             raise InvalidValueError(sublayer.value, text, "ranges of one length in a choice")
@@ -191,10 +213,9 @@ def _numbers(word: str, dense: object, sublayer: Sublayer, text: str) -> list[st
     if match is None or ("%" not in word and ".." not in word):
         return [word]
     name, first, last, step = match.groups()
-    whole = _whole(name, dense)
-    if whole is None:
-        return [word]
-    percent = "%" in first
+    whole, percent = _whole(name, dense), "%" in first
+    if whole is None and percent:
+        return []
     if any(each is not None and ("%" in each) is not percent for each in (last, step)):
         raise InvalidValueError(sublayer.value, text, "percentages, or numbers, in all of a range")
     low, high = _value(first), _value(last or first)
@@ -205,7 +226,7 @@ def _numbers(word: str, dense: object, sublayer: Sublayer, text: str) -> list[st
     values = range(low, high + 1, stride)
     if not percent:
         return [f"{name}={value}" for value in values]
-    return [f"{name}={_rounded(name, whole * value / 1000)}" for value in values]
+    return [f"{name}={_rounded(name, (whole or 0) * value / 1000)}" for value in values]
 
 
 def _tenths(word: str) -> str:
@@ -220,13 +241,14 @@ def _value(number: str) -> int:
 def _whole(name: str, dense: object) -> int | None:
     if isinstance(dense, Attention):
         return {"heads": dense.num_heads, "kv_heads": dense.num_kv_heads}.get(name)
-    if isinstance(dense, FeedForward) and name == "width":
-        return dense.width
-    return None
+    if isinstance(dense, ExpertLayer):
+        own = {"experts": dense.num_experts, "top_k": dense.top_k, "expert_width": dense.width}
+        return own.get(name)
+    return dense.width if isinstance(dense, FeedForward) and name == "width" else None
 
 
 def _rounded(name: str, value: float) -> int:
-    return nearest_multiple(value, WIDTH_ALIGN) if name == "width" else max(1, round(value))
+    return nearest_multiple(value, WIDTH_ALIGN) if name.endswith("width") else max(1, round(value))
 
 
 def checked_texts(value: object) -> Texts | None:

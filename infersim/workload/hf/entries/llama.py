@@ -10,7 +10,7 @@ from infersim.workload.hf.building import checked_groups
 from infersim.workload.hf.config_keys import MAX_HEADS, Keys
 from infersim.workload.hf.entries.defaults import defaults
 from infersim.workload.hf.entries.rules import logit_kernels, other_than_one
-from infersim.workload.norms import Norm, NormKind, QkNorm
+from infersim.workload.sublayers.norms import Norm, NormKind, QkNorm
 
 
 def _listed_kv_heads(keys: Keys) -> list[int]:
