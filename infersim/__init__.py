@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from infersim.simulation.advice.target import sparsity_for
     from infersim.simulation.advice.width import free_widths
     from infersim.simulation.frontier.search import frontier
+    from infersim.simulation.search.exports.writing import write_latency_table
     from infersim.simulation.search.searching import search
     from infersim.simulation.search.table import latency_table
     from infersim.simulation.serving.serving import serve
@@ -94,6 +95,7 @@ __all__ = [
     "validation_points",
     "with_overrides",
     "write_fit",
+    "write_latency_table",
 ]
 
 _HOMES = {
@@ -140,6 +142,7 @@ _HOMES = {
     "validation_points": "infersim.report.accuracy.validation_points",
     "with_overrides": "infersim.profile_files.overrides",
     "write_fit": "infersim.profile_files.fit_files",
+    "write_latency_table": "infersim.simulation.search.exports.writing",
 }
 
 

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 from infersim.simulation.search.problem import Problem
 from infersim.simulation.search.settings.served import InService
 from infersim.simulation.search.solving import Answer, Solver
+from infersim.simulation.search.spaces.choices import Sublayer
 from infersim.simulation.serving.runnable import support_of
+from infersim.workload.transformer import Block
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,21 +90,28 @@ def layer_frame(solver: Solver, answer: Answer) -> pd.DataFrame:
     import pandas as pd
 
     problem = solver.problem
-    slots = problem.space.slots
-    values = problem.lead_values()[problem.entries.chosen(answer.places)]
-    whole = float(values.sum()) + problem.lead_remainder()
+    slots, lead, kept = problem.space.slots, problem.lead_values(), problem.entries.kept
+    values = lead[problem.entries.chosen(answer.places)]
+    whole, dense = float(values.sum()) + problem.lead_remainder(), float(lead[kept].sum())
+    zeros = {f"{name}_{what}": 0.0 for name in Sublayer for what in ("time", "dense")}
     rows: dict[int, dict[str, Any]] = {
-        layer: {"layer": layer, "attention": "kept", "ffn": "kept", "share": 0.0}
-        for layer in range(len(problem.model.blocks))
+        layer: {"layer": layer, **_dense(block), "share": 0.0, **zeros}
+        for layer, block in enumerate(problem.model.blocks)
     }
-    for slot, place, value in zip(slots, answer.places, values, strict=True):
+    for slot, place, value, before in zip(slots, answer.places, values, lead[kept], strict=True):
         rows[slot.layer][slot.sublayer.value] = slot.choices[place].text
         rows[slot.layer]["share"] += float(value) / whole
-        rows[slot.layer][f"{slot.sublayer}_time"] = float(value) / float(
-            problem.lead_values()[problem.entries.kept].sum()
-        )
+        rows[slot.layer][f"{slot.sublayer}_time"] = float(value) / dense
+        rows[slot.layer][f"{slot.sublayer}_dense"] = float(before) / dense
     frame = pd.DataFrame(list(rows.values()))
     return frame.assign(loss=solver.layer_losses(answer.places))
+
+
+def _dense(block: Block) -> dict[str, str]:
+    """What stands for sublayers without a choice: kept, or not there."""
+    return {
+        name.value: "kept" if getattr(block, name.value) is not None else "not there" for name in Sublayer
+    }
 
 
 def notes(problem: Problem, answer: Answer) -> list[str]:

@@ -60,7 +60,9 @@ class SearchResult:
       timed_out rounds runs runs_needs`.
     - `goals`: a row for each target: `target where limit value kept met`; `kept` is what holds as surely as
       was asked for.
-    - `layers`: a row for each layer: `layer attention ffn loss share` (of the plan's time).
+    - `layers`: a row for each layer: `layer attention ffn loss share` (of the plan's time), and the times of
+      its sublayers, in the plan and dense, over those of all dense ones (`attention_time attention_dense
+      ffn_time ffn_dense`).
     - `uniform`: the best uniform plan of each family, at the same loss and at the same time.
     - `curve`: the whole trade-off, and `answer` marks the plan.
     """
