@@ -33,6 +33,7 @@ NAMES = {
     "gemm_latency",
     "held_out_rows",
     "import_source",
+    "latency_table",
     "load_model",
     "load_profile",
     "loss_waterfall",
@@ -43,6 +44,7 @@ NAMES = {
     "read_samples",
     "residual_by_shape",
     "roofline",
+    "search",
     "serve",
     "simulate_serving",
     "sparsity_for",
@@ -54,6 +56,7 @@ NAMES = {
     "validation_points",
     "with_overrides",
     "write_fit",
+    "write_latency_table",
 }
 
 

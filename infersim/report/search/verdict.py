@@ -101,8 +101,8 @@ def table_verdict(frame: pd.DataFrame) -> Verdict:
         whole = own + part[part["sublayer"] == REMAINDER][name].sum()
         where = ", ".join(map(str, said if isinstance(said, tuple) else (said,)))
         sentences.append(
-            f"{where}: {rounding.quantity(whole)} ms, of which {rounding.share(own / whole)} in what there is "
-            "a choice of"
+            f"{where}: {rounding.quantity(whole)} ms, of which {rounding.share(own / whole)} in what there "
+            "is a choice of"
         )
     return Verdict(sentences=tuple(map(as_sentence, sentences)), notes=tuple(_table_notes(frame)))
 

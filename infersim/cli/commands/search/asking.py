@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
@@ -81,7 +80,6 @@ def setting_options(
     from infersim.simulation.serving.service import Service
 
     _only_a_service(passes, own, runs)
-    flags = asdict(runs)
     gpus = integers("gpus", runs.gpus)
     if len(gpus) > 1:
         raise InvalidValueError("gpus", runs.gpus, "one number of GPUs with --engine")
@@ -91,8 +89,10 @@ def setting_options(
         engine=engine,
         gpus=gpus[0],
         price_per_hour=price_per_hour,
-        **{name: flags[name] for name in ("dtype", "kv_dtype", "expert_parallel")},
-        **({} if concurrency is None else {"concurrency": concurrency}),
+        dtype=runs.dtype,
+        kv_dtype=runs.kv_dtype,
+        expert_parallel=runs.expert_parallel,
+        concurrency=64 if concurrency is None else concurrency,
     )
     return {"service": service}
 
