@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from infersim.domain.dtypes import DType
+from infersim.domain.interconnect import Interconnect, Wiring
 from infersim.domain.profile import GIGA, MEGA, HardwareProfile
 from infersim.report.core import rounding
 from infersim.report.core.table import Column, Table, number_column, text_column
@@ -36,6 +37,7 @@ def gpus_table(profiles: Sequence[HardwareProfile]) -> Table:
             "memory_gb": profile.memory.capacity_bytes / GIGA,
             "l2_mb": profile.chip.l2_bytes / MEGA,
             "sm_count": profile.chip.sm_count,
+            **_links(profile.interconnect),
             "tdp_w": profile.chip.tdp_w,
             "unverified": len(profile.unverified),
         }
@@ -54,9 +56,11 @@ def gpus_table(profiles: Sequence[HardwareProfile]) -> Table:
             number_column("GB/s", "bandwidth_gb_s", rounding.quantity),
             number_column("GB", "memory_gb", rounding.count),
             number_column("SMs", "sm_count", rounding.count),
+            Column(heading="node", keys=("gpus_per_node", "link_gb_s"), text=_node),
             number_column("unver-\nified", "unverified", rounding.count),
         ),
-        caption="Datasheet TFLOP/s, dense. Unverified: numbers that no public table confirmed.",
+        caption="Datasheet TFLOP/s, dense. Node: GPUs, and the GB/s that each sends to the others. "
+        "Unverified: numbers that no public table confirmed.",
     )
 
 
@@ -85,6 +89,28 @@ def models_table(transformers: Sequence[Transformer]) -> Table:
             number_column("positions", "max_position", rounding.count),
         ),
     )
+
+
+def _links(interconnect: Interconnect | None) -> dict[str, object]:
+    """What connects all GPUs of a node, in one direction: where a bridge joins pairs, that is PCIe."""
+    if interconnect is None:
+        return {"link": "", "link_gb_s": float("nan"), "gpus_per_node": 1}
+    sent = interconnect.bytes_per_s
+    if sent is None or interconnect.wiring is Wiring.BRIDGE:
+        sent = interconnect.pcie_bytes_per_s
+    if sent is None:
+        sent = float("nan")
+    return {
+        "link": interconnect.kind.value,
+        "link_gb_s": sent / GIGA,
+        "gpus_per_node": interconnect.gpus_per_node,
+    }
+
+
+def _node(gpus: int, sent_gb_s: float) -> str:
+    if gpus == 1:
+        return rounding.UNKNOWN
+    return f"{rounding.count(gpus)} x {rounding.quantity(sent_gb_s)}"
 
 
 def _tflops(profile: HardwareProfile, dtype: DType) -> float:
