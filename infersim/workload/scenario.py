@@ -51,7 +51,8 @@ class Execution:
     quantised. `kv_dtype` None: the attention's own type. `explicit`: somebody asked for the precision, so
     that a checkpoint which states another one contradicts. `gpus` of one node share each layer (tensor
     parallel); `expert_parallel`: each has whole experts instead of a share of each one. `exchanges` is the
-    library by which they exchange (None: the engine's own kernels, and NCCL where it has none).
+    library by which they exchange (None: the engine's own kernels, and NCCL where it has none). `skew` is how
+    uneven a model's routers are: 0, or the exponent of a power law of its experts' shares.
     """
 
     layout: Layout = Layout.FUSED
@@ -62,6 +63,7 @@ class Execution:
     gpus: int = 1
     expert_parallel: bool = False
     exchanges: str | None = None
+    skew: float = 0.0
 
     @property
     def fusion(self) -> Fusion:
