@@ -10,7 +10,7 @@ from infersim.domain.interconnect import Interconnect, Wiring
 from infersim.domain.profile import GIGA, MEGA, HardwareProfile
 from infersim.report.core import rounding
 from infersim.report.core.table import Column, Table, number_column, text_column
-from infersim.workload.counts import parameters
+from infersim.workload.counts import active_parameters, parameters
 from infersim.workload.transformer import Attention, ExpertLayer, FeedForward, LatentAttention, Transformer
 
 _OTHER_DTYPES = (DType.FP8, DType.INT8, DType.FP4)
@@ -65,7 +65,10 @@ def gpus_table(profiles: Sequence[HardwareProfile]) -> Table:
 
 
 def models_table(transformers: Sequence[Transformer]) -> Table:
-    """Models with the sizes that decide their speed; heads and width are those of the first block."""
+    """Models with the sizes that decide their speed; heads and width are those of the first block.
+
+    Active are the parameters that a token passes through; experts are those of the first layer with any.
+    """
     import pandas as pd
 
     rows = [{"model": transformer.name, **_sizes(transformer)} for transformer in transformers]
@@ -75,11 +78,13 @@ def models_table(transformers: Sequence[Transformer]) -> Table:
         columns=(
             text_column("model", "model"),
             Column(heading="param-\neters", keys=("parameters",), text=_billions),
+            Column(heading="active", keys=("active_parameters",), text=_billions),
             number_column("layers", "layers", rounding.count),
             number_column("hidden", "hidden", rounding.count),
             number_column("heads", "num_heads", rounding.count),
             number_column("KV\nheads", "num_kv_heads", rounding.count),
-            number_column("FFN\nwidth", "width", rounding.count),
+            Column(heading="FFN\nwidth", keys=("width",), text=_width),
+            Column(heading="experts", keys=("experts", "top_k", "expert_width"), text=_experts),
             number_column("vocabulary", "vocab", rounding.count),
             number_column("positions", "max_position", rounding.count),
         ),
@@ -116,6 +121,15 @@ def _billions(value: float) -> str:
     return f"{rounding.quantity(value / GIGA)} B"
 
 
+def _width(value: float) -> str:
+    return rounding.count(value) if value else ""
+
+
+def _experts(number: float, top_k: float, width: float) -> str:
+    """Experts that a token runs, of all of a layer, and the width of each."""
+    return f"{top_k:.0f} of {number:.0f} x {width:.0f}" if number else ""
+
+
 def _sixteen_bit(bf16: float, fp16: float) -> str:
     """Older GPUs have no bf16."""
     return rounding.quantity(fp16 if math.isnan(bf16) else bf16)
@@ -135,17 +149,21 @@ def _sizes(transformer: Transformer) -> dict[str, float]:
         None,
     )
     width = next(
-        (block.ffn.width for block in transformer.blocks if isinstance(block.ffn, FeedForward | ExpertLayer)),
-        None,
+        (block.ffn.width for block in transformer.blocks if isinstance(block.ffn, FeedForward)), None
     )
+    experts = next((block.ffn for block in transformer.blocks if isinstance(block.ffn, ExpertLayer)), None)
     kv_heads = attention.num_kv_heads if isinstance(attention, Attention) else int(attention is not None)
     return {
         "parameters": parameters(transformer),
+        "active_parameters": active_parameters(transformer),
         "layers": len(transformer.blocks),
         "hidden": transformer.hidden,
         "num_heads": attention.num_heads if attention else 0,
         "num_kv_heads": kv_heads,
         "width": width or 0,
+        "experts": experts.num_experts if experts else 0,
+        "top_k": experts.top_k if experts else 0,
+        "expert_width": experts.width if experts else 0,
         "vocab": transformer.vocab,
         "max_position": transformer.max_position,
     }
