@@ -53,14 +53,12 @@ class SchedulerTable(Table):
     """`[scheduler]`: how many tokens a step may carry, how many sequences run, and who is let in.
 
     `admits` says what a request must find free: `whole` (all that it may come to) or `growing` (what it has
-    now; the running ones are put off where the cache fills up). Prompts are read in steps that write too
-    (`reads = "beside"`), or `first`: nobody writes until all prompts that have come are read.
+    now; the running ones are put off where the cache fills up).
     """
 
     batched_tokens: Count
     max_sequences: Count
     admits: Literal["whole", "growing"]
-    reads: Literal["beside", "first"]
 
 
 class MemoryTable(Table):

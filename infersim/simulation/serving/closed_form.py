@@ -13,14 +13,12 @@ a prompt (its share of a step that reads b of them) and n = written - 1 decode s
 r is how many prompts the engine's budget of tokens lets into a step. B is the least of C, the engine's most
 sequences and what the KV cache holds. b is 1 + AHEAD + TOGETHER B: requests of like lengths end together, so
 that their successors come, and are read, together. Those that have waited for memory are read as others end
-(TOGETHER is 0). Where an engine reads all prompts before anybody goes on writing, those who were read in one
-go end in one: all come together, and half of the others are read before a request, half after it.
+(TOGETHER is 0).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -28,9 +26,6 @@ import numpy.typing as npt
 from infersim.domain.arrays import Array
 from infersim.simulation.serving.prompts import Reading
 from infersim.simulation.serving.steps import MS, Served, Times
-
-if TYPE_CHECKING:
-    from infersim.engines.engine import Engine
 
 AHEAD, TOGETHER = 1.0, 0.075
 """Prompts that are read before a request's own: some, and a share of those that run; fitted to served models
@@ -82,7 +77,7 @@ def steady_state(served: Served, load: Load) -> Steady:
     counted = np.where(np.isnan(running), 1.0, running)
     step = served.decode(counted, np.broadcast_to(load.context, counted.shape))
     steps, once_s = load.steps, engine.host.request_ms * MS
-    before = prompts_read(counted, load.concurrency > counted, engine)
+    before = prompts_read(counted, load.concurrency > counted)
     room = np.maximum(engine.scheduler.batched_tokens - counted, 1) / load.reading.prompt
     together = np.clip(before, 1.0, np.maximum(room, 1.0))
     read_s = load.reading.each_s(together)
@@ -109,10 +104,8 @@ def steady_state(served: Served, load: Load) -> Steady:
     )
 
 
-def prompts_read(running: Array, waits: npt.NDArray[np.bool_], engine: Engine) -> Array:
+def prompts_read(running: Array, waits: npt.NDArray[np.bool_]) -> Array:
     """Prompts read from a request's arrival, or where it `waits` from its turn, to its first token."""
     together = np.where(waits, 0.0, TOGETHER * running)
     found: Array = np.minimum(running, 1 + (running > 1) * (AHEAD + together))
-    if engine.scheduler.reads == "first":
-        found = np.maximum(found, (running + 1) / 2)
     return found

@@ -115,7 +115,7 @@ class Scheduler:
 
     def _planned(self) -> tuple[float, list[tuple[Running, int]]]:
         """Seconds of the next step, and which tokens of whose prompts it reads."""
-        writing = self._writing()
+        writing = [request for request in self.running if not request.to_read]
         budget = self.rules.table.batched_tokens - len(writing)
         reading = []
         seconds = 0.0
@@ -131,15 +131,9 @@ class Scheduler:
         read_s = sum(request.read_s * tokens / request.prompt for request, tokens in reading)
         return seconds + share * read_s, reading
 
-    def _writing(self) -> list[Running]:
-        """Who writes in the next step: nobody, where prompts are to be read first."""
-        writing = [request for request in self.running if not request.to_read]
-        stands = self.rules.table.reads == "first" and len(writing) < len(self.running)
-        return [] if stands else writing
-
     def _advance(self, reading: list[tuple[Running, int]]) -> None:
         now = float(self.environment.now)
-        wrote = self._writing()
+        wrote = [request for request in self.running if not request.to_read]
         for request, tokens in reading:
             request.to_read -= tokens
             if not request.to_read:
@@ -237,14 +231,12 @@ def _ran(environment: Any, scheduler: Scheduler, requests: int, first: int) -> R
     """Run until all but the last wave are answered."""
     environment.process(scheduler.run())
     begun_s = 0.0
-    end = requests - first
-    while len(scheduler.finished) < max(end, first + 1) and environment.peek() < float("inf"):
-        ended = len(scheduler.finished)
+    end = max(first + 1, requests - first)
+    while len(scheduler.finished) < end and environment.peek() < float("inf"):
         environment.step()
-        if ended < first <= len(scheduler.finished):  # those who end together do not end after each other
-            first = len(scheduler.finished)
+        if len(scheduler.finished) <= first:
             begun_s, scheduler.busy_s, scheduler.running_s = float(environment.now), 0.0, 0.0
-    measured = scheduler.finished[first:]
+    measured = scheduler.finished[first:end]
     took_s = max(float(environment.now) - begun_s, 1e-12)
     outputs = np.array([each.output for each in measured], dtype=np.float64)
     steps = np.maximum(outputs - 1, 1)

@@ -176,9 +176,7 @@ def simulated(answer: Answer, row: int, column: int, *, rate: float | None, requ
     concurrency = int(answer.load.concurrency[row, column])
     life_s = concurrency / float(answer.steady.requests_per_s[row, column])
     running = answer.steady.running[row, column]
-    together = concurrency  # who are read before anybody writes end, and come, together
-    if engine.scheduler.reads != "first":
-        together = max(1, round(float(prompts_read(running, concurrency > running, engine))))
+    together = max(1, round(float(prompts_read(running, concurrency > running))))
     return run_closed(table, rules, coming, concurrency, life_s, together)
 
 

@@ -23,22 +23,6 @@ def test_the_closed_form_agrees(engine: str, gpu: str, prompt: int, output: int,
         assert counted[name] == pytest.approx(formula[name], rel=0.05)
 
 
-def test_prompts_that_go_first_hold_up_first_tokens_and_spare_the_others() -> None:
-    options = {"prompt": 1024, "output": 128, "concurrency": 64}
-    beside = changed("sglang", scheduler={"reads": "beside"})
-    first, mixed = (
-        sim.serve(MODEL, GPU, engine=engine, **options).iloc[0]  # type: ignore[arg-type]
-        for engine in ("sglang", beside)
-    )
-    # The work is the same, and so the rate; half of 64 prompts are read before a first token, not seven.
-    assert first["requests_per_s"] == pytest.approx(mixed["requests_per_s"], rel=0.05)
-    assert first["ttft_ms"] > 3 * mixed["ttft_ms"]
-    assert first["tpot_ms"] < mixed["tpot_ms"]
-    counted = sim.simulate_serving(MODEL, GPU, engine="sglang", **options).iloc[0]  # type: ignore[arg-type]
-    assert counted["ttft_ms"] == pytest.approx(first["ttft_ms"], rel=0.15)
-    assert counted["tpot_ms"] == pytest.approx(first["tpot_ms"], rel=0.05)
-
-
 def test_few_requests_meet_an_idle_engine_and_many_queue() -> None:
     rare, often = (
         sim.simulate_serving(MODEL, GPU, prompt=256, output=32, rate=rate, requests=300).iloc[0]
