@@ -176,7 +176,7 @@ def simulated(answer: Answer, row: int, column: int, *, rate: float | None, requ
     concurrency = int(answer.load.concurrency[row, column])
     life_s = concurrency / float(answer.steady.requests_per_s[row, column])
     running = answer.steady.running[row, column]
-    together = max(1, round(float(prompts_read(running, concurrency > running))))
+    together = max(1, round(float(prompts_read(running, concurrency > running, engine.scheduler.together))))
     return run_closed(table, rules, coming, concurrency, life_s, together)
 
 
