@@ -35,6 +35,7 @@ NAMES = {
     "gemm_latency",
     "held_out_rows",
     "import_source",
+    "latency_table",
     "load_model",
     "load_profile",
     "loss_waterfall",
@@ -45,6 +46,7 @@ NAMES = {
     "read_samples",
     "residual_by_shape",
     "roofline",
+    "search",
     "serve",
     "simulate_serving",
     "sparsity_for",
@@ -56,6 +58,7 @@ NAMES = {
     "validation_points",
     "with_overrides",
     "write_fit",
+    "write_latency_table",
 }
 
 

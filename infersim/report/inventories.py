@@ -59,7 +59,8 @@ def gpus_table(profiles: Sequence[HardwareProfile]) -> Table:
             Column(heading="node", keys=("gpus_per_node", "link_gb_s"), text=_node),
             number_column("unver-\nified", "unverified", rounding.count),
         ),
-        caption="Datasheet TFLOP/s, dense. Node: GPUs, and the GB/s that each sends to the others. Unverified: numbers that no public table confirmed.",
+        caption="Datasheet TFLOP/s, dense. Node: GPUs, and the GB/s that each sends to the others. "
+        "Unverified: numbers that no public table confirmed.",
     )
 
 
@@ -91,7 +92,7 @@ def models_table(transformers: Sequence[Transformer]) -> Table:
 
 
 def _links(interconnect: Interconnect | None) -> dict[str, object]:
-    """What connects all GPUs of a node, in one direction: past the pairs that a bridge joins, that is PCIe."""
+    """What connects all GPUs of a node, in one direction: where a bridge joins pairs, that is PCIe."""
     if interconnect is None:
         return {"link": "", "link_gb_s": float("nan"), "gpus_per_node": 1}
     sent = interconnect.bytes_per_s

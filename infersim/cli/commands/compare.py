@@ -13,7 +13,7 @@ import typer
 
 from infersim.cli import options
 from infersim.cli.option_groups import PassFlags, RequestFlags, RunFlags, grouped
-from infersim.cli.questions import ALL
+from infersim.cli.questions import ALL, DEFAULT_CONTEXT
 from infersim.domain.errors import InvalidValueError
 
 if TYPE_CHECKING:

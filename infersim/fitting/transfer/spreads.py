@@ -83,6 +83,10 @@ No two measured GPUs have links of one generation: that such GPUs share most is 
 """
 
 
+EXPERTS = _spread(shared=1.0, own=0.3, rate=0.3, memory=0.15)
+"""Of expert layers: engines run kernels of another design on each generation."""
+
+
 def prior_of(kind: str, name: str, *, log: bool) -> Prior:
     """The prior of a parameter of a kind ("gemm.bf16")."""
     if kind in COLLECTIVE_PARAMETERS:
@@ -92,6 +96,9 @@ def prior_of(kind: str, name: str, *, log: bool) -> Prior:
         return Prior(law=Law.POWER, spread=THROTTLE, typical=TYPICAL_THROTTLE)
     if name == "dram_efficiency":
         return Prior(law=Law.SHARE, spread=ATTENTION if family == "attention" else STEADY)
+    if family == "experts" and name != "l2_residency":
+        spread = EXPERTS if log else _scaled(EXPERTS, TILE_SHARE)
+        return Prior(law=Law.CYCLES if name in LATENCIES else Law.CONSTANT, spread=spread)
     if name == "l2_residency" and not of_prefill:
         return Prior(law=Law.CONSTANT, spread=RESIDENCY)
     if of_prefill and name == "l2_bytes_per_clock_per_sm":

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from infersim.domain.shapes import Phase
 from infersim.workload.sublayers.linear import Linear
 from infersim.workload.sublayers.norms import RMS_NORM, Norm, QkNorm
-from infersim.workload.sublayers.sparsity import BlockSparsity, KvScore, TokenSkip
+from infersim.workload.sublayers.sparsity import BlockSparsity, GroupSkip, KvScore, TokenSkip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +19,7 @@ class Attention:
     `rotary` is the share of each head that rotary position embedding turns (0: none does). `sinks`: each head
     has a learned score that takes part in the softmax and attends to nothing. `chunk`: tokens are cut into
     chunks of so many, and a query sees its own chunk up to itself (None: all tokens are one).
+    `groups` are of query heads.
     """
 
     q: Linear
@@ -39,6 +40,7 @@ class Attention:
     kv_kept: float = 1.0
     kv_score: KvScore = KvScore.POSITION
     skip: TokenSkip | None = None
+    groups: GroupSkip | None = None
 
     @property
     def linears(self) -> tuple[Linear, ...]:
