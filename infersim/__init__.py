@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from infersim.simulation.advice.target import sparsity_for
     from infersim.simulation.advice.width import free_widths
     from infersim.simulation.frontier.search import frontier
+    from infersim.simulation.search.exports.writing import write_latency_table
+    from infersim.simulation.search.searching import search
+    from infersim.simulation.search.table import latency_table
     from infersim.simulation.serving.serving import serve
     from infersim.simulation.serving.simulating import simulate_serving
     from infersim.simulation.serving.under_load import compare_served
@@ -69,6 +72,7 @@ __all__ = [
     "gemm_latency",
     "held_out_rows",
     "import_source",
+    "latency_table",
     "load_model",
     "load_profile",
     "loss_waterfall",
@@ -80,6 +84,7 @@ __all__ = [
     "read_samples",
     "residual_by_shape",
     "roofline",
+    "search",
     "serve",
     "simulate_serving",
     "sparsity_for",
@@ -91,6 +96,7 @@ __all__ = [
     "validation_points",
     "with_overrides",
     "write_fit",
+    "write_latency_table",
 ]
 
 _HOMES = {
@@ -114,6 +120,7 @@ _HOMES = {
     "gemm_latency": "infersim.simulation.speedups.kernel_latency",
     "held_out_rows": "infersim.fitting.calibration_rows",
     "import_source": "infersim.fitting.importers.importing",
+    "latency_table": "infersim.simulation.search.table",
     "load_model": "infersim.workload.presets",
     "load_profile": "infersim.profile_files.profiles",
     "loss_waterfall": "infersim.report.figures.loss_waterfall",
@@ -125,6 +132,7 @@ _HOMES = {
     "read_samples": "infersim.fitting.samples.reading",
     "residual_by_shape": "infersim.report.figures.residual_by_shape",
     "roofline": "infersim.report.figures.roofline",
+    "search": "infersim.simulation.search.searching",
     "serve": "infersim.simulation.serving.serving",
     "simulate_serving": "infersim.simulation.serving.simulating",
     "sparsity_for": "infersim.simulation.advice.target",
@@ -136,6 +144,7 @@ _HOMES = {
     "validation_points": "infersim.report.accuracy.validation_points",
     "with_overrides": "infersim.profile_files.overrides",
     "write_fit": "infersim.profile_files.fit_files",
+    "write_latency_table": "infersim.simulation.search.exports.writing",
 }
 
 

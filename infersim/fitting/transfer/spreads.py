@@ -76,8 +76,11 @@ THROTTLE = _spread(shared=0.15, own=0.15, rate=0.0, memory=0.0)
 """The law of power is held on to: large GEMMs alone cannot tell it from the efficiency."""
 
 
-EXCHANGE = _spread(shared=1.0, own=0.2, rate=0.0, memory=0.0)
-"""Of exchanges: shares of the links' bandwidth and latencies of libraries, whatever the die multiplies."""
+EXCHANGE = Spread(shared=1.0, own=0.1, generation=0.1, rate=0.0, memory=0.0, links=0.15)
+"""Of exchanges: shares of the links' bandwidth and latencies of libraries, whatever the die multiplies.
+
+No two measured GPUs have links of one generation: that such GPUs share most is a guess.
+"""
 
 
 EXPERTS = Spread(shared=0.12, own=0.2, generation=0.46, rate=0.0, memory=0.0)
