@@ -89,18 +89,18 @@ def effects(gpu: str, frame: pd.DataFrame, rows: int) -> Iterator[pd.DataFrame]:
         if len(counts) < 2 or others.empty:
             continue
         rest = scored(alike.reset_index(drop=True), fitted(gpu, others, rows))
-        few, many = (rest[rest["num_experts"] == count].set_index(SETTING) for count in counts[:2])
-        both = few.join(many, lsuffix="_few", rsuffix="_many", how="inner")
-        yield _ratios(both, "few", "many").assign(what="experts", times=counts[1] / counts[0])
-        whole = rest.set_index([*EXPERT_GROUPS, *SETTING[-4:], "tokens"])
-        half = rest.assign(tokens=rest["tokens"] * 2).set_index(whole.index.names)
-        both = half.join(whole, lsuffix="_half", rsuffix="_whole", how="inner")
-        yield _ratios(both, "half", "whole").assign(what="top-k", times=2.0)
+        few, many = (rest[rest["num_experts"] == count] for count in counts[:2])
+        yield _ratios(few, many, SETTING).assign(what="experts", times=counts[1] / counts[0])
+        same = [*EXPERT_GROUPS, *(name for name in SETTING if name not in EXPERT_GROUPS)]
+        half = rest.assign(tokens=rest["tokens"] * 2)
+        yield _ratios(half, rest, same).assign(what="top-k", times=2.0)
 
 
-def _ratios(both: pd.DataFrame, less: str, more: str) -> pd.DataFrame:
-    measured = both[f"latency_us_{less}"] / both[f"latency_us_{more}"]
-    predicted = both[f"predicted_{less}"] / both[f"predicted_{more}"]
+def _ratios(less: pd.DataFrame, more: pd.DataFrame, same: list[str]) -> pd.DataFrame:
+    """Times of layers over those of larger ones that have `same` in common."""
+    both = less.merge(more, on=same, suffixes=("_less", "_more"))
+    measured = both["latency_us_less"] / both["latency_us_more"]
+    predicted = both["predicted_less"] / both["predicted_more"]
     return pd.DataFrame({"measured": measured, "error": (predicted / measured - 1).abs()})
 
 
@@ -114,9 +114,10 @@ def left_out(data: Path, gpu: str, dtype: str, fits: Sequence[HardwareProfile]) 
 
 def _line(dtype: str, gpu: str, what: str, rows: pd.DataFrame) -> str:
     error = rows["error"]
-    covered = f", {rows['inside'].mean():.0%} inside" if "inside" in rows else ""
-    below = f", {rows['below'].sum()} below the floor" if "below" in rows else ""
-    return f"{dtype:10s} {gpu:20s} {what:14s} mean {error.mean():6.1%}, median {error.median():6.1%}{covered}{below}"
+    line = f"{dtype:10s} {gpu:20s} {what:14s} mean {error.mean():6.1%}, median {error.median():6.1%}"
+    if "inside" in rows:
+        line += f", {rows['inside'].mean():.0%} inside, {rows['below'].sum()} below the floor"
+    return line
 
 
 def main(
