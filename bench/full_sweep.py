@@ -8,7 +8,7 @@ import time
 
 import infersim as sim
 from infersim.pruning.composition import family_plans
-from infersim.pruning.families.registry import families
+from infersim.pruning.families.registry import suitable_families
 
 SPARSITIES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 96, 128, 192, 256, 512)
@@ -31,7 +31,7 @@ def main() -> None:
     """Print both, from the first plan to the finished frame."""
     model = sim.load_model("llama-3.1-8b")
     start = time.perf_counter()
-    swept = family_plans(model, [family.name for family in families()], SPARSITIES)
+    swept = family_plans(model, [family.name for family in suitable_families(model)], SPARSITIES)
     frame = sim.compare(model, swept.plans, GPUS, phase="both", batch=BATCHES, context=CONTEXTS)
     seconds = time.perf_counter() - start
     print(

@@ -7,7 +7,7 @@ import numpy as np
 import infersim as sim
 from infersim.domain.profile import HardwareProfile
 from infersim.pruning.composition import family_plans
-from infersim.pruning.families.registry import families
+from infersim.pruning.families.registry import suitable_families
 
 MODEL = "llama-3.1-8b"
 SPARSITIES = (0.25, 0.5)
@@ -18,7 +18,7 @@ CONTEXTS = (1024, 8192)
 def speedup_differences(unseen: HardwareProfile, fitted: HardwareProfile) -> dict[str, float]:
     """By phase, the median of |ratio - 1| of predicted speedups, over all families and scenarios."""
     model = sim.load_model(MODEL)
-    plans = family_plans(model, [family.name for family in families()], SPARSITIES).plans
+    plans = family_plans(model, [family.name for family in suitable_families(model)], SPARSITIES).plans
     found = {}
     for phase in ("prefill", "decode"):
         first, second = (

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from infersim.workload.norms import QkNorm
 from infersim.workload.sizes import grouped_query_attention, swiglu
+from infersim.workload.sublayers.norms import QkNorm
 from infersim.workload.transformer import Block, SkipExecution, TokenSkip, Transformer
 
 

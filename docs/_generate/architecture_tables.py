@@ -14,7 +14,7 @@ from infersim.workload.hf.quantisation.reading import ENTRIES, FORMAT_KEYS, REFU
 from infersim.workload.hf.reading import READ
 from infersim.workload.hf.refused.out_of_scope import REFUSED_TYPES
 from infersim.workload.hf.wrappers import WRAPPERS
-from infersim.workload.norms import Norm
+from infersim.workload.sublayers.norms import Norm
 
 
 def architectures(_: dict[str, Any]) -> str:

@@ -11,7 +11,14 @@ from infersim.domain.arrays import Array
 from infersim.pruning.plan import Plan
 from infersim.report.core import rounding
 from infersim.simulation.speedups.case_timings import case_timings
-from infersim.simulation.speedups.chain import FACTORS, chain, chain_times_s, static_m_equivalent
+from infersim.simulation.speedups.chain import (
+    BOUND,
+    FACTORS,
+    PREDICTED,
+    chain,
+    chain_times_s,
+    static_m_equivalent,
+)
 from infersim.simulation.speedups.scenarios import Scenarios
 from infersim.simulation.timing.timeline import Timeline
 
@@ -22,8 +29,9 @@ _COUNTED = (
     "and ops that the family adds, at theirs",
     "kernels as they are predicted",
     "and launches",
+    "and exchanges between GPUs, where several share the model",
 )
-_NAMES = {0: " **flops**", 2: " **bound**", 5: " **predicted**"}
+_NAMES = {0: " **flops**", BOUND: " **bound**", PREDICTED: " **predicted**"}
 
 
 def chain_table(question: dict[str, Any]) -> str:
@@ -71,7 +79,7 @@ def _milliseconds(seconds: Array) -> list[float]:
 
 
 def _sums(speedups: list[float], dense_ms: float, floor_ms: float, block_ms: float, equivalent: float) -> str:
-    flops, bound, predicted = speedups[0], speedups[2], speedups[5]
+    flops, bound, predicted = speedups[0], speedups[BOUND], speedups[PREDICTED]
     factors = " x ".join(f"{after / before:.3f}" for before, after in pairwise(speedups))
     ceiling, attainment = rounding.speedup(dense_ms / floor_ms), rounding.share(predicted / bound)
     lines = (

@@ -7,7 +7,7 @@ from typing import Any
 
 from _generate.markdown import markdown_table
 from infersim.fitting.samples.spellings import DTYPE_SPELLINGS
-from infersim.pruning.plan_files import block_configs, layer_widths
+from infersim.pruning.plan_files import block_configs, expert_lists, layer_widths
 from infersim.pruning.plan_files.others import REMOVED
 from infersim.simulation.measured.benchmark_results import FAMILIES
 
@@ -27,6 +27,10 @@ def plan_keys(_: dict[str, Any]) -> str:
         "query heads of each layer": layer_widths.HEADS,
         "KV heads of each layer": layer_widths.KV_HEADS,
         "FFN width of each layer": layer_widths.WIDTHS,
+        "experts of each layer": expert_lists.COUNTS,
+        "experts that a token runs in each layer": expert_lists.TOP_K,
+        "experts that are gone, by layer": expert_lists.REMOVED,
+        "experts that stay, by layer": expert_lists.KEPT,
         "each layer's attention and FFN": (block_configs.KEY,),
         "layers that are gone": REMOVED,
     }

@@ -31,20 +31,23 @@ class RequestFlags:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFlags:
-    """How the model is run; the fields are those of `RunOptions`."""
+    """How the model is run; the fields are scenario options."""
 
     dtype: options.DtypeOption = None
     kv_dtype: options.KvDtypeOption = None
     execution: options.ExecutionOption = "fused"
     cuda_graph: options.CudaGraphOption = True
+    gpus: options.GpusOption = "1"
+    expert_parallel: options.ExpertParallelOption = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FormatFlags:
-    """In which formats a service runs the model: the engine says all else."""
+    """How a service runs the model: the engine says all else."""
 
     dtype: options.DtypeOption = None
     kv_dtype: options.KvDtypeOption = None
+    expert_parallel: options.ExpertParallelOption = False
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:

@@ -87,6 +87,13 @@ ExecutionOption: TypeAlias = Annotated[
 CudaGraphOption: TypeAlias = Annotated[
     bool, typer.Option("--cuda-graph/--no-cuda-graph", help="Launch from a CUDA graph, or from the host.")
 ]
+GpusOption: TypeAlias = Annotated[
+    str, typer.Option("--gpus", help="GPUs of one node that share the model: 8; or several: 1,2,4,8.")
+]
+ExpertParallelOption: TypeAlias = Annotated[
+    bool,
+    typer.Option("--expert-parallel", help="Each GPU has whole experts instead of a share of each one."),
+]
 FamiliesOption: TypeAlias = Annotated[
     str | None,
     typer.Option(

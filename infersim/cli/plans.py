@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from infersim.domain.errors import InfersimError, InvalidValueError
 
 if TYPE_CHECKING:
     from infersim.pruning.plan import Plan
+    from infersim.workload.scenario import Execution
     from infersim.workload.transformer import Transformer
 
 
@@ -22,6 +23,20 @@ class Pruning:
     model: Transformer
     plans: tuple[Plan, ...]
     left_out: tuple[str, ...]
+
+    def shared_by(self, executions: Sequence[Execution]) -> Pruning:
+        """The same without plans that GPUs do not share evenly, which are left out.
+
+        Raises InvalidValueError where the dense model is none that they share, and InfersimError where no
+        plan is left.
+        """
+        from infersim.simulation.speedups.sharing import check_shared, shared_plans
+
+        check_shared(self.model, executions)
+        sharing = shared_plans(self.plans, executions)
+        if self.plans and not sharing.plans:
+            raise InfersimError(f"no plan can be shared: {'; '.join(sharing.left_out)}")
+        return replace(self, plans=sharing.plans, left_out=(*self.left_out, *sharing.left_out))
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -83,11 +98,11 @@ def chosen_pruning(
 
 def _swept(base: Transformer, families: str, sparsity: str) -> tuple[tuple[Plan, ...], tuple[str, ...]]:
     from infersim.pruning.composition import FamilyChoice, family_plans
-    from infersim.pruning.families.registry import families as known_families
+    from infersim.pruning.families.registry import suitable_families
 
     chosen = names("families", families)
     if ALL in chosen:
-        chosen = [family.name for family in known_families()]
+        chosen = [family.name for family in suitable_families(base)]
     choices = [
         FamilyChoice(name=name, options=family_options(words))
         for name, *words in (entry.split("/") for entry in chosen)

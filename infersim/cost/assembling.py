@@ -10,10 +10,7 @@ from infersim.domain.arrays import Array, Numeric, as_array
 from infersim.domain.costs import LIMITERS, KernelCost, Limiter
 from infersim.domain.profile import MEGA, HardwareProfile
 
-COMPUTE, CHAIN, L2, MEMORY, LAUNCH = (
-    LIMITERS.index(limiter)
-    for limiter in (Limiter.COMPUTE, Limiter.CHAIN, Limiter.L2, Limiter.MEMORY, Limiter.LAUNCH)
-)
+COMPUTE, CHAIN, L2, MEMORY, LAUNCH, LINK = (LIMITERS.index(limiter) for limiter in Limiter)
 """Codes of the limiters in cost arrays."""
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from infersim.cost.attention.attention import ATTENTION_AXES
+from infersim.cost.collectives.collectives import COLLECTIVE_AXES
+from infersim.cost.collectives.parameters import COLLECTIVE_PARAMETERS
 from infersim.cost.energy import POWER
 from infersim.cost.gemm.gemm import GEMM_AXES
 from infersim.cost.parameters import DEFAULTS
@@ -30,6 +32,9 @@ class KnownNames:
 
 def known_names(kind: str) -> KnownNames | None:
     """Those of `gemm.bf16`, `memory`...; None for a kind that states its parameters beside its cost."""
+    if kind in COLLECTIVE_PARAMETERS:
+        defaults = COLLECTIVE_PARAMETERS[kind].defaults
+        return KnownNames(parameters=tuple(defaults), axes=COLLECTIVE_AXES)
     for known, defaults in (*DEFAULTS.items(), (POWER.name, POWER.defaults)):
         if kind == known or kind in {f"{known}.{dtype}" for dtype in (*DType, *PRECISIONS)}:
             return KnownNames(parameters=tuple(defaults), axes=_AXES.get(known, ()))

@@ -69,23 +69,27 @@ def attention_flop(shape: Attention) -> Array:
     """Two multiply-adds (Q K^T and P V) for each pair, head and channel; `kept` of the blocks."""
     pairs = causal_pairs(shape.query_len, shape.context_len, shape.window)
     heads = as_array(shape.batch) * shape.num_heads
-    return 4.0 * heads * pairs * shape.head_dim * shape.kept
+    return 4.0 * heads * pairs * shape.mean_dim * shape.kept
 
 
 def attention_kv_bytes(shape: Attention) -> Array:
-    """Bytes of K and V that the queries reach: KV heads are read once for their whole group (GQA)."""
+    """Bytes of K and V that the queries reach: KV heads are read once for their whole group (GQA).
+
+    Where V is part of K (absorbed latent attention), K is all there is.
+    """
     kv_dtype = shape.kv_dtype or shape.dtype
     context = as_array(shape.context_len)
     if shape.window is not None:
         context = np.minimum(context, shape.window + as_array(shape.query_len) - 1)
-    cached = 2.0 * as_array(shape.batch) * context * shape.num_kv_heads * shape.head_dim * kv_dtype.bytes
+    channels = as_array(shape.head_dim) if shape.shared_kv else 2.0 * as_array(shape.mean_dim)
+    cached = channels * as_array(shape.batch) * context * shape.num_kv_heads * kv_dtype.bytes
     return cached * shape.kept
 
 
 def attention_query_bytes(shape: Attention) -> Array:
     """Bytes of Q read and O written."""
     tokens = as_array(shape.batch) * shape.query_len
-    return 2.0 * tokens * shape.num_heads * shape.head_dim * shape.dtype.bytes
+    return 2.0 * tokens * shape.num_heads * shape.mean_dim * shape.dtype.bytes
 
 
 def memory_floor_s(kernel_bytes: Array, cold_bytes: Numeric, profile: HardwareProfile) -> Array:

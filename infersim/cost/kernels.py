@@ -10,8 +10,14 @@ from typing import Any
 import numpy as np
 
 from infersim.cost.attention.attention import ATTENTION
+from infersim.cost.collectives.collectives import COLLECTIVE
+from infersim.cost.collectives.parameters import COLLECTIVE_PARAMETERS
+from infersim.cost.experts.experts import EXPERTS
 from infersim.cost.gemm.gemm import GEMM, runs_as, stands_on_relation
+from infersim.cost.gemm.group_skip import GROUP_GEMM
+from infersim.cost.gemm.mask_sort import MASK_SORT
 from infersim.cost.gemm.sparse_relations import sparse_library
+from infersim.cost.gemm.unstructured import UNSTRUCTURED
 from infersim.cost.kind import KernelKind
 from infersim.cost.memory_bound import MEMORY_BOUND
 from infersim.domain.costs import KernelCost
@@ -19,7 +25,10 @@ from infersim.domain.errors import InvalidValueError, UnknownNameError
 from infersim.domain.profile import Calibration, HardwareProfile
 from infersim.domain.shapes import Gemm, Shape
 
-_KINDS: tuple[KernelKind[Any], ...] = (GEMM, ATTENTION, MEMORY_BOUND)
+_KINDS: tuple[KernelKind[Any], ...] = (
+    *(GEMM, ATTENTION, MEMORY_BOUND, EXPERTS, COLLECTIVE),
+    *(GROUP_GEMM, MASK_SORT, UNSTRUCTURED),
+)
 """Here a new kind of kernel is entered; nothing else lists them."""
 
 
@@ -52,6 +61,8 @@ def calibration_of(shape: Shape, profile: HardwareProfile) -> Calibration:
     """Where the parameters of a shape's kernel come from: a measured GPU may lack its kind."""
     name = kernel_kind(shape).fitted_as(shape, profile)
     fit = None if name is None or profile.fit is None else profile.fit.kinds.get(name)
+    if fit is None and name in COLLECTIVE_PARAMETERS:
+        return Calibration.NONE  # no other exchange stands in
     return Calibration.TRANSFERRED if fit is not None and fit.transferred else profile.calibration
 
 

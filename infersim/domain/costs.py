@@ -21,6 +21,7 @@ class Limiter(StrEnum):
     L2 = "L2 bandwidth"
     MEMORY = "memory bandwidth"
     LAUNCH = "launch"
+    LINK = "link bandwidth"
 
 
 LIMITERS: tuple[Limiter, ...] = tuple(Limiter)

@@ -18,6 +18,7 @@ class Part(StrEnum):
     LM_HEAD = "lm_head"
     ELEMENTWISE = "elementwise"
     EXTRA = "extra"
+    COMMUNICATION = "communication"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +27,8 @@ class Op:
 
     `count` may be fractional and an array: the expected number over random token masks. `captured` is how
     often a CUDA graph launches the op, as it replays what it captured, tokens or not (None: `count`). Ops of
-    part EXTRA are those that a pruning family adds (router, gather, scatter, mask estimation, residual maps).
+    part EXTRA are those that a pruning family adds (router, gather, scatter, mask estimation, residual maps),
+    ops of part COMMUNICATION what the GPUs of a node exchange.
     `launched` False: the kernel is part of the launch of the op before it.
     `group` is the place of the op's block among the transformer's distinct blocks, in the order of
     `Transformer.grouped_blocks`; None for what is outside the blocks (embedding, final norm, LM head).

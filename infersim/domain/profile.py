@@ -9,6 +9,7 @@ from enum import StrEnum
 from infersim.domain.dtypes import DType
 from infersim.domain.errors import UnknownNameError, UnsupportedError
 from infersim.domain.fit import KERNEL_SETS, PAST_KERNEL_SETS, Fit
+from infersim.domain.interconnect import Interconnect, Link
 
 MEGA, GIGA, TERA = 1e6, 1e9, 1e12
 
@@ -81,6 +82,7 @@ class Memory:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HardwareProfile:
     """Datasheet + fit of one GPU (or CPU: `kind`). `matrix` holds the data types it has; others are an error.
+    `interconnect` is None where nobody says how several are connected.
 
     `sources` says where each number comes from and `unverified` which ones no table confirmed, both by
     the dotted key of the profile file (`memory.bandwidth_gb_s`). `exceptions` gives the reason for each
@@ -95,6 +97,7 @@ class HardwareProfile:
     chip: Chip
     memory: Memory
     matrix: Mapping[DType, Matrix]
+    interconnect: Interconnect | None = None
     aliases: tuple[str, ...] = ()
     unverified: tuple[str, ...] = ()
     kind: str = "gpu"
@@ -134,6 +137,17 @@ class HardwareProfile:
         if kernels not in known:
             raise UnknownNameError("kernel set", kernels, known)
         return self if self.fit is None else replace(self, fit=self.fit.of_engine(kernels))
+
+    def link_between(self, gpus: int) -> Link:
+        """What connects `gpus` GPUs of a node.
+
+        Raises InvalidValueError for a number that a node does not have, UnsupportedError where nobody says.
+        """
+        if self.interconnect is None:
+            raise UnsupportedError(
+                f"{self.name}: nobody states how several of it are connected ([interconnect] of its file)"
+            )
+        return self.interconnect.between(gpus, self.name)
 
     def matrix_rate(self, dtype: DType) -> Matrix:
         """The matrix rate of `dtype`; raises UnsupportedError naming what the GPU has."""

@@ -80,7 +80,8 @@ class Attention(Shape):
     computed and read (block-sparse attention); `block` is the edge of such a block in tokens (None: dense
     kernel). `window` limits how far back a query sees (None: all). `kv_copies` is the number of distinct KV
     caches that a timing loop rotates over (they may stay in L2 between calls); None is cold, as in a model.
-    `generated` is that of a `Gemm`.
+    `generated` is that of a `Gemm`. `value_dim` are the channels of a head of V (None: `head_dim`);
+    `shared_kv`: V is the first of K's channels, as in absorbed latent attention, and is not stored again.
     """
 
     DIMENSIONS: ClassVar[tuple[str, ...]] = (
@@ -107,6 +108,13 @@ class Attention(Shape):
     block: int | None = None
     kv_copies: int | None = None
     generated: bool = False
+    value_dim: int | None = None
+    shared_kv: bool = False
+
+    @property
+    def mean_dim(self) -> Numeric:
+        """Channels of a head, the mean of K and V: by these its multiplications count."""
+        return self.head_dim if self.value_dim is None else (self.head_dim + self.value_dim) / 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +157,8 @@ class Experts(Shape):
     Each token runs `top_k` of `num_experts` experts of the whole layer; `local_experts` of them stand on this
     GPU, each of `width` channels here (a share of an expert's width under tensor parallelism). `gated`: three
     matrices an expert, else two. `skew` is how uneven routing is: 0 is balanced, else the exponent of a power
-    law of the experts' shares.
+    law of the experts' shares. Balanced tokens draw their experts at random, as those of a served batch;
+    benchmarks deal them to the experts in turn (`dealt`). `weight_copies` is that of a `Gemm`.
     """
 
     DIMENSIONS: ClassVar[tuple[str, ...]] = (
@@ -170,14 +179,22 @@ class Experts(Shape):
     precision: Precision
     gated: bool = True
     skew: float = 0.0
+    dealt: bool = False
+    weight_copies: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collective(Shape):
-    """`gpus` GPUs of one node exchange buffers; `message_bytes` is the whole buffer of one of them."""
+    """`gpus` GPUs of one node exchange buffers; `message_bytes` is the whole buffer of one of them.
+
+    The whole buffer is the larger one where two differ: what an all-gather ends with, what a reduce-scatter
+    begins with. `library` None is what the engine runs: its own kernels for an all-reduce, as far as they
+    reach, and NCCL else; `"nccl"` is NCCL alone.
+    """
 
     DIMENSIONS: ClassVar[tuple[str, ...]] = ("message_bytes",)
 
     message_bytes: Numeric
     gpus: int
     exchange: Exchange = Exchange.ALL_REDUCE
+    library: str | None = None

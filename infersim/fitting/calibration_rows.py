@@ -20,6 +20,7 @@ from infersim.fitting.samples.reading import of_kinds, read_samples
 from infersim.fitting.samples.schema import GEMMS, Kind, in_order
 from infersim.fitting.samples.splits import (
     ATTENTION_GROUPS,
+    EXPERT_GROUPS,
     GEMM_GROUPS,
     canonical_order,
     hold_out_groups,
@@ -31,6 +32,8 @@ _GROUPS: tuple[tuple[tuple[Kind, ...], tuple[str, ...]], ...] = (
     (GEMMS, GEMM_GROUPS),
     ((Kind.ATTENTION,), ATTENTION_GROUPS),
     ((Kind.MEMORY,), ("read_bytes", "write_bytes")),
+    ((Kind.COLLECTIVE,), ("message_bytes",)),
+    ((Kind.MOE,), EXPERT_GROUPS),
 )
 """Kinds that are held out together, and the dimensions whose groups stay whole."""
 
@@ -71,8 +74,8 @@ def read_sample_files(
 def held_out_rows(frame: pd.DataFrame, fraction: float, seed: int) -> npt.NDArray[np.bool_]:
     """Mask of the rows that a fit does not get: whole groups, `fraction` of them.
 
-    Groups are (n, k) of GEMMs, dense and 2:4 together, (batch, heads, kv heads) of attention, and sizes of
-    memory-bound kernels. Launch samples are never held out.
+    Groups are (n, k) of GEMMs, dense and 2:4 together, (batch, heads, kv heads) of attention, sizes of
+    memory-bound kernels, sizes of messages, and layers of experts. Launch samples are never held out.
     """
     held = np.zeros(len(frame), dtype=np.bool_)
     for kinds, columns in _GROUPS:

@@ -7,10 +7,11 @@ GiB, a rate halved twice, a data type the GPU does not have.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from infersim.domain.dtypes import DType
+from infersim.profile_files.links import Contradiction, against_links
 
 if TYPE_CHECKING:
     from infersim.profile_files.schema import ChipTable, Datasheet, MatrixRow
@@ -42,15 +43,6 @@ FIRST_SPARSE_CAPABILITY = (8, 0)
 """The first compute capabilities of NVIDIA with tensor cores for a data type, and for 2:4 sparsity."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contradiction:
-    """A number that the rest of its file speaks against."""
-
-    key: str
-    value: float | str
-    expected: str
-
-
 def contradictions(sheet: Datasheet) -> Iterator[Contradiction]:
     """Everything in `sheet` that cannot all be true, the most telling first."""
     yield from _against_clocks(sheet)
@@ -59,6 +51,8 @@ def contradictions(sheet: Datasheet) -> Iterator[Contradiction]:
     yield from _against_bus(sheet)
     yield from _against_capacity(sheet)
     yield from _against_maximum_clock(sheet.chip)
+    if sheet.interconnect is not None:
+        yield from against_links(sheet.interconnect)
 
 
 def rate_tflops(row: MatrixRow, chip: ChipTable) -> float:

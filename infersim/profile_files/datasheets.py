@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from infersim.domain.errors import FileContentError
 from infersim.domain.profile import GIGA, Chip, HardwareProfile, Matrix, Memory
+from infersim.profile_files.links import interconnect_of, table_of_interconnect
 
 if TYPE_CHECKING:
-    from infersim.profile_files.consistency import Contradiction
+    from infersim.profile_files.links import Contradiction
     from infersim.profile_files.schema import Datasheet
 
 
@@ -135,6 +136,7 @@ def profile_of(sheet: Datasheet, file: object) -> HardwareProfile:
             reported_bytes=None if memory.reported_mib is None else memory.reported_mib * MIB,
         ),
         matrix={dtype: Matrix(**row.model_dump()) for dtype, row in sheet.matrix.items()},
+        interconnect=None if sheet.interconnect is None else interconnect_of(sheet.interconnect),
         aliases=tuple(sheet.aliases),
         unverified=unverified,
         sources=sources,
@@ -169,6 +171,7 @@ def table_of(profile: HardwareProfile) -> dict[str, Any]:
             **({} if memory.reported_bytes is None else {"reported_mib": memory.reported_bytes / MIB}),
         },
         "matrix": {dtype.value: _row_of(rate) for dtype, rate in profile.matrix.items()},
+        **table_of_interconnect(profile.interconnect),
         "exceptions": dict(profile.exceptions),
     }
 

@@ -72,7 +72,7 @@ def _keys(table: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
     for key, value in table.items():
         if isinstance(value, Mapping):
             yield from _keys(value, f"{prefix}{key}.")
-        elif isinstance(value, int | float):
+        elif isinstance(value, int | float) and not isinstance(value, bool):
             yield prefix + key
 
 

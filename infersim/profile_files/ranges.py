@@ -86,6 +86,22 @@ RANGES: dict[str, Range] = {
     ),
     "flop_per_clock_per_sm": Range(unit="FLOP", possible=(8, 2**22), plausible=(64, 2**18)),
     "sparse_factor": Range(unit="times the dense rate", possible=(1, 2), plausible=(1, 2)),
+    "gpus_per_node": Range(unit="GPUs", possible=(1, 4096), plausible=(1, 576)),
+    "generation": Range(unit="(a generation of links)", possible=(1, 20), plausible=(1, 8)),
+    "link_gb_s": Range(
+        unit="GB/s in one direction",
+        possible=(1, 100_000),
+        plausible=(20, 4000),
+        slips=(("TB/s", 1e-3), ("MB/s", 1e3), ("bytes/s", 1e9)),
+    ),
+    "pcie_generation": Range(unit="(a generation of PCIe)", possible=(1, 10), plausible=(2, 7)),
+    "pcie_lanes": Range(unit="lanes", possible=(1, 32), plausible=(4, 16)),
+    "pcie_gb_s": Range(
+        unit="GB/s in one direction",
+        possible=(0.2, 2000),
+        plausible=(3, 300),
+        slips=(("MB/s", 1e3), ("bytes/s", 1e9)),
+    ),
     "rate_cap": Range(unit="times the full rate", possible=(0.001, 1), plausible=(0.01, 1)),
 }
 """Ranges of a GPU's numbers, by the last part of their key."""

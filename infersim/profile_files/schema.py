@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from infersim.domain.dtypes import DType
+from infersim.domain.interconnect import LinkKind, Wiring
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Text = Annotated[str, Field(min_length=1)]
@@ -59,6 +60,24 @@ class MatrixRow(Table):
     quoted_clock_mhz: Positive | None = None
 
 
+class InterconnectTable(Table):
+    """`[interconnect]`: how the GPUs of a node are connected; GB/s of one GPU in one direction.
+
+    `link_gb_s` is that of all its links to other GPUs together, `pcie_gb_s` that of its slot.
+    `gpus_per_node` counts those that the links, or the slots of a usual server, connect.
+    """
+
+    kind: Annotated[LinkKind, Field(strict=False)]
+    wiring: Annotated[Wiring, Field(strict=False)] | None = None
+    generation: Annotated[int, Field(ge=1, le=20)] | None = None
+    link_gb_s: Positive | None = None
+    nvls: bool = False
+    pcie_generation: Annotated[int, Field(ge=1, le=10)] | None = None
+    pcie_lanes: Annotated[int, Field(ge=1, le=32)] | None = None
+    pcie_gb_s: Positive | None = None
+    gpus_per_node: Annotated[int, Field(gt=0)]
+
+
 class Datasheet(Table):
     """A whole profile file.
 
@@ -79,6 +98,7 @@ class Datasheet(Table):
     chip: ChipTable
     memory: MemoryTable
     matrix: dict[Annotated[DType, Field(strict=False)], MatrixRow]
+    interconnect: InterconnectTable | None = None
     sources: dict[str, Text] = {}
     exceptions: dict[str, Text] = {}
 
@@ -86,8 +106,11 @@ class Datasheet(Table):
         """Every number of the file by its dotted key, absent ones left out."""
         tables: dict[str, Table] = {"chip": self.chip, "memory": self.memory}
         tables |= {f"matrix.{dtype}": row for dtype, row in self.matrix.items()}
+        if self.interconnect is not None:
+            tables["interconnect"] = self.interconnect
         return {
             f"{prefix}.{key}": value
             for prefix, table in tables.items()
             for key, value in table.model_dump(exclude_unset=True, exclude_none=True).items()
+            if not isinstance(value, bool | str)
         }

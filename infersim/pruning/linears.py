@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from itertools import repeat
 
 from infersim.domain.errors import InvalidValueError, UnsupportedError
 from infersim.domain.ops import Part
@@ -11,11 +12,16 @@ from infersim.domain.shapes import WeightForm
 from infersim.workload.counts import stored_values
 from infersim.workload.transformer import (
     Attention,
+    AttentionSublayer,
     Block,
+    ExpertLayer,
     FeedForward,
+    FfnSublayer,
+    LatentAttention,
     Linear,
     ReplacedSublayer,
     Transformer,
+    weights_of,
 )
 
 Change = Callable[[str, Linear], Linear]
@@ -42,13 +48,39 @@ def targeted_linears(model: Transformer, target: str) -> list[Linear]:
     """Weight matrices of the targeted sublayers of all blocks; UnsupportedError where there are none."""
     found: list[Linear] = []
     for block in model.blocks:
-        if block.attention is not None and target != "ffn":
-            found.extend(block.attention.linears)
-        if block.ffn is not None and target != "attention":
-            found.extend(block.ffn.linears)
+        if target != "ffn":
+            found.extend(stored_linears(block.attention))
+        if target != "attention":
+            found.extend(stored_linears(block.ffn))
     if not found:
         raise UnsupportedError(f"{model.name} has no weight matrices in {target} sublayers")
     return found
+
+
+def stored_linears(sublayer: AttentionSublayer | FfnSublayer | None) -> Iterator[Linear]:
+    """Weight matrices of a sublayer, those of its experts as often as it has experts."""
+    for linear, copies in weights_of(sublayer):
+        yield from repeat(linear, copies)
+
+
+def expert_linears(layer: ExpertLayer, *, shared: bool = True) -> Iterator[Linear]:
+    """Weight matrices of all routed experts of a layer and, unless told otherwise, of the shared one."""
+    for linear in layer.expert.linears:
+        yield from repeat(linear, layer.num_experts)
+    if shared and layer.shared is not None:
+        yield from layer.shared.linears
+
+
+def refuse_experts(block: Block, what: str) -> None:
+    """Refuse a block whose FFN is a layer of experts, naming what it cannot have."""
+    if isinstance(block.ffn, ExpertLayer):
+        raise UnsupportedError(f"{what} is not supported for layers of experts")
+
+
+def refuse_latent(block: Block, what: str) -> None:
+    """Refuse a block with latent attention, naming what it cannot have."""
+    if isinstance(block.attention, LatentAttention):
+        raise UnsupportedError(f"{what} is not supported for latent attention")
 
 
 def removed_share(before: Iterable[Linear], after: Iterable[Linear]) -> float:
@@ -61,11 +93,15 @@ def executed_values(model: Transformer) -> float:
     return sum(_executed(block.attention) + _executed(block.ffn) for block in model.blocks)
 
 
-def _executed(sublayer: Attention | FeedForward | ReplacedSublayer | None) -> float:
+def _executed(sublayer: AttentionSublayer | FfnSublayer | None) -> float:
     if sublayer is None:
         return 0.0
-    values = sum(map(stored_values, sublayer.linears))
-    if isinstance(sublayer, ReplacedSublayer) or sublayer.skip is None:
+    passed = sublayer.active() if isinstance(sublayer, ExpertLayer) else weights_of(sublayer)
+    values = sum(copies * stored_values(linear) for linear, copies in passed)
+    if isinstance(sublayer, Attention | FeedForward) and sublayer.groups is not None:
+        kept_dense = (sublayer.k, sublayer.v) if isinstance(sublayer, Attention) else ()
+        return values - sublayer.groups.rate * (values - sum(map(stored_values, kept_dense)))
+    if isinstance(sublayer, ReplacedSublayer | LatentAttention) or sublayer.skip is None:
         return values
     skippable = values
     if isinstance(sublayer, Attention) and sublayer.skip.dense_kv:
@@ -74,7 +110,9 @@ def _executed(sublayer: Attention | FeedForward | ReplacedSublayer | None) -> fl
 
 
 def check_plain(linear: Linear, family: str) -> None:
-    """Refuse a matrix that is a low-rank pair or in 2:4 form already."""
+    """Refuse a matrix that is a low-rank pair, in 2:4 form or zero in places already."""
+    if linear.zeros is not None:
+        raise UnsupportedError(f"{family} needs plain matrices, and weights of some already are zero")
     if linear.rank is not None or linear.form is not WeightForm.DENSE:
         state = "low rank" if linear.rank is not None else "in 2:4 form"
         raise UnsupportedError(f"{family} needs plain matrices, and some already are {state}")
@@ -110,9 +148,9 @@ def changed_block(block: Block, target: str, change: Change) -> Block:
     return replace(block, attention=attention, ffn=ffn)
 
 
-def _changed_attention(
-    sublayer: Attention | ReplacedSublayer | None, change: Change
-) -> Attention | ReplacedSublayer | None:
+def _changed_attention(sublayer: AttentionSublayer | None, change: Change) -> AttentionSublayer | None:
+    if isinstance(sublayer, LatentAttention):
+        raise UnsupportedError("matrices of latent attention are left as they are: target the FFN")
     if not isinstance(sublayer, Attention):
         return sublayer and replace(sublayer, linear=change("linear", sublayer.linear))
     return replace(
@@ -124,9 +162,9 @@ def _changed_attention(
     )
 
 
-def _changed_ffn(
-    sublayer: FeedForward | ReplacedSublayer | None, change: Change
-) -> FeedForward | ReplacedSublayer | None:
+def _changed_ffn(sublayer: FfnSublayer | None, change: Change) -> FfnSublayer | None:
+    if isinstance(sublayer, ExpertLayer):
+        raise UnsupportedError("no kernel runs experts in 2:4 form or of low rank: choose target=attention")
     if not isinstance(sublayer, FeedForward):
         return sublayer and replace(sublayer, linear=change("linear", sublayer.linear))
     return replace(

@@ -6,14 +6,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from infersim.domain.ops import Part
-from infersim.pruning.linears import ATTENTION_SUBLAYER
+from infersim.pruning.linears import ATTENTION_SUBLAYER, stored_linears
 from infersim.workload.counts import stored_values
 from infersim.workload.transformer import (
     Attention,
+    AttentionSublayer,
     Block,
+    ExpertLayer,
     FeedForward,
+    FfnSublayer,
+    LatentAttention,
     Linear,
-    ReplacedSublayer,
     Transformer,
 )
 
@@ -24,8 +27,8 @@ FFN_SUBLAYER = frozenset({Part.FFN})
 class SublayerPair:
     """A dense sublayer and what became of it; `parts` are where its ops belong."""
 
-    dense: Attention | FeedForward
-    pruned: Attention | FeedForward | ReplacedSublayer | None
+    dense: Attention | LatentAttention | FeedForward | ExpertLayer
+    pruned: AttentionSublayer | FfnSublayer | None
     parts: frozenset[Part]
 
     @property
@@ -34,19 +37,29 @@ class SublayerPair:
         return type(self.pruned) is type(self.dense)
 
     @property
+    def dense_linears(self) -> tuple[Linear, ...]:
+        """Weight matrices of the dense sublayer, those of its experts as often as it has experts."""
+        return tuple(stored_linears(self.dense))
+
+    @property
     def pruned_linears(self) -> tuple[Linear, ...]:
-        """Weight matrices of what became of it."""
-        return () if self.pruned is None else self.pruned.linears
+        """Weight matrices of what became of it, those of its experts as often as it has experts."""
+        return tuple(stored_linears(self.pruned))
+
+    @property
+    def kind_differs(self) -> bool:
+        """Whether it has other matrices than before, whatever their sizes."""
+        return self.pruned is None or len(self.pruned.linears) != len(self.dense.linears)
 
     @property
     def dense_widths(self) -> tuple[int, ...]:
         """Widths of the dense sublayer, see `widths`."""
-        return widths(self.dense.linears)
+        return _widths_of(self.dense)
 
     @property
     def pruned_widths(self) -> tuple[int, ...]:
         """Widths of what became of it."""
-        return widths(self.pruned_linears)
+        return _widths_of(self.pruned)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,10 +95,18 @@ class Finding:
 def sublayer_pairs(blocks: Iterable[tuple[Block, Block]]) -> Iterator[SublayerPair]:
     """Pairs of all sublayers of (dense, pruned) blocks; a removed layer is a block without sublayers."""
     for dense, pruned in blocks:
-        if isinstance(dense.attention, Attention):
+        if isinstance(dense.attention, Attention | LatentAttention):
             yield SublayerPair(dense=dense.attention, pruned=pruned.attention, parts=ATTENTION_SUBLAYER)
-        if isinstance(dense.ffn, FeedForward):
+        if isinstance(dense.ffn, FeedForward | ExpertLayer):
             yield SublayerPair(dense=dense.ffn, pruned=pruned.ffn, parts=FFN_SUBLAYER)
+
+
+def _widths_of(sublayer: AttentionSublayer | FfnSublayer | None) -> tuple[int, ...]:
+    """Those of one expert, and of the shared one, where the sublayer has experts."""
+    if isinstance(sublayer, ExpertLayer):
+        shared = () if sublayer.shared is None else widths(sublayer.shared.linears)
+        return (*widths(sublayer.expert.linears), *shared)
+    return () if sublayer is None else widths(sublayer.linears)
 
 
 def widths(linears: tuple[Linear, ...]) -> tuple[int, ...]:
@@ -94,6 +115,42 @@ def widths(linears: tuple[Linear, ...]) -> tuple[int, ...]:
     A sublayer's last matrix (o, down) leads back to the hidden size, the others lead away from it.
     """
     return (*(linear.out_features for linear in linears[:-1]), linears[-1].in_features)
+
+
+def width_sums(pair: SublayerPair) -> tuple[float, float]:
+    """The widths of a pair that survives, dense and pruned, each standing for `hidden` parameters.
+
+    Widths of experts count as often as there are experts left: that others are gone is another family's.
+    """
+    if isinstance(pair.pruned, ExpertLayer):
+        copies, of_expert = pair.pruned.num_experts, len(pair.pruned.expert.linears)
+        one, other = (
+            copies * sum(each[:of_expert]) + sum(each[of_expert:])
+            for each in (pair.dense_widths, pair.pruned_widths)
+        )
+        return one, other
+    if isinstance(pair.dense, LatentAttention) and isinstance(pair.pruned, LatentAttention):
+        hidden = pair.dense.kv_a.in_features
+        return _latent_width(pair.dense, hidden), _latent_width(pair.pruned, hidden)
+    return sum(pair.dense_widths), sum(pair.pruned_widths)
+
+
+def _latent_width(attention: LatentAttention, hidden: int) -> float:
+    """What expands latent vectors reads fewer values than `hidden`, and counts by so much less."""
+    queries = float(attention.q_b.out_features)
+    if attention.q_a is not None:
+        queries = attention.q_a.out_features * (1 + queries / hidden)
+    keys = attention.kv_a.out_features + attention.kv_lora_rank * attention.kv_b.out_features / hidden
+    return queries + keys + attention.o.in_features
+
+
+def expert_pairs(found: Comparison) -> list[tuple[ExpertLayer, ExpertLayer]]:
+    """Layers of experts, dense and pruned, of those that are still there."""
+    return [
+        (pair.dense, pair.pruned)
+        for pair in found.survivors
+        if isinstance(pair.dense, ExpertLayer) and isinstance(pair.pruned, ExpertLayer)
+    ]
 
 
 def values_of(linears: Iterable[Linear]) -> float:

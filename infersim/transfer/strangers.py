@@ -55,6 +55,20 @@ ENGINE_ATTENTION = {
 }
 """The same for attention of TensorRT-LLM and SGLang against that of vLLM."""
 
+EXCHANGE_VERSIONS = {
+    "nvlink": {"short": 0.12, "middle": 0.12, "long": 0.10},
+    "pcie": {"short": 0.5, "middle": 0.5, "long": 0.5},
+}
+"""The same for exchanges between GPUs, by what connects them: versions of NCCL, vLLM and TensorRT-LLM on one
+GPU (H100, B200, RTX PRO 6000), 80 % quantiles. Over PCIe it is rather the nodes: where GPUs may not read each
+other's memory, two of them take 2.5 to 4 times as long (two tables of RTX PRO 6000); L40S tables agree."""
+
+EXCHANGE_ENGINES = {
+    "nvlink": {"short": 0.42, "middle": 0.55, "long": 0.14},
+    "pcie": {"short": 0.6, "middle": 0.65, "long": 0.55},
+}
+"""The same for an all-reduce by an engine's own kernels: TensorRT-LLM's against vLLM's on five GPUs."""
+
 LIBRARY_PAIR, ENGINE_PAIR, ATTENTION_PAIR = 0.05, 0.14, 0.21
 """Half-widths of the log ratio of two related kernels, likewise: most of what is added, both share."""
 
@@ -125,6 +139,10 @@ def spread_between(kind: str, claim: Claim) -> IntervalFit | None:
         spreads, pair = ENGINE_ATTENTION[phase], ATTENTION_PAIR
         if claim is Claim.ENGINE:
             spreads, pair = dict.fromkeys(spreads, max(LIBRARY_GEMM.values())), LIBRARY_PAIR
+    elif detail in EXCHANGE_VERSIONS:
+        own_kernels = family == "all_reduce" and claim is Claim.WORLD
+        spreads = (EXCHANGE_ENGINES if own_kernels else EXCHANGE_VERSIONS)[detail]
+        pair = ENGINE_PAIR if own_kernels else LIBRARY_PAIR
     elif family != "gemm":
         return None
     elif claim is Claim.WORLD and not detail.startswith(SIXTEEN_BIT):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from infersim.workload.norms import Norm
+from infersim.workload.sublayers.norms import Norm
 from infersim.workload.weight_format import WeightFormat
 
 

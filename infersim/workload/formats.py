@@ -13,9 +13,10 @@ from infersim.workload.scenario import Execution, Scenario
 from infersim.workload.transformer import (
     Attention,
     Block,
+    ExpertLayer,
     FeedForward,
+    LatentAttention,
     Linear,
-    ReplacedSublayer,
     Transformer,
 )
 from infersim.workload.weight_format import WeightFormat
@@ -35,8 +36,9 @@ class StoredMatrix:
 PLAIN = StoredMatrix()
 
 StoredOf = Callable[[int, str], StoredMatrix]
-"""From the number of a layer in the checkpoint and a matrix (q, k, v, o, gate, up, down; attention_linear and
-ffn_linear of replaced sublayers) to what is stated of it."""
+"""From the number of a layer in the checkpoint and a matrix (q, k, v, o, gate, up, down; q_a, q_b, kv_a, kv_b
+of latent attention; router, expert_up, shared_up... of layers of experts; attention_linear and ffn_linear of
+replaced sublayers) to what is stated of it."""
 
 
 def with_stored_matrices(
@@ -63,12 +65,13 @@ def named_matrices(block: Block) -> Iterator[tuple[str, Linear]]:
     attention, ffn = block.attention, block.ffn
     if isinstance(attention, Attention):
         yield from zip("qkvo", attention.linears, strict=True)
-    elif isinstance(attention, ReplacedSublayer):
+    elif isinstance(attention, LatentAttention):
+        yield from attention.matrices.items()
+    elif attention is not None:
         yield "attention_linear", attention.linear
-    if isinstance(ffn, FeedForward):
-        names = ("up", "down") if ffn.gate is None else ("gate", "up", "down")
-        yield from zip(names, ffn.linears, strict=True)
-    elif isinstance(ffn, ReplacedSublayer):
+    if isinstance(ffn, FeedForward | ExpertLayer):
+        yield from ffn.matrices.items()
+    elif ffn is not None:
         yield "ffn_linear", ffn.linear
 
 
@@ -127,9 +130,9 @@ def densified(transformer: Transformer) -> Transformer:
 def stored_text(transformer: Transformer) -> str:
     """One line on what a checkpoint states: formats, sparsity, what is kept in 16 bit; empty: nothing."""
     matrices = [
-        (name, linear, times)
+        (name, linear, times * copies)
         for block, times in transformer.grouped_blocks()
-        for name, linear in named_matrices(block)
+        for (name, linear), (_, copies) in zip(named_matrices(block), block.weights(), strict=True)
     ]
     total = sum(times for *_, times in matrices)
     counted: Counter[str] = Counter()
@@ -181,10 +184,12 @@ def _changed(block: Block, change: Callable[[str, Linear], Linear]) -> Block:
     new = {name: change(name, linear) for name, linear in named_matrices(block)}
     if isinstance(attention, Attention):
         attention = replace(attention, q=new["q"], k=new["k"], v=new["v"], o=new["o"])
+    elif isinstance(attention, LatentAttention):
+        attention = attention.with_matrices(new)
     elif attention is not None:
         attention = replace(attention, linear=new["attention_linear"])
-    if isinstance(ffn, FeedForward):
-        ffn = replace(ffn, gate=new.get("gate"), up=new["up"], down=new["down"])
+    if isinstance(ffn, (FeedForward, ExpertLayer)):
+        ffn = ffn.with_matrices(new)
     elif ffn is not None:
         ffn = replace(ffn, linear=new["ffn_linear"])
     return replace(block, attention=attention, ffn=ffn)

@@ -13,10 +13,13 @@ from infersim.workload.formats import scenario_as_stored
 from infersim.workload.scenario import Layout, Scenario
 from infersim.workload.transformer import (
     Attention,
+    AttentionSublayer,
     Block,
+    ExpertLayer,
     FeedForward,
+    FfnSublayer,
+    LatentAttention,
     MaskEstimate,
-    ReplacedSublayer,
     Transformer,
 )
 
@@ -42,7 +45,10 @@ class MemoryUse:
 
 
 def memory_use(transformer: Transformer, scenario: Scenario) -> MemoryUse:
-    """What `scenario` needs when the whole batch is run in one pass (prefill is not chunked)."""
+    """What `scenario` needs when the whole batch is run in one pass (prefill is not chunked).
+
+    Where GPUs share the model, the transformer is the share of one of them, and so is what is needed.
+    """
     scenario = scenario_as_stored(scenario, transformer)
     return MemoryUse(
         weights_bytes=weight_bytes(transformer, scenario.execution),
@@ -63,8 +69,10 @@ def fits(memory_bytes: Numeric, total_bytes: float) -> npt.NDArray[np.bool_]:
 def kv_cache_bytes(transformer: Transformer, scenario: Scenario) -> Array:
     """Bytes of K and V of all blocks that have attention, at the end of the pass.
 
-    Grouped heads are stored once, a sliding window keeps no more than its own tokens, and tokens that were
-    evicted or left none (`Attention.cached_share`) are not counted. Block sparsity adds its pooled keys.
+    Grouped heads are stored once, a sliding window or a chunk keeps no more than its own tokens, and tokens
+    that were evicted or left none (`Attention.cached_share`) are not counted. Block sparsity adds its pooled
+    keys.
+    Latent attention keeps its latent vector and rotary key, once for all heads.
     """
     scenario = scenario_as_stored(scenario, transformer)
     batch, context = as_array(scenario.batch), as_array(scenario.context)
@@ -72,6 +80,9 @@ def kv_cache_bytes(transformer: Transformer, scenario: Scenario) -> Array:
     for block, times in transformer.grouped_blocks():
         if isinstance(block.attention, Attention):
             total = total + times * batch * _cache_of_sequence(block.attention, context, scenario)
+        elif isinstance(block.attention, LatentAttention):
+            width = block.attention.cache_width * scenario.execution.cache_dtype.bytes
+            total = total + times * batch * context * width
     return total
 
 
@@ -90,12 +101,15 @@ def peak_activation_bytes(transformer: Transformer, scenario: Scenario) -> Array
     scored = (
         scenario.tokens if transformer.head is not None and transformer.head.every_token else scenario.batch
     )
-    logits = as_array(scored) * transformer.head_outputs * (value_bytes + LOGIT_BYTES)
+    head = transformer.head
+    gathered = scenario.gpus if head is not None and head.labels is None else 1
+    logits = as_array(scored) * transformer.head_outputs * gathered * (value_bytes + LOGIT_BYTES)
     return stream + np.maximum(as_array(scenario.tokens) * widest * value_bytes, logits)
 
 
 def _cache_of_sequence(attention: Attention, context: Array, scenario: Scenario) -> Array:
-    tokens = context if attention.window is None else np.minimum(context, attention.window)
+    seen = min((each for each in (attention.window, attention.chunk) if each is not None), default=None)
+    tokens = context if seen is None else np.minimum(context, seen)
     tokens = tokens * attention.cached_share(scenario.phase)
     width = attention.k.out_features + attention.v.out_features
     cache = tokens * width * scenario.execution.cache_dtype.bytes
@@ -111,11 +125,13 @@ def _widest_values(block: Block, layout: Layout) -> int:
     return max(_attention_values(block.attention, layout), _ffn_values(block.ffn))
 
 
-def _attention_values(attention: Attention | ReplacedSublayer | None, layout: Layout) -> int:
+def _attention_values(attention: AttentionSublayer | None, layout: Layout) -> int:
     """q, k, v and the attention's result; in eager rotary q, q cos, the rotated q and that times sin.
 
     Without rotary there is no such moment.
     """
+    if isinstance(attention, LatentAttention):
+        return _latent_values(attention)
     if not isinstance(attention, Attention):
         return 0 if attention is None else attention.linear.out_features
     q, k, v = (linear.out_features for linear in (attention.q, attention.k, attention.v))
@@ -124,8 +140,25 @@ def _attention_values(attention: Attention | ReplacedSublayer | None, layout: La
     return max(fused, 4 * q + k + v) if eager else fused
 
 
-def _ffn_values(ffn: FeedForward | ReplacedSublayer | None) -> int:
+def _latent_values(attention: LatentAttention) -> int:
+    """Queries, the expanded K and V of all heads with the rotary key in each, and the attention's result."""
+    expanded = attention.num_heads * (2 * attention.head_dim + attention.v_head_dim)
+    return expanded + attention.cache_width + attention.o.in_features
+
+
+def _ffn_values(ffn: FfnSublayer | None) -> int:
     """Gate, up and their product (eager code frees the gate once silu has read it: three as well)."""
+    if isinstance(ffn, ExpertLayer):
+        return _expert_values(ffn)
     if not isinstance(ffn, FeedForward):
         return 0 if ffn is None else ffn.linear.out_features
     return (2 if ffn.gate is None else 3) * ffn.width
+
+
+def _expert_values(layer: ExpertLayer) -> int:
+    """For each expert of a token its widths, or its product and result; then the shared one beside them."""
+    expert = layer.expert
+    routed = layer.top_k * max(_ffn_values(expert), expert.width + expert.down.out_features)
+    if layer.shared is None:
+        return routed
+    return max(routed, _ffn_values(layer.shared)) + expert.down.out_features

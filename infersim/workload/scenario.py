@@ -45,11 +45,13 @@ FUSIONS: Mapping[Layout, Fusion] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Execution:
-    """How kernels are laid out and numbers stored.
+    """How kernels are laid out, numbers stored, and the model shared.
 
     `precision` is that of the block linears; embeddings, LM head and attention stay in 16 bit when it is
     quantised. `kv_dtype` None: the attention's own type. `explicit`: somebody asked for the precision, so
-    that a checkpoint which states another one contradicts.
+    that a checkpoint which states another one contradicts. `gpus` of one node share each layer (tensor
+    parallel); `expert_parallel`: each has whole experts instead of a share of each one. `exchanges` is the
+    library by which they exchange (None: the engine's own kernels, and NCCL where it has none).
     """
 
     layout: Layout = Layout.FUSED
@@ -57,6 +59,9 @@ class Execution:
     precision: Precision = field(default_factory=lambda: PRECISIONS["bf16"])
     kv_dtype: DType | None = None
     explicit: bool = False
+    gpus: int = 1
+    expert_parallel: bool = False
+    exchanges: str | None = None
 
     @property
     def fusion(self) -> Fusion:
@@ -99,6 +104,11 @@ class Scenario:
     execution: Execution = field(default_factory=Execution)
 
     @property
+    def gpus(self) -> int:
+        """GPUs of one node that share the model."""
+        return self.execution.gpus
+
+    @property
     def tokens(self) -> Numeric:
         """M of the block GEMMs: batch x prompt in prefill, batch in decode."""
         # As floats: byte counts of a narrow integer type would overflow.
@@ -112,7 +122,8 @@ class Scenario:
 
 MAX_BATCH = 2**20
 MAX_CONTEXT = 2**27
-"""Beyond any served batch and any published context length: a larger number is a slip."""
+MAX_GPUS = 1024
+"""Beyond any served batch, any published context length and any node: a larger number is a slip."""
 
 
 def check_scenario(scenario: Scenario) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from infersim.domain.errors import InvalidValueError
-from infersim.workload.activations import Activation
-from infersim.workload.norms import RMS_NORM, Norm, QkNorm
-from infersim.workload.transformer import Attention, FeedForward, Linear
+from infersim.workload.sublayers.activations import Activation
+from infersim.workload.sublayers.norms import RMS_NORM, Norm, QkNorm
+from infersim.workload.transformer import Attention, ExpertLayer, FeedForward, LatentAttention, Linear
 
 
 def grouped_query_attention(
@@ -62,6 +62,78 @@ def feed_forward(
         up=inwards,
         down=Linear(out_features=hidden, in_features=width, bias=bias),
         activation=activation,
+        norm=norm,
+        post_norm=post_norm,
+    )
+
+
+def expert_layer(
+    *,
+    hidden: int,
+    width: int,
+    num_experts: int,
+    top_k: int,
+    gate: bool = True,
+    bias: bool = False,
+    router_bias: bool = False,
+    correction: bool = False,
+    activation: Activation = Activation.SILU,
+    shared_width: int = 0,
+    shared_gate: bool = False,
+    shared_bias: bool = False,
+    norm: Norm | None = RMS_NORM,
+    post_norm: Norm | None = None,
+) -> ExpertLayer:
+    """A layer of experts of intermediate size `width` each; `shared_width` 0: no shared one."""
+    shared = None
+    if shared_width:
+        shared = feed_forward(
+            hidden=hidden, width=shared_width, gate=gate, bias=shared_bias, activation=activation, norm=None
+        )
+    return ExpertLayer(
+        router=Linear(out_features=num_experts, in_features=hidden, bias=router_bias, sixteen_bit=True),
+        num_experts=num_experts,
+        top_k=top_k,
+        expert=feed_forward(
+            hidden=hidden, width=width, gate=gate, bias=bias, activation=activation, norm=None
+        ),
+        shared=shared,
+        shared_gate=shared_gate,
+        correction=correction,
+        norm=norm,
+        post_norm=post_norm,
+    )
+
+
+def latent_attention(
+    *,
+    hidden: int,
+    num_heads: int,
+    q_lora_rank: int | None,
+    kv_lora_rank: int,
+    qk_nope_head_dim: int,
+    qk_rope_head_dim: int,
+    v_head_dim: int,
+    bias: bool = False,
+    norm: Norm | None = RMS_NORM,
+    post_norm: Norm | None = None,
+) -> LatentAttention:
+    """Latent attention; `q_lora_rank` None: queries come from one matrix. `bias`: of q_a, kv_a and o."""
+    queries = num_heads * (qk_nope_head_dim + qk_rope_head_dim)
+    q_a = None
+    if q_lora_rank is not None:
+        q_a = Linear(out_features=q_lora_rank, in_features=hidden, bias=bias)
+    return LatentAttention(
+        q_a=q_a,
+        q_b=Linear(out_features=queries, in_features=hidden if q_lora_rank is None else q_lora_rank),
+        kv_a=Linear(out_features=kv_lora_rank + qk_rope_head_dim, in_features=hidden, bias=bias),
+        kv_b=Linear(out_features=num_heads * (qk_nope_head_dim + v_head_dim), in_features=kv_lora_rank),
+        o=Linear(out_features=hidden, in_features=num_heads * v_head_dim, bias=bias),
+        num_heads=num_heads,
+        qk_nope_head_dim=qk_nope_head_dim,
+        qk_rope_head_dim=qk_rope_head_dim,
+        v_head_dim=v_head_dim,
+        kv_lora_rank=kv_lora_rank,
         norm=norm,
         post_norm=post_norm,
     )

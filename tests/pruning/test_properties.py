@@ -12,7 +12,7 @@ from infersim.workload.counts import block_linear_parameters, parameters
 from infersim.workload.transformer import Transformer
 from tests.toy_models import transformer_from_sizes
 
-ALL = [family.name for family in families() if family.fixed_sparsity is None]
+ALL = [family.name for family in families() if family.fixed_sparsity is None and not family.of_experts]
 STATIC = [name for name in ALL if name.startswith("static")]
 
 # Up to three quarters: beyond, "at least one" of layers, heads and multiples takes over.

@@ -49,6 +49,7 @@ def comparison_row(**changes: Any) -> dict[str, Any]:
     row: dict[str, Any] = {
         "model": "llama-3.1-8b",
         "gpu": "h100-sxm",
+        "gpus": 1,
         "calibration": "fitted",
         "family": "static-nk",
         "sparsity": 0.5,
@@ -64,6 +65,7 @@ def comparison_row(**changes: Any) -> dict[str, Any]:
         "loss_extra_work": 1.0,
         "loss_kernel_efficiency": 0.95,
         "loss_launch": 1.0,
+        "loss_communication": 1.0,
         "loss_unexplained": nan,
         "ceiling": 2.5,
         "measured": nan,
@@ -78,9 +80,11 @@ def comparison_row(**changes: Any) -> dict[str, Any]:
         **{f"ms_{part}": 10.0 for part in ("qkvo", "ffn", "lm_head", "elementwise", "launch")},
         "ms_attention": 15.0,
         "ms_extra": 0.0,
+        "ms_communication": 0.0,
     } | changes
     bound = row["flops"] * row["loss_unpruned_work"] * row["loss_memory_floor"]
     predicted = bound * row["loss_extra_work"] * row["loss_kernel_efficiency"] * row["loss_launch"]
+    predicted *= row["loss_communication"]
     row = {"bound": bound, "predicted": predicted, "sparsity_realised": row["sparsity"]} | row
     row = {"predicted_lower": row["predicted"] - 0.05, "predicted_upper": row["predicted"] + 0.05} | row
     percent = "" if row["sparsity"] != row["sparsity"] else f" {100 * row['sparsity']:g} %"
@@ -98,6 +102,7 @@ def prediction(*changes: dict[str, Any]) -> pd.DataFrame:
     row: dict[str, Any] = {
         "model": "llama-3.1-8b",
         "gpu": "h100-sxm",
+        "gpus": 1,
         "calibration": "fitted",
         "phase": "prefill",
         "batch": 1,
@@ -115,6 +120,7 @@ def prediction(*changes: dict[str, Any]) -> pd.DataFrame:
         "ms_lm_head": 1.0,
         "ms_elementwise": 1.5,
         "ms_extra": 0.0,
+        "ms_communication": 0.0,
         "ms_launch": 0.5,
         "calibrated_share": 1.0,
         "energy_j_per_token": 0.5,

@@ -25,7 +25,7 @@ from infersim.domain.profile import Chip, HardwareProfile, Matrix, Memory
 from infersim.domain.shapes import Attention, Gemm, MemoryBound, Phase, Shape, WeightForm
 from infersim.profile_files.profiles import list_profiles
 from infersim.pruning.composition import prune
-from infersim.pruning.families.registry import families
+from infersim.pruning.families.registry import suitable_families
 from infersim.pruning.plan import Plan
 from infersim.workload.presets import load_model
 from infersim.workload.transformer import Transformer
@@ -134,7 +134,8 @@ def all_gpus() -> list[Any]:
 @cache
 def half_of(model: str) -> tuple[Plan, ...]:
     """A model pruned by a half, in each family."""
-    return tuple(prune(load_model(model), family.name, 0.5) for family in families())
+    dense = load_model(model)
+    return tuple(prune(dense, family.name, 0.5) for family in suitable_families(dense))
 
 
 def scenarios(rng: np.random.Generator, count: int) -> tuple[Array, Array]:

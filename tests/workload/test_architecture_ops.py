@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from infersim.workload.activations import Activation
 from infersim.workload.counts import parameters_by_part
 from infersim.workload.ends import Embedding, Head
 from infersim.workload.memory import memory_use
-from infersim.workload.norms import LAYER_NORM, RMS_NORM, Norm, NormKind, QkNorm
 from infersim.workload.ops.model import model_ops
 from infersim.workload.scenario import Layout
+from infersim.workload.sublayers.activations import Activation
+from infersim.workload.sublayers.norms import LAYER_NORM, RMS_NORM, Norm, NormKind, QkNorm
 from infersim.workload.transformer import FeedForward, Transformer
 from tests.workload.examples import (
     HEAD_DIM,

@@ -8,10 +8,7 @@ import typer
 
 from infersim.cli import options
 from infersim.cli.option_groups import PassFlags, RequestFlags, RunFlags, grouped
-from infersim.cli.questions import ALL
-
-DEFAULT_CONTEXT = "4096"
-"""Tokens, where neither a context nor a request is asked about."""
+from infersim.cli.questions import ALL, DEFAULT_CONTEXT
 
 ModelOption = Annotated[
     str,
@@ -73,6 +70,7 @@ def advise_command(
         model=model, families=families or ALL, sparsity=str(sparsity), plan_files=[], pruned_configs=[]
     )
     scenarios = chosen_scenarios(passes, runs, own_request, default_context=DEFAULT_CONTEXT)
+    pruning = pruning.shared_by(scenarios.executions())
     needed = None
     if target_speedup is not None:
         needed = sparsity_for(
@@ -84,7 +82,7 @@ def advise_command(
         pays = break_even(pruning.model, pruning.plans, gpus, scenarios=start)
     widths = free_widths(pruning.model, gpus, sparsity, scenarios=scenarios)
     padded = padded_widths(pruning.model, gpus, scenarios=scenarios)
-    setting = setting_text(scenarios.execution, transformer=pruning.model)
+    setting = setting_text(scenarios.execution, transformer=pruning.model, gpus=scenarios.gpus)
     write_asked(lambda: advice_page(needed, pays, widths, setting, padded), html=html, figures=figures)
     for note in pruning.notes:
         print_aside(note)

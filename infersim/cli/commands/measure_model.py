@@ -86,7 +86,7 @@ def measure_model_command(
     from infersim.measuring.model.result_file import ResultFile
     from infersim.measuring.model.runs import MeasurementRun, measure_run
     from infersim.measuring.model.sizing import sized
-    from infersim.report.measured_models import measured_models_table, measured_row_line
+    from infersim.report.speedups.measured_models import measured_models_table, measured_row_line
     from infersim.simulation.speedups.cases import BOTH
     from infersim.simulation.speedups.scenarios import Scenarios
 
@@ -142,12 +142,14 @@ def measure_model_command(
 
 
 def measurable_families() -> str:
-    """All families that are measured, with the options under which they are; the others are told."""
+    """All families of dense models that are measured, with their options there; the others are told."""
     from infersim.cli.printing import print_aside
     from infersim.pruning.families.registry import families
 
     entries = []
     for family in families():
+        if family.of_experts:
+            continue
         if family.not_measured:
             print_aside(f"Left out: {family.name}: {family.not_measured}")
         else:

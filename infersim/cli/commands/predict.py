@@ -49,6 +49,7 @@ def predict_command(
     )
     gpus = chosen_gpus(gpu, overrides, kernels)
     scenarios = chosen_scenarios(passes, runs, own_request)
+    pruning = pruning.shared_by(scenarios.executions())
     subjects = pruning.plans or (pruning.model,)
     if html is None and figures is None:
         frame = pd.concat([predicted(each, gpus, scenarios) for each in subjects], ignore_index=True)

@@ -30,7 +30,7 @@ ConcurrencyOption = Annotated[
 EngineOption = Annotated[
     str, typer.Option("--engine", "-e", help="An engine by name (infersim engines), or a .toml.")
 ]
-GpusOption = Annotated[int, typer.Option("--gpus", help="GPUs that share the model: 1, for now.")]
+GpusOption = Annotated[int, typer.Option("--gpus", help="GPUs of one node that share the model.")]
 PriceOption = Annotated[
     float | None, typer.Option("--price-per-hour", metavar="PRICE", help="Of a GPU, in any currency.")
 ]
@@ -124,6 +124,7 @@ def serve_command(
         **asdict(formats),
         price_per_hour=price_per_hour,
     )
+    pruning = pruning.shared_by([service.execution])
     targets = Targets.of(tpot_ms=tpot_target, ttft_ms=ttft_target)
     dense = Plan(base=pruning.model, transformer=pruning.model)
     if simulate or rate is not None:

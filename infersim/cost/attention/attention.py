@@ -10,6 +10,7 @@ import numpy.typing as npt
 from infersim.cost.assembling import CHAIN, COMPUTE, MEMORY, assemble, exposed_launch_s
 from infersim.cost.attention.generated import as_generated
 from infersim.cost.attention.kernels import decode_streams_us, prefill_streams_us
+from infersim.cost.attention.latent import latent_streams_us
 from infersim.cost.floor import attention_flop, attention_kv_bytes, attention_query_bytes
 from infersim.cost.kind import KernelKind
 from infersim.cost.machine import F32
@@ -70,11 +71,12 @@ def attention_cost(shape: Attention, profile: HardwareProfile, *, cuda_graph: bo
         total_us = compute_us + exposed_us + launch_us
         limiter = np.where(exposed_us > compute_us, MEMORY, COMPUTE)
     else:
-        busy_us, dram_us = decode_streams_us(parameters.values, shape, profile)
+        streams_us = latent_streams_us if shape.shared_kv else decode_streams_us
+        busy_us, dram_us = streams_us(parameters.values, shape, profile)
         total_us = busy_us + launch_us
         limiter = np.where(dram_us > 0.7 * busy_us, MEMORY, CHAIN)
     total_us = np.broadcast_to(total_us, np.broadcast_shapes(total_us.shape, kv_bytes.shape))
-    if parameters.fit is not None and parameters.fit.residuals:
+    if parameters.fit is not None and parameters.fit.residuals and not shape.shared_kv:
         correction = residual_correction(parameters.fit.residuals, attention_features(shape))
         if _streams_cache(shape) and parameters.fit.weight_copies is not None:
             cache = np.broadcast_to(kv_bytes, total_us.shape).ravel().astype(np.float32)

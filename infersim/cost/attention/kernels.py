@@ -53,7 +53,7 @@ def prefill_streams_us(
     heads = as_array(shape.batch) * shape.num_heads
     packed = _packed_heads(p, shape)
     rows, tile = query * packed, p["query_tile"]
-    step = _step_us(p, as_array(shape.head_dim), shape, profile)
+    step = _step_us(p, as_array(shape.mean_dim), shape, profile)
     step = step * np.minimum(rows / tile, 1.0) ** p["short_exponent"]
 
     tiles = np.maximum(rows / tile, 1.0)
@@ -86,14 +86,14 @@ def _packed_heads(p: Mapping[str, float], shape: Attention) -> Array:
     return packed
 
 
-def _step_us(p: Mapping[str, float], head_dim: Array, shape: Attention, profile: HardwareProfile) -> Array:
+def _step_us(p: Mapping[str, float], channels: Array, shape: Attention, profile: HardwareProfile) -> Array:
     """Microseconds of one full tile of queries and one of keys on an SM."""
     chip, scores = profile.chip, p["query_tile"] * KEY_TILE
     flop_per_us = profile.datasheet_flop_per_s(shape.dtype) / MEGA / chip.sm_count
-    multiply = 4.0 * scores * head_dim / (flop_per_us * p["efficiency"])
+    multiply = 4.0 * scores * channels / (flop_per_us * p["efficiency"])
     softmax = scores / (p["softmax_per_clock_per_sm"] * chip.tensor_clock_mhz)
     step: Array = (multiply**OVERLAP + softmax**OVERLAP) ** (1 / OVERLAP)
-    return step * np.where(head_dim > WIDEST_HEAD, p["wide_head"], 1.0)
+    return step * np.where(as_array(shape.head_dim) > WIDEST_HEAD, p["wide_head"], 1.0)
 
 
 WIDEST_HEAD = 128

@@ -25,6 +25,8 @@ from infersim.domain.dtypes import DType, Precision, precision_named
 from infersim.domain.profile import HardwareProfile
 from infersim.domain.shapes import Attention, Phase
 from infersim.domain.small_kernels import small_op
+from infersim.fitting.fits.collective_recipe import collective_recipes
+from infersim.fitting.fits.expert_recipe import experts_recipe, with_shares
 from infersim.fitting.fits.kind_fit import Recipe
 from infersim.fitting.fits.parameter_space import (
     DECODE_SPACE,
@@ -48,9 +50,12 @@ def recipes(profile: HardwareProfile, samples: pd.DataFrame) -> Iterator[tuple[R
     for phase, of_phase in _by(samples, Kind.ATTENTION, "phase"):
         for cache, rows in of_phase.groupby(narrow_caches(of_phase), sort=True):
             yield attention_recipe(Phase(phase), rows, str(cache)), rows
+    for dtype, rows in _by(samples, Kind.MOE, "dtype"):
+        yield experts_recipe(profile, dtype, rows), with_shares(rows)
     memory = samples[samples["kind"] == Kind.MEMORY]
     if len(memory):
         yield memory_recipe(memory), memory
+    yield from collective_recipes(profile, samples[samples["kind"] == Kind.COLLECTIVE])
 
 
 def _by(samples: pd.DataFrame, kind: Kind, column: str) -> Iterator[tuple[str, pd.DataFrame]]:

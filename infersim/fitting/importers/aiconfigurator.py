@@ -1,4 +1,4 @@
-"""aiconfigurator's kernel tables: `systems/data/<system>/...` (GEMM, context and generation attention).
+"""aiconfigurator's kernel tables: `systems/data/<system>/...` (GEMM, attention, exchanges between GPUs).
 
 Facts of that format: comma-separated `*_perf.txt` or Parquet, one row a kernel, `latency` in milliseconds.
 GEMMs are timed over rotating weight copies, five under TensorRT-LLM and six under vLLM and SGLang; fp8 GEMMs
@@ -16,6 +16,7 @@ import pandas as pd
 
 from infersim.domain.errors import FileContentError
 from infersim.domain.shapes import Phase
+from infersim.fitting.importers.aiconfigurator_exchanges import CUSTOM_COLUMNS, NCCL_COLUMNS, exchanges
 from infersim.fitting.importers.source import US_PER_MS, Importer, SourceFile, known_gpu, unknown_words
 from infersim.fitting.samples.converted import Converted, leave_out
 from infersim.fitting.samples.schema import Kind
@@ -60,7 +61,10 @@ def _convert(file: SourceFile) -> Converted:
         return _gemm(file)
     if file.has(ATTENTION):
         return _attention(file)
-    raise file.refuse(f"those of aiconfigurator: {', '.join(GEMM)}; or {', '.join(ATTENTION)}")
+    if file.has(NCCL_COLUMNS) or file.has(CUSTOM_COLUMNS):
+        return exchanges(file, _common(file, file.frame))
+    known = (GEMM, ATTENTION, NCCL_COLUMNS, CUSTOM_COLUMNS)
+    raise file.refuse(f"those of aiconfigurator: {'; or '.join(map(', '.join, known))}")
 
 
 def _gemm(file: SourceFile) -> Converted:
@@ -157,10 +161,10 @@ AICONFIGURATOR = Importer(
     patterns=(
         tuple(
             f"{table}_perf.{suffix}"
-            for table in ("gemm", "context_attention", "generation_attention")
+            for table in ("gemm", "context_attention", "generation_attention", "nccl", "custom_allreduce")
             for suffix in ("txt", "csv", "parquet")
         ),
     ),
     convert=_convert,
-    numbers=("latency", "power", "isl", "step", "window_size", "beam_width"),
+    numbers=("latency", "power", "isl", "step", "window_size", "beam_width", "num_gpus", "message_size"),
 )

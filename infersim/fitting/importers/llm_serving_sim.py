@@ -98,8 +98,8 @@ def _sizes(
         raise FileContentError(path, "model", model, f"a model that infersim knows ({error})") from None
     block = transformer.blocks[0]
     heads, ffn, hidden = block.attention, block.ffn, transformer.hidden
-    assert isinstance(heads, Attention)
-    assert isinstance(ffn, FeedForward)
+    if not isinstance(heads, Attention) or not isinstance(ffn, FeedForward):
+        raise FileContentError(path, "model", model, "a dense model with attention of heads")
     q, k = heads.q.out_features // workers, heads.k.out_features // workers
     width, gates = ffn.width // workers, 1 if ffn.gate is None else 2
     rows = (q + k) / heads.head_dim / 2

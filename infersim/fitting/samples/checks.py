@@ -13,11 +13,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from infersim.cost.experts.routing_names import ROUTINGS, routing_named
 from infersim.domain.errors import FileContentError
 from infersim.domain.shapes import Phase
 from infersim.fitting.samples.schema import (
     COLUMNS,
     DTYPES,
+    EXCHANGES,
+    LIBRARIES,
     PHASES,
     SPARSITIES,
     Cells,
@@ -105,6 +108,8 @@ def check_rows(frame: pd.DataFrame) -> Checked:
             _check_column(complaints, column, cells[column.name], kind)
     _check_words(complaints, cells, kind)
     _check_attention(complaints, cells, kind == Kind.ATTENTION)
+    _check_collective(complaints, cells, kind == Kind.COLLECTIVE)
+    _check_experts(complaints, cells, kind == Kind.MOE)
     if {"read_bytes", "write_bytes"} <= cells.keys():
         moves = (cells["read_bytes"].values > 0) | (cells["write_bytes"].values > 0)
         expected = "more than 0 bytes read or written"
@@ -153,6 +158,21 @@ def _check_words(complaints: _Complaints, cells: dict[str, Cells], kind: npt.NDA
         complaints.about("sparsity", dense, f"empty, or kind {Kind.SPARSE_GEMM}")
 
 
+def _check_collective(complaints: _Complaints, cells: dict[str, Cells], rows: Mask) -> None:
+    """What an exchange may be, and that it takes two."""
+    if not rows.any():
+        return
+    complaints.about(
+        "exchange", rows & ~_among(cells["exchange"].values, EXCHANGES), f"one of {', '.join(EXCHANGES)}"
+    )
+    complaints.about("gpus", rows & (cells["gpus"].values < 2), "at least 2: one GPU exchanges nothing")
+    if "library" in cells:
+        unknown = rows & ~cells["library"].empty & ~_among(cells["library"].values, LIBRARIES)
+        complaints.about(
+            "library", unknown, f"{' or '.join(LIBRARIES)}, or empty for an engine's own kernels"
+        )
+
+
 def _check_attention(complaints: _Complaints, cells: dict[str, Cells], rows: Mask) -> None:
     """Rules between an attention row's dimensions; what is no number was complained about before."""
     if not rows.any():
@@ -165,6 +185,24 @@ def _check_attention(complaints: _Complaints, cells: dict[str, Cells], rows: Mas
     complaints.about("query_len", rows & (phase == Phase.DECODE) & (query != 1), "1 in phase decode")
     shared = np.fmod(heads, kv_heads, out=np.ones(len(rows)), where=rows & (kv_heads > 0))
     complaints.about("num_heads", rows & (shared != 0), "a multiple of num_kv_heads")
+
+
+def _check_experts(complaints: _Complaints, cells: dict[str, Cells], rows: Mask) -> None:
+    """Rules between an expert layer's dimensions: experts and widths divide among GPUs."""
+    if not rows.any():
+        return
+    experts, top_k = cells["num_experts"].values, cells["top_k"].values
+    complaints.about("top_k", rows & (top_k > experts), "at most num_experts")
+    for how, whole in (("tensor_parallel", "ffn_width"), ("expert_parallel", "num_experts")):
+        if how in cells:
+            given = rows & (cells[how].values > 0)
+            rest = np.fmod(cells[whole].values, cells[how].values, out=np.zeros(len(rows)), where=given)
+            complaints.about(how, given & (rest != 0), f"a divisor of {whole}")
+    if "routing" in cells:
+        names = cells["routing"].values.astype(str)
+        known = [name for name in np.unique(names) if routing_named(name) is not None]
+        unknown = rows & ~cells["routing"].empty & ~_among(names, tuple(known))
+        complaints.about("routing", unknown, f"{ROUTINGS}, or empty")
 
 
 def _among(values: npt.NDArray[Any], known: tuple[str, ...]) -> Mask:

@@ -17,9 +17,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from infersim.cost.collectives.parameters import NCCL
 from infersim.domain.arguments import brief
 from infersim.domain.dtypes import PRECISIONS, DType
-from infersim.domain.shapes import Phase, WeightForm
+from infersim.domain.shapes import Exchange, Phase, WeightForm
 
 FORMAT_VERSION = 1
 """Version of the samples format; a file of a later version is refused."""
@@ -36,6 +37,8 @@ class Kind(StrEnum):
     ATTENTION = "attention"
     MEMORY = "memory"
     LAUNCH = "launch"
+    COLLECTIVE = "collective"
+    MOE = "moe"
 
 
 class Timed(StrEnum):
@@ -82,7 +85,7 @@ ALL = tuple(Kind)
 COLUMNS: tuple[Column, ...] = (
     Column(name="gpu", rule=Rule.NAME, kinds=ALL),
     Column(name="kind", rule=Rule.NAME, kinds=ALL),
-    Column(name="dtype", rule=Rule.NAME, kinds=(*GEMMS, Kind.ATTENTION)),
+    Column(name="dtype", rule=Rule.NAME, kinds=(*GEMMS, Kind.ATTENTION, Kind.MOE)),
     *(Column(name=name, rule=Rule.COUNT, kinds=GEMMS) for name in ("m", "n", "k")),
     Column(name="sparsity", rule=Rule.NAME, kinds=(Kind.SPARSE_GEMM,), may=(Kind.GEMM,)),
     Column(name="phase", rule=Rule.NAME, kinds=(Kind.ATTENTION,)),
@@ -91,12 +94,23 @@ COLUMNS: tuple[Column, ...] = (
         for name in ("batch", "query_len", "context_len", "num_heads", "num_kv_heads", "head_dim")
     ),
     Column(name="kv_dtype", rule=Rule.NAME, may=(Kind.ATTENTION,)),
+    *(
+        Column(name=name, rule=Rule.COUNT, kinds=(Kind.MOE,))
+        for name in ("tokens", "hidden_size", "ffn_width", "num_experts", "top_k")
+    ),
+    *(Column(name=f"{how}_parallel", rule=Rule.COUNT, may=(Kind.MOE,)) for how in ("tensor", "expert")),
+    Column(name="gated", rule=Rule.TRUTH, may=(Kind.MOE,)),
+    Column(name="routing", rule=Rule.NAME, may=(Kind.MOE,)),
     Column(name="op", rule=Rule.NAME, kinds=(Kind.MEMORY,)),
     Column(name="read_bytes", rule=Rule.AMOUNT, kinds=(Kind.MEMORY,)),
     Column(name="write_bytes", rule=Rule.AMOUNT, kinds=(Kind.MEMORY,)),
     Column(name="rows", rule=Rule.COUNT, may=(Kind.MEMORY,)),
+    Column(name="exchange", rule=Rule.NAME, kinds=(Kind.COLLECTIVE,)),
+    Column(name="gpus", rule=Rule.COUNT, kinds=(Kind.COLLECTIVE,)),
+    Column(name="message_bytes", rule=Rule.COUNT, kinds=(Kind.COLLECTIVE,)),
+    Column(name="library", rule=Rule.NAME, may=(Kind.COLLECTIVE,)),
     Column(name="kernels", rule=Rule.COUNT, may=(Kind.MEMORY, Kind.LAUNCH)),
-    Column(name="weight_copies", rule=Rule.COUNT, may=(*GEMMS, Kind.ATTENTION, Kind.MEMORY)),
+    Column(name="weight_copies", rule=Rule.COUNT, may=(*GEMMS, Kind.ATTENTION, Kind.MEMORY, Kind.MOE)),
     Column(name="includes_act_quant", rule=Rule.TRUTH, may=GEMMS),
     Column(name="timed", rule=Rule.NAME, may=ALL),
     Column(name="latency_us", rule=Rule.POSITIVE, kinds=ALL),
@@ -124,10 +138,15 @@ DTYPES: dict[Kind, tuple[str, ...]] = {
     Kind.GEMM: tuple(PRECISIONS),
     Kind.SPARSE_GEMM: tuple(name for name, precision in PRECISIONS.items() if not precision.dequantises),
     Kind.ATTENTION: tuple(DType),
+    Kind.MOE: tuple(PRECISIONS),
 }
 """The data types a kind may name; the other kinds count bytes and need none."""
 
 PHASES: tuple[str, ...] = tuple(Phase)
+EXCHANGES: tuple[str, ...] = tuple(Exchange)
+LIBRARIES: tuple[str, ...] = (NCCL,)
+"""What a row may name beside nothing, which is whatever the engine runs."""
+
 SPARSITIES: tuple[str, ...] = (WeightForm.SPARSE_2_4.value, WeightForm.SLIDE_6_8.value)
 
 

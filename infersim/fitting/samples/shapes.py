@@ -13,10 +13,22 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from infersim.cost.collectives.collectives import COLLECTIVE_REGIMES, collective_regime
+from infersim.cost.experts.routing_names import BALANCED, routing_named
 from infersim.cost.regimes import DECODE_MAX_M, LARGE_MIN_NK, PREFILL_MIN_M
 from infersim.domain.arrays import Numeric
 from infersim.domain.dtypes import DType, precision_named
-from infersim.domain.shapes import Attention, Gemm, MemoryBound, Phase, Shape, WeightForm
+from infersim.domain.shapes import (
+    Attention,
+    Collective,
+    Exchange,
+    Experts,
+    Gemm,
+    MemoryBound,
+    Phase,
+    Shape,
+    WeightForm,
+)
 from infersim.domain.small_kernels import FLAT, small_op
 from infersim.fitting.samples.schema import Kind
 
@@ -78,6 +90,19 @@ def shape_classes(frame: pd.DataFrame, kind: Kind | str) -> Mapping[str, Texts]:
     if kind == Kind.MEMORY:
         moved = (frame["read_bytes"] + frame["write_bytes"]).to_numpy(dtype=np.float64)
         return {"size": np.where(moved >= LARGE_MEMORY_BYTES, "large", "small")}
+    if kind == Kind.COLLECTIVE:
+        regime = collective_regime(frame["message_bytes"].to_numpy(dtype=np.float64))
+        return {
+            "exchange": frame["exchange"].to_numpy(dtype=str),
+            "size": np.array(COLLECTIVE_REGIMES)[regime],
+            "gpus": frame["gpus"].to_numpy(dtype=np.intp).astype(str),
+        }
+    if kind == Kind.MOE:
+        routing = frame["routing"].fillna(BALANCED) if "routing" in frame.columns else BALANCED
+        return {
+            "tokens": gemm_tokens(frame["tokens"].to_numpy(dtype=np.float64)),
+            "routing": np.broadcast_to(np.asarray(routing, dtype=str), len(frame)),
+        }
     return {}
 
 
@@ -86,6 +111,8 @@ _GROUPING = {
     Kind.SPARSE_GEMM: ("dtype", "sparsity", "weight_copies", "includes_act_quant"),
     Kind.ATTENTION: ("phase", "dtype", "kv_dtype", "weight_copies"),
     Kind.MEMORY: ("op", "kernels", "weight_copies"),
+    Kind.COLLECTIVE: ("exchange", "gpus", "library"),
+    Kind.MOE: ("dtype", "gated", "routing", "weight_copies"),
 }
 """What a shape record holds once for all its rows."""
 
@@ -120,6 +147,10 @@ def _shape(kind: Kind, rows: pd.DataFrame) -> Shape:
         return _attention(rows)
     if kind is Kind.MEMORY:
         return _memory(rows)
+    if kind is Kind.COLLECTIVE:
+        return _collective(rows)
+    if kind is Kind.MOE:
+        return _experts(rows)
     copies, act_quant = _said(rows, "weight_copies"), _said(rows, "includes_act_quant")
     return Gemm(
         m=_column(rows, "m"),
@@ -144,6 +175,48 @@ def _memory(rows: pd.DataFrame) -> MemoryBound:
         kernel=op.kernel,
         kernels=int(_said(rows, "kernels") or 1),
         looped=_said(rows, "weight_copies") is not None,
+    )
+
+
+def _collective(rows: pd.DataFrame) -> Collective:
+    return Collective(
+        message_bytes=_column(rows, "message_bytes"),
+        gpus=int(_said(rows, "gpus")),
+        exchange=Exchange(_said(rows, "exchange")),
+        library=_said(rows, "library"),
+    )
+
+
+def local_experts(rows: pd.DataFrame) -> npt.NDArray[np.float64]:
+    """Experts of each layer that stand on one GPU."""
+    return _column(rows, "num_experts") / _degree(rows, "expert_parallel")
+
+
+def local_width(rows: pd.DataFrame) -> npt.NDArray[np.float64]:
+    """Channels of each expert that stand on one GPU."""
+    return _column(rows, "ffn_width") / _degree(rows, "tensor_parallel")
+
+
+def _degree(rows: pd.DataFrame, name: str) -> npt.NDArray[np.float64]:
+    return rows[name].fillna(1).to_numpy(dtype=np.float64) if name in rows.columns else np.ones(len(rows))
+
+
+def _experts(rows: pd.DataFrame) -> Experts:
+    gated, copies = _said(rows, "gated"), _said(rows, "weight_copies")
+    routing = routing_named(str(_said(rows, "routing") or BALANCED))
+    assert routing is not None, "the reader has checked it"
+    return Experts(
+        tokens=_column(rows, "tokens"),
+        hidden=_column(rows, "hidden_size"),
+        width=local_width(rows),
+        num_experts=_column(rows, "num_experts"),
+        local_experts=local_experts(rows),
+        top_k=_column(rows, "top_k"),
+        precision=precision_named(str(_said(rows, "dtype"))),
+        gated=gated is None or bool(gated),
+        skew=routing.skew,
+        dealt=routing.dealt,
+        weight_copies=None if copies is None else int(copies),
     )
 
 

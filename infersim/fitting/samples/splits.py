@@ -14,6 +14,9 @@ from infersim.fitting.samples.schema import COLUMN_NAMES
 GEMM_GROUPS = ("n", "k")
 """A model's layers have few (n, k): what counts is the error on weight matrices that were never measured."""
 
+EXPERT_GROUPS = ("hidden_size", "ffn_width", "num_experts", "top_k")
+"""A layer of a model, however it is shared among GPUs."""
+
 ATTENTION_GROUPS = ("batch", "num_heads", "num_kv_heads")
 
 

@@ -6,10 +6,12 @@ A pool is made of fits, whose measurements may be gone; a fit remembers them, re
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
 
+from infersim.cost.collectives.parameters import COLLECTIVE_PARAMETERS, NCCL
 from infersim.domain.arrays import Array
 from infersim.domain.dtypes import DType
 from infersim.domain.fit import KindFit
@@ -19,6 +21,8 @@ from infersim.fitting.samples.schema import Kind
 
 ROWS = 400
 """Kernels of each kind and GPU: as many as a calibration needs."""
+
+_Draw: TypeAlias = Callable[[Mapping[str, tuple[float, float]], str, np.random.Generator], pd.DataFrame]
 
 CANDIDATES = 20
 """Points drawn for each that is kept: many are beyond what anyone would time."""
@@ -43,7 +47,8 @@ def surrogate_samples(profile: HardwareProfile, kind: str, seed: int = 0) -> pd.
     if family == Kind.GEMM:
         frame = frame.assign(includes_act_quant="act_quant_us" in fit.parameters)
     frame = frame.iloc[:ROWS].reset_index(drop=True)
-    frame = frame.assign(gpu=profile.name, kind=family, weight_copies=fit.weight_copies)
+    kind_of = Kind.COLLECTIVE.value if kind in COLLECTIVE_PARAMETERS else _KINDS.get(family, family)
+    frame = frame.assign(gpu=profile.name, kind=kind_of, weight_copies=fit.weight_copies)
     return frame.assign(latency_us=np.exp(log_latency(profile, frame)))
 
 
@@ -117,6 +122,58 @@ def _attention(
     return frame[4.0 * batch * context * kv_heads * head_dim <= LARGEST_CACHE_BYTES]
 
 
-_DRAWN: Mapping[
-    str, Callable[[Mapping[str, tuple[float, float]], str, np.random.Generator], pd.DataFrame]
-] = {"gemm": _gemms, "attention": _attention}
+def _exchanges(name: str) -> _Draw:
+    """How exchanges of a kind are drawn: messages of any size, among 2, 4, 8... GPUs."""
+    library = NCCL if name.startswith(NCCL) else None
+    exchange = name.removeprefix(f"{NCCL}_")
+
+    def drawn(ranges: Mapping[str, tuple[float, float]], _: str, random: np.random.Generator) -> pd.DataFrame:
+        gpus = _powers_of_2(random, ranges["gpus"])
+        sent = _log_uniform(random, ranges["message_bytes"])
+        return pd.DataFrame({"exchange": exchange, "gpus": gpus, "message_bytes": sent, "library": library})
+
+    return drawn
+
+
+EXPERT_STEP = 128
+"""Hidden sizes of expert layers, and an expert's channels on one GPU but for the smallest, are multiples."""
+
+
+def _experts(
+    ranges: Mapping[str, tuple[float, float]], dtype: str, random: np.random.Generator
+) -> pd.DataFrame:
+    """Layers on one GPU and on several: half share whole experts, half have a share of each."""
+    experts, gpus = _powers_of_2(random, ranges["num_experts"]), _powers_of_2(random, (1.0, 32.0))
+    top_k = np.minimum(_log_uniform(random, ranges["top_k"]), experts)
+    whole = random.uniform(size=len(experts)) < 0.5
+    expert_parallel = np.where(whole, np.minimum(gpus, experts), 1.0)
+    tensor_parallel = np.where(whole, 1.0, gpus)
+    width = _log_uniform(random, ranges["width"], EXPERT_STEP)
+    frame = pd.DataFrame(
+        {
+            "dtype": dtype,
+            "tokens": _log_uniform(random, ranges["tokens"]),
+            "hidden_size": _log_uniform(random, ranges["hidden"], EXPERT_STEP),
+            "ffn_width": width * tensor_parallel,
+            "num_experts": experts,
+            "top_k": top_k,
+            "tensor_parallel": tensor_parallel,
+            "expert_parallel": expert_parallel,
+            "routing": random.choice(["balanced", "power_law_1.2"], size=len(experts)),
+        }
+    )
+    return frame[experts * width * frame["hidden_size"] <= LARGEST_LAYER]
+
+
+LARGEST_LAYER = 2.0**33
+"""Weights of one matrix of all experts: larger layers are in no table."""
+
+_KINDS: Mapping[str, str] = {"experts": Kind.MOE.value}
+"""Kinds of samples of families that bear another name."""
+
+_DRAWN: Mapping[str, _Draw] = {
+    "experts": _experts,
+    "gemm": _gemms,
+    "attention": _attention,
+    **{name: _exchanges(name) for name in {kind.partition(".")[0] for kind in COLLECTIVE_PARAMETERS}},
+}

@@ -121,7 +121,8 @@ def roofline_s(shape: Shape, cost: KernelCost, profile: HardwareProfile) -> Arra
     memory_s = cost.kernel_bytes / profile.memory.bandwidth_bytes_per_s
     dtype = kernel_kind(shape).multiplies_in(shape, profile)
     if dtype is None:
-        return memory_s
+        sent: Array = np.maximum(cost.matrix_floor_s, memory_s)  # what an exchange sends over its links
+        return sent
     # The matrix floor is at the highest clock, which the datasheet's peak is not.
     datasheet_flop_per_s = profile.matrix_rate(dtype).datasheet_tflops * TERA
     matrix_s = cost.matrix_floor_s * (profile.bound_flop_per_s(dtype) / datasheet_flop_per_s)

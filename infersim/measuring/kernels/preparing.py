@@ -10,6 +10,7 @@ from functools import partial
 
 import torch
 
+from infersim.domain.errors import UnsupportedError
 from infersim.fitting.samples.schema import Kind
 from infersim.measuring.kernels.attention import prepare_attention
 from infersim.measuring.kernels.bench import Bench, Prepared, Row
@@ -33,12 +34,18 @@ def _in_a_row(kernels: int, target: torch.Tensor, nothing: torch.Tensor) -> None
         target.add_(nothing)
 
 
+def _exchange(row: Row, _: Bench) -> Prepared:
+    """Exchanges take several GPUs, which programs of their own time; their tables can be imported."""
+    raise UnsupportedError(f"{row['exchange']}: one GPU is measured here; import a table of exchanges")
+
+
 KINDS: Mapping[Kind, Callable[[Row, Bench], Prepared]] = {
     Kind.GEMM: prepare_gemm,
     Kind.SPARSE_GEMM: prepare_sparse_gemm,
     Kind.ATTENTION: prepare_attention,
     Kind.MEMORY: prepare_memory_bound,
     Kind.LAUNCH: prepare_launch,
+    Kind.COLLECTIVE: _exchange,
 }
 
 

@@ -8,15 +8,18 @@ from infersim.domain.errors import UnsupportedError
 from infersim.domain.shapes import Phase, WeightForm
 from infersim.pruning.families.registry import family_named
 from infersim.pruning.plan import Plan
-from infersim.workload.activations import Activation
 from infersim.workload.ends import LM_HEAD, PLAIN_EMBEDDING
 from infersim.workload.formats import block_formats
-from infersim.workload.norms import RMS_NORM, QkNorm
+from infersim.workload.sublayers.activations import Activation
+from infersim.workload.sublayers.norms import RMS_NORM, QkNorm
 from infersim.workload.transformer import (
     Attention,
     Block,
+    ExpertLayer,
     FeedForward,
+    GroupSkip,
     KvScore,
+    LatentAttention,
     Linear,
     MaskEstimate,
     MaskSharing,
@@ -39,6 +42,8 @@ def check_measurable(transformer: Transformer, phase: Phase) -> None:
     for reason in _of_ends(transformer):
         raise UnsupportedError(f"predicted only: {reason}")
     for block, _ in transformer.grouped_blocks():
+        if isinstance(block.ffn, ExpertLayer) or isinstance(block.attention, LatentAttention):
+            raise UnsupportedError("predicted only: measured are dense models on one GPU")
         if block.added:
             raise UnsupportedError(f"predicted only: {block.added[0].name}, which a family adds")
         reasons = [reason for linear in block.linears for reason in _of_linear(linear)]
@@ -46,7 +51,7 @@ def check_measurable(transformer: Transformer, phase: Phase) -> None:
         if isinstance(block.attention, Attention):
             reasons += _of_attention(block.attention, phase)
         if isinstance(block.ffn, FeedForward):
-            reasons += _of_skip(block.ffn.skip)
+            reasons += [*_of_skip(block.ffn.skip), *_of_groups(block.ffn.groups)]
         if reasons:
             raise UnsupportedError(f"predicted only: {reasons[0]}")
 
@@ -84,18 +89,30 @@ def _of_linear(linear: Linear) -> Iterator[str]:
         yield "a low-rank pair in one kernel"
     if linear.transposed_result:
         yield "results that are copied into rows"
+    if linear.zeros is not None:
+        yield "weights that are zero in no pattern"
     if linear.form not in (WeightForm.DENSE, WeightForm.SPARSE_2_4):
         yield f"weights in {linear.form.value} form"
+
+
+def _of_groups(groups: GroupSkip | None) -> Iterator[str]:
+    if groups is not None:
+        yield "groups of heads or channels that tokens skip"
 
 
 def _of_skip(skip: TokenSkip | None) -> Iterator[str]:
     if skip is not None and skip.execution is not SkipExecution.GATHER:
         yield "skipping tokens in place (measured is dynamic-m with the option execution=gather)"
+    if skip is not None and skip.forecaster is not None:
+        yield "a forecast in the place of what tokens skip"
+    if skip is not None and not skip.decides:
+        yield "tokens that leave before the last layer"
 
 
 def _of_attention(attention: Attention, phase: Phase) -> Iterator[str]:
     skip, sparsity = attention.skip, attention.block_sparsity
     yield from _of_skip(skip)
+    yield from _of_groups(attention.groups)
     if skip is not None and not skip.dense_kv and attention.window is not None:
         yield "skipping K and V of tokens in a window"
     if sparsity is not None:

@@ -20,7 +20,8 @@ class EngineSupport:
     """An engine's name, its answer, the versions it is about, what is needed, and where that is written.
 
     `since` and `until` are the first version that runs it and the first that does not any more; empty where
-    it never did, or still does. `per_layer`: it holds for shapes that vary from layer to layer too.
+    it never did, or still does. `per_layer`: it holds for shapes that vary from layer to layer too;
+    `per_layer_needs`: what those take, whatever the engine does with others that vary.
     """
 
     engine: str
@@ -30,6 +31,7 @@ class EngineSupport:
     until: str = ""
     needs: str = ""
     per_layer: bool = False
+    per_layer_needs: str = ""
 
     @property
     def text(self) -> str:
@@ -40,9 +42,18 @@ class EngineSupport:
         return f"{said}: {self.needs}" if self.needs else said
 
 
-def runs(engine: str, source: str, *, since: str = "", per_layer: bool = False) -> EngineSupport:
+def runs(
+    engine: str, source: str, *, since: str = "", per_layer: bool = False, per_layer_needs: str = ""
+) -> EngineSupport:
     """A released version runs it."""
-    return EngineSupport(engine=engine, answer=Answer.YES, source=source, since=since, per_layer=per_layer)
+    return EngineSupport(
+        engine=engine,
+        answer=Answer.YES,
+        source=source,
+        since=since,
+        per_layer=per_layer,
+        per_layer_needs=per_layer_needs,
+    )
 
 
 def needs(engine: str, what: str, source: str) -> EngineSupport:

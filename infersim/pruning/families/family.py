@@ -16,7 +16,9 @@ from infersim.domain.arguments import refused
 from infersim.domain.errors import UnknownNameError, UnsupportedError
 from infersim.domain.numbers import count
 from infersim.domain.ops import Part
+from infersim.pruning.expert_layers import has_experts
 from infersim.pruning.families.engine_support import Answer, EngineSupport
+from infersim.pruning.linears import refuse_latent
 from infersim.pruning.plan import OptionValue
 from infersim.pruning.sublayer_pairs import Comparison, Finding
 from infersim.workload.transformer import Attention, Transformer
@@ -27,7 +29,9 @@ the task, so they stand beside each other only, task by task."""
 
 
 def with_attention(model: Transformer, change: Callable[[Attention], Attention]) -> Transformer:
-    """The model with `change` applied to each attention; UnsupportedError where it has none."""
+    """The model with `change` applied to each attention; UnsupportedError for none or a latent one."""
+    for block, _ in model.grouped_blocks():
+        refuse_latent(block, "pruning of what queries attend to")
     if not any(isinstance(block.attention, Attention) for block in model.blocks):
         raise UnsupportedError(f"{model.name} has no attention left to prune")
     return model.with_blocks(
@@ -111,6 +115,7 @@ class Family:
       share both.
     - `quality_axis`: where what it loses depends on the length of the task, the axis that its losses stand
       on, task by task. Empty: losses stand on the axis of their type of task, beside other families'.
+    - `of_experts`: only a model with layers of experts has what it prunes.
     - `same_kernels`: what is left runs the dense model's own kernels, fewer times.
     - `not_measured`: why `measure model` does not run it. Empty: it does, with the options `measured_with`
       where nobody chooses others.
@@ -125,6 +130,7 @@ class Family:
     marker: str
     fixed_sparsity: float | None = None
     quality_axis: str = ""
+    of_experts: bool = False
     same_kernels: bool = False
     not_measured: str = ""
     measured_with: Mapping[str, OptionValue] = field(default_factory=dict, hash=False)
@@ -146,6 +152,10 @@ class Family:
         known = (each for each in self.engines if each.engine == engine)
         nothing = EngineSupport(engine=engine, answer=Answer.UNKNOWN, source="", needs="no source is known")
         return next(known, nothing)
+
+    def suits(self, model: Transformer) -> bool:
+        """Whether a model is of the kind that the family is for; what it cannot do there it says itself."""
+        return not self.of_experts or has_experts(model)
 
     def accepts(self, sparsity: float) -> bool:
         """Whether the family can have this sparsity at all."""

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from infersim.domain.errors import UnknownNameError
+from infersim.pruning.families.dynamic_e import DYNAMIC_E
 from infersim.pruning.families.dynamic_m import DYNAMIC_M
+from infersim.pruning.families.dynamic_mnk import DYNAMIC_MNK
 from infersim.pruning.families.dynamic_nk import DYNAMIC_NK
 from infersim.pruning.families.family import Family
 from infersim.pruning.families.kv_pruning import KV_PRUNING
+from infersim.pruning.families.static_e import STATIC_E
 from infersim.pruning.families.static_k_2_4 import STATIC_K_2_4
 from infersim.pruning.families.static_k_lowrank import STATIC_K_LOWRANK
 from infersim.pruning.families.static_m import STATIC_M
 from infersim.pruning.families.static_nk import STATIC_NK
 from infersim.pruning.families.static_nk_cross import STATIC_NK_CROSS
+from infersim.pruning.families.unstructured import UNSTRUCTURED
+from infersim.workload.transformer import Transformer
 
 _FAMILIES: tuple[Family, ...] = (
     STATIC_M,
@@ -22,6 +27,10 @@ _FAMILIES: tuple[Family, ...] = (
     DYNAMIC_M,
     DYNAMIC_NK,
     KV_PRUNING,
+    DYNAMIC_MNK,
+    UNSTRUCTURED,
+    STATIC_E,
+    DYNAMIC_E,
 )
 """Here a new family is entered; nothing else lists them."""
 
@@ -29,6 +38,11 @@ _FAMILIES: tuple[Family, ...] = (
 def families() -> tuple[Family, ...]:
     """All families in the order of the taxonomy."""
     return _FAMILIES
+
+
+def suitable_families(model: Transformer) -> tuple[Family, ...]:
+    """What `all` means for a model: those of its kind, in the order of the taxonomy."""
+    return tuple(family for family in families() if family.suits(model))
 
 
 def family_named(name: str) -> Family:

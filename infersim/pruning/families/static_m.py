@@ -95,8 +95,8 @@ def _recognised(found: Comparison) -> Finding | None:
     gone = [pair for pair in found.pairs if not pair.survives]
     if not gone:
         return None
-    total = sum(values_of(pair.dense.linears) for pair in found.pairs)
-    lost = sum(values_of(pair.dense.linears) - values_of(pair.pruned_linears) for pair in gone)
+    total = sum(values_of(pair.dense_linears) for pair in found.pairs)
+    lost = sum(values_of(pair.dense_linears) - values_of(pair.pruned_linears) for pair in gone)
     return Finding(realised=lost / total, parts=parts_of(gone))
 
 

@@ -1,13 +1,16 @@
 """static-nk: attention heads and FFN columns are gone; N of one GEMM and K of the next shrink together.
 
-- Loses: N of q, k, v and K of o (heads); N of gate and up and K of down (FFN width). The attention kernel
-  and the KV cache lose the same heads, the activation the same columns. The hidden size stays.
+- Loses: N of q, k, v and K of o (heads); N of gate and up and K of down (FFN width, that of each expert and
+  of the shared one alike). The attention kernel and the KV cache lose the same heads, the activation the same
+  columns. The hidden size stays, and so does the router. Of latent attention heads go one by one, and its
+  cache, which is that of all heads, stays.
 - Sparsity: the fraction of the targeted block linears' parameters. Heads go in whole KV groups (a KV head
   with its query heads), s of them, rounded, at least one stays; the FFN width then absorbs what rounding
   left, so that (1 - s) of each block's parameters remain, rounded to a multiple of `align`.
 - Adds: nothing.
 - Options:
-  - `target`: `both` (default), `heads` or `ffn`; sparsity is then the fraction of those matrices.
+  - `target`: `both` (default), `heads`, `ffn` or `experts` (the width of routed experts alone); sparsity is
+    then the fraction of those matrices.
   - `kv_heads`: `prune` (default: the KV cache shrinks too, as in the source paper's code) or `keep`: query
     heads go within each group, and k, v and the KV cache stay. With `target = heads`, k and v then hold back
     their share of the realised sparsity.
@@ -17,9 +20,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
-from infersim.domain.errors import InvalidValueError
+from infersim.domain.errors import InvalidValueError, UnsupportedError
 from infersim.domain.ops import Part
 from infersim.pruning.families.engine_support import runs
 from infersim.pruning.families.family import (
@@ -30,17 +34,31 @@ from infersim.pruning.families.family import (
     nearest_multiple,
     round_half_up,
 )
-from infersim.pruning.linears import ATTENTION_SUBLAYER, removed_share, resized, targeted_linears
-from infersim.pruning.sublayer_pairs import Comparison, Finding, parts_of, values_of
-from infersim.workload.transformer import Attention, Block, FeedForward, Transformer
+from infersim.pruning.linears import (
+    ATTENTION_SUBLAYER,
+    expert_linears,
+    removed_share,
+    resized,
+    stored_linears,
+)
+from infersim.pruning.sublayer_pairs import Comparison, Finding, parts_of, values_of, width_sums
+from infersim.workload.transformer import (
+    Attention,
+    Block,
+    ExpertLayer,
+    FeedForward,
+    FfnSublayer,
+    LatentAttention,
+    Linear,
+    Transformer,
+)
 
 TARGETS = {
     "both": ATTENTION_SUBLAYER | {Part.FFN},
     "heads": ATTENTION_SUBLAYER,
     "ffn": frozenset({Part.FFN}),
+    "experts": frozenset({Part.FFN}),
 }
-
-SUBLAYER_OF = {"both": "both", "heads": "attention", "ffn": "ffn"}
 
 
 def static_nk(
@@ -55,16 +73,36 @@ def static_nk(
     check_choice("target", target, tuple(TARGETS))
     check_choice("kv_heads", kv_heads, ("prune", "keep"))
     check_integer("align", align, low=1)
-    before = targeted_linears(model, SUBLAYER_OF[target])
+    before = _targeted(model, target)
     blocks = model.blocks
     if sparsity > 0:
         blocks = tuple(_narrowed(block, sparsity, target, kv_heads, align) for block in blocks)
     transformer = model.with_blocks(blocks)
     return Pruned(
         transformer=transformer,
-        sparsity_realised=removed_share(before, targeted_linears(transformer, SUBLAYER_OF[target])),
+        sparsity_realised=removed_share(before, _targeted(transformer, target)),
         targets=TARGETS[target],
     )
+
+
+def _targeted(model: Transformer, target: str) -> list[Linear]:
+    """The matrices that sparsity is a fraction of; UnsupportedError where there are none."""
+    found: list[Linear] = []
+    for block in model.blocks:
+        if target in ("both", "heads"):
+            found.extend(stored_linears(block.attention))
+        if target != "heads":
+            found.extend(_with_width(block.ffn, routed_only=target == "experts"))
+    if not found:
+        what = {"heads": "attention", "both": "both"}.get(target, target)
+        raise UnsupportedError(f"{model.name} has no weight matrices in {what} sublayers")
+    return found
+
+
+def _with_width(ffn: FfnSublayer | None, *, routed_only: bool) -> Iterable[Linear]:
+    if isinstance(ffn, ExpertLayer):
+        return expert_linears(ffn, shared=not routed_only)
+    return () if routed_only else stored_linears(ffn)
 
 
 def with_heads(attention: Attention, num_heads: int, num_kv_heads: int) -> Attention:
@@ -91,23 +129,62 @@ def with_width(ffn: FeedForward, width: int) -> FeedForward:
     )
 
 
+def with_expert_width(layer: ExpertLayer, width: int) -> ExpertLayer:
+    """The layer whose routed experts have another width; the shared one keeps its own."""
+    return replace(layer, expert=with_width(layer.expert, width))
+
+
+def with_latent_heads(attention: LatentAttention, num_heads: int) -> LatentAttention:
+    """The sublayer with fewer heads: N of what expands queries and latent vectors and K of o follow."""
+    expanded = attention.qk_nope_head_dim + attention.v_head_dim
+    return replace(
+        attention,
+        q_b=resized(attention.q_b, out_features=num_heads * attention.head_dim),
+        kv_b=resized(attention.kv_b, out_features=num_heads * expanded),
+        o=resized(attention.o, in_features=num_heads * attention.v_head_dim),
+        num_heads=num_heads,
+    )
+
+
 def _narrowed(block: Block, sparsity: float, target: str, kv_heads: str, align: int) -> Block:
     attention, ffn = block.attention, block.ffn
     owed = 0.0
-    if target != "ffn" and isinstance(attention, Attention):
+    if target in ("both", "heads") and isinstance(attention, Attention | LatentAttention):
         fewer = _fewer_heads(attention, sparsity, kv_heads)
         owed = sparsity * values_of(attention.linears) - (
             values_of(attention.linears) - values_of(fewer.linears)
         )
         attention = fewer
-    if target != "heads" and isinstance(ffn, FeedForward):
-        values = values_of(ffn.linears)
-        width = ffn.width * (values - sparsity * values - owed) / values
-        ffn = with_width(ffn, min(nearest_multiple(width, align), ffn.width))
+    if target != "heads" and isinstance(ffn, FeedForward | ExpertLayer):
+        values = values_of(_with_width(ffn, routed_only=target == "experts"))
+        if values:
+            ffn = _narrower(ffn, 1 - sparsity - owed / values, align, routed_only=target == "experts")
     return replace(block, attention=attention, ffn=ffn)
 
 
-def _fewer_heads(attention: Attention, sparsity: float, kv_heads: str) -> Attention:
+def _narrower(
+    ffn: FeedForward | ExpertLayer, kept: float, align: int, *, routed_only: bool
+) -> FeedForward | ExpertLayer:
+    """The sublayer with `kept` of its width: that of its experts, and that of the shared one."""
+    if isinstance(ffn, FeedForward):
+        return with_width(ffn, min(nearest_multiple(ffn.width * kept, align), ffn.width))
+    narrower = with_expert_width(ffn, min(nearest_multiple(ffn.width * kept, align), ffn.width))
+    if ffn.shared is None or routed_only:
+        return narrower
+    width = min(nearest_multiple(ffn.shared.width * kept, align), ffn.shared.width)
+    return replace(narrower, shared=with_width(ffn.shared, width))
+
+
+def _fewer_heads(
+    attention: Attention | LatentAttention, sparsity: float, kv_heads: str
+) -> Attention | LatentAttention:
+    if isinstance(attention, LatentAttention):
+        heads = attention.num_heads
+        return with_latent_heads(attention, heads - min(round_half_up(sparsity * heads), heads - 1))
+    return _fewer_groups(attention, sparsity, kv_heads)
+
+
+def _fewer_groups(attention: Attention, sparsity: float, kv_heads: str) -> Attention:
     groups = attention.num_kv_heads
     group_size = attention.num_heads // groups
     if kv_heads == "prune":
@@ -127,8 +204,8 @@ def _recognised(found: Comparison) -> Finding | None:
     if not narrower:
         return None
     # Each width stands for `hidden` parameters, which cancels.
-    before = sum(sum(pair.dense_widths) for pair in found.survivors)
-    after = sum(sum(pair.pruned_widths) for pair in found.survivors)
+    sums = list(map(width_sums, found.survivors))
+    before, after = sum(dense for dense, _ in sums), sum(pruned for _, pruned in sums)
     return Finding(realised=1 - after / before, parts=parts_of(narrower))
 
 

@@ -19,7 +19,17 @@ from infersim.pruning.families.engine_support import runs
 from infersim.pruning.families.family import Family, Pruned, check_integer, nearest_multiple
 from infersim.pruning.linears import BLOCK_LINEARS, resized
 from infersim.pruning.sublayer_pairs import Comparison, Finding
-from infersim.workload.transformer import Attention, Block, FeedForward, ReplacedSublayer, Transformer
+from infersim.workload.transformer import (
+    Attention,
+    AttentionSublayer,
+    Block,
+    ExpertLayer,
+    FeedForward,
+    FfnSublayer,
+    LatentAttention,
+    ReplacedSublayer,
+    Transformer,
+)
 
 TARGETS = BLOCK_LINEARS | {Part.LM_HEAD}
 
@@ -53,9 +63,16 @@ def _sliced(block: Block, hidden: int, residual_maps: int) -> Block:
     )
 
 
-def _sliced_attention(
-    sublayer: Attention | ReplacedSublayer | None, hidden: int
-) -> Attention | ReplacedSublayer | None:
+def _sliced_attention(sublayer: AttentionSublayer | None, hidden: int) -> AttentionSublayer | None:
+    if isinstance(sublayer, LatentAttention):
+        q_a, q_b = sublayer.q_a, sublayer.q_b
+        return replace(
+            sublayer,
+            q_a=None if q_a is None else resized(q_a, in_features=hidden),
+            q_b=resized(q_b, in_features=hidden) if q_a is None else q_b,
+            kv_a=resized(sublayer.kv_a, in_features=hidden),
+            o=resized(sublayer.o, out_features=hidden),
+        )
     if not isinstance(sublayer, Attention):
         return sublayer and _sliced_replacement(sublayer, hidden)
     return replace(
@@ -67,11 +84,20 @@ def _sliced_attention(
     )
 
 
-def _sliced_ffn(
-    sublayer: FeedForward | ReplacedSublayer | None, hidden: int
-) -> FeedForward | ReplacedSublayer | None:
+def _sliced_ffn(sublayer: FfnSublayer | None, hidden: int) -> FfnSublayer | None:
+    if isinstance(sublayer, ExpertLayer):
+        return replace(
+            sublayer,
+            router=resized(sublayer.router, in_features=hidden),
+            expert=_sliced_matrices(sublayer.expert, hidden),
+            shared=None if sublayer.shared is None else _sliced_matrices(sublayer.shared, hidden),
+        )
     if not isinstance(sublayer, FeedForward):
         return sublayer and _sliced_replacement(sublayer, hidden)
+    return _sliced_matrices(sublayer, hidden)
+
+
+def _sliced_matrices(sublayer: FeedForward, hidden: int) -> FeedForward:
     return replace(
         sublayer,
         gate=None if sublayer.gate is None else resized(sublayer.gate, in_features=hidden),

@@ -14,7 +14,7 @@ from infersim.pruning.recognition import recognise
 from infersim.pruning.sublayer_pairs import sublayer_pairs
 from infersim.workload.formats import densified
 from infersim.workload.presets import load_model
-from infersim.workload.transformer import Attention, Block, Transformer
+from infersim.workload.transformer import Attention, Block, ExpertLayer, FeedForward, Transformer
 
 REMOVED = Block(attention=None, ffn=None)
 """What a removed layer is compared as."""
@@ -88,10 +88,25 @@ def _reasons_against(
     if gone > 0 and _numbers(base, pruned) is None and len(set(map(_shapes, base.blocks))) > 1:
         yield f"{gone} layers are gone, and the dense ones are not all equal"
     for layer, (dense, left) in enumerate(blocks):
+        yield from _experts_against(layer, dense, left)
         for pair in sublayer_pairs([(dense, left)]):
-            if pair.survives and len(pair.dense.linears) != len(pair.pruned_linears):
+            if pair.survives and pair.kind_differs:
                 yield f"layer {layer} has an FFN of another kind"
             elif pair.survives and any(map(int.__gt__, pair.pruned_widths, pair.dense_widths)):
                 yield f"layer {layer} has widths {pair.pruned_widths}, above {pair.dense_widths}"
         if (dense.attention is None and left.attention) or (dense.ffn is None and left.ffn):
             yield f"layer {layer} has a sublayer that the dense one lacks"
+
+
+def _experts_against(layer: int, dense: Block, left: Block) -> Iterator[str]:
+    """Why a layer's FFN cannot have become the other's, where either has experts."""
+    one, other = dense.ffn, left.ffn
+    if isinstance(one, ExpertLayer) and isinstance(other, ExpertLayer):
+        if other.num_experts > one.num_experts:
+            yield f"layer {layer} has {other.num_experts} experts, more than {one.num_experts}"
+        if other.top_k > one.top_k:
+            yield f"a token runs {other.top_k} experts of layer {layer}, more than {one.top_k}"
+    elif isinstance(one, ExpertLayer) and isinstance(other, FeedForward):
+        yield f"layer {layer} has a dense FFN in the place of experts"
+    elif isinstance(one, FeedForward) and isinstance(other, ExpertLayer):
+        yield f"layer {layer} has experts in the place of a dense FFN"

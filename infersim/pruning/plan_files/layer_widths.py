@@ -16,6 +16,7 @@ from pathlib import Path
 from infersim.domain.errors import FileContentError
 from infersim.pruning.families.static_m import without
 from infersim.pruning.families.static_nk import with_heads, with_width
+from infersim.pruning.linears import refuse_experts, refuse_latent
 from infersim.pruning.plan import Plan
 from infersim.pruning.plan_files.assembling import needed_model, plan_of_blocks, pruned_at_all
 from infersim.workload.transformer import Attention, Block, FeedForward, Transformer
@@ -91,6 +92,7 @@ def _with_heads(
 ) -> Block:
     """The layer with its heads; query heads that are listed alone go in whole groups."""
     attention = block.attention
+    refuse_latent(block, f"{file}: a list of heads")
     if not isinstance(attention, Attention):
         return block
     group = attention.num_heads // attention.num_kv_heads
@@ -112,6 +114,7 @@ def _with_heads(
 
 def _with_width(block: Block, widths: _Listed, layer: int, file: Path) -> Block:
     ffn, width = block.ffn, widths.values[layer]
+    refuse_experts(block, f"{file}: {widths.key}")
     if not isinstance(ffn, FeedForward):
         return block
     if width > ffn.width:

@@ -1,7 +1,8 @@
 """Plans that other programs wrote, in YAML, JSON or text: which program it was, and the plan.
 
-A YAML file is mergekit's or PruningInferSim's, by its keys. A JSON file holds `block_configs`, a width for
-each layer, torch-pruning's history, or a list of the removed layers, which a text file may hold as well.
+A YAML file is mergekit's or PruningInferSim's, by its keys. A JSON file holds `block_configs`, a width or
+experts for each layer, torch-pruning's history, or a list of the removed layers, which a text file may hold
+as well.
 """
 
 from __future__ import annotations
@@ -12,7 +13,13 @@ from pathlib import Path
 from infersim.domain.errors import FileContentError
 from infersim.files.foreign import read_json, read_text, read_yaml
 from infersim.pruning.plan import Plan
-from infersim.pruning.plan_files import block_configs, layer_widths, mergekit, pruning_infersim_keys
+from infersim.pruning.plan_files import (
+    block_configs,
+    expert_lists,
+    layer_widths,
+    mergekit,
+    pruning_infersim_keys,
+)
 from infersim.pruning.plan_files.assembling import (
     needed_model,
     plan_of_blocks,
@@ -72,12 +79,16 @@ def _json_table(content: Mapping[str, object], file: Path, base: Transformer | N
         if not isinstance(entries, list):
             raise FileContentError(file, block_configs.KEY, _kind(entries), "a list")
         return block_configs.plan_of_block_configs(entries, file, base)
+    if expert_lists.has_expert_lists(content):
+        return expert_lists.plan_of_experts(content, file, base)
     if layer_widths.has_width_lists(content):
         return layer_widths.plan_of_widths(content, file, base)
     listed = [key for key in REMOVED if key in content]
     if len(listed) == 1 and len(content) == 1:
         return _without_listed(content[listed[0]], file, listed[0], base)
-    lists = ", ".join((block_configs.KEY, *layer_widths.HEADS[:1], *layer_widths.WIDTHS[:1], *REMOVED))
+    experts = (expert_lists.COUNTS[0], expert_lists.REMOVED[0], expert_lists.KEPT[0])
+    widths = (layer_widths.HEADS[0], layer_widths.WIDTHS[0])
+    lists = ", ".join((block_configs.KEY, *widths, *experts, *REMOVED))
     raise FileContentError(file, "the file", _kind(content), f"a plan under one of {lists}")
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from infersim.domain.errors import FileContentError, UnsupportedError
 from infersim.pruning.families.static_m import without
 from infersim.pruning.families.static_nk import with_heads, with_width
+from infersim.pruning.linears import refuse_experts, refuse_latent
 from infersim.pruning.plan import Plan
 from infersim.pruning.plan_files.assembling import needed_model, plan_of_blocks, pruned_at_all
 from infersim.workload.transformer import Attention, Block, FeedForward, Transformer
@@ -86,6 +87,10 @@ def _count(indices: object, key: str, file: Path) -> int:
 
 
 def _narrowed(block: Block, gone: Counter[str], key: str, file: Path) -> Block:
+    if gone["width"]:
+        refuse_experts(block, f"{file}: {key} of FFN channels")
+    if gone["heads"] or gone["kv_heads"]:
+        refuse_latent(block, f"{file}: {key} of heads")
     if gone["width"] and isinstance(block.ffn, FeedForward):
         ffn = block.ffn
         width = _left(ffn.width, gone["width"], f"{key}: FFN channels", file)

@@ -13,10 +13,13 @@ from pydantic_core import PydanticCustomError
 
 from infersim.files.tables import Table
 from infersim.pruning.families.dynamic_m import ROUTER_WIDTH
+from infersim.pruning.families.dynamic_mnk import CHANNELS
+from infersim.pruning.families.dynamic_mnk import ROUTER_WIDTH as GROUP_ROUTER_WIDTH
 from infersim.pruning.plan import OptionValue
 from infersim.pruning.plan_files.layer_numbers import WORDS, spelt_out
 
 MatrixName = Literal["q", "k", "v", "o", "gate", "up", "down"]
+SublayerName = Literal["attention", "ffn"]
 
 
 def _spelt_out(value: object) -> object:
@@ -31,9 +34,18 @@ def _no_text(entry: object) -> object:
     return entry
 
 
+def _no_expert_text(entry: object) -> object:
+    if isinstance(entry, str):
+        raise PydanticCustomError("expert_range", "an expert such as 22, or a range such as '22-28'")
+    return entry
+
+
 LayerNumber = Annotated[int, Field(ge=0), BeforeValidator(_no_text)]
 LayerNumbers = Annotated[list[LayerNumber], BeforeValidator(_spelt_out)]
+ExpertNumber = Annotated[int, Field(ge=0), BeforeValidator(_no_expert_text)]
+ExpertNumbers = Annotated[list[ExpertNumber], BeforeValidator(_spelt_out)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
+Zeroed = Annotated[float, Field(gt=0, lt=1)]
 Kept = Annotated[float, Field(gt=0, le=1)]
 
 
@@ -46,13 +58,29 @@ class RemoveTable(Table):
 
 
 class SkipTable(Table):
-    """Skip rates of token executions (dynamic-m); `router_width` 0 is one linear layer hidden -> 2."""
+    """Skip rates of token executions (dynamic-m); `router_width` 0 is one linear layer hidden -> 2.
+
+    `one_router`: the FFN's tokens are those that attention's router let through, as in an early exit.
+    """
 
     attention: Rate | None = None
     ffn: Rate | None = None
     router_width: Annotated[int, Field(ge=0)] = ROUTER_WIDTH
     dense_kv: bool = True
     execution: Literal["blocks", "gather"] = "blocks"
+    forecaster: Annotated[int, Field(ge=0)] = 0
+    one_router: bool = False
+
+
+class GroupsTable(Table):
+    """Skip rates of token x group executions (dynamic-mnk); `heads` 0 are the query heads of a KV head."""
+
+    attention: Rate | None = None
+    ffn: Rate | None = None
+    heads: Annotated[int, Field(ge=0)] = 0
+    channels: PositiveInt = CHANNELS
+    router_width: PositiveInt = GROUP_ROUTER_WIDTH
+    kernels: Literal["cute", "triton"] = "cute"
 
 
 class BlockSparsityTable(Table):
@@ -66,14 +94,27 @@ class BlockSparsityTable(Table):
 
 
 class LayerTable(Table):
-    """Detail of one layer, or of each of a range; what is not named stays as it was."""
+    """Detail of one layer, or of each of a range; what is not named stays as it was.
+
+    `linear` puts a linear layer in a sublayer's place (0: one matrix, else the rank of two factors);
+    `format` is how a sublayer's matrices are stored and multiplied.
+    """
 
     num_heads: PositiveInt | None = None
     num_kv_heads: PositiveInt | None = None
     ffn_width: PositiveInt | None = None
+    num_experts: PositiveInt | None = None
+    remove_experts: ExpertNumbers = Field(default_factory=list)
+    top_k: PositiveInt | None = None
+    expert_width: PositiveInt | None = None
     rank: dict[MatrixName, PositiveInt] = Field(default_factory=dict)
     sparse_2_4: list[MatrixName] = Field(default_factory=list)
+    zeros: dict[MatrixName, Zeroed] = Field(default_factory=dict)
+    zeros_kernel: Literal["macko", "cusparse", "dense"] = "macko"
+    linear: dict[SublayerName, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
+    format: dict[SublayerName, str] = Field(default_factory=dict)
     skip: SkipTable | None = None
+    groups: GroupsTable | None = None
     block_sparsity: BlockSparsityTable | None = None
     kv_kept: Kept | None = None
     kv_score: Literal["position", "window", "accumulated"] = "position"
@@ -103,6 +144,7 @@ NESTED: dict[str, type[Table]] = {
     "remove": RemoveTable,
     "layer": LayerTable,
     "skip": SkipTable,
+    "groups": GroupsTable,
     "block_sparsity": BlockSparsityTable,
 }
 """Tables by the key they stand under."""

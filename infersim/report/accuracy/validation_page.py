@@ -116,6 +116,6 @@ def _charts(rows: pd.DataFrame, profile: HardwareProfile, errors: pd.Series) -> 
 def _matrix_dtype(rows: pd.DataFrame) -> DType | None:
     """What the tensor cores multiply; None for kernels that only move bytes."""
     kind, name = rows["kind"].iloc[0], str(rows["dtype"].iloc[0]) if "dtype" in rows.columns else ""
-    if kind in (Kind.GEMM, Kind.SPARSE_GEMM):
+    if kind in (Kind.GEMM, Kind.SPARSE_GEMM, Kind.MOE):
         return precision_named(name).math
     return DType(name) if kind == Kind.ATTENTION else None

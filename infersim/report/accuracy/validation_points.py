@@ -24,8 +24,13 @@ DIVISIONS = {
     Kind.SPARSE_GEMM: "tokens",
     Kind.ATTENTION: "context",
     Kind.MEMORY: "size",
+    Kind.COLLECTIVE: "size",
+    Kind.MOE: "tokens",
 }
 """The classes that colours tell apart."""
+
+_NAMES = ("dtype", "sparsity", "phase", "op", "exchange")
+"""Dimensions that are words."""
 
 _COLUMNS = (
     *("shape", "shape_class", "latency_us", "predicted_us", "lower_us", "upper_us", "floor_us"),
@@ -55,7 +60,7 @@ def validation_points(rows: pd.DataFrame) -> pd.DataFrame:
     ordered = canonical_order(rows)
     chosen = np.unique(np.linspace(0, len(ordered) - 1, min(MAX_POINTS, len(ordered))).astype(np.intp))
     points = ordered.iloc[chosen].reset_index(drop=True)
-    names = [name for name in dimension_columns(kind) if name not in ("dtype", "sparsity", "phase", "op")]
+    names = [name for name in dimension_columns(kind) if name not in _NAMES]
     words = pd.DataFrame({name: f"{name} " + points[name].map(rounding.count) for name in names})
     shape = words.agg(", ".join, axis=1)
     derived = {}
@@ -70,5 +75,8 @@ def validation_points(rows: pd.DataFrame) -> pd.DataFrame:
 
 def drawn_dimensions(points: pd.DataFrame) -> tuple[str, ...]:
     """The dimensions over which residuals are drawn: those that vary."""
-    candidates = ("m", "n x k", "k", "context_len", "batch", "num_heads", "bytes")
+    candidates = (
+        *("m", "n x k", "k", "context_len", "batch", "num_heads", "bytes"),
+        *("tokens", "num_experts", "message_bytes", "gpus"),
+    )
     return tuple(name for name in candidates if name in points.columns and points[name].nunique() > 1)

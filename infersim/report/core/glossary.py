@@ -20,6 +20,7 @@ WORDS: Mapping[str, str] = {
     "extra work": "Ops that the family adds: routers, gather, scatter, masks, residual maps.",
     "kernel efficiency": "Pruned kernels are farther from their floors than dense ones, or nearer.",
     "launch": "Time to launch kernels: it shrinks with the number of kernels alone.",
+    "communication": "What GPUs that share a model exchange: it shrinks with tokens and layers alone.",
     "unexplained": "Measured over predicted.",
     "80 % interval": "Where four of five measurements are expected to lie.",
     "Covered": "The share of rows that lie in their interval; near 80 % the intervals are right.",

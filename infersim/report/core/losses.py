@@ -27,6 +27,7 @@ PART_TITLES = {
     "lm_head": "LM head",
     "elementwise": "elementwise",
     "extra": "extra",
+    "communication": "communication",
     "launch": "launch",
 }
 """Parts of a model's time as people write them."""

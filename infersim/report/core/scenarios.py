@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from infersim.report.core import rounding
 from infersim.report.core.table import Column, text_column, without_constant
+from infersim.report.core.verdict import enumeration
 from infersim.workload.formats import as_stored, dtype_name
 from infersim.workload.requests import Request
 from infersim.workload.scenario import Execution
@@ -19,9 +20,16 @@ if TYPE_CHECKING:
 
 
 def setting_text(
-    execution: Execution, request: Request | None = None, *, transformer: Transformer | None = None
+    execution: Execution,
+    request: Request | None = None,
+    *,
+    transformer: Transformer | None = None,
+    gpus: Sequence[int] = (1,),
 ) -> str:
-    """How the model is run: `bf16, execution fused, CUDA graph on`; of a request also what it generates."""
+    """How the model is run: `bf16, execution fused, CUDA graph on`; of a request also what it generates.
+
+    And how many `gpus` share it, where it is not always one.
+    """
     dtype = execution.precision.name
     if transformer is not None:
         dtype = dtype_name(transformer, execution)
@@ -29,10 +37,12 @@ def setting_text(
     cache = f", KV cache {execution.kv_dtype}" if execution.kv_dtype else ""
     graph = "on" if execution.cuda_graph else "off"
     generated = f", {request.output_len} tokens generated" if request else ""
-    return f"{dtype}{cache}, execution {execution.layout}, CUDA graph {graph}{generated}"
+    shared = "" if tuple(gpus) == (1,) else f", GPUs {enumeration([str(count) for count in gpus])}"
+    experts = ", whole experts" if execution.expert_parallel else ""
+    return f"{dtype}{cache}, execution {execution.layout}, CUDA graph {graph}{generated}{shared}{experts}"
 
 
-SCENARIO_KEYS = ("model", "gpu", "phase", "batch", "context")
+SCENARIO_KEYS = ("model", "gpu", "gpus", "phase", "batch", "context")
 """Columns that say which scenario a row is about."""
 
 MAX_SHOWN = 24
@@ -43,6 +53,7 @@ _WHEN = {"prefill": "in prefill", "decode": "in decode", "request": "over the wh
 _COLUMNS = (
     ("model", text_column("model", "model")),
     ("gpu", text_column("GPU", "gpu")),
+    ("gpus", Column(heading="GPUs", keys=("gpus",), text=rounding.count)),
     ("phase", text_column("phase", "phase")),
     ("batch", Column(heading="batch", keys=("batch",), text=rounding.count)),
     ("context", Column(heading="context", keys=("context",), text=rounding.count)),
@@ -69,23 +80,31 @@ def shared_title(frame: pd.DataFrame) -> str:
     """What all rows share: `llama-3.1-8b on h100-sxm: prefill, batch 1, context 4096`."""
     varying = varying_keys(frame)
     row = frame.iloc[0]
-    subject = " on ".join(str(row[key]) for key in ("model", "gpu") if key not in varying)
-    setting = ", ".join(_setting(row, set(SCENARIO_KEYS) - set(varying)))
+    names = {"model": str(row["model"]), "gpu": gpu_text(row, varying)}
+    subject = " on ".join(names[key] for key in names if key not in varying)
+    setting = ", ".join(_setting(row, set(SCENARIO_KEYS) - set(varying) - {"gpus"}))
     return ": ".join(text for text in (subject, setting) if text)
+
+
+def gpu_text(row: pd.Series, varying: Collection[str] = ()) -> str:
+    """The GPU, and how many where the rows have one number of several: `8 x h100-sxm`."""
+    alone = "gpus" in varying or row["gpus"] == 1
+    return str(row["gpu"]) if alone else f"{row['gpus']} x {row['gpu']}"
 
 
 def label(row: pd.Series, keys: Collection[str]) -> str:
     """Those of a scenario's `keys` in short: `h100-sxm, prefill, batch 1, context 4096`."""
-    names = (str(row[key]) for key in ("model", "gpu") if key in keys)
+    names = [str(row[key]) for key in ("model", "gpu") if key in keys]
     return ", ".join((*names, *_setting(row, keys)))
 
 
 def place(row: pd.Series, keys: Collection[str]) -> str:
     """The same inside a sentence: ` in prefill (batch 1, context 4096) on h100-sxm`; the phase always."""
-    sizes = ", ".join(_setting(row, set(keys) - {"phase"}))
+    sizes = ", ".join(_setting(row, set(keys) - {"phase", "gpus"}))
     where = f" of {row['model']}" if "model" in keys else ""
     where += f" {_WHEN[row['phase']]}" + (f" ({sizes})" if sizes else "")
-    return where + (f" on {row['gpu']}" if "gpu" in keys else "")
+    count = f" on {_count(row)}" if "gpus" in keys else ""
+    return where + (f" on {row['gpu']}" if "gpu" in keys else "") + count
 
 
 def shown_scenarios(frame: pd.DataFrame) -> pd.DataFrame:
@@ -120,7 +139,13 @@ def by_scenario(frame: pd.DataFrame) -> pd.DataFrame:
     return frame if places.is_monotonic_increasing else frame.loc[places.sort_values(kind="stable").index]
 
 
+def _count(row: pd.Series) -> str:
+    return f"{row['gpus']} GPUs" if row["gpus"] > 1 else "1 GPU"
+
+
 def _setting(row: pd.Series, keys: Collection[str]) -> Iterator[str]:
+    if "gpus" in keys:
+        yield _count(row)
     if "phase" in keys:
         yield str(row["phase"])
     for key in ("batch", "context"):

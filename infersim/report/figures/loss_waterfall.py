@@ -109,7 +109,9 @@ def _steps(row: pd.Series) -> Iterator[Step]:
             yield _factor(name, reached, float(row[f"loss_{name}"]))
             reached *= float(row[f"loss_{name}"])
     yield _speedup("bound", reached)
-    for name in ("extra_work", "kernel_efficiency", "launch"):
+    for name in ("extra_work", "kernel_efficiency", "launch", "communication"):
+        if name == "communication" and row[f"loss_{name}"] == 1:  # one GPU exchanges nothing
+            continue
         yield _factor(name, reached, float(row[f"loss_{name}"]))
         reached *= float(row[f"loss_{name}"])
     yield _speedup("predicted", reached)

@@ -63,6 +63,7 @@ PART_COLOURS = {
     Part.LM_HEAD.value: SKY,
     Part.ELEMENTWISE.value: PURPLE,
     Part.EXTRA.value: VERMILION,
+    Part.COMMUNICATION.value: YELLOW,
     LAUNCH: GREY,
 }
 

@@ -12,7 +12,7 @@ from infersim.report.core import rounding
 if TYPE_CHECKING:
     import pandas as pd
 
-SCENARIO = ("gpu", "phase", "request", "batch", "context")
+SCENARIO = ("gpu", "gpus", "phase", "request", "batch", "context")
 """Columns that say which scenario a row is about, when they vary."""
 
 
@@ -43,6 +43,7 @@ def group_label(regime: str, axis: str) -> str:
 def scenario_label(row: pd.Series, keys: Set[str]) -> str:
     """Those of a scenario's `keys` that are named: `h100-sxm, reasoning, batch 64`."""
     named = [str(row["gpu"])] if "gpu" in keys else []
+    named += [f"{row['gpus']} GPUs"] if "gpus" in keys else []
     if row["request"]:
         named += [str(row["request"])] if keys & {"request", "context", "phase"} else []
     else:

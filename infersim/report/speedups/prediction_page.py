@@ -47,7 +47,7 @@ def gather_prediction(
     """Predict, and add what figures need; arguments and errors are those of `predict`."""
     plan, profiles = as_plan(model_or_plan), as_profiles(gpu)
     asked, plans = Scenarios.of(scenarios, **options), [plan] if plan.steps else []
-    timings = tuple(case_timings(plan.base, plans, profiles, asked.cases(gpus=len(profiles))))
+    timings = tuple(case_timings(plan.base, plans, profiles, asked.cases(profiles=len(profiles))))
     prediction = prediction_frame(plan, ((each.case, (*each.pruned, each.dense)[0]) for each in timings))
     shown = shown_scenarios(prediction)
     ops = op_frames(timings, shown).assign(model=prediction["model"].iloc[0])
@@ -56,7 +56,7 @@ def gather_prediction(
         scenarios=shown,
         ops=ops,
         profiles={profile.name: profile for profile in profiles},
-        setting=setting_text(asked.execution, asked.request, transformer=plan.transformer),
+        setting=setting_text(asked.execution, asked.request, transformer=plan.transformer, gpus=asked.gpus),
     )
 
 

@@ -32,11 +32,14 @@ TIMED_PARTS = (*(part.value for part in Part), LAUNCH)
 PREDICTED_FACTORS = tuple(name for name in FACTOR_TITLES if name != "unexplained")
 """The factors from `flops` to `predicted`."""
 
+COMMUNICATION = Part.COMMUNICATION.value
+"""A factor that is there where several GPUs share the model."""
+
 _COMPARE_CAPTION = (
     "Attainment: realised over bound. Static-m equivalent: the part of the layers whose removal is as fast."
 )
 
-_PLACES, _SIZES = ("model", "gpu", "phase"), ("batch", "context")
+_PLACES, _SIZES = ("model", "gpu", "gpus", "phase"), ("batch", "context")
 """Scenario columns that label sections of a prediction, and those that tell its rows apart."""
 
 
@@ -80,6 +83,12 @@ def compare_table(frame: pd.DataFrame) -> Table:
     )
 
 
+def factors_of(frame: pd.DataFrame) -> tuple[str, ...]:
+    """The factors from `flops` to `predicted`; on one GPU nothing is exchanged."""
+    shared = bool((frame["gpus"] > 1).any())
+    return tuple(name for name in PREDICTED_FACTORS if shared or name != COMMUNICATION)
+
+
 def loss_table(frame: pd.DataFrame) -> Table:
     """Factors from the speedup that FLOPs promise to the predicted one, and to the measured one if any."""
     frame = by_scenario(frame)
@@ -87,7 +96,7 @@ def loss_table(frame: pd.DataFrame) -> Table:
     columns = [
         *_case_columns(frame),
         number_column("flops", "flops", rounding.speedup),
-        *(number_column(titles[name], f"loss_{name}", rounding.factor) for name in PREDICTED_FACTORS),
+        *(number_column(titles[name], f"loss_{name}", rounding.factor) for name in factors_of(frame)),
         number_column("predicted", "predicted", rounding.speedup),
     ]
     if (frame["measured_scope"] == Scope.POINT).any():

@@ -51,6 +51,8 @@ def _word(key: str, row: pd.Series) -> str:
         return "" if value == "request" else str(value)
     if key == "request":
         return f"request {value}" if value else ""
+    if key == "gpus":
+        return f"{value} GPUs" if value > 1 else ""
     if key == "kv_dtype":
         return f"KV cache {value}"
     if key == "execution":

@@ -58,7 +58,7 @@ def _span(means: pd.Series) -> str:
 def _notes(summary: pd.DataFrame) -> Iterator[str]:
     fitting, all_rows = int(summary["fitting"].sum()), int(summary["scenarios"].sum())
     cases = summary.groupby(list(SWEEP_CASE)).ngroups
-    each = {"gpu": "GPU", "cuda_graph": "CUDA graph", "kv_dtype": "KV cache"}
+    each = {"gpu": "GPU", "gpus": "number of GPUs", "cuda_graph": "CUDA graph", "kv_dtype": "KV cache"}
     varied = [each.get(key, key) for key in varying_case_keys(summary)]
     of_what = f"; a case is one {' x '.join(varied)}" if varied else ""
     yield f"{all_rows:,} scenarios in {cases:,} {'cases' if cases > 1 else 'case'}{of_what}"

@@ -41,7 +41,7 @@ def break_even(
     scenarios: Scenarios | None = None,
     **options: Unpack[PassOptions],
 ) -> pd.DataFrame:
-    """One row for each GPU, phase and plan: where its whole 80 % interval is above 1.
+    """One row for each GPU (and number of them), phase and plan: where its whole 80 % interval is above 1.
 
     Scenario options: see `ScenarioOptions`, here of one batch, one context and, by default, both phases; or
     `scenarios`, a ready record of them. `batches` and `contexts` say it in words over BATCHES (at `context`)
@@ -60,15 +60,16 @@ def break_even(
     by_batch = subject(scenarios=replace(asked, batch=BATCHES))
     by_context = subject(scenarios=replace(asked, context=CONTEXTS))
     rows = []
-    keys = ["gpu", "phase", "plan"]
+    keys = ["gpu", "gpus", "phase", "plan"]
     elsewhere = dict(iter(by_context.groupby(keys, sort=False)))
-    for (gpu_name, phase_name, plan), tried in by_batch.groupby(keys, sort=False):
-        others = elsewhere[gpu_name, phase_name, plan]
+    for (gpu_name, gpus, phase_name, plan), tried in by_batch.groupby(keys, sort=False):
+        others = elsewhere[gpu_name, gpus, phase_name, plan]
         both = pd.concat([tried["predicted"], others["predicted"]])
         rows.append(
             {
                 "model": tried["model"].iloc[0],
                 "gpu": gpu_name,
+                "gpus": gpus,
                 "calibration": tried["calibration"].iloc[0],
                 "phase": phase_name,
                 "batch": batch,

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 COLUMNS = (
-    *("model", "gpu", "phase", "batch", "context", "dimension", "width", "multiple", "padded"),
+    *("model", "gpu", "gpus", "phase", "batch", "context", "dimension", "width", "multiple", "padded"),
     *("saves", "saves_lower", "saves_upper", "memory_mib", "latency_ms", "padded_ms"),
 )
 
@@ -46,8 +46,9 @@ def padded_widths(
     `dimension` is the vocabulary, the hidden size, an FFN width or a rank, `width` its value and `padded` the
     one with zeros up to the `multiple`. `saves` is the part of the time that goes, with its 80 % interval
     `saves_lower saves_upper` (below 0: it takes longer), `memory_mib` the memory that comes; `latency_ms` and
-    `padded_ms` are the times. No rows where all widths are multiples of 64. Scenario options: see
-    `ScenarioOptions`; or `scenarios`, a ready record of them. Raises what `predict` raises.
+    `padded_ms` are the times. Of what GPUs share, each has such multiples. No rows where all widths are
+    multiples of 64. Scenario options: see `ScenarioOptions`; or `scenarios`, a ready record of them. Raises
+    what `predict` raises.
     """
     import pandas as pd
 
@@ -68,6 +69,7 @@ def _rows(plan: Plan, case: Case, timeline: Timeline) -> Iterator[dict[str, obje
             yield {
                 "model": plan.name or plan.transformer.name,
                 "gpu": timeline.profile.name,
+                "gpus": case.gpus,
                 "phase": case.phase,
                 "batch": batch,
                 "context": context,

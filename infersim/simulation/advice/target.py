@@ -12,13 +12,14 @@ from infersim.domain.arguments import as_it_is, checked, one_or_several, optiona
 from infersim.domain.errors import InfersimError
 from infersim.domain.numbers import number
 from infersim.pruning.composition import prune
-from infersim.pruning.families.registry import families, family_named
+from infersim.pruning.families.registry import family_named, suitable_families
 from infersim.pruning.plan import Plan
 from infersim.simulation.frame_kinds import FrameKind, marks
 from infersim.simulation.speedups.case_timings import case_timings, with_plans
 from infersim.simulation.speedups.comparison import comparison_frame, measured_index
 from infersim.simulation.speedups.resolving import Gpu, Model, a_model, as_profiles, as_transformer, profiles
 from infersim.simulation.speedups.scenarios import ScenarioOptions, Scenarios, some_scenarios
+from infersim.simulation.speedups.sharing import check_shared, why_not_shared
 from infersim.workload.transformer import Transformer
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ ROUNDS, STEPS = 2, 7
 MAX_TARGET = 100.0
 """No plan is so fast: a larger target is a slip, such as 150 for 1.5."""
 
-_SCENARIO = ["model", "gpu", "calibration", "phase", "batch", "context"]
+_SCENARIO = ["model", "gpu", "gpus", "calibration", "phase", "batch", "context"]
 
 
 @checked(
@@ -63,28 +64,31 @@ def sparsity_for(
     `plan sparsity sparsity_realised params_removed predicted predicted_lower predicted_upper fits_memory`, of
     what can be realised (whole layers, aligned widths); `highest` is the greatest predicted speedup of any
     sparsity up to 15/16 and `ceiling` the greatest that no implementation exceeds; `limit` is which of the
-    two is in the way (`ceiling`, `prediction`; empty where reached). Families that cannot prune this model
-    are left out. Raises InvalidValueError for a target that is no speedup above 1, and what `compare` does.
+    two is in the way (`ceiling`, `prediction`; empty where reached). Families that cannot prune this model,
+    and sparsities that leave what the GPUs do not share evenly, are left out. Raises InvalidValueError for a
+    target that is no speedup above 1, and what `compare` does.
     """
     import pandas as pd
 
     base = as_transformer(model)
-    names = [family_named(name).name for name in chosen or [family.name for family in families()]]
+    names = [family_named(name).name for name in chosen or ()]
+    names = names or [family.name for family in suitable_families(base)]
     asked, profiles = Scenarios.of(scenarios, **options), as_profiles(gpu)
-    plans = _plans(base, dict.fromkeys(names, LADDER))
+    check_shared(base, asked.executions())
+    plans = _plans(base, dict.fromkeys(names, LADDER), asked)
     if not plans:
         raise InfersimError(f"no family of {', '.join(names)} can prune {base.name}")
     index = measured_index(None)
     timings = tuple(
         case_timings(
-            base, list(plans.values()), profiles, asked.cases(plans=len(plans) + 1, gpus=len(profiles))
+            base, list(plans.values()), profiles, asked.cases(plans=len(plans) + 1, profiles=len(profiles))
         )
     )
     frame = comparison_frame(timings, index)
     for _ in range(ROUNDS):
         finer = {
             title: plan
-            for title, plan in _plans(base, _gaps(frame, target_speedup)).items()
+            for title, plan in _plans(base, _gaps(frame, target_speedup), asked).items()
             if title not in plans
         }
         if not finer:
@@ -100,8 +104,8 @@ def sparsity_for(
     return pd.DataFrame(rows)
 
 
-def _plans(base: Transformer, wanted: Mapping[str, Sequence[float]]) -> dict[str, Plan]:
-    """Plans by title: each family at each sparsity that it can have."""
+def _plans(base: Transformer, wanted: Mapping[str, Sequence[float]], asked: Scenarios) -> dict[str, Plan]:
+    """Plans by title: each family at each sparsity that it can have and the GPUs can share."""
     found: dict[str, Plan] = {}
     for name, sparsities in wanted.items():
         family = family_named(name)
@@ -111,7 +115,8 @@ def _plans(base: Transformer, wanted: Mapping[str, Sequence[float]]) -> dict[str
                 plan = prune(base, name, sparsity)
             except InfersimError:
                 continue  # a model without FFN, a sparsity that leaves nothing
-            found.setdefault(plan.title, plan)
+            if not why_not_shared(plan.transformer, asked.executions()):
+                found.setdefault(plan.title, plan)
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Unpack
@@ -17,6 +18,7 @@ from infersim.simulation.speedups.case_timings import CaseTimings, case_timings
 from infersim.simulation.speedups.columns import MS
 from infersim.simulation.speedups.resolving import Gpu, Model, a_model, as_profiles, as_transformer, profiles
 from infersim.simulation.speedups.scenarios import ScenarioOptions, Scenarios, some_scenarios
+from infersim.simulation.speedups.sharing import check_shared
 from infersim.workload.transformer import FeedForward, Transformer
 
 if TYPE_CHECKING:
@@ -50,23 +52,23 @@ def free_widths(
 ) -> pd.DataFrame:
     """One row for each scenario and dimension: the FFN width, and the hidden size cut across blocks.
 
-    `asked` is the exact width of `sparsity`, without rounding; `free` the widest multiple of 64, of the eight
-    from there on, that is predicted to take no longer (`asked` itself where none is); `nearest` the first of
-    them with its `nearest_cost`, the part of the latency that it adds, and `kept` the part of the dimension
-    that `free` gives back. A dimension that leaves no aligned width below the dense one has no row. Scenario
-    options: see `ScenarioOptions`; or `scenarios`, a ready record of them. Raises what `compare` and `prune`
-    raise.
+    `asked` is the exact width of `sparsity`, rounded to what all GPUs that share it divide; `free` the widest
+    multiple of 64, of the eight from there on, that is predicted to take no longer (`asked` itself where none
+    is); `nearest` the first of them with its `nearest_cost`, the part of the latency that it adds, and `kept`
+    the part of the dimension that `free` gives back. A dimension that leaves no aligned width below the dense
+    one has no row. Scenario options: see `ScenarioOptions`; or `scenarios`, a ready record of them. Raises
+    what `compare` and `prune` raise.
     """
     import pandas as pd
 
     base = as_transformer(model)
     asked = Scenarios.of(scenarios, **options)
-    dimensions = [each for each in _dimensions(base, sparsity) if each.wider]
+    check_shared(base, asked.executions())
+    align = math.lcm(*asked.gpus)
+    dimensions = [each for each in _dimensions(base, sparsity, align) if each.wider]
     plans = [plan for each in dimensions for plan in (each.exact, *each.wider.values())]
     timings = list(case_timings(base, plans, as_profiles(gpu), asked.cases()))
-    return pd.DataFrame(
-        [row for each in dimensions for timed in timings for row in _rows(each, sparsity, timed)]
-    )
+    return pd.DataFrame([row for each in dimensions for timed in timings for row in _rows(each, timed)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,13 +77,14 @@ class _Dimension:
 
     name: str
     full: int
+    asked: int
     exact: Plan
     wider: Mapping[int, Plan]
 
 
-def _rows(dimension: _Dimension, sparsity: float, timed: CaseTimings) -> Iterator[dict[str, object]]:
+def _rows(dimension: _Dimension, timed: CaseTimings) -> Iterator[dict[str, object]]:
     """What a dimension's widths take, in each scenario of a case on one GPU."""
-    asked = round((1 - sparsity) * dimension.full)
+    asked = dimension.asked
     exact_s = timed.of(dimension.exact).latency_s.ravel()
     costs = {width: timed.of(plan).latency_s.ravel() / exact_s - 1 for width, plan in dimension.wider.items()}
     for place, (batch, context) in enumerate(timed.case.scenarios):
@@ -90,6 +93,7 @@ def _rows(dimension: _Dimension, sparsity: float, timed: CaseTimings) -> Iterato
         yield {
             "model": dimension.exact.base.name,
             "gpu": timed.profile.name,
+            "gpus": timed.case.gpus,
             "phase": timed.case.phase,
             "batch": batch,
             "context": context,
@@ -104,22 +108,24 @@ def _rows(dimension: _Dimension, sparsity: float, timed: CaseTimings) -> Iterato
         }
 
 
-def _dimensions(base: Transformer, sparsity: float) -> Iterator[_Dimension]:
+def _dimensions(base: Transformer, sparsity: float, align: int) -> Iterator[_Dimension]:
     widths = {block.ffn.width for block in base.blocks if isinstance(block.ffn, FeedForward)}
     if len(widths) == 1:
         (width,) = widths
-        yield _dimension("FFN width", base, STATIC_NK.name, width, sparsity, target="ffn")
-    yield _dimension("hidden size", base, STATIC_NK_CROSS.name, base.hidden, sparsity)
+        yield _dimension("FFN width", base, STATIC_NK.name, width, sparsity, align, target="ffn")
+    yield _dimension("hidden size", base, STATIC_NK_CROSS.name, base.hidden, sparsity, align)
 
 
 def _dimension(
-    name: str, base: Transformer, family: str, full: int, sparsity: float, **options: str
+    name: str, base: Transformer, family: str, full: int, sparsity: float, align: int, **options: str
 ) -> _Dimension:
-    asked = round((1 - sparsity) * full)
-    first = -(-asked // ALIGN) * ALIGN
+    """`align` is what all widths are multiples of."""
+    asked = max(align, round((1 - sparsity) * full / align) * align)
+    step = math.lcm(ALIGN, align)
+    first = -(-asked // step) * step
     wider = {
-        width: prune(base, family, 1 - width / full, align=1, **options)
-        for width in range(first, min(first + REACH * ALIGN, full), ALIGN)
+        width: prune(base, family, 1 - width / full, align=align, **options)
+        for width in range(first, min(first + REACH * step, full), step)
     }
-    exact = prune(base, family, sparsity, align=1, **options)
-    return _Dimension(name=name, full=full, exact=exact, wider=wider)
+    exact = prune(base, family, sparsity, align=align, **options)
+    return _Dimension(name=name, full=full, asked=asked, exact=exact, wider=wider)

@@ -16,7 +16,7 @@ from infersim.simulation.measured.table import Scope, Timed
 if TYPE_CHECKING:
     import pandas as pd
 
-SCENARIO_KEYS = ("model", "gpu", "calibration", "phase", "request", "batch", "context")
+SCENARIO_KEYS = ("model", "gpu", "gpus", "calibration", "phase", "request", "batch", "context")
 GROUP_KEYS = ("regime", "axis")
 """What tells frontiers of one scenario apart."""
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Unpack
 import numpy as np
 
 from infersim.domain.arguments import a_path, as_it_is, checked, either, one_or_several, optional, text
-from infersim.domain.errors import InvalidValueError
+from infersim.domain.errors import InfersimError, InvalidValueError
 from infersim.simulation.frontier.choice import Choice, Planned, Quality, chosen_points, planned
 from infersim.simulation.frontier.quality import QualityTable
 from infersim.simulation.frontier.rows import GROUP_KEYS, point_rows, with_standings
@@ -31,6 +31,7 @@ from infersim.simulation.speedups.resolving import (
     profiles,
 )
 from infersim.simulation.speedups.scenarios import PassOptions, Scenarios, a_request, some_scenarios
+from infersim.simulation.speedups.sharing import check_shared, shared_plans
 from infersim.workload.requests import Request
 from infersim.workload.scenario import Execution
 from infersim.workload.transformer import Transformer
@@ -45,12 +46,12 @@ Workload = str | Request
 class Frontier:
     """Points of one or several frontiers, their scenarios, how the model is run, and what is left out.
 
-    `points` has a row for each GPU, scenario and loss: `model gpu calibration phase request batch context`,
-    the frontier `regime axis quality_model`, the point `point family method plan sparsity sparsity_realised
-    params_removed task_type metric source locator evidence series`, `quality_loss_percent` with
-    `loss_uncertainty_percent`, the speedups `predicted predicted_lower predicted_upper bound ceiling measured
-    measured_scope measured_source`, `fits_memory`, `standing` and `measured_standing` among the points of its
-    frontier, and `gain_per_point`: percent of speed gained for each percent of quality lost.
+    `points` has a row for each GPU, scenario and loss: `model gpu gpus calibration phase request batch
+    context`, the frontier `regime axis quality_model`, the point `point family method plan sparsity
+    sparsity_realised params_removed task_type metric source locator evidence series`, `quality_loss_percent`
+    with `loss_uncertainty_percent`, the speedups `predicted predicted_lower predicted_upper bound ceiling
+    measured measured_scope measured_source`, `fits_memory`, `standing` and `measured_standing` among the
+    points of its frontier, and `gain_per_point`: percent of speed gained for each percent of quality lost.
 
     `workloads` has a row for each GPU and scenario: `dense_ms decode_share memory_bound_share weight_share`.
     """
@@ -103,11 +104,21 @@ def frontier(
     choice = Choice(model=quality_model or base.name, recovery=recovery, task_type=task_type, source=source)
     chosen, left_out = planned(base, chosen_points(quality, choice))
     plans = {each.plan.title: each.plan for each in chosen if each.plan is not None}
+    for asked in records:
+        check_shared(base, asked.executions())
+        sharing = shared_plans(plans.values(), asked.executions())
+        plans = {plan.title: plan for plan in sharing.plans}
+        left_out = (*left_out, *sharing.left_out)
+    chosen = tuple(each for each in chosen if each.plan is None or each.plan.title in plans)
+    if not plans:
+        raise InfersimError(f"no plan is left: {'; '.join(left_out)}")
     several, gpus, index = list(plans.values()), as_profiles(gpu), measured_index(measured)
     as_plans(base, several)
     frames, workloads = [], []
     for asked in records:
-        for timings in case_timings(base, several, gpus, asked.cases(plans=len(several) + 1, gpus=len(gpus))):
+        for timings in case_timings(
+            base, several, gpus, asked.cases(plans=len(several) + 1, profiles=len(gpus))
+        ):
             compared = comparison_frame([timings], index).assign(request=_name(asked))
             frames += list(_scenario_frames(compared, chosen, timings))
             workloads.append(_workloads(_name(asked), timings))
@@ -161,6 +172,7 @@ def _workloads(request: str, timings: CaseTimings) -> pd.DataFrame:
         {
             "model": dense.program.transformer.name,
             "gpu": timings.profile.name,
+            "gpus": case.gpus,
             "phase": case.phase,
             "request": request,
             "batch": case.batch.ravel().astype(np.int64),

@@ -53,7 +53,7 @@ def _subject(answer: Answer) -> Columns:
         "plan": answer.plan.title,
         "engine": answer.service.engine.name,
         "gpu": answer.profile.name,
-        "gpus": 1,
+        "gpus": answer.service.gpus,
         "calibration": answer.profile.calibration.value,
         "kernels": answer.profile.kernels or "",
         "dtype": dtype_name(transformer, execution),
@@ -97,10 +97,11 @@ def _time_columns(answer: Answer) -> Columns:
 def _rate_columns(answer: Answer) -> Columns:
     output = np.array([each.output for each in answer.service.lengths])[:, np.newaxis]
     rate: Array = answer.steady.requests_per_s * output
-    price = answer.service.price_per_hour
+    service = answer.service
+    price = None if service.price_per_hour is None else service.gpus * service.price_per_hour
     return {
         "tokens_per_s": rate,
-        "tokens_per_s_per_gpu": rate,
+        "tokens_per_s_per_gpu": rate / service.gpus,
         "requests_per_s": answer.steady.requests_per_s,
         "price_per_million": np.full_like(rate, np.nan) if price is None else price / HOUR_S / rate * MILLION,
     }
@@ -120,7 +121,7 @@ def _memory_columns(answer: Answer) -> Columns:
 
 
 def _energy_columns(answer: Answer) -> Columns:
-    """Joules of the board for each token that is written, and each request, and mean watts."""
+    """Joules of all boards for each token that is written, and each request, and mean watts."""
     steady, law = answer.steady, power_law(answer.profile)
     output = np.array([each.output for each in answer.service.lengths])[:, np.newaxis]
     token = steady.joules / output

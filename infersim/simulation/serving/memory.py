@@ -4,8 +4,9 @@
     cache = share x total - weights - reserve                     (activations lie in the other share)
     cache = share x (total - weights - activations - reserve)     (engines that take a share of what is free)
 
-Weights are the model's in its formats; activations are the peak over a step of as many tokens as the engine's
-budget. Weights that pruning frees become cache, byte for byte.
+All of one GPU: where several share the model, each has its share of weights and cache. Weights are the
+model's in its formats; activations are the peak over a step of as many tokens as the engine's budget. Weights
+that pruning frees become cache, byte for byte.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from infersim.domain.profile import HardwareProfile
 from infersim.domain.shapes import Phase
 from infersim.workload.counts import weight_bytes
 from infersim.workload.memory import kv_cache_bytes, peak_activation_bytes
+from infersim.workload.parallel.shares import gpu_share
 from infersim.workload.scenario import Execution, Scenario
 from infersim.workload.transformer import Transformer
 
@@ -31,7 +33,8 @@ GIB = 2.0**30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServingMemory:
-    """Bytes on the device. `cache_bytes` may be negative: what is missing before any request is let in."""
+    """Bytes on each device, and its share of the model. `cache_bytes` may be negative: what is missing before
+    any request is let in."""
 
     transformer: Transformer
     execution: Execution
@@ -67,8 +70,8 @@ class ServingMemory:
 def serving_memory(
     transformer: Transformer, profile: HardwareProfile, engine: Engine, execution: Execution
 ) -> ServingMemory:
-    """What `engine` makes of the memory of a GPU that serves a model."""
-    rules = engine.memory
+    """What `engine` makes of the memory of each GPU that serves a model."""
+    rules, transformer = engine.memory, gpu_share(transformer, execution)
     weights = weight_bytes(transformer, execution)
     widest = Scenario(
         phase=Phase.PREFILL, batch=1, context=engine.scheduler.batched_tokens, execution=execution

@@ -78,7 +78,9 @@ def _said(plan: Plan, engine: Engine) -> Iterator[EngineSupport]:
         if family is not None:
             found = family.support(engine.name)
             yield found
-            per_layer = per_layer and not found.per_layer
+            if per_layer and found.per_layer_needs and found.answer is Answer.YES:
+                yield _needs(engine, found.per_layer_needs, found.source)
+            per_layer = per_layer and not (found.per_layer or found.per_layer_needs)
     if per_layer:
         yield _of_layers(engine)
     if any(block.residual_maps for block, _ in plan.transformer.grouped_blocks()):

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import numpy as np
 
-from infersim.domain.arguments import Rule, a_path, either, one_of, optional, refused
+from infersim.domain.arguments import Rule, a_path, either, flag, one_of, optional, refused
 from infersim.domain.dtypes import PRECISIONS, DType
-from infersim.domain.errors import InvalidValueError, UnsupportedError
+from infersim.domain.errors import InvalidValueError
 from infersim.domain.numbers import count, number, whole_numbers
 from infersim.engines.reading import an_engine
 from infersim.files.memory import check_room
@@ -19,7 +19,7 @@ from infersim.simulation.serving.lengths import Lengths, check_together, fixed_l
 from infersim.simulation.serving.steps import served_execution
 from infersim.simulation.speedups.resolving import Dimension
 from infersim.simulation.speedups.scenarios import ROW_BYTES, make_execution
-from infersim.workload.scenario import MAX_BATCH, MAX_CONTEXT, Execution
+from infersim.workload.scenario import MAX_BATCH, MAX_CONTEXT, MAX_GPUS, Execution
 
 if TYPE_CHECKING:
     from infersim.engines.engine import Engine
@@ -41,7 +41,8 @@ class ServiceOptions(TypedDict, total=False):
     - `concurrency`: requests in the system at once, a number, several, or `max`: the most that the KV cache
       holds.
     - `engine` (`vllm`): a name (`infersim engines`), or a path to a `.toml`.
-    - `gpus` (1): GPUs that share the model; more than one is not supported yet.
+    - `gpus` (1): GPUs of one node that share the model (tensor parallel); `expert_parallel` (False): each has
+      whole experts of a mixture instead of a share of each one.
     - `dtype`, `kv_dtype`: as in `predict`. Where weights are fp8 and nothing is said of the cache, it is what
       the engine makes of it.
     - `price_per_hour`: what a GPU costs, in any currency.
@@ -53,13 +54,14 @@ class ServiceOptions(TypedDict, total=False):
     concurrency: Concurrency
     engine: str | Path | Engine
     gpus: int
+    expert_parallel: bool
     dtype: str | None
     kv_dtype: str | None
     price_per_hour: float | None
 
 
-FORMATS = ("dtype", "kv_dtype")
-"""Options that `predict` has too."""
+RUNS = ("dtype", "kv_dtype", "expert_parallel")
+"""Options of how a model is run that `predict` has too."""
 
 DEFAULTS: ServiceOptions = {
     "prompt": None,
@@ -68,6 +70,7 @@ DEFAULTS: ServiceOptions = {
     "concurrency": 64,
     "engine": DEFAULT_ENGINE,
     "gpus": 1,
+    "expert_parallel": False,
     "dtype": None,
     "kv_dtype": None,
     "price_per_hour": None,
@@ -77,6 +80,8 @@ DEFAULTS: ServiceOptions = {
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Service:
     """Requests of each of `lengths` at each of `concurrency` (empty: the most that fits), under an engine.
+
+    `price_per_hour` is that of one GPU.
 
     Made by `Service.of`, which checks.
     """
@@ -99,21 +104,24 @@ class Service:
                 raise TypeError(f"{name!r} is no option of a service; known: {', '.join(DEFAULTS)}")
         given: dict[str, Any] = {name: _OPTIONS[name](name, value) for name, value in options.items()}
         said: dict[str, Any] = {**DEFAULTS, **given}
-        if said["gpus"] != 1:
-            raise UnsupportedError(
-                f"gpus = {said['gpus']}: a model served by several GPUs is not predicted yet; expected 1"
-            )
         engine = an_engine("engine", said["engine"])
-        asked = make_execution(**{name: said[name] for name in FORMATS})
+        if said["gpus"] > 1 and engine.kernels.all_reduce == "none":
+            raise InvalidValueError("gpus", said["gpus"], f"1: {engine.title} runs on one GPU")
+        asked = make_execution(**{name: said[name] for name in RUNS})
         concurrency = said["concurrency"]
         found = () if concurrency == MAX else _whole("concurrency", concurrency, MAX_BATCH)
         return cls(
             lengths=_lengths(said, max(1, len(found))),
             concurrency=found,
             engine=engine,
-            execution=served_execution(asked, engine),
+            execution=replace(served_execution(asked, engine), gpus=said["gpus"]),
             price_per_hour=said["price_per_hour"],
         )
+
+    @property
+    def gpus(self) -> int:
+        """How many share the model."""
+        return self.execution.gpus
 
     def check_room(self, *, plans: int, gpus: int) -> None:
         """Raise InfersimError where the rows of so many plans on so many GPUs would not fit in memory."""
@@ -172,7 +180,8 @@ _OPTIONS: dict[str, Rule] = {
     "trace": optional(either(Path, a_path)),
     "concurrency": a_concurrency,
     "engine": an_engine,
-    "gpus": count(1024),
+    "gpus": count(MAX_GPUS),
+    "expert_parallel": flag,
     "dtype": optional(one_of("dtype", PRECISIONS)),
     "kv_dtype": optional(one_of("kv_dtype", list(DType))),
     "price_per_hour": optional(number("a price above 0", above=0.0)),

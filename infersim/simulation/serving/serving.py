@@ -36,13 +36,15 @@ def serve(
     80 % intervals (`ttft_lower_ms`...), `queue_ms` (of TTFT, waiting for memory); `tokens_per_s` (written),
     `tokens_per_s_per_gpu`, `requests_per_s`; `step_ms host_ms prefill_ms prefill_share` (a decode step, the
     host's part of it, reading a prompt, and the share of TPOT that reading others' prompts takes);
-    `memory_gib weights_gib activations_gib cache_gib kv_blocks`; `price_per_million` (written tokens; NaN
-    without a price); `energy_j_per_token` of the board with its interval, `energy_j_per_request watts
-    energy_calibration`; `runs` (whether the engine can run it: `yes`, `needs`, `no`, `unknown`) and `notes`.
+    `memory_gib weights_gib activations_gib cache_gib kv_blocks` (of each GPU); `price_per_million` (written
+    tokens; NaN without a price); `energy_j_per_token` of all boards with its interval, `energy_j_per_request
+    watts energy_calibration`; `runs` (whether the engine can run it: `yes`, `needs`, `no`, `unknown`) and
+    `notes`.
 
     Where a single request does not fit, numbers are NaN and the note says what is missing. Raises
     InfersimError where nothing fits, UnknownNameError for names that are not known, InvalidValueError for
-    impossible numbers, and UnsupportedError for a data type that the GPU lacks, or more than one GPU.
+    impossible numbers or GPUs that do not share the model evenly, and UnsupportedError for a data type that
+    the GPU lacks, or more GPUs than a node has.
     """
     several = model_or_plan if isinstance(model_or_plan, tuple) else (model_or_plan,)
     return served_frame([as_plan(each) for each in several], as_profiles(gpu), Service.of(**options))

@@ -22,6 +22,7 @@ from infersim.simulation.timing.passes import Pass
 from infersim.simulation.timing.program import lay_out
 from infersim.simulation.timing.timeline import Timeline, timelines
 from infersim.workload.ops.model import model_ops
+from infersim.workload.parallel.shares import gpu_share
 from infersim.workload.scenario import Execution, Layout, Scenario
 from infersim.workload.transformer import Transformer
 
@@ -36,14 +37,17 @@ Measures: TypeAlias = tuple[Array, Array, Array]
 STRETCH = 65_536
 """Scenarios that are timed at once: ops x scenarios of arrays are held of them."""
 
+OWN_EXCHANGES = "custom"
+"""What an engine's file calls all-reduce kernels of its own."""
+
 MOST_OF_GRID = 1.5
 """A grid may have so many times the scenarios that are asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Times:
-    """Seconds, the part of them that is the host's, the 80 % half-width of their log, and joules of the board
-    (NaN where nobody states its power limit); arrays."""
+    """Seconds, the part of them that is the host's, the 80 % half-width of their log, and joules of all
+    boards (NaN where nobody states its power limit); arrays."""
 
     seconds: Array
     host_s: Array
@@ -53,7 +57,7 @@ class Times:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
-    """A model on a GPU under an engine: what steps are timed for."""
+    """A model on a GPU, or shared by several, under an engine: what steps are timed for."""
 
     transformer: Transformer
     profile: HardwareProfile
@@ -104,9 +108,9 @@ class Served:
 
     @property
     def idle_w(self) -> float:
-        """What the board draws while it waits for the host; NaN where nobody states its power limit."""
+        """What all boards draw while they wait for the host; NaN where nobody states their power limit."""
         law = power_law(self.profile)
-        return float("nan") if law is None else law.idle_w
+        return float("nan") if law is None else self.execution.gpus * law.idle_w
 
     def _measures(self, found: Timeline) -> Measures:
         """Seconds, half-width and joules of a timeline."""
@@ -143,9 +147,8 @@ class Served:
     def _kernels(self, phase: Phase) -> float:
         """Kernels of a step."""
         scenario = Scenario(phase=phase, batch=1, context=1, execution=self.execution)
-        return float(
-            sum(float(np.max(op.count)) for op in model_ops(self.transformer, scenario) if op.launched)
-        )
+        ops = model_ops(gpu_share(self.transformer, self.execution), scenario)
+        return float(sum(float(np.max(op.count)) for op in ops if op.launched))
 
     def _timeline(self, phase: Phase, batch: Array, context: Array) -> Timeline:
         scenario = Scenario(phase=phase, batch=batch, context=context, execution=self.execution)
@@ -158,4 +161,10 @@ def served_execution(execution: Execution, engine: Engine) -> Execution:
     floats = execution.precision.math in (DType.FP8, DType.FP4)
     if cache is None and engine.memory.fp8_cache and execution.explicit and floats:
         cache = DType.FP8
-    return replace(execution, layout=Layout(engine.kernels.layout), cuda_graph=True, kv_dtype=cache)
+    return replace(
+        execution,
+        layout=Layout(engine.kernels.layout),
+        cuda_graph=True,
+        kv_dtype=cache,
+        exchanges=None if engine.kernels.all_reduce == OWN_EXCHANGES else engine.kernels.all_reduce,
+    )

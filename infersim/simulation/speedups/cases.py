@@ -33,6 +33,11 @@ class Case:
     output_len: int | None = None
 
     @property
+    def gpus(self) -> int:
+        """How many share the model."""
+        return self.passes[0].scenario.gpus
+
+    @property
     def scenarios(self) -> tuple[tuple[int, int], ...]:
         """Batch and context of each scenario, counted along the flat axes."""
         return tuple((int(b), int(c)) for b, c in zip(self.batch.flat, self.context.flat, strict=True))

@@ -1,15 +1,17 @@
 """The chain from the FLOPs ratio to the speedup: what a plan promises, and what eats it.
 
-Six times, each computed for the dense model and for the plan (the design's T_1 to T_6):
+Seven times, each computed for the dense model and for the plan (the design's T_1 to T_7):
 
-1. FLOPs of the ops in the parts that the plan targets, over the dense peak (2:4 counts the half it does);
-2. the same of all ops but those that the family adds;
+1. FLOPs of the whole model's ops in the parts that the plan targets, over the dense peak (2:4 counts the half
+   it does), shared evenly by the GPUs;
+2. the same of all ops but those that the family adds, and exchanges between GPUs;
 3. the cold roofline of those ops: memory enters, every weight and KV byte is read; 2:4 at its nominal rate;
 4. the cold roofline of all ops, added ones included;
 5. predicted kernel times;
-6. with launch: the predicted latency.
+6. with launch;
+7. with what GPUs that share the model exchange (nothing on one GPU): the predicted latency.
 
-S_k = T_k(dense) / T_k(plan), and each factor is S_k / S_(k-1). A seventh speedup, measured, may follow.
+S_k = T_k(dense) / T_k(plan), and each factor is S_k / S_(k-1). An eighth speedup, measured, may follow.
 """
 
 from __future__ import annotations
@@ -35,16 +37,20 @@ FACTORS = (
     "extra_work",
     "kernel_efficiency",
     "launch",
+    "communication",
     "unexplained",
 )
-"""Names of the factors from S_1 to S_7, in order."""
+"""Names of the factors from S_1 to S_8, in order."""
+
+BOUND, PREDICTED = 2, 6
+"""Places of two speedups in the chain."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chain:
     """Speedups of a plan over its dense model; arrays over the scenario axes.
 
-    `speedups` are S_1 to S_6: `flops` is the first, what papers quote; `bound` the third, the ratio of
+    `speedups` are S_1 to S_7: `flops` is the first, what papers quote; `bound` the third, the ratio of
     cold rooflines; `predicted` the last, of 80 % interval `lower` to `upper`. `flops` is NaN where the plan
     leaves no targeted FLOP (the work that papers would quote is all gone, and their ratio with it), and so is
     the factor after it.
@@ -75,15 +81,15 @@ def chain(dense: Timeline, plan: Timeline, targets: Set[Part]) -> Chain:
     # Without FLOPs on either side nothing is promised: a speedup of 1. On one side only: undefined.
     no_work = np.where((dense_s == 0) & (plan_s == 0), 1.0, np.nan)
     speedups = np.divide(dense_s, plan_s, out=no_work, where=(dense_s > 0) & (plan_s > 0))
-    half_width = np.hypot(ratio_half_width(dense, plan), outside_half_width(speedups[5]))
+    half_width = np.hypot(ratio_half_width(dense, plan), outside_half_width(speedups[PREDICTED]))
     return Chain(
         speedups=speedups,
         flops=speedups[0],
-        bound=speedups[2],
-        predicted=speedups[5],
-        lower=speedups[5] * np.exp(-half_width),
+        bound=speedups[BOUND],
+        predicted=speedups[PREDICTED],
+        lower=speedups[PREDICTED] * np.exp(-half_width),
         # However fast the plan, it does not beat its floor.
-        upper=np.minimum(speedups[5] * np.exp(half_width), dense.upper_s / plan.floor_s),
+        upper=np.minimum(speedups[PREDICTED] * np.exp(half_width), dense.upper_s / plan.floor_s),
         ceiling=dense.latency_s / plan.floor_s,
     )
 
@@ -109,18 +115,21 @@ def static_m_equivalent(dense: Timeline, speedup: Array) -> Array:
 
 
 def chain_times_s(timeline: Timeline, targets: Set[Part]) -> Array:
-    """Seconds T_1 to T_6 along the first axis; `targets` are the parts that a plan cuts."""
-    parts = [op.part for op in timeline.program.ops]
-    peak_s, roofline_s = timeline.costs.peak_s, timeline.costs.cold_roofline_s
-    core = np.array([part is not Part.EXTRA for part in parts])
-    targeted = np.array([part in targets for part in parts]) & core
+    """Seconds T_1 to T_7 along the first axis; `targets` are the parts that a plan cuts."""
+    costs, work = timeline.costs, timeline.work()
+    here = ~timeline.exchanged()
+    own = np.array([op.part is not Part.EXTRA for op in timeline.program.ops]) & here
+    core = work.parts != Part.EXTRA
+    targeted = np.array([part in targets for part in work.parts]) & core
+    roofline_s = costs.cold_roofline_s
     return np.stack(
         [
-            over_ops(peak_s, targeted),
-            over_ops(peak_s, core),
-            over_ops(roofline_s, core),
-            over_ops(roofline_s),
-            timeline.kernel_s,
+            over_ops(work.peak_s, targeted),
+            over_ops(work.peak_s, core),
+            over_ops(roofline_s, own),
+            over_ops(roofline_s, here),
+            over_ops(costs.kernel_s, here),
+            over_ops(costs.latency_s, here),
             timeline.latency_s,
         ]
     )

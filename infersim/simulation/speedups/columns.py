@@ -22,7 +22,7 @@ from infersim.simulation.speedups.padding import padding_notes
 from infersim.simulation.timing.program import Program
 from infersim.simulation.timing.timeline import Timeline
 from infersim.workload.formats import block_formats
-from infersim.workload.transformer import Transformer
+from infersim.workload.transformer import ExpertLayer, Transformer
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +34,7 @@ CALIBRATED_MULTIPLE = 32
 
 def width_notes(program: Program) -> list[str]:
     """What is uncalibrated about the widths of block matrices and LM head; empty where nothing is."""
-    odd = sorted(width for width in _widths(program.transformer) if width % CALIBRATED_MULTIPLE)
+    odd = sorted(width for width in _widths(program.share) if width % CALIBRATED_MULTIPLE)
     if not odd:
         return []
     shown = ", ".join(map(str, odd[:3])) + (", ..." if len(odd) > 3 else "")
@@ -85,8 +85,13 @@ def kernel_notes(timeline: Timeline) -> list[str]:
 
 
 def _widths(transformer: Transformer) -> set[int]:
-    """N, K and ranks of the block linears, and the vocabulary that an LM head gives."""
-    linears = [linear for block, _ in transformer.grouped_blocks() for linear in block.linears]
+    """N, K and ranks of the block linears but routers, and the vocabulary that an LM head gives.
+
+    A router's N is a number of experts.
+    """
+    blocks = [block for block, _ in transformer.grouped_blocks()]
+    routers = [block.ffn.router for block in blocks if isinstance(block.ffn, ExpertLayer)]
+    linears = [linear for block in blocks for linear in block.linears if linear not in routers]
     found = {width for linear in linears for width in (linear.out_features, linear.in_features)}
     found |= {linear.rank for linear in linears if linear.rank is not None}
     head = transformer.head
@@ -112,9 +117,13 @@ def scenario_columns(case: Case, timeline: Timeline) -> Columns:
 
 
 def gpu_columns(case: Case, timeline: Timeline) -> Columns:
-    """The GPU and where its profile's cost parameters come from."""
+    """The GPU, how many share the model, and where its profile's cost parameters come from."""
     profile = timeline.profile
-    return {"gpu": constant(profile.name, case), "calibration": constant(profile.calibration.value, case)}
+    return {
+        "gpu": constant(profile.name, case),
+        "gpus": np.full(case.batch.size, case.gpus, dtype=np.int64),
+        "calibration": constant(profile.calibration.value, case),
+    }
 
 
 def latency_columns(case: Case, timeline: Timeline) -> Columns:

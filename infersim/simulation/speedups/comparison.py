@@ -122,7 +122,8 @@ def streamed_comparison(
 ) -> pd.DataFrame:
     """`compare` with the notes of a row as a tuple of texts; timings are dropped as soon as they are read."""
     return comparison_frame(
-        case_timings(base, plans, profiles, scenarios.cases(plans=len(plans) + 1, gpus=len(profiles))), index
+        case_timings(base, plans, profiles, scenarios.cases(plans=len(plans) + 1, profiles=len(profiles))),
+        index,
     )
 
 
@@ -135,7 +136,7 @@ def compared(
 ) -> Comparison:
     """`compare` with the timings behind it, for what else is read from them."""
     timings = tuple(
-        case_timings(base, plans, profiles, scenarios.cases(plans=len(plans) + 1, gpus=len(profiles)))
+        case_timings(base, plans, profiles, scenarios.cases(plans=len(plans) + 1, profiles=len(profiles)))
     )
     return Comparison(frame=comparison_frame(timings, index), timings=timings)
 
@@ -175,7 +176,7 @@ def _case_columns(timings: CaseTimings, index: MeasuredIndex) -> Iterator[Column
             "model": constant(plan.base.name, case),
             **gpu_columns(case, timeline),
             **{name: constant(value, case) for name, value in _description(plan).items()},
-            "flops_removed": _removed(dense.costs.flop, timeline.costs.flop),
+            "flops_removed": _removed(dense.work().flop, timeline.work().flop),
             "bytes_removed": _removed(dense.costs.model_bytes, timeline.costs.model_bytes),
             **scenario_columns(case, timeline),
             **_speedup_columns(links, dense, timeline, found),

@@ -116,7 +116,8 @@ class MeasuredIndex:
 
     def columns(self, plan: Plan, gpu: str, case: Case) -> MeasuredColumns:
         """What was measured of `plan` on `gpu` in the scenarios of `case`."""
-        if (gpu, plan.base.name, plan.family, case.phase) not in self.subjects:
+        # Speedups were measured on one GPU.
+        if case.gpus > 1 or (gpu, plan.base.name, plan.family, case.phase) not in self.subjects:
             return _as_columns([None] * case.batch.size)
         execution = case.passes[0].scenario.execution
         found = [

@@ -68,19 +68,22 @@ _LIKE_THE_LARGEST = ("limiter", "in_range", "m", "n", "k")
 def op_frames(timings: Iterable[CaseTimings], scenarios: pd.DataFrame) -> pd.DataFrame:
     """One row for each GPU, scenario, plan (the dense model first) and op, ops in order of execution.
 
-    Of `scenarios`, rows of `gpu phase batch context`; those of `timings` that are none of them are left out.
-    Of plans of one title the first is taken.
+    Of `scenarios`, rows of `gpu gpus phase batch context`; those of `timings` that are none of them are left
+    out. Of plans of one title the first is taken.
 
     Ops of one name are added up over blocks and decode steps; limiter and dimensions (M, N, K of GEMMs, else
-    NaN) are those of the largest of them. Columns: `model gpu phase batch context plan op part`, the totals
-    of `op_table`, `latency_ms` (launch included), `share` of the plan's latency, `limiter in_range m n k`,
-    and the plan's whole latency `total_ms` with its 80 % interval `total_lower_ms total_upper_ms`.
+    NaN) are those of the largest of them. Columns: `model gpu gpus phase batch context plan op part`, the
+    totals of `op_table`, `latency_ms` (launch included), `share` of the plan's latency, `limiter in_range m n
+    k`, and the plan's whole latency `total_ms` with its 80 % interval `total_lower_ms total_upper_ms`.
     """
     import pandas as pd
 
     frames = [
         _described(timeline, each.case, places).assign(
-            model=each.dense.program.transformer.name, gpu=each.profile.name, plan=name
+            model=each.dense.program.transformer.name,
+            gpu=each.profile.name,
+            gpus=each.case.gpus,
+            plan=name,
         )
         for each in timings
         if (places := _places(each, scenarios))
@@ -91,9 +94,14 @@ def op_frames(timings: Iterable[CaseTimings], scenarios: pd.DataFrame) -> pd.Dat
 
 def _places(timings: CaseTimings, scenarios: pd.DataFrame) -> list[int]:
     """Which scenarios of a case are among those asked for, each once."""
-    here = scenarios[(scenarios["gpu"] == timings.profile.name) & (scenarios["phase"] == timings.case.phase)]
+    case = timings.case
+    here = scenarios[
+        (scenarios["gpu"] == timings.profile.name)
+        & (scenarios["gpus"] == case.gpus)
+        & (scenarios["phase"] == case.phase)
+    ]
     wanted = set(zip(here["batch"], here["context"], strict=True))
-    first = {scenario: place for place, scenario in reversed(list(enumerate(timings.case.scenarios)))}
+    first = {scenario: place for place, scenario in reversed(list(enumerate(case.scenarios)))}
     return sorted(place for scenario, place in first.items() if scenario in wanted)
 
 

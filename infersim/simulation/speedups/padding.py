@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from infersim.domain.arrays import Array
-from infersim.pruning.padding import Width, padded, widths
+from infersim.pruning.padding import Dimension, Width, padded, widths
 from infersim.simulation.speedups.cases import Case
 from infersim.simulation.speedups.chain import ratio_half_width
 from infersim.simulation.timing.program import lay_out
@@ -25,6 +25,8 @@ BOUNDARY = MULTIPLES[0]
 """Widths off it are told of unasked."""
 
 MIB = 2.0**20
+
+_PADDED_IN_SHARES = frozenset({Dimension.VOCABULARY, Dimension.RANK})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +48,17 @@ class Padding:
 
 
 def paddings(case: Case, timeline: Timeline, multiples: Sequence[int] = MULTIPLES) -> Iterator[Padding]:
-    """Each width of the timeline's transformer off a multiple, padded to it; the same target once."""
+    """Each width of the timeline's transformer off a multiple, padded to it; the same target once.
+
+    Where GPUs share a width, each has a multiple; what their shares are padded to anyway is left out.
+    """
     for width in widths(timeline.program.transformer):
+        if case.gpus > 1 and width.dimension in _PADDED_IN_SHARES:
+            continue
+        each = case.gpus if width.dimension is Dimension.FFN else 1
         targets: dict[int, int] = {}
         for multiple in multiples:
-            to = -(-width.value // multiple) * multiple
+            to = -(-width.value // (multiple * each)) * multiple * each
             if to != width.value:
                 targets.setdefault(to, multiple)
         for to, multiple in targets.items():

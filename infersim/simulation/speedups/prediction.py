@@ -78,7 +78,7 @@ def predicted(model_or_plan: Model | Plan, gpu: Gpu | Sequence[Gpu], scenarios: 
     """`predict`, with the notes of a row as a tuple of texts."""
     plan = as_plan(model_or_plan)
     profiles = as_profiles(gpu)
-    cases = scenarios.cases(gpus=len(profiles))
+    cases = scenarios.cases(profiles=len(profiles))
     programs = [lay_out((plan.transformer,), case.passes) for case in cases]
     timed = (
         (case, timelines(laid_out, profile)[0])

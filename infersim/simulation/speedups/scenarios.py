@@ -5,7 +5,8 @@ The keywords that users type it with are documented here and nowhere else. What 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any, TypedDict, Unpack, cast
 
 import numpy as np
@@ -20,7 +21,7 @@ from infersim.files.memory import check_room
 from infersim.simulation.speedups.cases import BOTH, PHASES, Case, phase_case, request_case
 from infersim.simulation.speedups.resolving import Dimension
 from infersim.workload.requests import REQUESTS, Request, request_named
-from infersim.workload.scenario import MAX_BATCH, MAX_CONTEXT, Execution, Layout
+from infersim.workload.scenario import MAX_BATCH, MAX_CONTEXT, MAX_GPUS, Execution, Layout
 
 
 class RunOptions(TypedDict, total=False):
@@ -30,6 +31,7 @@ class RunOptions(TypedDict, total=False):
     kv_dtype: str | None
     execution: str
     cuda_graph: bool
+    expert_parallel: bool
 
 
 class PassOptions(RunOptions, total=False):
@@ -38,6 +40,7 @@ class PassOptions(RunOptions, total=False):
     phase: str
     batch: Dimension
     context: Dimension | None
+    gpus: Dimension
 
 
 class ScenarioOptions(PassOptions, total=False):
@@ -60,6 +63,8 @@ class ScenarioOptions(PassOptions, total=False):
     - `execution` (`fused`): one QKV and one gate-up GEMM and fused elementwise kernels, or `separate`, each
       apart as eager PyTorch does.
     - `cuda_graph` (True): launches are replayed from a CUDA graph; False: the host issues each.
+    - `gpus` (1): GPUs of one node that share each layer (tensor parallel), a number or several.
+    - `expert_parallel` (False): each GPU has whole experts of a mixture instead of a share of each one.
     """
 
     request: str | Request | None
@@ -80,6 +85,8 @@ DEFAULTS: ScenarioOptions = {
     "kv_dtype": None,
     "execution": Layout.FUSED.value,
     "cuda_graph": True,
+    "gpus": 1,
+    "expert_parallel": False,
 }
 """What is taken where an option is left out; neither a context nor a request is an error."""
 
@@ -89,7 +96,8 @@ class Scenarios:
     """Every batch with every context, in one phase or both, or whole requests; and how the model is run.
 
     Made by `Scenarios.of`, which checks. `batch` are sequences at once and `context` tokens, which is empty
-    beside a `request` (its lengths stand for it, and `phase` is `both`).
+    beside a `request` (its lengths stand for it, and `phase` is `both`). `gpus` are numbers of GPUs that
+    share the model; `execution` is that of one GPU, and each case has its own.
     """
 
     phase: str
@@ -97,6 +105,7 @@ class Scenarios:
     context: tuple[int, ...]
     request: Request | None
     execution: Execution
+    gpus: tuple[int, ...] = (1,)
 
     def __post_init__(self) -> None:
         """Check what was not made by `of`."""
@@ -126,6 +135,7 @@ class Scenarios:
             context=_contexts(said["context"], request),
             request=request_named(request) if isinstance(request, str) else request,
             execution=execution,
+            gpus=_whole("gpus", said["gpus"], MAX_GPUS),
         )
 
     def replace(self, **options: Unpack[ScenarioOptions]) -> Scenarios:
@@ -133,21 +143,30 @@ class Scenarios:
         said: ScenarioOptions = {**self._options(), **options}
         return type(self).of(**said)
 
-    def cases(self, *, plans: int = 1, gpus: int = 1) -> tuple[Case, ...]:
-        """One case for each phase, or the one of the request.
+    def executions(self) -> tuple[Execution, ...]:
+        """How the model is run on each number of GPUs."""
+        return tuple(replace(self.execution, gpus=count) for count in self.gpus)
+
+    def cases(self, *, plans: int = 1, profiles: int = 1) -> tuple[Case, ...]:
+        """One case for each number of GPUs and each phase, or the one of the request.
 
         Raises InfersimError where the rows of so many plans on so many GPUs would not fit in memory.
         """
-        self._check_room(plans, gpus)
+        self._check_room(plans, profiles)
+        return tuple(case for execution in self.executions() for case in self._cases(execution))
+
+    def _cases(self, execution: Execution) -> Iterator[Case]:
         batches = _floats(self.batch)[:, np.newaxis]
         if self.request is not None:
-            return (request_case(self.request, batches, self.execution),)
+            yield request_case(self.request, batches, execution)
+            return
         contexts = _floats(self.context)
-        phases = tuple(Phase) if self.phase == BOTH else (Phase(self.phase),)
-        return tuple(phase_case(phase, batches, contexts, self.execution) for phase in phases)
+        for phase in tuple(Phase) if self.phase == BOTH else (Phase(self.phase),):
+            yield phase_case(phase, batches, contexts, execution)
 
-    def _check_room(self, plans: int, gpus: int) -> None:
+    def _check_room(self, plans: int, profiles: int) -> None:
         contexts = len(self.context) * (2 if self.phase == BOTH else 1) if self.request is None else 1
+        gpus = profiles * len(self.gpus)
         rows = len(self.batch) * contexts * plans * gpus
         check_room(
             f"{rows:,} rows ({len(self.batch):,} batches, {contexts:,} contexts, {plans:,} plans with the "
@@ -166,6 +185,8 @@ class Scenarios:
             "kv_dtype": None if self.execution.kv_dtype is None else self.execution.kv_dtype.value,
             "execution": self.execution.layout.value,
             "cuda_graph": self.execution.cuda_graph,
+            "gpus": self.gpus,
+            "expert_parallel": self.execution.expert_parallel,
         }
 
 
@@ -191,6 +212,8 @@ _OPTIONS: dict[str, Rule] = {
     "kv_dtype": optional(one_of("kv_dtype", list(DType))),
     "execution": one_of("execution", list(Layout)),
     "cuda_graph": flag,
+    "gpus": as_it_is,
+    "expert_parallel": flag,
 }
 """What each option may be."""
 
@@ -200,6 +223,7 @@ _FIELDS: dict[str, Rule] = {
     "context": _some_or_no_context,
     "request": optional(a(Request, called="a Request, or None")),
     "execution": a(Execution, called="an Execution"),
+    "gpus": _some_whole(MAX_GPUS),
 }
 """What each field of a record may be."""
 
@@ -228,6 +252,7 @@ def _execution(said: ScenarioOptions) -> Execution:
         precision=precision_named(DEFAULT_DTYPE if said["dtype"] is None else said["dtype"]),
         kv_dtype=None if kv_dtype is None else DType(kv_dtype),
         explicit=said["dtype"] is not None,
+        expert_parallel=said["expert_parallel"],
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from infersim.cost.assembling import half_width_with_host
 from infersim.cost.energy import PowerLaw, kernel_energy_j, power_law
 from infersim.cost.floor import kernel_floor_s
 from infersim.cost.kernels import calibration_of, checked_cost, kernels_of
@@ -28,16 +29,16 @@ Answers: TypeAlias = Mapping[str, npt.NDArray[Any]]
 _PARTS = ("kernel", "launch")
 
 
-def shapes_latency(shape: Shape, profile: HardwareProfile) -> Latency:
+def shapes_latency(shape: Shape, profile: HardwareProfile, *, cuda_graph: bool = True) -> Latency:
     """The latency of all the kernels that `shape` holds; no more than the answer is held of them at once."""
-    found = dict(_by_stretches(shape, partial(_latency, profile=profile)))
+    found = dict(_by_stretches(shape, partial(_latency, profile=profile, cuda_graph=cuda_graph)))
     parts = {name: found.pop(name) for name in _PARTS}
     return Latency(
         **found,
         calibration=calibration_of(shape, profile).value,
         kernels=kernels_of(shape, profile),
         parts=parts,
-        power=_power(shape, profile),
+        power=_power(shape, profile, cuda_graph),
     )
 
 
@@ -63,12 +64,12 @@ def _by_stretches(shape: Shape, answer: Callable[[Shape], Answers]) -> Answers:
     return whole
 
 
-def _latency(shape: Shape, profile: HardwareProfile) -> Answers:
+def _latency(shape: Shape, profile: HardwareProfile, *, cuda_graph: bool) -> Answers:
     """Cost of a kernel on its own: its floor counts cold weights and cache whole, the rest beyond L2."""
-    cost = checked_cost(shape, profile)
+    cost = checked_cost(shape, profile, cuda_graph=cuda_graph)
     floor_s = kernel_floor_s(cost.matrix_floor_s, cost.kernel_bytes, profile, cold_bytes=cost.model_bytes)
     latency_s: Array = np.maximum(cost.kernel_s + cost.launch_s, floor_s)
-    spread = np.exp(cost.log_half_width)
+    spread = np.exp(half_width_with_host(profile, cost, cuda_graph=cuda_graph))
     return {
         "latency_s": latency_s,
         "lower_s": np.maximum(latency_s / spread, floor_s),
@@ -81,23 +82,24 @@ def _latency(shape: Shape, profile: HardwareProfile) -> Answers:
     }
 
 
-def _power(shape: Shape, profile: HardwareProfile) -> Power | None:
+def _power(shape: Shape, profile: HardwareProfile, cuda_graph: bool) -> Power | None:
     """The board's power over these kernels; their cost is worked out again, as few ask for it."""
     law = power_law(profile)
     if law is None:
         return None
     return Power(
-        energy_j=partial(_energy_j, shape, profile, law),
+        energy_j=partial(_energy_j, shape, profile, law, cuda_graph),
         calibration=law.calibration.value,
         log_half_width=law.log_half_width,
     )
 
 
-def _energy_j(shape: Shape, profile: HardwareProfile, law: PowerLaw) -> Array:
-    answer = partial(_energy, profile=profile, law=law)
+def _energy_j(shape: Shape, profile: HardwareProfile, law: PowerLaw, cuda_graph: bool) -> Array:
+    answer = partial(_energy, profile=profile, law=law, cuda_graph=cuda_graph)
     joules: Array = _by_stretches(shape, answer)["energy_j"]
     return joules
 
 
-def _energy(shape: Shape, profile: HardwareProfile, law: PowerLaw) -> Answers:
-    return {"energy_j": kernel_energy_j(shape, profile, checked_cost(shape, profile), law)}
+def _energy(shape: Shape, profile: HardwareProfile, law: PowerLaw, cuda_graph: bool) -> Answers:
+    cost = checked_cost(shape, profile, cuda_graph=cuda_graph)
+    return {"energy_j": kernel_energy_j(shape, profile, cost, law)}

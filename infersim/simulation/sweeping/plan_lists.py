@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from infersim.domain.errors import FileContentError, InvalidValueError, UnknownNameError
 from infersim.domain.profile import HardwareProfile
@@ -24,7 +24,7 @@ from infersim.files.reading import checked_tables, tables_from_file
 from infersim.profile_files.overrides import with_overrides
 from infersim.simulation.serving.service import Service
 from infersim.simulation.speedups.cases import BOTH
-from infersim.simulation.speedups.scenarios import RunOptions, make_execution
+from infersim.simulation.speedups.scenarios import RunOptions, ScenarioOptions, make_execution
 from infersim.simulation.sweeping.plan_tables import AUTO, NESTED, RequestTable, SweepTables
 from infersim.workload.presets import load_model
 from infersim.workload.requests import Request, request_named
@@ -67,9 +67,9 @@ def listed_gpus(source: Source) -> tuple[HardwareProfile, ...]:
     return _each_once(source, "gpu", len(source.tables.gpu), gpu)
 
 
-def listed_settings(source: Source) -> tuple[RunOptions, ...]:
+def listed_settings(source: Source) -> tuple[ScenarioOptions, ...]:
     """Every way to run a model, each once: `auto` and the type that it stands for in most models are one."""
-    tables, found = source.tables, dict[Execution, RunOptions]()
+    tables, found = source.tables, dict[Execution, ScenarioOptions]()
     for place, dtype in enumerate(tables.dtype):
         with located(source.label, f"dtype[{place}]"):
             make_execution(dtype=_own_if_auto(dtype))
@@ -79,14 +79,18 @@ def listed_settings(source: Source) -> tuple[RunOptions, ...]:
     for place, layout in enumerate(tables.execution):
         with located(source.label, f"execution[{place}]"):
             make_execution(execution=layout)
-    for dtype, cache, layout, graph in product(
-        tables.dtype, tables.kv_dtype, tables.execution, tables.cuda_graph
-    ):
+    formats = (tables.dtype, tables.kv_dtype, tables.execution, tables.cuda_graph)
+    for dtype, cache, layout, graph, gpus in product(*formats, tables.gpus):
         setting = RunOptions(
-            dtype=_own_if_auto(dtype), kv_dtype=_own_if_auto(cache), execution=layout, cuda_graph=graph
+            dtype=_own_if_auto(dtype),
+            kv_dtype=_own_if_auto(cache),
+            execution=layout,
+            cuda_graph=graph,
+            expert_parallel=tables.expert_parallel,
         )
         runs = make_execution(**setting)
-        found.setdefault(replace(runs, kv_dtype=runs.cache_dtype, explicit=False), setting)
+        key = replace(runs, kv_dtype=runs.cache_dtype, explicit=False, gpus=gpus)
+        found.setdefault(key, cast("ScenarioOptions", {**setting, "gpus": gpus}))
     return tuple(found.values())
 
 
@@ -113,8 +117,12 @@ def listed_services(source: Source) -> tuple[Service, ...]:
                     dtype=_own_if_auto(dtype),
                     kv_dtype=_own_if_auto(cache),
                     price_per_hour=table.price_per_hour,
+                    gpus=gpus,
+                    expert_parallel=tables.expert_parallel,
                 )
-                for engine, dtype, cache in product(table.engine, tables.dtype, tables.kv_dtype)
+                for engine, dtype, cache, gpus in product(
+                    table.engine, tables.dtype, tables.kv_dtype, tables.gpus
+                )
             ]
     return tuple(found)
 

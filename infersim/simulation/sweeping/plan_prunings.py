@@ -43,13 +43,19 @@ class ModelPlans:
 class _Entry:
     """A family with one choice of options, from the given place of the plan's list.
 
-    `impossible` are sparsities that the family has on no model.
+    `impossible` are sparsities that the family has on no model. `meant` False: `all` stands there, which
+    means those families that suit a model.
     """
 
     place: int
     choice: FamilyChoice
     sparsities: Sequence[float]
     impossible: SkippedPlans | None
+    meant: bool
+
+    def suits(self, model: Transformer) -> bool:
+        """Whether it is asked of a model at all."""
+        return self.meant or family_named(self.choice.name).suits(model)
 
 
 def listed_prunings(source: Source, models: Sequence[Transformer]) -> tuple[ModelPlans, ...]:
@@ -67,6 +73,8 @@ def listed_prunings(source: Source, models: Sequence[Transformer]) -> tuple[Mode
         plans = list(from_files.values())
         skipped = [SkippedPlans(what=name, reason=str(error)) for name, error in refused.items()]
         for number, entry in enumerate(entries):
+            if not entry.suits(model):
+                continue
             made = family_plans(model, [entry.choice], entry.sparsities)
             plans += made.plans
             skipped += [entry.impossible] if entry.impossible is not None else []
@@ -105,7 +113,10 @@ def _entries(source: Source) -> Iterator[_Entry]:
             names, values = list(table.model_extra or {}), (table.model_extra or {}).values()
             for options in product(*values):
                 choice = FamilyChoice(name=family.name, options=dict(zip(names, options, strict=True)))
-                yield _Entry(place=place, choice=choice, sparsities=sparsities, impossible=impossible)
+                meant = table.name != ALL
+                yield _Entry(
+                    place=place, choice=choice, sparsities=sparsities, impossible=impossible, meant=meant
+                )
 
 
 def _impossible(family: Family, sparsities: Sequence[float]) -> SkippedPlans | None:

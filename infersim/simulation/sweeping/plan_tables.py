@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, ConfigDict, Field
 from infersim.files.tables import Table
 from infersim.pruning.plan import OptionValue
 from infersim.pruning.plan_files.tables import Rate
-from infersim.workload.scenario import MAX_BATCH, MAX_CONTEXT
+from infersim.workload.scenario import MAX_BATCH, MAX_CONTEXT, MAX_GPUS
 
 Value = TypeVar("Value")
 
@@ -101,6 +101,8 @@ class SweepTables(Table):
     kv_dtype: Listed[str] = [AUTO]  # noqa: RUF012
     execution: Listed[str] = ["fused"]  # noqa: RUF012
     cuda_graph: Listed[bool] = [True]  # noqa: RUF012
+    gpus: Listed[Annotated[int, Field(ge=1, le=MAX_GPUS)]] = [1]  # noqa: RUF012
+    expert_parallel: bool = False
 
 
 NESTED: dict[str, type[Table]] = {

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import TypeVar
 
 from infersim.domain.errors import FileContentError, InfersimError, InvalidValueError, UnsupportedError
 from infersim.domain.profile import HardwareProfile
@@ -19,7 +20,8 @@ from infersim.files.fingerprint import code_fingerprint, fingerprint
 from infersim.pruning.plan import Plan
 from infersim.simulation.measured.files import load_published
 from infersim.simulation.serving.answers import answered
-from infersim.simulation.speedups.scenarios import RunOptions, Scenarios
+from infersim.simulation.speedups.scenarios import ScenarioOptions, Scenarios
+from infersim.simulation.speedups.sharing import shared_plans, why_not_linked, why_not_shared
 from infersim.simulation.sweeping.grid import Grid
 from infersim.simulation.sweeping.plan_lists import (
     Source,
@@ -38,6 +40,9 @@ from infersim.simulation.sweeping.served import ServedGrid
 from infersim.simulation.timing.program import Programs, lay_out
 from infersim.simulation.timing.timeline import timelines
 from infersim.workload.requests import Request
+from infersim.workload.scenario import Execution
+
+AnyGrid = TypeVar("AnyGrid", Grid, ServedGrid)
 
 Identity = Mapping[str, object]
 """Versions, the plan, and fingerprints of what it names: as JSON beside the parts and in the table."""
@@ -147,7 +152,7 @@ def resolve_sweep(plan: SweepPlan) -> ResolvedSweep:
 def _asked(
     source: Source,
     pruning: ModelPlans,
-    setting: RunOptions,
+    setting: ScenarioOptions,
     phases: Sequence[str],
     requests: Sequence[Request],
 ) -> Iterator[Grid]:
@@ -156,14 +161,18 @@ def _asked(
     batch, context = distinct(tables.batch), distinct(tables.context or [])
     subject = partial(Grid, model=pruning.model, gpus=(), plans=pruning.plans)
     for phase in phases:
-        yield subject(scenarios=Scenarios.of(phase=phase, batch=batch, context=context, **setting))
+        options: ScenarioOptions = {**setting, "phase": phase, "batch": batch, "context": context}
+        yield subject(scenarios=Scenarios.of(**options))
     for request in requests:
-        yield subject(scenarios=Scenarios.of(batch=batch, request=request, **setting))
+        options = {**setting, "batch": batch, "request": request}
+        yield subject(scenarios=Scenarios.of(**options))
 
 
 def _possible(grid: Grid, left_out: Counter[tuple[str, str]]) -> Iterator[Grid]:
     """The grid on the GPUs that can run it; the others are counted in `left_out`."""
-    if not grid.plans:
+    runs = grid.scenarios.executions()
+    grid = _shared(_linked(grid, runs, left_out), runs, left_out)
+    if not grid.plans or not grid.gpus:
         return
     asked = grid.scenarios
     try:
@@ -189,7 +198,9 @@ def _possible(grid: Grid, left_out: Counter[tuple[str, str]]) -> Iterator[Grid]:
 
 def _servable(grid: ServedGrid, left_out: Counter[tuple[str, str]]) -> Iterator[ServedGrid]:
     """The grid on the GPUs that can run it; the others are counted in `left_out`."""
-    if not grid.plans:
+    runs = [grid.service.execution]
+    grid = _shared(_linked(grid, runs, left_out), runs, left_out)
+    if not grid.plans or not grid.gpus:
         return
     dense, able = Plan(base=grid.model, transformer=grid.model), []
     one = replace(grid.service, lengths=grid.service.lengths[:1], concurrency=(1,))
@@ -205,6 +216,35 @@ def _servable(grid: ServedGrid, left_out: Counter[tuple[str, str]]) -> Iterator[
             able.append(profile)
     if able:
         yield replace(grid, gpus=tuple(able))
+
+
+def _linked(grid: AnyGrid, executions: Sequence[Execution], left_out: Counter[tuple[str, str]]) -> AnyGrid:
+    """The grid on GPUs of which a node has so many; the others are counted in `left_out`."""
+    able = []
+    for profile in grid.gpus:
+        reason = why_not_linked(profile, executions)
+        if reason:
+            what = f"{executions[0].gpus} x {profile.name}"
+            left_out[what, reason] += grid.rows // len(grid.gpus)
+        else:
+            able.append(profile)
+    return replace(grid, gpus=tuple(able))
+
+
+def _shared(grid: AnyGrid, executions: Sequence[Execution], left_out: Counter[tuple[str, str]]) -> AnyGrid:
+    """The grid with the plans that its GPUs share evenly; the others are counted in `left_out`."""
+    if not grid.gpus or not grid.plans:
+        return grid
+    gpus = f"on {executions[0].gpus} GPUs"
+    reason = why_not_shared(grid.model, executions)
+    if reason:
+        left_out[f"{grid.model.name} {gpus}", reason] += grid.rows
+        return replace(grid, plans=())
+    sharing = shared_plans(grid.plans, executions)
+    for each in sharing.left_out:
+        title, _, reason = each.partition(": ")
+        left_out[f"{title} {gpus}", reason] += grid.rows // len(grid.plans)
+    return replace(grid, plans=sharing.plans)
 
 
 def _largest(grid: Grid) -> Programs:

@@ -71,7 +71,7 @@ def _chosen(table: pa.Table, columns: Sequence[str]) -> pa.Table:
     return table.select(list(columns))
 
 
-SWEEP_CASE = ("model", "gpu", "phase", "request", "dtype", "kv_dtype", "execution", "cuda_graph")
+SWEEP_CASE = ("model", "gpu", "gpus", "phase", "request", "dtype", "kv_dtype", "execution", "cuda_graph")
 """Columns that tell cases apart."""
 
 _PLAN = ("plan", "pruning", "family", "sparsity")

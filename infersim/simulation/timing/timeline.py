@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from infersim.simulation.timing.op_costs import OpCosts, cost_ops, over_ops
 from infersim.simulation.timing.passes import Pass
 from infersim.simulation.timing.program import Program, Programs, lay_out
 from infersim.simulation.timing.uncertainty import half_width_of_sum
+from infersim.simulation.timing.whole_work import WholeWork, whole_work
 from infersim.workload.memory import fits
 from infersim.workload.scenario import Scenario
 from infersim.workload.transformer import Transformer
@@ -51,17 +52,47 @@ class Timeline:
     lower_s: Array
     upper_s: Array
     fits_memory: npt.NDArray[np.bool_]
+    _whole: list[WholeWork] = field(default_factory=list, repr=False, compare=False)
 
     @property
     def kernel_s(self) -> Array:
         """Seconds of all kernels without launch."""
         return over_ops(self.costs.kernel_s)
 
+    @property
+    def gpus(self) -> int:
+        """How many share the model; every number but energy is that of one of them."""
+        return self.program.gpus
+
     def part_s(self) -> dict[str, Array]:
-        """Kernel seconds of each part by its name, and the launches of all parts; they sum to the latency."""
-        parts = np.array([op.part for op in self.program.ops])
+        """Kernel seconds of each part by its name, and the launches of all parts; they sum to the latency.
+
+        Exchanges between GPUs hold their own launches.
+        """
+        parts, exchanged = self._parts(), self.exchanged()
         by_part = {part.value: over_ops(self.costs.kernel_s, parts == part) for part in Part}
-        return by_part | {LAUNCH: over_ops(self.costs.launch_s)}
+        launch_s = self.costs.launch_s
+        if exchanged.any():
+            by_part[Part.COMMUNICATION.value] = over_ops(self.costs.latency_s, exchanged)
+            launch_s = launch_s[~exchanged]
+        return by_part | {LAUNCH: over_ops(launch_s)}
+
+    def work(self) -> WholeWork:
+        """FLOPs of the whole model, and what they take at the peaks, shared evenly."""
+        costs, program = self.costs, self.program
+        if self.gpus == 1:
+            return WholeWork(parts=self._parts(), flop=costs.flop, peak_s=costs.peak_s)
+        if not self._whole:
+            self._whole.append(whole_work(program.whole, program.whole_counts, self.gpus, self.profile))
+        return self._whole[0]
+
+    def exchanged(self) -> npt.NDArray[np.bool_]:
+        """Which ops are exchanges between GPUs."""
+        found: npt.NDArray[np.bool_] = self._parts() == Part.COMMUNICATION
+        return found
+
+    def _parts(self) -> npt.NDArray[np.str_]:
+        return np.array([op.part for op in self.program.ops])
 
     def block_s(self) -> Array:
         """Seconds inside the blocks, launch included: what removing layers saves."""
@@ -69,9 +100,10 @@ class Timeline:
         return over_ops(self.costs.latency_s, in_blocks)
 
     def op_energy_j(self, law: PowerLaw) -> Array:
-        """Joules of each op over all its executions, launches and waiting for the host included."""
+        """Joules of each op on all boards over all its executions, launches and waits for the host
+        included."""
         costs = self.costs
-        return energy_j(
+        return self.gpus * energy_j(
             law,
             flop=costs.flop,
             peak_s=costs.peak_s,
@@ -82,7 +114,7 @@ class Timeline:
         )
 
     def energy_j(self) -> Energy | None:
-        """Joules of the whole program on its board; None where nobody states the board's power limit."""
+        """Joules of the whole program on its boards; None where nobody states a board's power limit."""
         law = power_law(self.profile)
         if law is None:
             return None
@@ -91,7 +123,7 @@ class Timeline:
         return Energy(
             joules=joules,
             lower_j=joules * np.exp(-width),
-            upper_j=np.minimum(joules * np.exp(width), law.limit_w * self.upper_s),
+            upper_j=np.minimum(joules * np.exp(width), self.gpus * law.limit_w * self.upper_s),
             law=law,
         )
 

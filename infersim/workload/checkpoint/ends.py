@@ -12,7 +12,7 @@ from infersim.workload.checkpoint.names import Module
 from infersim.workload.checkpoint.norms import norm_of
 from infersim.workload.checkpoint.stored import Hint, Storage
 from infersim.workload.ends import Embedding, Head
-from infersim.workload.norms import Norm
+from infersim.workload.sublayers.norms import Norm
 from infersim.workload.transformer import Transformer
 
 

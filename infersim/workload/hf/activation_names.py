@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from infersim.domain.errors import UnsupportedError
-from infersim.workload.activations import Activation
 from infersim.workload.hf.config_keys import Keys
+from infersim.workload.sublayers.activations import Activation
 
 NAMES = {
     "silu": Activation.SILU,

@@ -19,13 +19,14 @@ from infersim.workload.transformer import Attention, FeedForward
 
 
 def embedding(tokens: Numeric, hidden: int, execution: Execution) -> Op:
-    """Copy one row of the table for each token; the rows come from memory."""
+    """Copy one row of the table for each token; the rows come from memory, each from one of the GPUs."""
     row_bytes = tokens * hidden * execution.activation_bytes
+    read_bytes = row_bytes if execution.gpus == 1 else row_bytes / execution.gpus
     shape = MemoryBound(
-        read_bytes=row_bytes,
+        read_bytes=read_bytes,
         write_bytes=row_bytes,
-        compulsory_bytes=row_bytes,
-        cold_bytes=row_bytes,
+        compulsory_bytes=read_bytes,
+        cold_bytes=read_bytes,
         rows=tokens,
         kernel=SmallKernel.GATHER,
     )
@@ -33,8 +34,8 @@ def embedding(tokens: Numeric, hidden: int, execution: Execution) -> Op:
 
 
 def learned_positions(tokens: Numeric, hidden: int, execution: Execution) -> Op:
-    """Add one row of a learned table of positions to each token's embedding."""
-    embedded = embedding(tokens, hidden, execution).shape
+    """Add one row of a learned table of positions to each token's embedding; each GPU has the whole table."""
+    embedded = embedding(tokens, hidden, replace(execution, gpus=1)).shape
     assert isinstance(embedded, MemoryBound)
     return Op(
         name="positions",

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from infersim.cost.gemm.unstructured import UnstructuredGemm
 from infersim.domain.dtypes import Precision
 from infersim.domain.ops import Op, Part
-from infersim.domain.shapes import Gemm, MemoryBound
+from infersim.domain.shapes import Exchange, Gemm, MemoryBound
 from infersim.domain.small_kernels import SmallKernel
+from infersim.workload.ops.exchanges import exchange_op
 from infersim.workload.ops.flow import Flow
 from infersim.workload.transformer import Linear
 
@@ -17,7 +19,7 @@ def linear_ops(name: str, part: Part, linear: Linear, flow: Flow, precision: Pre
     """One GEMM `name`, or for a low-rank matrix `name.a` (K -> rank) and `name.b` (rank -> N).
 
     A bias is added in the GEMM's epilogue and costs no kernel. A fused pair is one generated kernel: its
-    second half is part of the first's launch.
+    second half is part of the first's launch. GPUs that share a pair exchange between the two.
     """
     n, k = linear.out_features, linear.in_features
     if linear.fused_pair:
@@ -26,10 +28,10 @@ def linear_ops(name: str, part: Part, linear: Linear, flow: Flow, precision: Pre
         yield _gemm(name, part, flow, n, k, linear, precision)
         yield from _into_rows(name, linear, flow, n, precision)
     else:
+        inner = linear.read_rank or 0
         yield _gemm(f"{name}.a", part, flow, linear.rank, k, linear, precision)
-        yield _gemm(
-            f"{name}.b", part, flow, n, linear.rank, linear, precision, launched=not linear.fused_pair
-        )
+        yield from _between_factors(name, linear.rank, inner, flow, precision)
+        yield _gemm(f"{name}.b", part, flow, n, inner, linear, precision, launched=not linear.fused_pair)
 
 
 def stacked_ops(
@@ -44,7 +46,10 @@ def stacked_ops(
     linears = tuple(members.values())
     first = linears[0]
     kinds = {
-        (linear.in_features, linear.form, linear.rank is None, linear.transposed_result, linear.format)
+        (
+            *(linear.in_features, linear.form, linear.rank is None, linear.transposed_result),
+            *(linear.format, linear.zeros),
+        )
         for linear in linears
     }
     if len(kinds) > 1 or any(linear.fused_pair for linear in linears):
@@ -56,10 +61,23 @@ def stacked_ops(
         yield from _into_rows(name, first, flow, n, precision)
     else:
         ranks = {member: linear.rank or 0 for member, linear in members.items()}
+        read = {member: linear.read_rank or 0 for member, linear in members.items()}
         yield _gemm(f"{name}.a", part, flow, sum(ranks.values()), first.in_features, first, precision)
+        yield from _between_factors(name, sum(ranks.values()), sum(read.values()), flow, precision)
         for member, linear in members.items():
-            n = linear.out_features
-            yield _gemm(f"{member}.b", part, flow, n, ranks[member], linear, precision)
+            yield _gemm(f"{member}.b", part, flow, linear.out_features, read[member], linear, precision)
+
+
+def _between_factors(name: str, rank: int, read: int, flow: Flow, precision: Precision) -> Iterator[Op]:
+    """What GPUs exchange between the factors of a pair: each has a share of the ranks and reads all of them,
+    or has a part of all sums and reads a share.
+    """
+    if read == rank:
+        return
+    exchange = Exchange.ALL_GATHER if read > rank else Exchange.REDUCE_SCATTER
+    most, least = max(read, rank), min(read, rank)
+    moved_bytes = flow.tokens * most * precision.output_bytes
+    yield exchange_op(f"{name}.{exchange}", exchange, moved_bytes, most // least, runs=flow.runs)
 
 
 def _into_rows(name: str, linear: Linear, flow: Flow, n: int, precision: Precision) -> Iterator[Op]:
@@ -83,6 +101,17 @@ def _gemm(
 ) -> Op:
     """A GEMM in the linear's own format and form, else in `precision`."""
     used = precision if linear.format is None else linear.format.precision
+    if linear.zeros is not None:
+        sparse = UnstructuredGemm(
+            m=flow.tokens,
+            n=n,
+            k=k,
+            density=1 - linear.zeros.share,
+            precision=used,
+            kernel=linear.zeros.kernel,
+            generated=flow.generated,
+        )
+        return Op(name=name, part=part, shape=sparse, count=flow.runs, launched=launched)
     shape = Gemm(
         m=flow.tokens,
         n=n,

@@ -11,20 +11,31 @@ from infersim.workload.ends import final_width
 from infersim.workload.formats import scenario_as_stored
 from infersim.workload.ops import elementwise
 from infersim.workload.ops.attention import attention_ops
+from infersim.workload.ops.exchanges import added_up, gathered
+from infersim.workload.ops.experts import expert_ops
 from infersim.workload.ops.ffn import ffn_ops
 from infersim.workload.ops.flow import Flow
+from infersim.workload.ops.latent_attention import latent_attention_ops
 from infersim.workload.ops.linear import linear_ops
 from infersim.workload.ops.sublayer import Surroundings, replaced_ops
 from infersim.workload.scenario import Layout, Scenario
-from infersim.workload.transformer import Block, Linear, ReplacedSublayer, Transformer
+from infersim.workload.transformer import (
+    Block,
+    ExpertLayer,
+    LatentAttention,
+    Linear,
+    ReplacedSublayer,
+    Transformer,
+)
 
 
 def model_ops(transformer: Transformer, scenario: Scenario) -> tuple[Op, ...]:
     """All ops in order of execution; dimensions and counts broadcast over the scenario's arrays.
 
     Equal blocks appear once, with `count` times how many there are and `group` their place among the
-    distinct blocks. Within a group, as outside the blocks, names are unique. The scenario is taken as it
-    is: `scenario_checks.check_scenario` tells users what is wrong with theirs.
+    distinct blocks. Within a group, as outside the blocks, names are unique. Where GPUs share the model, the
+    transformer is the share of one of them (`parallel.shares`). The scenario is taken as it is:
+    `scenario_checks.check_scenario` tells users what is wrong with theirs.
     """
     scenario = scenario_as_stored(scenario, transformer)
     ops = list(embedding_ops(transformer, scenario))
@@ -46,13 +57,18 @@ def block_ops(block: Block, transformer: Transformer, scenario: Scenario) -> Ite
         shared_norm=block.shares_norm,
         scaled=transformer.scaled_residuals,
     )
+    first = replace(around, adds_up=not block.adds_up_once)
     if isinstance(block.attention, ReplacedSublayer):
-        yield from replaced_ops("attn", "attention_linear", Part.QKVO, block.attention, around)
+        yield from replaced_ops("attn", "attention_linear", Part.QKVO, block.attention, first)
+    elif isinstance(block.attention, LatentAttention):
+        yield from latent_attention_ops(block.attention, first)
     elif block.attention is not None:
-        yield from attention_ops(block.attention, around)
+        yield from attention_ops(block.attention, first)
     yield from _residual_map("attn", block.residual_maps >= 1, hidden, scenario)
     if isinstance(block.ffn, ReplacedSublayer):
         yield from replaced_ops("ffn", "ffn_linear", Part.FFN, block.ffn, around)
+    elif isinstance(block.ffn, ExpertLayer):
+        yield from expert_ops(block.ffn, around)
     elif block.ffn is not None:
         yield from ffn_ops(block.ffn, around)
     yield from _residual_map("ffn", block.residual_maps >= 2, hidden, scenario)
@@ -66,6 +82,7 @@ def embedding_ops(transformer: Transformer, scenario: Scenario) -> Iterator[Op]:
     execution = scenario.execution
     width = embedding.width or hidden
     yield elementwise.embedding(tokens, width, execution)
+    yield from added_up("embedding", _all(scenario), width, execution)
     if embedding.scaled and execution.layout is Layout.SEPARATE:
         yield elementwise.scaled("embedding_scale", tokens, width, execution)
     if width != hidden:
@@ -80,7 +97,8 @@ def embedding_ops(transformer: Transformer, scenario: Scenario) -> Iterator[Op]:
 def head_ops(transformer: Transformer, scenario: Scenario) -> Iterator[Op]:
     """Final norm and head: logits of one token a sequence (in prefill the last), or a classifier's scores.
 
-    The head is never pruned in place, and quantised where a checkpoint states it.
+    The head is never pruned in place, and quantised where a checkpoint states it. GPUs that share the
+    vocabulary gather all logits.
     """
     execution, hidden, head = scenario.execution, transformer.hidden, transformer.head
     width = transformer.embedding.width or hidden
@@ -101,6 +119,9 @@ def head_ops(transformer: Transformer, scenario: Scenario) -> Iterator[Op]:
         act_quant=stored is None or not stored.static,
     )
     yield Op(name="lm_head" if head.labels is None else "score_head", part=Part.LM_HEAD, shape=shape)
+    if head.labels is None:
+        outputs *= execution.gpus
+        yield from gathered("logits", Flow(tokens=tokens), outputs, execution)
     if head.kernels and execution.layout is Layout.SEPARATE:
         yield elementwise.scaled("logits", tokens, outputs, execution, kernels=head.kernels)
 

@@ -14,13 +14,20 @@ from dataclasses import dataclass
 
 from infersim.domain.ops import Op, Part
 from infersim.workload.ops import elementwise
+from infersim.workload.ops.exchanges import added_up
 from infersim.workload.ops.flow import Flow
 from infersim.workload.ops.linear import linear_ops
-from infersim.workload.ops.token_skip import routing_ops, scatter, skips_in_place
+from infersim.workload.ops.token_skip import forecast_ops, routing_ops, scatter, skips_in_place
 from infersim.workload.scenario import Scenario
-from infersim.workload.transformer import Attention, FeedForward, ReplacedSublayer, TokenSkip
+from infersim.workload.transformer import (
+    AttentionSublayer,
+    FfnSublayer,
+    LatentAttention,
+    ReplacedSublayer,
+    TokenSkip,
+)
 
-Sublayer = Attention | FeedForward | ReplacedSublayer
+Sublayer = AttentionSublayer | FfnSublayer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,31 +35,40 @@ class Surroundings:
     """What a sublayer's first and last ops must know of its block.
 
     `shared_norm`: one norm writes the input of both sublayers of a parallel block; the FFN has none of its
-    own. `scaled`: results are multiplied by a number before they are added.
+    own. `scaled`: results are multiplied by a number before they are added. `adds_up`: GPUs that share the
+    sublayer add up its result before it goes on; else another sublayer's, with which it is added first.
     """
 
     hidden: int
     scenario: Scenario
     shared_norm: bool = False
     scaled: bool = False
+    adds_up: bool = True
 
 
 def entry_ops(prefix: str, sublayer: Sublayer, around: Surroundings, *, normed: Flow) -> Iterator[Op]:
-    """Router and gather if tokens may skip, and the norm of the tokens in `normed` where there is one."""
+    """Router and gather if tokens may skip, the norm of the tokens in `normed` where there is one, forecasts.
+
+    A forecaster reads the normed input of all tokens.
+    """
     execution, hidden, skip = around.scenario.execution, around.hidden, _skip(sublayer)
+    everyone = Flow(tokens=around.scenario.tokens)
     if skip is not None:
-        yield from routing_ops(prefix, skip, hidden, Flow(tokens=around.scenario.tokens), execution)
-    if sublayer.norm is None:
-        return
-    # Behind a gather the scatter does the residual add.
-    adds = 0 if _is_scattered(skip) or not execution.fusion.residual else 1
-    if around.shared_norm and execution.fusion.residual:
-        adds += 1
-    yield elementwise.norm(f"{prefix}_norm", normed, hidden, execution, adds=adds)
+        yield from routing_ops(prefix, skip, hidden, everyone, execution)
+    if sublayer.norm is not None:
+        # Behind a gather the scatter does the residual add.
+        adds = 0 if _is_scattered(skip) or not execution.fusion.residual else 1
+        if around.shared_norm and execution.fusion.residual:
+            adds += 1
+        seen = normed if skip is None or skip.forecaster is None else everyone
+        yield elementwise.norm(f"{prefix}_norm", seen, hidden, execution, adds=adds)
+    if skip is not None and skip.forecaster is not None:
+        yield from forecast_ops(prefix, skip, skip.forecaster, hidden, everyone, execution)
 
 
 def exit_ops(prefix: str, sublayer: Sublayer, around: Surroundings, *, kept: Flow) -> Iterator[Op]:
-    """The norm of the result where there is one; then a scatter if kept tokens were gathered, or an add.
+    """What GPUs add up; the norm of the result where there is one; then a scatter if kept tokens were
+    gathered, or an add.
 
     The add is an op of its own where it is not fused, and where no norm stands before a sublayer.
     """
@@ -62,6 +78,8 @@ def exit_ops(prefix: str, sublayer: Sublayer, around: Surroundings, *, kept: Flo
         around.hidden,
     )
     skip = _skip(sublayer)
+    if around.adds_up:
+        yield from added_up(prefix, kept, hidden, execution)
     if sublayer.post_norm is not None:
         yield elementwise.norm(f"{prefix}_post_norm", kept, hidden, execution)
     name = f"{prefix}_residual"
@@ -74,7 +92,7 @@ def exit_ops(prefix: str, sublayer: Sublayer, around: Surroundings, *, kept: Flo
 
 
 def _skip(sublayer: Sublayer) -> TokenSkip | None:
-    return None if isinstance(sublayer, ReplacedSublayer) else sublayer.skip
+    return None if isinstance(sublayer, ReplacedSublayer | LatentAttention) else sublayer.skip
 
 
 def _is_scattered(skip: TokenSkip | None) -> bool:

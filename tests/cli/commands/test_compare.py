@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from infersim.profile_files.profiles import list_profiles
-from infersim.pruning.families.registry import families
+from infersim.pruning.families.registry import suitable_families
 from infersim.simulation.speedups.chain import FACTORS
+from infersim.workload.presets import load_model
 from tests.cli.conftest import Infersim
 from tests.report.handmade import check_order, check_says
 
@@ -23,6 +24,7 @@ MAIN = (
     "--phase both --batch 1 --context 32768"
 )
 SHORT = ("compare", "-m", "llama-3.2-1b", "-g", "l4", "-c", "512")
+DENSE = load_model("llama-3.2-1b")
 PREDICTED = [f"loss_{name}" for name in FACTORS if name != "unexplained"]
 
 
@@ -31,7 +33,7 @@ def test_it_prints_the_verdict_then_speedups_then_losses(answered: Infersim) -> 
     assert "static-m" in lines[0]
     assert "predicted" in lines[0]
     text = "\n".join(lines)
-    for family in families():
+    for family in suitable_families(DENSE):
         assert f"{family.name} 50" in text
     for heading in ("bound", "predicted", "measured", "efficiency", "launch"):
         assert heading in text
@@ -71,7 +73,7 @@ def test_an_unknown_number_is_null_in_json_and_empty_in_csv(answered: Infersim) 
 
 def test_without_files_or_families_it_compares_all(answered: Infersim) -> None:
     rows = answered(*SHORT, "--phase", "decode", "--json").rows
-    assert [row["family"] for row in rows] == [family.name for family in families()]
+    assert [row["family"] for row in rows] == [family.name for family in suitable_families(DENSE)]
     assert {row["sparsity"] for row in rows} == {0.5}
 
 
@@ -227,3 +229,8 @@ def test_a_2_4_checkpoint_is_compared_with_its_dense_model(infersim: Infersim, t
     assert all(row["notes"].startswith("stored as 2:4 in all block matrices") for row in rows)
     pruned = json.loads(infersim(*asked, "--families", "static-m").out)
     assert {row["family"] for row in pruned} == {"static-m"}
+
+
+def test_without_a_context_it_takes_one(answered: Infersim) -> None:
+    rows = answered("compare", "-m", "llama-3.2-1b", "-g", "l4", "-f", "static-m", "--json").rows
+    assert {(row["phase"], row["context"]) for row in rows} == {("prefill", 4096), ("decode", 4096)}

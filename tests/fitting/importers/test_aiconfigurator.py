@@ -134,3 +134,31 @@ def test_a_device_that_is_a_number_is_told(tmp_path: Path) -> None:
     path = write(tmp_path / "gemm_perf.txt", GEMMS.replace(H100, "100"))
     with pytest.raises(InfersimError, match="names the GPU '100'"):
         import_source("aiconfigurator", path)
+
+
+def test_exchanges_count_the_bytes_of_a_whole_buffer(tmp_path: Path) -> None:
+    row = f"TRTLLM,2.27.3,{H100}"
+    text = (
+        f"{HEAD},nccl_dtype,num_gpus,message_size,latency\n{row},all_gather,NCCL,half,8,1024,0.012\n"
+        f"{row},alltoall,NCCL,int8,4,1024,0.01\n{row},broadcast,NCCL,half,4,1024,0.01\n"
+    )
+    read = import_source("aiconfigurator", write(tmp_path / "nccl_perf.txt", text))
+    columns = ["kind", "exchange", "gpus", "message_bytes", "library", "latency_us"]
+    assert read.frame[columns].to_numpy().tolist() == [
+        ["collective", "all_gather", 8, 2048, "nccl", 12.0],
+        ["collective", "all_to_all", 4, 1024, "nccl", 10.0],
+    ]
+    assert read.left_out == {"op_name broadcast": 1}
+
+
+def test_an_engines_all_reduce_says_where_the_host_was_timed(tmp_path: Path) -> None:
+    row = f"VLLM,0.24.0,{H100},all_reduce,vLLM,bfloat16"
+    text = (
+        f"{HEAD},allreduce_dtype,num_gpus,message_size,latency,backend\n{row},8,4096,0.0055,vllm_graph\n"
+        f"{row},8,4096,0.023,vllm_eager\n{row},1,4096,0.001,vllm_graph\n"
+    )
+    read = import_source("aiconfigurator", write(tmp_path / "custom_allreduce_perf.txt", text))
+    assert read.frame["message_bytes"].tolist() == [8192, 8192]
+    assert [None if pd.isna(way) else way for way in read.frame["timed"]] == [None, "host"]
+    assert read.frame["library"].isna().all()
+    assert read.left_out == {"one GPU": 1}

@@ -11,8 +11,8 @@ from infersim.measuring.model.execution.block_attention import attend_by_rows
 from infersim.measuring.model.execution.executor import Kernels, ModelExecutor, build
 from infersim.pruning.composition import prune
 from infersim.pruning.plan import Plan
-from infersim.workload.norms import QkNorm
 from infersim.workload.scenario import Execution, Layout
+from infersim.workload.sublayers.norms import QkNorm
 from infersim.workload.transformer import (
     Attention,
     Block,

@@ -24,8 +24,8 @@ from infersim.measuring.model.execution.weights import two_of_four
 from infersim.measuring.model.measurable import check_measurable
 from infersim.pruning.composition import prune
 from infersim.workload.hf.reading import transformer_from_config
-from infersim.workload.norms import QkNorm
 from infersim.workload.scenario import Execution
+from infersim.workload.sublayers.norms import QkNorm
 from infersim.workload.transformer import Transformer
 from tests.measuring.model.examples import MODELS, changed, dense
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from infersim.pruning.composition import prune
-from infersim.pruning.families.registry import families
+from infersim.pruning.families.registry import suitable_families
 from infersim.report.core.scenarios import MAX_SHOWN, shown_scenarios
 from infersim.report.speedups.gathering import (
     SPARSITIES,
@@ -97,7 +97,7 @@ def test_curves_pass_through_the_plans_asked_for(report: ComparisonReport) -> No
 
 def test_curves_have_the_grid_of_every_family_that_can_have_it() -> None:
     model = load_model("llama-3.2-1b")
-    plans = [prune(model, family.name, 0.5) for family in families()]
+    plans = [prune(model, family.name, 0.5) for family in suitable_families(model)]
     names = pd.Series([curve_name(plan) for plan in curve_plans(plans).values()]).value_counts()
     assert names["static-k-2:4"] == 1
     assert set(names.drop("static-k-2:4")) == {len(SPARSITIES)}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import infersim as sim
-from infersim.domain.errors import InvalidValueError, UnsupportedError
+from infersim.domain.errors import InvalidValueError
 from tests.simulation.serving.examples import GPU, MODEL, answer, changed
 
 
@@ -71,8 +71,8 @@ def test_the_host_is_a_floor_of_small_steps_and_adds_to_all() -> None:
 
 
 def test_what_is_asked_must_be_possible() -> None:
-    with pytest.raises(UnsupportedError, match=r"gpus = 2.*expected 1"):
-        sim.serve(MODEL, GPU, prompt=8, output=8, gpus=2)
+    with pytest.raises(InvalidValueError, match=r"gpus = 2; expected 1: PruningInferSim"):
+        sim.serve(MODEL, GPU, prompt=8, output=8, gpus=2, engine="pruninginfersim")
     with pytest.raises(InvalidValueError, match=r"output = None.*--output"):
         sim.serve(MODEL, GPU, prompt=8)
     with pytest.raises(InvalidValueError, match=r"concurrency = 'most'.*max"):

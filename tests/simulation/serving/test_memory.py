@@ -91,7 +91,7 @@ def test_weights_that_pruning_frees_become_kv_blocks(family: str) -> None:
 
 
 def test_what_does_not_fit_says_how_much_is_missing_and_what_would_do() -> None:
-    with pytest.raises(InfersimError, match=r"GiB are missing.*--dtype fp8 or a GPU such as"):
+    with pytest.raises(InfersimError, match=r"GiB are missing.*--dtype fp8, --gpus 2 or a GPU such as"):
         sim.serve("llama-3.1-70b", "h100-sxm", prompt=1000, output=200)
     pruned = sim.prune("llama-3.1-70b", "static-m", 0.7)
     frame = sim.serve([sim.load_model("llama-3.1-70b"), pruned], "h100-sxm", prompt=1000, output=200)

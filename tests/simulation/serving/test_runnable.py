@@ -12,12 +12,14 @@ from infersim.pruning.families.registry import families
 from infersim.pruning.plan import Plan, PlanStep
 from infersim.simulation.serving.runnable import support_of, varies_by_layer
 from tests.simulation.serving.examples import MODEL, dense
+from tests.workload.test_experts import of_experts
 
 
 @pytest.mark.parametrize("engine", list_engines())
 def test_every_engine_answers_for_every_family(engine: str) -> None:
     for family in families():
-        found = support_of(sim.prune(MODEL, family.name, 0.5), load_engine(engine))
+        model = of_experts() if family.of_experts else MODEL
+        found = support_of(sim.prune(model, family.name, 0.5), load_engine(engine))
         assert found.answer in ("yes", "needs", "no", "unknown")
         assert found.sources or found.answer == "unknown"
         assert bool(found.notes) == (found.answer != "yes")
@@ -44,6 +46,19 @@ def test_shapes_that_vary_by_layer_are_another_matter() -> None:
     nas = support_of(uneven, load_engine("tensorrt-llm"))
     assert (nas.answer, nas.since) == ("yes", "0.17")
     assert support_of(uneven, load_engine("pruninginfersim")).answer == "yes"
+
+
+def test_counts_of_experts_that_vary_by_layer_take_code_everywhere() -> None:
+    plan = sim.prune(of_experts(), "static-e", 0.5)
+    assert support_of(plan, load_engine("vllm")).answer == "yes"
+    blocks = (*plan.base.blocks[:1], *plan.transformer.blocks[1:])
+    uneven = replace(plan, transformer=plan.base.with_blocks(blocks))
+    for engine in ("vllm", "tensorrt-llm", "sglang", "transformers"):
+        found = support_of(uneven, load_engine(engine))
+        assert found.answer == "needs"
+        assert "one count of experts" in found.notes[0]
+    mixed = sim.prune(of_experts(), "dynamic-e", 0.25, layers="mixed")
+    assert support_of(mixed, load_engine("tensorrt-llm")).answer == "needs"
 
 
 def test_a_family_that_states_no_engine_is_unknown_to_all() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from infersim.domain.errors import InvalidValueError
 from infersim.pruning.composition import prune
-from infersim.pruning.families.registry import families
+from infersim.pruning.families.registry import suitable_families
 from infersim.pruning.plan import Plan
 from infersim.simulation.measured.table import MeasuredSpeedup, MeasuredTable, Scope, Timed, Unit
 from infersim.simulation.speedups.chain import FACTORS
@@ -68,7 +68,7 @@ def static_m_row(measured: MeasuredTable | Path | None) -> pd.Series:
 
 
 def test_every_family_in_both_phases_multiplies_out() -> None:
-    plans = [plan(family.name) for family in families()]
+    plans = [plan(family.name) for family in suitable_families(load_model(LLAMA))]
     frame = compare(
         LLAMA, plans, ["rtx-pro-6000", "a100-sxm-80gb"], phase="both", batch=[1, 16], context=[512, 32768]
     )

@@ -18,6 +18,7 @@ from infersim.workload.requests import Request
 COLUMNS = [
     "model",
     "gpu",
+    "gpus",
     "calibration",
     "phase",
     "batch",
@@ -30,7 +31,7 @@ COLUMNS = [
     "tokens_per_s",
     "memory_gib",
 ]
-PARTS = ("qkvo", "ffn", "attention", "lm_head", "elementwise", "launch", "extra")
+PARTS = ("qkvo", "ffn", "attention", "lm_head", "elementwise", "launch", "extra", "communication")
 
 
 def only(frame: pd.DataFrame) -> dict[str, Any]:

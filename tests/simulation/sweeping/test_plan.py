@@ -144,8 +144,9 @@ def test_shipped_plans_resolve(name: str) -> None:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"gpus": "l4"}, r"plan: gpus = 'l4'; expected one of the keys model, gpu, family"),
+        ({"card": "l4"}, r"plan: card = 'l4'; expected one of the keys model, gpu, family"),
         ({"gpu": {"name": "l4", "put": 1}}, r"gpu\[0\]\.put = 1; expected one of the keys name, set"),
+        ({"gpus": 0}, r"gpus\[0\] = 0; expected a number of at least 1"),
         ({"gpu": []}, r"gpu = \[\]; expected at least one value"),
         ({"sparsity": []}, r"sparsity = \[\]; expected at least one value"),
         ({"sparsity": [0.5, 1.0]}, r"sparsity\[1\] = 1\.0; expected a number below 1"),

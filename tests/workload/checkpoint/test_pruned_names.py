@@ -14,8 +14,8 @@ from infersim.domain.shapes import Gemm
 from infersim.workload.checkpoint.reading import transformer_from_path
 from infersim.workload.counts import parameters
 from infersim.workload.hf.reading import transformer_from_config
-from infersim.workload.norms import Norm
 from infersim.workload.ops.model import model_ops
+from infersim.workload.sublayers.norms import Norm
 from infersim.workload.transformer import Attention, FeedForward, Linear, ReplacedSublayer, Transformer
 from tests.workload.checkpoint.llama import CONFIG, shapes_of
 from tests.workload.checkpoint.writing import Shapes, write_checkpoint

@@ -87,6 +87,9 @@ def test_own_classes_are_fine(config: dict[str, object], extra: dict[str, object
         ("output_size", 64),
         ("router_ranks", [4, 4]),
         ("init_width", 64),
+        ("attention_variant", "mla"),
+        ("mixture_of_depths", True),
+        ("early_exit", True),
     ],
 )
 def test_keys_that_nobody_knows_and_that_may_change_shapes(key: str, value: object) -> None:

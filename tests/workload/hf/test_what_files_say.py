@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from infersim.domain.errors import FileContentError, UnsupportedError
-from infersim.workload.activations import Activation
 from infersim.workload.counts import parameters, parameters_by_part, weight_bytes
 from infersim.workload.ends import Head
 from infersim.workload.hf.reading import transformer_from_config, transformer_from_file
 from infersim.workload.memory import memory_use
 from infersim.workload.ops.model import model_ops
 from infersim.workload.scenario import Execution, Layout
+from infersim.workload.sublayers.activations import Activation
 from infersim.workload.transformer import Attention, FeedForward, Transformer
 from tests.workload.examples import decode, gemm, ops_by_name, prefill, sublayers
 from tests.workload.hf.test_reading import LLAMA, MISTRAL, QWEN3, without

@@ -10,9 +10,9 @@ from infersim.domain.errors import InvalidValueError
 from infersim.domain.ops import Part
 from infersim.domain.shapes import WeightForm
 from infersim.domain.small_kernels import SmallKernel
-from infersim.workload.norms import QkNorm
 from infersim.workload.ops.model import model_ops
 from infersim.workload.scenario import Layout
+from infersim.workload.sublayers.norms import QkNorm
 from infersim.workload.transformer import Block, FeedForward, Linear, ReplacedSublayer
 from tests.workload.examples import (
     HEAD_DIM,

@@ -10,12 +10,17 @@ from dataclasses import dataclass
 
 import torch
 
+from infersim.domain.errors import UnsupportedError
 from infersim.domain.shapes import WeightForm
 from infersim.workload.ops.token_skip import router
 from infersim.workload.transformer import (
     Attention,
+    AttentionSublayer,
     Block,
+    ExpertLayer,
     FeedForward,
+    FfnSublayer,
+    LatentAttention,
     Linear,
     ReplacedSublayer,
     TokenSkip,
@@ -139,8 +144,10 @@ class WeightSource:
         return 1 + self.normal(width, scale=0.1)
 
     def _attention(
-        self, attention: Attention | ReplacedSublayer | None, hidden: int
+        self, attention: AttentionSublayer | None, hidden: int
     ) -> AttentionWeights | ReplacedWeights | None:
+        if isinstance(attention, LatentAttention):
+            raise UnsupportedError("latent attention is predicted only")
         if not isinstance(attention, Attention):
             return None if attention is None else self._replaced(attention, hidden)
         sparsity, head_dim = attention.block_sparsity, attention.head_dim
@@ -156,9 +163,9 @@ class WeightSource:
             gate=None if sparsity is None else self.normal(sparsity.gate_dim, head_dim, scale=head_dim**-0.5),
         )
 
-    def _ffn(
-        self, ffn: FeedForward | ReplacedSublayer | None, hidden: int
-    ) -> FeedForwardWeights | ReplacedWeights | None:
+    def _ffn(self, ffn: FfnSublayer | None, hidden: int) -> FeedForwardWeights | ReplacedWeights | None:
+        if isinstance(ffn, ExpertLayer):
+            raise UnsupportedError("layers of experts are predicted only")
         if not isinstance(ffn, FeedForward):
             return None if ffn is None else self._replaced(ffn, hidden)
         return FeedForwardWeights(

@@ -52,7 +52,7 @@ _PLAIN = ("auto", "bfloat16", "float16", "torch.bfloat16", "torch.float16")
 _SHAPE_WORDS = re.compile(
     r"prun|slic|spars|lora|low_?rank|svd|expert|moe|mamba|ssm|conv|skip|mask|gate|bias|norm|head|hidden|layer"
     r"|intermediate|inter_|ffn|mlp|width|rank|proj|adapter|linear|cross|parallel|share|loop|recurr|window"
-    r"|att(entio)?n_(type|mode|kind)"
+    r"|att(entio)?n_(type|mode|kind|variant|class|method)|variant|depth|exit|mixture|rout|sink"
 )
 
 _CUT_WORDS = re.compile(r"prun|slic|spars|lora|low_?rank|svd|expert|moe")

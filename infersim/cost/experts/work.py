@@ -1,0 +1,80 @@
+"""What an expert layer's kernels work on: FLOPs, and bytes of weights and of the tokens' rows."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from infersim.cost.experts.routing import Loads, Routing, loads_of
+from infersim.domain.arrays import Array, as_array
+from infersim.domain.shapes import Experts
+
+
+def flat_routing(shape: Experts) -> Routing:
+    """The routing of a shape's kernels, one after the other."""
+    dimensions = (
+        shape.tokens,
+        shape.num_experts,
+        shape.local_experts,
+        shape.top_k,
+        shape.hidden,
+        shape.width,
+    )
+    tokens, num_experts, local, top_k, *_ = np.broadcast_arrays(*(as_array(each) for each in dimensions))
+    return Routing(
+        tokens=tokens.ravel().astype(np.float32),
+        num_experts=num_experts.ravel().astype(np.float32),
+        local=local.ravel().astype(np.float32),
+        top_k=top_k.ravel().astype(np.float32),
+        skew=shape.skew,
+        dealt=shape.dealt,
+    )
+
+
+def matrices(shape: Experts) -> int:
+    """Matrices of an expert: gate, up and down, or up and down."""
+    return 3 if shape.gated else 2
+
+
+def _extent(shape: Experts) -> tuple[int, ...]:
+    sides = (shape.tokens, shape.num_experts, shape.local_experts, shape.top_k, shape.hidden, shape.width)
+    return np.broadcast_shapes(*(np.shape(each) for each in sides))
+
+
+def _loads(shape: Experts) -> Loads:
+    return loads_of(flat_routing(shape))
+
+
+def pairs(shape: Experts) -> Array:
+    """Expected pairs of a token and an expert of this GPU."""
+    return _loads(shape).pairs.astype(np.float64).reshape(_extent(shape))
+
+
+def hits(shape: Experts) -> Array:
+    """Expected experts of this GPU that some token chooses."""
+    return _loads(shape).hits.astype(np.float64).reshape(_extent(shape))
+
+
+def flop_of(shape: Experts, of_pairs: Array) -> Array:
+    """A multiply and an add for each pair and value of its expert's matrices."""
+    return 2.0 * of_pairs * matrices(shape) * shape.hidden * shape.width
+
+
+def weight_bytes_of(shape: Experts, of_hits: Array) -> Array:
+    """The weights of experts that are hit, each read once."""
+    values = of_hits * matrices(shape) * shape.hidden * shape.width
+    return values * shape.precision.weight_bytes
+
+
+def row_bytes(shape: Experts) -> Array:
+    """Tokens' rows in and out, in 16 bit: what lies between the two matrices can stay on the chip."""
+    return 2.0 * as_array(shape.tokens) * shape.hidden * shape.precision.output_bytes
+
+
+def experts_flop(shape: Experts) -> Array:
+    """FLOPs of an expert layer on one GPU."""
+    return flop_of(shape, pairs(shape))
+
+
+def operand_bytes(shape: Experts) -> Array:
+    """Weights of experts that are hit, and the tokens' rows in and out."""
+    return weight_bytes_of(shape, hits(shape)) + row_bytes(shape)

@@ -1,0 +1,95 @@
+"""`all_reduce_latency` and `exchange_latency`: what the GPUs of a node take to exchange their buffers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from infersim.cost.collectives.parameters import NCCL
+from infersim.domain.arguments import checked, flag, one_of, optional
+from infersim.domain.costs import Latency
+from infersim.domain.numbers import count, whole
+from infersim.domain.shapes import Collective, Exchange
+from infersim.profile_files.profiles import a_profile, kernels_named
+from infersim.simulation.speedups.stretches import shapes_latency
+
+if TYPE_CHECKING:
+    from infersim.simulation.speedups.resolving import Dimension, Gpu
+
+MAX_MESSAGE_BYTES = 2**44
+MAX_GPUS = 2**12
+"""Far beyond any buffer and any node: a larger number is a slip."""
+
+_LIBRARY = optional(one_of("library", (NCCL,)))
+
+
+@checked(
+    gpu=a_profile,
+    message_bytes=whole(MAX_MESSAGE_BYTES),
+    gpus=count(MAX_GPUS),
+    library=_LIBRARY,
+    cuda_graph=flag,
+    kernels=kernels_named,
+)
+def all_reduce_latency(
+    gpu: Gpu,
+    *,
+    message_bytes: Dimension,
+    gpus: int,
+    library: str | None = None,
+    cuda_graph: bool = True,
+    kernels: str | None = None,
+) -> Latency:
+    """Latency of adding up a buffer of `message_bytes` over `gpus` GPUs of one node; arrays broadcast.
+
+    What tensor parallel layers do with their activations: `message_bytes` is the buffer of each GPU, tokens x
+    hidden size x 2 in 16 bit. `library` None is what an engine runs: its own kernels (one-shot, two-shot,
+    sums in the switch) as far as they are faster, else NCCL; `"nccl"` is NCCL alone. `cuda_graph` False: the
+    host issues it. `kernels` chooses the engine, as in `load_profile`. Raises InvalidValueError for fewer
+    than two GPUs and for more than a node of this GPU has, UnsupportedError where nobody says how they are
+    connected.
+    """
+    return exchange_latency(
+        gpu,
+        Exchange.ALL_REDUCE.value,
+        message_bytes=message_bytes,
+        gpus=gpus,
+        library=library,
+        cuda_graph=cuda_graph,
+        kernels=kernels,
+    )
+
+
+@checked(
+    gpu=a_profile,
+    exchange=one_of("exchange", list(Exchange)),
+    message_bytes=whole(MAX_MESSAGE_BYTES),
+    gpus=count(MAX_GPUS),
+    library=_LIBRARY,
+    cuda_graph=flag,
+    kernels=kernels_named,
+)
+def exchange_latency(
+    gpu: Gpu,
+    exchange: str,
+    *,
+    message_bytes: Dimension,
+    gpus: int,
+    library: str | None = None,
+    cuda_graph: bool = True,
+    kernels: str | None = None,
+) -> Latency:
+    """Latency of an exchange (`all_reduce`, `all_gather`, `reduce_scatter`, `all_to_all`) inside a node.
+
+    `message_bytes` is the whole buffer of one GPU: what an all-gather ends with, what a reduce-scatter and an
+    all-to-all begin with. All else is as in `all_reduce_latency`.
+    """
+    shape = Collective(
+        message_bytes=np.asarray(message_bytes, dtype=np.float64),
+        gpus=gpus,
+        exchange=Exchange(exchange),
+        library=library,
+    )
+    profile = a_profile("gpu", gpu).with_kernels(kernels)
+    return shapes_latency(shape, profile, cuda_graph=cuda_graph)

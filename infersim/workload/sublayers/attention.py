@@ -1,0 +1,57 @@
+"""Grouped-query self-attention, dense or after pruning."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from infersim.domain.shapes import Phase
+from infersim.workload.sublayers.linear import Linear
+from infersim.workload.sublayers.norms import RMS_NORM, Norm, QkNorm
+from infersim.workload.sublayers.sparsity import BlockSparsity, GroupSkip, KvScore, TokenSkip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attention:
+    """Grouped-query self-attention; `num_heads` is a multiple of `num_kv_heads`.
+
+    `kv_kept` is the fraction of cached tokens that decode attends to (kv-pruning), chosen by `kv_score`.
+    `norm` is that of the input (None: there is none), `post_norm` that of the result before it is added.
+    `rotary` is the share of each head that rotary position embedding turns (0: none does). `sinks`: each head
+    has a learned score that takes part in the softmax and attends to nothing. `chunk`: tokens are cut into
+    chunks of so many, and a query sees its own chunk up to itself (None: all tokens are one).
+    `groups` are of query heads.
+    """
+
+    q: Linear
+    k: Linear
+    v: Linear
+    o: Linear
+    num_heads: int
+    num_kv_heads: int
+    head_dim: int
+    qk_norm: QkNorm | None = None
+    window: int | None = None
+    chunk: int | None = None
+    rotary: float = 1.0
+    norm: Norm | None = RMS_NORM
+    post_norm: Norm | None = None
+    sinks: bool = False
+    block_sparsity: BlockSparsity | None = None
+    kv_kept: float = 1.0
+    kv_score: KvScore = KvScore.POSITION
+    skip: TokenSkip | None = None
+    groups: GroupSkip | None = None
+
+    @property
+    def linears(self) -> tuple[Linear, ...]:
+        """The sublayer's weight matrices."""
+        return self.q, self.k, self.v, self.o
+
+    def cached_share(self, phase: Phase) -> float:
+        """Share of the tokens so far whose K and V are in the cache.
+
+        Less than 1 where skipped tokens leave none, and in decode where kv-pruning has evicted some: the
+        prompt is read with all of them.
+        """
+        written = 1.0 if self.skip is None or self.skip.dense_kv else 1.0 - self.skip.rate
+        return written * self.kv_kept if phase is Phase.DECODE else written
