@@ -5,9 +5,9 @@ The published table holds two passes. In one, a kernel of 20 us that multiplies 
 draws 500, and only from some 200 us on do both agree: there the meter had not settled. What such a meter
 reads is taken as idle + (power - idle) (1 - exp(-time / lag)), one lag for all, found with the law.
 
-The rule: a law of what a board draws is scored where the meter had settled, which is one pass whole and either
-pass from 200 us on. Over both no law can do well: kernels that differ by one token, one in each pass, are
-half of their difference off whatever lies between (`apart`).
+The rule: a law of what a board draws is scored where the meter had settled, which is one pass whole and
+either pass from 200 us on. Over both no law can do well: kernels that differ by one token, one in each pass,
+are half of their difference off whatever lies between (`apart`).
 """
 
 from __future__ import annotations
