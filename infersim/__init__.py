@@ -35,13 +35,16 @@ if TYPE_CHECKING:
     from infersim.simulation.advice.target import sparsity_for
     from infersim.simulation.advice.width import free_widths
     from infersim.simulation.frontier.search import frontier
+    from infersim.simulation.search.exports.writing import write_latency_table
+    from infersim.simulation.search.searching import search
+    from infersim.simulation.search.table import latency_table
     from infersim.simulation.serving.serving import serve
     from infersim.simulation.serving.simulating import simulate_serving
     from infersim.simulation.serving.under_load import compare_served
     from infersim.simulation.speedups.comparison import compare
     from infersim.simulation.speedups.exchange_latency import all_reduce_latency, exchange_latency
     from infersim.simulation.speedups.hardware_sweep import compare_along
-    from infersim.simulation.speedups.kernel_latency import attention_latency, gemm_latency
+    from infersim.simulation.speedups.kernel_latency import attention_latency, gemm_latency, moe_latency
     from infersim.simulation.speedups.prediction import predict
     from infersim.simulation.speedups.scenarios import ScenarioOptions, Scenarios
     from infersim.simulation.sweeping.running import sweep
@@ -69,9 +72,11 @@ __all__ = [
     "gemm_latency",
     "held_out_rows",
     "import_source",
+    "latency_table",
     "load_model",
     "load_profile",
     "loss_waterfall",
+    "moe_latency",
     "padded_widths",
     "predict",
     "predicted_measured",
@@ -79,6 +84,7 @@ __all__ = [
     "read_samples",
     "residual_by_shape",
     "roofline",
+    "search",
     "serve",
     "simulate_serving",
     "sparsity_for",
@@ -90,6 +96,7 @@ __all__ = [
     "validation_points",
     "with_overrides",
     "write_fit",
+    "write_latency_table",
 ]
 
 _HOMES = {
@@ -113,9 +120,11 @@ _HOMES = {
     "gemm_latency": "infersim.simulation.speedups.kernel_latency",
     "held_out_rows": "infersim.fitting.calibration_rows",
     "import_source": "infersim.fitting.importers.importing",
+    "latency_table": "infersim.simulation.search.table",
     "load_model": "infersim.workload.presets",
     "load_profile": "infersim.profile_files.profiles",
     "loss_waterfall": "infersim.report.figures.loss_waterfall",
+    "moe_latency": "infersim.simulation.speedups.kernel_latency",
     "padded_widths": "infersim.simulation.advice.padded",
     "predict": "infersim.simulation.speedups.prediction",
     "predicted_measured": "infersim.report.figures.predicted_measured",
@@ -123,6 +132,7 @@ _HOMES = {
     "read_samples": "infersim.fitting.samples.reading",
     "residual_by_shape": "infersim.report.figures.residual_by_shape",
     "roofline": "infersim.report.figures.roofline",
+    "search": "infersim.simulation.search.searching",
     "serve": "infersim.simulation.serving.serving",
     "simulate_serving": "infersim.simulation.serving.simulating",
     "sparsity_for": "infersim.simulation.advice.target",
@@ -134,6 +144,7 @@ _HOMES = {
     "validation_points": "infersim.report.accuracy.validation_points",
     "with_overrides": "infersim.profile_files.overrides",
     "write_fit": "infersim.profile_files.fit_files",
+    "write_latency_table": "infersim.simulation.search.exports.writing",
 }
 
 

@@ -19,12 +19,14 @@ NAMES = {
     "Request",
     "ScenarioOptions",
     "Scenarios",
+    "all_reduce_latency",
     "attention_latency",
     "break_even",
     "calibrate",
     "compare",
     "compare_along",
     "compare_served",
+    "exchange_latency",
     "family_curves",
     "free_widths",
     "frontier",
@@ -33,6 +35,7 @@ NAMES = {
     "gemm_latency",
     "held_out_rows",
     "import_source",
+    "latency_table",
     "load_model",
     "load_profile",
     "loss_waterfall",
@@ -43,6 +46,7 @@ NAMES = {
     "read_samples",
     "residual_by_shape",
     "roofline",
+    "search",
     "serve",
     "simulate_serving",
     "sparsity_for",
@@ -54,6 +58,7 @@ NAMES = {
     "validation_points",
     "with_overrides",
     "write_fit",
+    "write_latency_table",
 }
 
 

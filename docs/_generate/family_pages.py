@@ -21,7 +21,7 @@ from infersim.domain.dtypes import precision_named
 from infersim.domain.profile import HardwareProfile
 from infersim.domain.shapes import Gemm, Shape
 from infersim.report.core import rounding
-from infersim.simulation.speedups.chain import FACTORS
+from infersim.report.speedups.tables import factors_of
 
 PAGES = Path(__file__).parents[2] / "docs" / "families"
 
@@ -55,7 +55,7 @@ def _speedups(question: dict[str, Any]) -> str:
 def _losses(question: dict[str, Any]) -> str:
     """A row a plan of one scenario: the promise, what eats it, and what is left."""
     frame = _compared(question)
-    factors = FACTORS[:-1]
+    factors = factors_of(frame)
     rows = [
         [
             str(row["plan"]),

@@ -24,6 +24,8 @@ from infersim.cli.commands.measure import measure_app
 from infersim.cli.commands.measure_model import measure_model_command
 from infersim.cli.commands.predict import predict_command
 from infersim.cli.commands.reproduce import reproduce_command
+from infersim.cli.commands.search.search import search_command
+from infersim.cli.commands.search.table import table_command
 from infersim.cli.commands.serve import serve_command
 from infersim.cli.commands.sweep import sweep_command
 from infersim.cli.commands.validate import validate_command
@@ -55,6 +57,10 @@ app.command("compare", short_help="How much faster plans are, could be, and what
 )
 app.command("frontier", short_help="What speed pruning gains for what it loses in quality.")(frontier_command)
 app.command("advise", short_help="What sparsity a speedup needs, and where families pay.")(advise_command)
+app.command("search", short_help="The plan layer by layer that loses least and meets targets.")(
+    search_command
+)
+app.command("table", short_help="The time of every choice of every sublayer, for a search.")(table_command)
 app.command("sweep", short_help="Every combination of a plan as one table.")(sweep_command)
 app.command("predict", short_help="How long a model takes, dense or pruned.")(predict_command)
 app.command("serve", short_help="A model as an engine serves it, and what pruning buys under load.")(

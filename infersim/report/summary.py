@@ -27,9 +27,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from infersim.fitting.validation.validation import Validation
+    from infersim.simulation.search.searching import SearchResult
     from infersim.simulation.sweeping.result import SweepResult
 
-    Summarised = pd.DataFrame | Frontier | Validation | HardwareProfile | SweepResult
+    Summarised = pd.DataFrame | Frontier | Validation | HardwareProfile | SweepResult | SearchResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -55,8 +56,9 @@ def summary(found: Summarised, *, max_loss_percent: float | None = None) -> Summ
     """Say what `found` means: a verdict first, then tables with rounded numbers.
 
     `found` is a frame of `compare`, `compare_along`, `predict`, `sparsity_for`, `break_even`, `free_widths`,
-    `padded_widths`, `serve` or `compare_served`, or some rows of it with all their columns; what `frontier`,
-    `validate` or `sweep` returned; or a profile, of which it is told what its predictions stand on.
+    `padded_widths`, `serve`, `compare_served` or `latency_table`, or some rows of it with all their columns;
+    what `frontier`, `validate`, `search` or `sweep` returned; or a profile, of which it is told what its
+    predictions stand on.
     `max_loss_percent` puts the best choice of a frontier within that loss first.
     Raises UnsupportedError for anything else.
     """
@@ -68,6 +70,10 @@ def summary(found: Summarised, *, max_loss_percent: float | None = None) -> Summ
         return _of_frontier(found, max_loss_percent)
     if isinstance(found, HardwareProfile):
         return _of_profile(found)
+    from infersim.simulation.search.searching import SearchResult
+
+    if isinstance(found, SearchResult):
+        return _of_search(found)
     # Imported last: they load what calibrating and reading tables need.
     from infersim.fitting.validation.validation import Validation
 
@@ -102,10 +108,12 @@ def _of_hardware(frame: pd.DataFrame) -> Summary:
 
 
 def _of_comparison(frame: pd.DataFrame) -> Summary:
+    from infersim.report.speedups.by_gpus import by_gpus_table, several_gpus
     from infersim.report.speedups.tables import compare_table, loss_table
     from infersim.report.speedups.verdict import compare_verdict
 
-    return Summary(verdict=compare_verdict(frame), tables=(compare_table(frame), loss_table(frame)))
+    shared = (by_gpus_table(frame),) if several_gpus(frame) else ()
+    return Summary(verdict=compare_verdict(frame), tables=(*shared, compare_table(frame), loss_table(frame)))
 
 
 def _of_prediction(frame: pd.DataFrame) -> Summary:
@@ -152,6 +160,20 @@ def _of_frontier(found: Frontier, max_loss_percent: float | None) -> Summary:
     return Summary(verdict=frontier_verdict(found, max_loss_percent), tables=frontier_tables(found))
 
 
+def _of_search(found: SearchResult) -> Summary:
+    from infersim.report.search.tables import search_tables
+    from infersim.report.search.verdict import search_verdict
+
+    return Summary(verdict=search_verdict(found), tables=search_tables(found))
+
+
+def _of_latencies(frame: pd.DataFrame) -> Summary:
+    from infersim.report.search.tables import latency_tables
+    from infersim.report.search.verdict import table_verdict
+
+    return Summary(verdict=table_verdict(frame), tables=latency_tables(frame))
+
+
 def _of_validation(found: Validation) -> Summary:
     from infersim.report.accuracy.validation_tables import validation_tables, validation_verdict
 
@@ -190,11 +212,12 @@ _FRAMES: Mapping[FrameKind, Callable[[pd.DataFrame], Summary]] = MappingProxyTyp
         FrameKind.PREDICT: _of_prediction,
         FrameKind.SERVE: _of_served,
         FrameKind.COMPARE_SERVED: _of_load,
+        FrameKind.LATENCY_TABLE: _of_latencies,
     }
 )
 
 _KNOWN = (
     "expected all columns of a frame of compare, compare_along, predict, sparsity_for, break_even, "
-    "free_widths, padded_widths, serve or compare_served, or what frontier, validate, sweep or load_profile "
-    "returned"
+    "free_widths, padded_widths, serve, compare_served or latency_table, or what frontier, validate, search, "
+    "sweep or load_profile returned"
 )

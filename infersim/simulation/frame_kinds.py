@@ -28,6 +28,7 @@ class FrameKind(StrEnum):
     PADDED_WIDTHS = "padded_widths"
     SERVE = "serve"
     COMPARE_SERVED = "compare_served"
+    LATENCY_TABLE = "latency_table"
 
 
 def marked(frame: pd.DataFrame, kind: FrameKind) -> pd.DataFrame:

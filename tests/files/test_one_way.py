@@ -21,6 +21,7 @@ ALLOWED = {
     "cli/streams.py: os.open": "the null device, in the place of a closed stream",
     "files/memory.py: read_text": "what Linux has free: /proc/meminfo",
     "files/locking.py: unlink": "the lock that it made",
+    "simulation/search/programs/quiet.py: os.open": "the null device, for what a library prints past Python",
     "simulation/sweeping/parts.py: unlink": "parts of the sweep, when the table stands",
     "report/frontier/verdict.py: rename": "a column of a frame",
     "measuring/kernel_runs/supervision.py: TemporaryFile": "what a worker complains of; it has no name",

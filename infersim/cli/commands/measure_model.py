@@ -86,7 +86,7 @@ def measure_model_command(
     from infersim.measuring.model.result_file import ResultFile
     from infersim.measuring.model.runs import MeasurementRun, measure_run
     from infersim.measuring.model.sizing import sized
-    from infersim.report.measured_models import measured_models_table, measured_row_line
+    from infersim.report.speedups.measured_models import measured_models_table, measured_row_line
     from infersim.simulation.speedups.cases import BOTH
     from infersim.simulation.speedups.scenarios import Scenarios
 

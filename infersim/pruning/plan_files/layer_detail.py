@@ -17,6 +17,7 @@ from infersim.pruning.families.static_nk import with_heads, with_width
 from infersim.pruning.families.unstructured import with_zeros
 from infersim.pruning.linears import changed_block
 from infersim.pruning.plan_files.expert_detail import with_expert_detail
+from infersim.pruning.plan_files.layer_choices import with_choices
 from infersim.pruning.plan_files.tables import GroupsTable, LayerTable, SkipTable
 from infersim.workload.transformer import (
     Attention,
@@ -45,6 +46,8 @@ def detailed(block: Block, table: LayerTable) -> Block:
         ffn = with_width(ffn, table.ffn_width)
     block = with_expert_detail(replace(block, attention=attention, ffn=ffn), table)
     block = _with_matrices(block, table)
+    linear = {str(name): rank for name, rank in table.linear.items()}
+    block = with_choices(block, linear, {str(name): stored for name, stored in table.format.items()})
     if table.skip is not None:
         block = _with_skip(block, table.skip)
     if table.groups is not None:

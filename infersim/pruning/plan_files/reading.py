@@ -15,6 +15,8 @@
     [layer.3]
     rank = { q = 512, gate = 1024 }
     sparse_2_4 = ["down"]
+    linear = { attention = 0 }           # one linear layer in its place; above 0 the rank of two factors
+    format = { ffn = "fp8" }             # how its matrices are stored and multiplied
     block_sparsity = { kept = 0.4 }
     kv_kept = 0.5
 
@@ -63,7 +65,7 @@ def plan_from_file(
     for index, step in enumerate(tables.step):
         with located(file, f"step[{index}]"):
             plan = prune(plan, step.family, step.sparsity, **(step.model_extra or {}))
-    if not plan.steps:
+    if not plan.steps and plan.transformer == plan.base:
         raise FileContentError(file, "step", [], "something to prune: step, layer or remove")
     return plan
 

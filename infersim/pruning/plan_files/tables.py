@@ -19,6 +19,7 @@ from infersim.pruning.plan import OptionValue
 from infersim.pruning.plan_files.layer_numbers import WORDS, spelt_out
 
 MatrixName = Literal["q", "k", "v", "o", "gate", "up", "down"]
+SublayerName = Literal["attention", "ffn"]
 
 
 def _spelt_out(value: object) -> object:
@@ -93,7 +94,11 @@ class BlockSparsityTable(Table):
 
 
 class LayerTable(Table):
-    """Detail of one layer, or of each of a range; what is not named stays as it was."""
+    """Detail of one layer, or of each of a range; what is not named stays as it was.
+
+    `linear` puts a linear layer in a sublayer's place (0: one matrix, else the rank of two factors);
+    `format` is how a sublayer's matrices are stored and multiplied.
+    """
 
     num_heads: PositiveInt | None = None
     num_kv_heads: PositiveInt | None = None
@@ -106,6 +111,8 @@ class LayerTable(Table):
     sparse_2_4: list[MatrixName] = Field(default_factory=list)
     zeros: dict[MatrixName, Zeroed] = Field(default_factory=dict)
     zeros_kernel: Literal["macko", "cusparse", "dense"] = "macko"
+    linear: dict[SublayerName, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
+    format: dict[SublayerName, str] = Field(default_factory=dict)
     skip: SkipTable | None = None
     groups: GroupsTable | None = None
     block_sparsity: BlockSparsityTable | None = None

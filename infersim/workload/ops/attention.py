@@ -9,6 +9,7 @@ import numpy as np
 
 from infersim.cost.gemm.group_skip import GroupAxis
 from infersim.domain import shapes
+from infersim.domain.arrays import as_array
 from infersim.domain.ops import Op, Part
 from infersim.domain.shapes import Phase
 from infersim.workload.ops import elementwise
@@ -63,6 +64,7 @@ def attention_shape(attention: Attention, scenario: Scenario) -> shapes.Attentio
     - kv-pruning: decode attends to `kv_kept` of the context; prefill, before which there is nothing to
       evict, is left alone.
     - Block sparsity: the share of blocks that a kernel executes (`BlockSparsity.executed_share`).
+    - Chunks are sequences of their own (`_in_chunks`).
     - Groups of heads skipped: prefill computes the share of pairs that is left, decode reads the KV heads of
       which any query head is left.
     - Tokens skipped with their K and V are absent: query and context shrink by the skip rate.
@@ -94,7 +96,8 @@ def attention_shape(attention: Attention, scenario: Scenario) -> shapes.Attentio
         block=None if sparsity is None else sparsity.block,
         generated=sparsity is not None or groups is not None or skips_in_place(attention.skip),
     )
-    shape = _with_cached_share(dense, attention.cached_share(scenario.phase))
+    whole = dense if attention.chunk is None else _in_chunks(dense, attention.chunk)
+    shape = _with_cached_share(whole, attention.cached_share(scenario.phase))
     if attention.skip is None:
         return shape
     if scenario.phase is Phase.DECODE:
@@ -102,6 +105,21 @@ def attention_shape(attention: Attention, scenario: Scenario) -> shapes.Attentio
     if _skips_kv(attention):
         return replace(shape, query_len=shape.context_len)
     return replace(shape, kept=shape.kept * kept.tokens / everyone.tokens)
+
+
+def _in_chunks(shape: shapes.Attention, chunk: int) -> shapes.Attention:
+    """The shape with each sequence cut into chunks.
+
+    Decode is in the last chunk. Prefill has sequences of one chunk each, so many that their causal pairs are
+    those of all chunks, the last and shorter one included.
+    """
+    context = as_array(shape.context_len)
+    if shape.phase is Phase.DECODE:
+        return replace(shape, context_len=(context - 1) % chunk + 1)
+    length = np.minimum(context, chunk)
+    full, rest = context // length, context % length
+    chunks = full + rest * (rest + 1) / (length * (length + 1))
+    return replace(shape, batch=shape.batch * chunks, query_len=length, context_len=length)
 
 
 def _with_cached_share(shape: shapes.Attention, share: float) -> shapes.Attention:

@@ -17,7 +17,9 @@ class Attention:
     `kv_kept` is the fraction of cached tokens that decode attends to (kv-pruning), chosen by `kv_score`.
     `norm` is that of the input (None: there is none), `post_norm` that of the result before it is added.
     `rotary` is the share of each head that rotary position embedding turns (0: none does). `sinks`: each head
-    has a learned score that takes part in the softmax and attends to nothing. `groups` are of query heads.
+    has a learned score that takes part in the softmax and attends to nothing. `chunk`: tokens are cut into
+    chunks of so many, and a query sees its own chunk up to itself (None: all tokens are one).
+    `groups` are of query heads.
     """
 
     q: Linear
@@ -29,6 +31,7 @@ class Attention:
     head_dim: int
     qk_norm: QkNorm | None = None
     window: int | None = None
+    chunk: int | None = None
     rotary: float = 1.0
     norm: Norm | None = RMS_NORM
     post_norm: Norm | None = None

@@ -1,0 +1,1 @@
+"""Commands of choices layer by layer: `infersim table` and `infersim search`."""

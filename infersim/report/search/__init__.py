@@ -1,0 +1,1 @@
+"""A latency table and a searched plan in words, tables and figures."""

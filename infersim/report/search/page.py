@@ -1,0 +1,184 @@
+"""The page of a searched plan: the verdict, layers drawn as bars, the trade-off, and the tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from infersim.report.core.glossary import glossary
+from infersim.report.core.scenarios import setting_text
+from infersim.report.figures.palette import BLUE, INK, NEUTRAL, ORANGE, faded, family_look
+from infersim.report.figures.style import dense_line, finish, plain
+from infersim.report.html.body import Chart, Panel, View
+from infersim.report.html.page import Page
+from infersim.report.search.tables import search_tables
+from infersim.report.search.verdict import search_verdict
+from infersim.simulation.search.searching import SearchResult
+from infersim.simulation.search.settings.scenarios import InScenarios
+from infersim.simulation.search.settings.served import InService
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import plotly.graph_objects as go
+
+GLOSSARY = glossary("predicted", "80 % interval", "memory-bound")
+_ROW, _AXIS = 15, 90
+
+
+def search_page(found: SearchResult) -> Page:
+    """The page's content."""
+    row: Any = found.answer.iloc[0]
+    charts = [_layer_chart(found)]
+    if len(found.curve):
+        charts.append(_curve_chart(found))
+    return Page(
+        title=f"A plan layer by layer: {row['model']} on {row['gpu']}",
+        setting=_setting(found.setting),
+        verdict=search_verdict(found),
+        views=(View(label="all", charts=tuple(charts)),),
+        tables=search_tables(found),
+        glossary=GLOSSARY,
+    )
+
+
+def _setting(setting: InScenarios | InService) -> str:
+    if isinstance(setting, InService):
+        service, lengths = setting.service, setting.service.lengths[0]
+        concurrency = int(setting.dense.load.concurrency[0, 0])
+        return (
+            f"{service.engine.title}, prompts of {lengths.prompt:g} tokens, answers of {lengths.output:g}, "
+            f"{concurrency} requests at once"
+        )
+    execution = setting.cases[0].passes[0].scenario.execution
+    scenarios = [
+        f"{case.phase}, batch {batch}, context {context}"
+        for case in setting.cases
+        for batch, context in case.scenarios
+    ]
+    return f"{setting_text(execution, transformer=setting.model)}; {'; '.join(scenarios[:4])}"
+
+
+def _layer_chart(found: SearchResult) -> Chart:
+    return Chart(
+        name="layers",
+        title="What became of each layer",
+        caption="Each bar is a layer: the time that its attention and its FFN take, as a share of what all "
+        "sublayers of the dense model take. The line behind is the dense layer's.",
+        panels=(Panel(title="Layers", figure=layer_bars(found.layers), data=found.layers),),
+        wide=True,
+    )
+
+
+def layer_bars(layers: pd.DataFrame) -> go.Figure:
+    """One bar for each layer, attention first; the first layer is on top."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    names = [str(layer) for layer in layers["layer"]]
+    series = (("attention", "attention", BLUE), ("FFN", "ffn", ORANGE))
+    dense = sum(100 * layers[f"{column}_dense"].to_numpy() for _, column, _ in series)
+    figure.add_bar(
+        x=dense,
+        y=names,
+        orientation="h",
+        name="dense",
+        legendgroup="dense",
+        marker={"color": faded(NEUTRAL), "line": {"width": 0}},
+        hoverinfo="skip",
+        width=0.9,
+        base=0,
+        offset=-0.45,
+    )
+    base = 0.0 * dense
+    for title, column, colour in series:
+        times = 100 * layers[f"{column}_time"].to_numpy()
+        figure.add_bar(
+            x=times,
+            y=names,
+            base=base,
+            offset=-0.3,
+            width=0.6,
+            orientation="h",
+            name=title,
+            legendgroup=title,
+            customdata=[[plain(choice)] for choice in layers[column]],
+            marker={"color": colour, "line": {"width": 0}},
+            hovertemplate=f"layer %{{y}}, {title}: %{{customdata[0]}}<br>%{{x:.2f}} %<extra></extra>",
+        )
+        base = base + times
+    return finish(
+        figure,
+        height=_AXIS + _ROW * len(names),
+        x="share of the dense model's sublayers (%)",
+        y="layer",
+        yaxis={"autorange": "reversed", "type": "category", "dtick": max(1, len(names) // 20)},
+        barmode="overlay",
+    )
+
+
+def _curve_chart(found: SearchResult) -> Chart:
+    uniform = found.uniform[found.uniform["predicted"] > 0] if len(found.uniform) else found.uniform
+    return Chart(
+        name="trade-off",
+        title="Speed gained over importance lost",
+        caption="The line: plans of least loss, layer by layer, with 80 % intervals. Points: the best "
+        "uniform plans of each family. Up and to the left is better.",
+        panels=(Panel(title="Trade-off", figure=curve_figure(found.curve, uniform), data=found.curve),),
+        wide=True,
+    )
+
+
+def curve_figure(curve: pd.DataFrame, uniform: pd.DataFrame) -> go.Figure:
+    """Speedup over loss; the answer is marked."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    below = curve["predicted"] - curve["predicted_lower"]
+    figure.add_scatter(
+        x=curve["loss"],
+        y=curve["predicted"],
+        error_y={
+            "type": "data",
+            "symmetric": False,
+            "array": curve["predicted_upper"] - curve["predicted"],
+            "arrayminus": below,
+            "color": INK,
+            "thickness": 1,
+        },
+        name="layer by layer",
+        legendgroup="layer by layer",
+        mode="lines+markers",
+        line={"color": INK, "width": 2},
+        marker={"color": INK, "size": 6},
+        hovertemplate="loss %{x:.4g}<br>%{y:.2f}x<extra>layer by layer</extra>",
+    )
+    answer = curve[curve["answer"]]
+    figure.add_scatter(
+        x=answer["loss"],
+        y=answer["predicted"],
+        name="the plan",
+        legendgroup="the plan",
+        mode="markers",
+        marker={"color": INK, "size": 14, "symbol": "circle-open", "line": {"width": 2}},
+        hovertemplate="loss %{x:.4g}<br>%{y:.2f}x<extra>the plan</extra>",
+    )
+    for family, rows in uniform.groupby("family", sort=False) if len(uniform) else ():
+        look = family_look(str(family))
+        figure.add_scatter(
+            x=rows["loss"],
+            y=rows["predicted"],
+            customdata=[[plain(plan)] for plan in rows["plan"]],
+            name=plain(str(family)),
+            legendgroup=str(family),
+            mode="markers",
+            marker={"color": look.colour, "symbol": look.marker, "size": 9},
+            hovertemplate="%{customdata[0]}<br>loss %{x:.4g}, %{y:.2f}x<extra>uniform</extra>",
+        )
+    top = float(max(answer["predicted"].max() * 2.2, 2.0))
+    return finish(
+        figure,
+        height=440,
+        x="loss (in the unit of its source)",
+        y="predicted speedup",
+        yaxis={"range": [0.8, min(top, float(curve["predicted_upper"].max()) * 1.05)]},
+        shapes=[dense_line()],
+    )

@@ -1,0 +1,1 @@
+"""The mixed-integer program of a search, and its solver."""
