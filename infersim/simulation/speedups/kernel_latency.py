@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from infersim.cost.experts.routing_names import BALANCED, ROUTINGS, NamedRouting, routing_named
+from infersim.cost.gemm.unstructured import SparseKernel, UnstructuredGemm
 from infersim.domain.arguments import checked, flag, one_of, optional, refused
 from infersim.domain.arrays import Array
 from infersim.domain.costs import Latency
@@ -30,12 +31,14 @@ MAX_WEIGHT_COPIES = 2**16
 """Far beyond any matrix, attention, layer or timing loop there is: a larger number is a slip."""
 
 
-def _sparse_form(key: str, value: object) -> str:
-    """A rule of arguments: how sparse weights are stored."""
+def _sparse_form(key: str, value: object) -> str | float:
+    """A rule of arguments: how sparse weights are stored, or the share of them that is zero anywhere."""
     forms = [form.value for form in WeightForm if form is not WeightForm.DENSE]
     if isinstance(value, str) and value in forms:
         return value
-    raise refused(key, value, f"None or {' or '.join(map(repr, forms))}")
+    if isinstance(value, float | np.floating) and 0 < value < 1:
+        return float(value)
+    raise refused(key, value, f"None, {' or '.join(map(repr, forms))}, or a fraction between 0 and 1")
 
 
 DYNAMIC_SCALES, STATIC_SCALES = "dynamic", "static"
@@ -63,6 +66,7 @@ _COPIES = optional(count(MAX_WEIGHT_COPIES))
     weight_copies=_COPIES,
     act_quant=_act_quant,
     kernels=kernels_named,
+    sparse_kernel=one_of("sparse_kernel", list(SparseKernel)),
 )
 def gemm_latency(
     gpu: Gpu,
@@ -70,15 +74,17 @@ def gemm_latency(
     n: Dimension,
     k: Dimension,
     dtype: str = "bf16",
-    sparsity: str | None = None,
+    sparsity: str | float | None = None,
     weight_copies: int | None = None,
     act_quant: bool | str = True,
     kernels: str | None = None,
+    sparse_kernel: str = SparseKernel.MACKO.value,
 ) -> Latency:
     """Latency of `O[m,n] = A[m,k] @ W[n,k]^T`; dimensions broadcast, and so does the result.
 
     `dtype` is a precision (`bf16`, `fp8`, `w4a16`...), `sparsity` None, `2:4` or `6:8` (2:4 kernels over a
-    longer K). `weight_copies` is the number of distinct weights that a timing loop rotates over, which may
+    longer K), or the fraction of the weights that is zero anywhere, which `sparse_kernel` multiplies: `macko`,
+    `cusparse` or `dense`. `weight_copies` is the number of distinct weights that a timing loop rotates over, which may
     stay in L2; None is cold, as in a model: all weights are read from memory. `act_quant`: formats of narrow
     activations (`fp8`, `int8`, `fp8_block`, `nvfp4`) include quantising them, token by token (`"dynamic"` or
     True) or by a scale that is known beforehand (`"static"`); False: something before has done it, a fused
@@ -87,6 +93,20 @@ def gemm_latency(
     UnsupportedError for a GPU or data type that is not known or not there.
     """
     dimensions = _together(m=m, n=n, k=k)
+    profile = a_profile("gpu", gpu).with_kernels(kernels)
+    if isinstance(sparsity, float):
+        if weight_copies is not None:
+            expected = "None for weights that are zero anywhere: they are predicted cold"
+            raise InvalidValueError("weight_copies", weight_copies, expected)
+        zeros = UnstructuredGemm(
+            m=dimensions["m"],
+            n=dimensions["n"],
+            k=dimensions["k"],
+            density=1 - sparsity,
+            precision=_with_scales(dtype, act_quant),
+            kernel=SparseKernel(sparse_kernel),
+        )
+        return shapes_latency(zeros, profile)
     shape = Gemm(
         m=dimensions["m"],
         n=dimensions["n"],
@@ -96,7 +116,7 @@ def gemm_latency(
         weight_copies=weight_copies,
         act_quant=act_quant is not False,
     )
-    return shapes_latency(shape, a_profile("gpu", gpu).with_kernels(kernels))
+    return shapes_latency(shape, profile)
 
 
 def _with_scales(dtype: str, act_quant: bool | str) -> Precision:
