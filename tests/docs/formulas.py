@@ -249,7 +249,7 @@ def cusparse_us(gpu: HardwareProfile, n: int, k: int, d: float) -> float:
     p, chip = PARAMETERS.defaults, chip_of(gpu, DType.FP16)
     b = 6 * n * k * d + 4 * (n + 1)
     S = chip.P * chip.f / 1e5
-    r = d * k / S ** p["cusparse_row_exponent"]
+    r = float(d * k / S ** p["cusparse_row_exponent"])
     longer = 1 + p["cusparse_long_row_excess"] / (1 + (p["cusparse_long_row"] / r) ** 8)
     return max(
         b / (p["cusparse_dram_efficiency"] * chip.B)

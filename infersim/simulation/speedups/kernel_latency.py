@@ -11,7 +11,7 @@ from infersim.cost.gemm.unstructured import SparseKernel, UnstructuredGemm
 from infersim.domain.arguments import checked, flag, one_of, optional, refused
 from infersim.domain.arrays import Array
 from infersim.domain.costs import Latency
-from infersim.domain.dtypes import PRECISIONS, STATIC, DType, Precision, precision_named
+from infersim.domain.dtypes import PRECISIONS, SCALES, DType, precision_named, precision_with_scales
 from infersim.domain.errors import InvalidValueError
 from infersim.domain.numbers import count, whole
 from infersim.domain.shapes import Attention, Experts, Gemm, Phase, WeightForm
@@ -41,16 +41,13 @@ def _sparse_form(key: str, value: object) -> str | float:
     raise refused(key, value, f"None, {' or '.join(map(repr, forms))}, or a fraction between 0 and 1")
 
 
-DYNAMIC_SCALES, STATIC_SCALES = "dynamic", "static"
-
-
 def _act_quant(key: str, value: object) -> bool | str:
     """A rule of arguments: whether activations are quantised before, and by which scales."""
-    if isinstance(value, str) and value in (DYNAMIC_SCALES, STATIC_SCALES):
+    if isinstance(value, str) and value in SCALES:
         return value
     if isinstance(value, bool | np.bool_):
         return bool(value)
-    raise refused(key, value, f"True or False, {DYNAMIC_SCALES!r} or {STATIC_SCALES!r}")
+    raise refused(key, value, f"True or False, {' or '.join(map(repr, SCALES))}")
 
 
 _COPIES = optional(count(MAX_WEIGHT_COPIES))
@@ -83,14 +80,14 @@ def gemm_latency(
     """Latency of `O[m,n] = A[m,k] @ W[n,k]^T`; dimensions broadcast, and so does the result.
 
     `dtype` is a precision (`bf16`, `fp8`, `w4a16`...), `sparsity` None, `2:4` or `6:8` (2:4 kernels over a
-    longer K), or the fraction of the weights that is zero anywhere, which `sparse_kernel` multiplies: `macko`,
-    `cusparse` or `dense`. `weight_copies` is the number of distinct weights that a timing loop rotates over, which may
-    stay in L2; None is cold, as in a model: all weights are read from memory. `act_quant`: formats of narrow
-    activations (`fp8`, `int8`, `fp8_block`, `nvfp4`) include quantising them, token by token (`"dynamic"` or
-    True) or by a scale that is known beforehand (`"static"`); False: something before has done it, a fused
-    norm for example. `kernels` chooses the engine whose kernels are predicted, as in `load_profile`. Raises
-    InvalidValueError for dimensions that are not whole, positive and plausible, UnknownNameError and
-    UnsupportedError for a GPU or data type that is not known or not there.
+    longer K), or the fraction of the weights that is zero anywhere, which `sparse_kernel` multiplies:
+    `macko`, `cusparse` or `dense`. `weight_copies` is the number of distinct weights that a timing loop
+    rotates over, which may stay in L2; None is cold, as in a model: all weights are read from memory.
+    `act_quant`: formats of narrow activations (`fp8`, `int8`, `fp8_block`, `nvfp4`) include quantising them,
+    token by token (`"dynamic"` or True) or by a scale that is known beforehand (`"static"`); False: something
+    before has done it, a fused norm for example. `kernels` chooses the engine whose kernels are predicted, as
+    in `load_profile`. Raises InvalidValueError for dimensions that are not whole, positive and plausible,
+    UnknownNameError and UnsupportedError for a GPU or data type that is not known or not there.
     """
     dimensions = _together(m=m, n=n, k=k)
     profile = a_profile("gpu", gpu).with_kernels(kernels)
@@ -103,7 +100,7 @@ def gemm_latency(
             n=dimensions["n"],
             k=dimensions["k"],
             density=1 - sparsity,
-            precision=_with_scales(dtype, act_quant),
+            precision=precision_with_scales(dtype, act_quant),
             kernel=SparseKernel(sparse_kernel),
         )
         return shapes_latency(zeros, profile)
@@ -111,25 +108,12 @@ def gemm_latency(
         m=dimensions["m"],
         n=dimensions["n"],
         k=dimensions["k"],
-        precision=_with_scales(dtype, act_quant),
+        precision=precision_with_scales(dtype, act_quant),
         weights=WeightForm.DENSE if sparsity is None else WeightForm(sparsity),
         weight_copies=weight_copies,
         act_quant=act_quant is not False,
     )
     return shapes_latency(shape, profile)
-
-
-def _with_scales(dtype: str, act_quant: bool | str) -> Precision:
-    """The format, with the scales of activations that `act_quant` says; InvalidValueError for none such."""
-    if act_quant == STATIC_SCALES:
-        static = dtype if dtype.endswith(STATIC) else f"{dtype}{STATIC}"
-        if static not in PRECISIONS:
-            some = ", ".join(name.removesuffix(STATIC) for name in PRECISIONS if name.endswith(STATIC))
-            raise InvalidValueError(
-                "act_quant", act_quant, f"True or False for {dtype}; of static scales: {some}"
-            )
-        return PRECISIONS[static]
-    return precision_named(dtype)
 
 
 @checked(
