@@ -22,12 +22,15 @@ class KernelTable(Table):
     """`[kernels]`: how they are laid out, whose GEMMs they are, and what is replayed from a CUDA graph.
 
     Decode steps of up to `graph_batch` sequences are (0: none); each other step is issued by the host.
+    `all_reduce` is `custom` (kernels of its own) or `nccl`. On GPUs of the compute capabilities in
+    `sums_and_norms` it is one kernel with the norm behind it, that of TensorRT-LLM.
     """
 
     layout: Literal["fused", "separate"]
     set: Text
     graph_batch: Annotated[int, Field(ge=0)]
     all_reduce: Text
+    sums_and_norms: list[Text]
 
 
 class HostTable(Table):

@@ -51,7 +51,8 @@ class Execution:
     quantised. `kv_dtype` None: the attention's own type. `explicit`: somebody asked for the precision, so
     that a checkpoint which states another one contradicts. `gpus` of one node share each layer (tensor
     parallel); `expert_parallel`: each has whole experts instead of a share of each one. `exchanges` is the
-    library by which they exchange (None: the engine's own kernels, and NCCL where it has none).
+    library by which they exchange (None: the engine's own kernels, and NCCL where it has none; the name of a
+    kernel set: that engine's where they are faster). `norms_with_sums`: a norm runs in the sum before it.
     """
 
     layout: Layout = Layout.FUSED
@@ -62,6 +63,7 @@ class Execution:
     gpus: int = 1
     expert_parallel: bool = False
     exchanges: str | None = None
+    norms_with_sums: bool = False
 
     @property
     def fusion(self) -> Fusion:
