@@ -179,6 +179,7 @@ def calls(folder: Path) -> dict[str, Callable[[], Arguments]]:
             "weight_copies": None,
             "act_quant": "dynamic",
             "kernels": None,
+            "sparse_kernel": "macko",
         },
         "held_out_rows": lambda: {"frame": samples(), "fraction": 0.5, "seed": 0},
         "import_source": lambda: {"source": "vidur", "path": folder, "gpu": None, "skip_bad": False},
