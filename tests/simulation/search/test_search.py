@@ -188,7 +188,7 @@ def test_the_plan_file_makes_the_plan(tmp_path: Path) -> None:
     chance = np.random.default_rng(4)
     importance = losses(model, texts, lambda *_: float(chance.uniform(0.1, 1.0)))
     found = solved(problem(model, importance, texts=texts, speedup=1.7), points=0, uniform=False)
-    found.save(tmp_path / "plan.toml")
+    found.write_plan(tmp_path / "plan.toml")
     read = plan_from_file(tmp_path / "plan.toml")
     assert read.transformer == found.plan.transformer
     assert read.title == "searched"
