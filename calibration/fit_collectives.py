@@ -37,7 +37,10 @@ def fitted(folder: Path, gpu: str, kernels: str) -> HardwareProfile:
 def with_exchanges(fit: Fit, exchanges: Fit) -> Fit:
     """A fit with the exchanges of another in the place of its own."""
     (name,) = exchanges.kernel_sets
-    record = {**fit.provenance.get("exchanges", {}), name: exchanges.provenance}
+    kept = ("date", "framework", "source")
+    own = {key: exchanges.provenance[key] for key in kept}
+    seen = {key: exchanges.provenance["samples"][key] for key in ("rows", "sha256")}
+    record = {**fit.provenance.get("exchanges", {}), name: own | seen}
     kinds: dict[str, KindFit] = dict(exchanges.kernel_sets[name])
     joined = fit.with_kinds(kinds, name).run_by(None)
     return replace(joined, provenance={**fit.provenance, "exchanges": record})
@@ -59,7 +62,11 @@ def main() -> None:
     found = pool_fits(pooled)
     pool = read_pool(shipped_pool_path())
     kept = {name: kind for name, kind in pool.kinds.items() if name not in COLLECTIVE_PARAMETERS}
-    write_pool(replace(pool, kinds={**kept, **found.kinds}), shipped_pool_path())
+    gpus = {
+        name: replace(facts, links=found.gpus[name].links) if name in found.gpus else facts
+        for name, facts in pool.gpus.items()
+    }
+    write_pool(replace(pool, gpus=gpus, kinds={**kept, **found.kinds}), shipped_pool_path())
     for each in found.kinds.values():
         print(each.kind, each.left_out["mape"], each.interval)
 

@@ -23,6 +23,7 @@ import pandas as pd
 import typer
 
 import infersim
+from collective_tables import collective_samples
 from infersim.domain.fit import Fit
 from infersim.profile_files import read_fit, write_fit
 from infersim.profile_files.profiles import datasheet_alone
@@ -102,9 +103,8 @@ def published_samples(folder: Path, gpu: str, kernels: str) -> pd.DataFrame:
     frames = [
         rows for part in TABLES[kernels] if gpu in part.gpus for rows in _rows(folder, gpu, kernels, part)
     ]
-    small = small_kernel_samples(folder, gpu, kernels)
-    if len(small):
-        frames.append(small)
+    further = (small_kernel_samples(folder, gpu, kernels), collective_samples(folder, gpu, kernels))
+    frames += [rows for rows in further if len(rows)]
     return pd.concat(frames, ignore_index=True).assign(gpu=gpu) if frames else pd.DataFrame()
 
 

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from infersim.simulation.speedups.comparison import compare
     from infersim.simulation.speedups.exchange_latency import all_reduce_latency, exchange_latency
     from infersim.simulation.speedups.hardware_sweep import compare_along
-    from infersim.simulation.speedups.kernel_latency import attention_latency, gemm_latency
+    from infersim.simulation.speedups.kernel_latency import attention_latency, gemm_latency, moe_latency
     from infersim.simulation.speedups.prediction import predict
     from infersim.simulation.speedups.scenarios import ScenarioOptions, Scenarios
     from infersim.simulation.sweeping.running import sweep
@@ -76,6 +76,7 @@ __all__ = [
     "load_model",
     "load_profile",
     "loss_waterfall",
+    "moe_latency",
     "padded_widths",
     "predict",
     "predicted_measured",
@@ -123,6 +124,7 @@ _HOMES = {
     "load_model": "infersim.workload.presets",
     "load_profile": "infersim.profile_files.profiles",
     "loss_waterfall": "infersim.report.figures.loss_waterfall",
+    "moe_latency": "infersim.simulation.speedups.kernel_latency",
     "padded_widths": "infersim.simulation.advice.padded",
     "predict": "infersim.simulation.speedups.prediction",
     "predicted_measured": "infersim.report.figures.predicted_measured",

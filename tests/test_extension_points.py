@@ -14,7 +14,9 @@ from infersim.cost.gemm import sparse_relations
 from infersim.fitting.importers import aiconfigurator
 from infersim.profile_files import list_profiles
 from infersim.pruning.families.registry import families
+from infersim.pruning.plan_files import pruning_infersim_keys
 from infersim.simulation.paper import claims, published_check, reproduction, source
+from infersim.workload.hf.quantisation import compressed
 
 PACKAGE = Path(infersim.__file__).parent
 OF_PAPERS = {Path(str(module.__file__)) for module in (source, reproduction, claims, published_check)}
@@ -22,6 +24,10 @@ OF_PAPERS = {Path(str(module.__file__)) for module in (source, reproduction, cla
 
 OF_FITS = {Path(str(module.__file__)) for module in (sparse_relations, aiconfigurator)}
 """What a relation was fitted on, and what GPUs are called by another project."""
+
+
+OF_FORMATS = {Path(str(module.__file__)) for module in (pruning_infersim_keys, compressed)}
+"""Words of other programs' files, of which one is a family's name too."""
 
 
 @cache
@@ -49,7 +55,7 @@ def _naming(names: Iterable[str], but: set[Path]) -> dict[str, list[str]]:
 
 def test_no_list_of_families_stands_beside_the_registry() -> None:
     own = {Path(inspect.getfile(family.function)) for family in families()}
-    assert _naming([family.name for family in families()], own | OF_PAPERS) == {}
+    assert _naming([family.name for family in families()], own | OF_PAPERS | OF_FORMATS) == {}
 
 
 def test_no_list_of_gpus_stands_beside_their_files() -> None:

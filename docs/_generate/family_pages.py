@@ -9,10 +9,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import infersim
 from _generate.markdown import markdown_table
+from infersim.cost.gemm.group_skip import GroupAxis, GroupGemm
+from infersim.cost.gemm.unstructured import SparseKernel, UnstructuredGemm
+from infersim.cost.kernels import kernel_cost
+from infersim.domain.arrays import Array
+from infersim.domain.dtypes import precision_named
+from infersim.domain.profile import HardwareProfile
+from infersim.domain.shapes import Gemm, Shape
 from infersim.report.core import rounding
-from infersim.simulation.speedups.chain import FACTORS
+from infersim.report.speedups.tables import factors_of
 
 PAGES = Path(__file__).parents[2] / "docs" / "families"
 
@@ -46,7 +55,7 @@ def _speedups(question: dict[str, Any]) -> str:
 def _losses(question: dict[str, Any]) -> str:
     """A row a plan of one scenario: the promise, what eats it, and what is left."""
     frame = _compared(question)
-    factors = FACTORS[:-1]
+    factors = factors_of(frame)
     rows = [
         [
             str(row["plan"]),
@@ -93,6 +102,46 @@ def _attention_alone(question: dict[str, Any]) -> str:
     return markdown_table(["tokens", *map(rounding.fraction, sparsities)], rows)
 
 
+def _group_kernels(question: dict[str, Any]) -> str:
+    """A row an operator and group size, a column a number of tokens: speed over the dense GEMM, weights cold."""
+    gpu, precision = infersim.load_profile(question["gpu"]), precision_named("bf16")
+    tokens = np.array(question["tokens"], dtype=float)
+    rows = []
+    for name, n, k in question["operators"]:
+        dense = _seconds(Gemm(m=tokens, n=n, k=k, precision=precision), gpu)
+        axis = GroupAxis.OUTPUT if name == "gemm_mn" else GroupAxis.INPUT
+        for group in question["groups"]:
+            shape = GroupGemm(
+                m=tokens, n=n, k=k, kept=question["kept"], group=group, axis=axis, precision=precision
+            )
+            gains = dense / _seconds(shape, gpu)
+            rows.append([f"{name} {n} x {k}, groups of {group}", *map(rounding.speedup, gains)])
+    return markdown_table(["tokens", *(f"{each:,}" for each in question["tokens"])], rows)
+
+
+def _sparse_kernels(question: dict[str, Any]) -> str:
+    """A row a kernel and number of tokens, a column a sparsity: speed over the dense GEMM."""
+    gpu, precision = infersim.load_profile(question["gpu"]), precision_named("fp16")
+    sparsities = np.array(question["sparsity"])
+    n, k = question["matrix"]
+    rows = []
+    for kernel in question["kernels"]:
+        for tokens in question["tokens"]:
+            dense = _seconds(Gemm(m=tokens, n=n, k=k, precision=precision), gpu)
+            shape = UnstructuredGemm(
+                m=tokens, n=n, k=k, density=1 - sparsities, precision=precision, kernel=SparseKernel(kernel)
+            )
+            gains = dense / _seconds(shape, gpu)
+            counted = f"{tokens:,} token{'s' if tokens > 1 else ''}"
+            rows.append([f"{kernel}, {counted}", *map(rounding.speedup, gains)])
+    return markdown_table([f"zero, {n} x {k}", *map(rounding.fraction, question["sparsity"])], rows)
+
+
+def _seconds(shape: Shape, gpu: HardwareProfile) -> Array:
+    cost = kernel_cost(shape, gpu)
+    return cost.kernel_s + cost.launch_s
+
+
 def _scenario(row: dict[str, Any]) -> str:
     place = _PHASES[row["phase"]].format(f"{row['context']:,}")
     return f"{row['phase']}, batch {row['batch']}, {place}"
@@ -103,4 +152,6 @@ KINDS: dict[str, Callable[[dict[str, Any]], str]] = {
     "losses": _losses,
     "kernels": _kernels,
     "attention": _attention_alone,
+    "group_kernels": _group_kernels,
+    "sparse_kernels": _sparse_kernels,
 }

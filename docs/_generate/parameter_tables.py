@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import infersim
 from _generate.markdown import markdown_table
+from infersim.cost.collectives.parameters import COLLECTIVE_PARAMETERS
 from infersim.cost.parameters import DEFAULTS
 from infersim.domain.fit import KindFit
 from infersim.profile_files.names import shipped_files
@@ -17,9 +19,14 @@ def parameters(question: dict[str, Any]) -> str:
     fits = _own_fits(question["kind"])
     rows = [
         [f"`{name}`", rounding.quantity(default), *(_found(fit, name) for fit in fits.values())]
-        for name, default in DEFAULTS[question["defaults"]].items()
+        for name, default in _defaults(question["defaults"]).items()
     ]
     return markdown_table(["parameter", "default", *fits], rows)
+
+
+def _defaults(kind: str) -> Mapping[str, float]:
+    stated = COLLECTIVE_PARAMETERS.get(kind)
+    return DEFAULTS[kind] if stated is None else stated.defaults
 
 
 def _own_fits(kind: str) -> dict[str, KindFit]:

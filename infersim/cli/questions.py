@@ -23,6 +23,9 @@ Value = TypeVar("Value")
 ALL = "all"
 """Stands for every name there is."""
 
+DEFAULT_CONTEXT = "4096"
+"""Tokens, where a comparison of plans is asked about neither a context nor a request."""
+
 
 def names(key: str, text: str) -> list[str]:
     """`a,b` as its names, each once; InvalidValueError where there is none."""

@@ -14,7 +14,10 @@ from infersim.cost.collectives.collectives import COLLECTIVE
 from infersim.cost.collectives.parameters import COLLECTIVE_PARAMETERS
 from infersim.cost.experts.experts import EXPERTS
 from infersim.cost.gemm.gemm import GEMM, runs_as, stands_on_relation
+from infersim.cost.gemm.group_skip import GROUP_GEMM
+from infersim.cost.gemm.mask_sort import MASK_SORT
 from infersim.cost.gemm.sparse_relations import sparse_library
+from infersim.cost.gemm.unstructured import UNSTRUCTURED
 from infersim.cost.kind import KernelKind
 from infersim.cost.memory_bound import MEMORY_BOUND
 from infersim.domain.costs import KernelCost
@@ -22,7 +25,10 @@ from infersim.domain.errors import InvalidValueError, UnknownNameError
 from infersim.domain.profile import Calibration, HardwareProfile
 from infersim.domain.shapes import Gemm, Shape
 
-_KINDS: tuple[KernelKind[Any], ...] = (GEMM, ATTENTION, MEMORY_BOUND, EXPERTS, COLLECTIVE)
+_KINDS: tuple[KernelKind[Any], ...] = (
+    *(GEMM, ATTENTION, MEMORY_BOUND, EXPERTS, COLLECTIVE),
+    *(GROUP_GEMM, MASK_SORT, UNSTRUCTURED),
+)
 """Here a new kind of kernel is entered; nothing else lists them."""
 
 

@@ -44,6 +44,7 @@ class FactsTable(Table):
     memory_bytes_per_clock_per_sm: Positive
     power_ratio: Width
     memory_share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    links: str = ""
 
 
 class SpreadTable(Table):
@@ -54,6 +55,7 @@ class SpreadTable(Table):
     generation: Width
     rate: Width
     memory: Width
+    links: Width = 0.0
 
 
 class ParameterTable(Table):

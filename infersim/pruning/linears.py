@@ -98,6 +98,9 @@ def _executed(sublayer: AttentionSublayer | FfnSublayer | None) -> float:
         return 0.0
     passed = sublayer.active() if isinstance(sublayer, ExpertLayer) else weights_of(sublayer)
     values = sum(copies * stored_values(linear) for linear, copies in passed)
+    if isinstance(sublayer, Attention | FeedForward) and sublayer.groups is not None:
+        kept_dense = (sublayer.k, sublayer.v) if isinstance(sublayer, Attention) else ()
+        return values - sublayer.groups.rate * (values - sum(map(stored_values, kept_dense)))
     if isinstance(sublayer, ReplacedSublayer | LatentAttention) or sublayer.skip is None:
         return values
     skippable = values
@@ -107,7 +110,9 @@ def _executed(sublayer: AttentionSublayer | FfnSublayer | None) -> float:
 
 
 def check_plain(linear: Linear, family: str) -> None:
-    """Refuse a matrix that is a low-rank pair or in 2:4 form already."""
+    """Refuse a matrix that is a low-rank pair, in 2:4 form or zero in places already."""
+    if linear.zeros is not None:
+        raise UnsupportedError(f"{family} needs plain matrices, and weights of some already are zero")
     if linear.rank is not None or linear.form is not WeightForm.DENSE:
         state = "low rank" if linear.rank is not None else "in 2:4 form"
         raise UnsupportedError(f"{family} needs plain matrices, and some already are {state}")

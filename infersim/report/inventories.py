@@ -6,10 +6,11 @@ import math
 from collections.abc import Sequence
 
 from infersim.domain.dtypes import DType
+from infersim.domain.interconnect import Interconnect, Wiring
 from infersim.domain.profile import GIGA, MEGA, HardwareProfile
 from infersim.report.core import rounding
 from infersim.report.core.table import Column, Table, number_column, text_column
-from infersim.workload.counts import parameters
+from infersim.workload.counts import active_parameters, parameters
 from infersim.workload.transformer import Attention, ExpertLayer, FeedForward, LatentAttention, Transformer
 
 _OTHER_DTYPES = (DType.FP8, DType.INT8, DType.FP4)
@@ -36,6 +37,7 @@ def gpus_table(profiles: Sequence[HardwareProfile]) -> Table:
             "memory_gb": profile.memory.capacity_bytes / GIGA,
             "l2_mb": profile.chip.l2_bytes / MEGA,
             "sm_count": profile.chip.sm_count,
+            **_links(profile.interconnect),
             "tdp_w": profile.chip.tdp_w,
             "unverified": len(profile.unverified),
         }
@@ -54,14 +56,19 @@ def gpus_table(profiles: Sequence[HardwareProfile]) -> Table:
             number_column("GB/s", "bandwidth_gb_s", rounding.quantity),
             number_column("GB", "memory_gb", rounding.count),
             number_column("SMs", "sm_count", rounding.count),
+            Column(heading="node", keys=("gpus_per_node", "link_gb_s"), text=_node),
             number_column("unver-\nified", "unverified", rounding.count),
         ),
-        caption="Datasheet TFLOP/s, dense. Unverified: numbers that no public table confirmed.",
+        caption="Datasheet TFLOP/s, dense. Node: GPUs, and the GB/s that each sends to the others. "
+        "Unverified: numbers that no public table confirmed.",
     )
 
 
 def models_table(transformers: Sequence[Transformer]) -> Table:
-    """Models with the sizes that decide their speed; heads and width are those of the first block."""
+    """Models with the sizes that decide their speed; heads and width are those of the first block.
+
+    Active are the parameters that a token passes through; experts are those of the first layer with any.
+    """
     import pandas as pd
 
     rows = [{"model": transformer.name, **_sizes(transformer)} for transformer in transformers]
@@ -71,15 +78,39 @@ def models_table(transformers: Sequence[Transformer]) -> Table:
         columns=(
             text_column("model", "model"),
             Column(heading="param-\neters", keys=("parameters",), text=_billions),
+            Column(heading="active", keys=("active_parameters",), text=_billions),
             number_column("layers", "layers", rounding.count),
             number_column("hidden", "hidden", rounding.count),
             number_column("heads", "num_heads", rounding.count),
             number_column("KV\nheads", "num_kv_heads", rounding.count),
-            number_column("FFN\nwidth", "width", rounding.count),
+            Column(heading="FFN\nwidth", keys=("width",), text=_width),
+            Column(heading="experts", keys=("experts", "top_k", "expert_width"), text=_experts),
             number_column("vocabulary", "vocab", rounding.count),
             number_column("positions", "max_position", rounding.count),
         ),
     )
+
+
+def _links(interconnect: Interconnect | None) -> dict[str, object]:
+    """What connects all GPUs of a node, in one direction: where a bridge joins pairs, that is PCIe."""
+    if interconnect is None:
+        return {"link": "", "link_gb_s": float("nan"), "gpus_per_node": 1}
+    sent = interconnect.bytes_per_s
+    if sent is None or interconnect.wiring is Wiring.BRIDGE:
+        sent = interconnect.pcie_bytes_per_s
+    if sent is None:
+        sent = float("nan")
+    return {
+        "link": interconnect.kind.value,
+        "link_gb_s": sent / GIGA,
+        "gpus_per_node": interconnect.gpus_per_node,
+    }
+
+
+def _node(gpus: int, sent_gb_s: float) -> str:
+    if gpus == 1:
+        return rounding.UNKNOWN
+    return f"{rounding.count(gpus)} x {rounding.quantity(sent_gb_s)}"
 
 
 def _tflops(profile: HardwareProfile, dtype: DType) -> float:
@@ -88,6 +119,15 @@ def _tflops(profile: HardwareProfile, dtype: DType) -> float:
 
 def _billions(value: float) -> str:
     return f"{rounding.quantity(value / GIGA)} B"
+
+
+def _width(value: float) -> str:
+    return rounding.count(value) if value else ""
+
+
+def _experts(number: float, top_k: float, width: float) -> str:
+    """Experts that a token runs, of all of a layer, and the width of each."""
+    return f"{top_k:.0f} of {number:.0f} x {width:.0f}" if number else ""
 
 
 def _sixteen_bit(bf16: float, fp16: float) -> str:
@@ -109,17 +149,21 @@ def _sizes(transformer: Transformer) -> dict[str, float]:
         None,
     )
     width = next(
-        (block.ffn.width for block in transformer.blocks if isinstance(block.ffn, FeedForward | ExpertLayer)),
-        None,
+        (block.ffn.width for block in transformer.blocks if isinstance(block.ffn, FeedForward)), None
     )
+    experts = next((block.ffn for block in transformer.blocks if isinstance(block.ffn, ExpertLayer)), None)
     kv_heads = attention.num_kv_heads if isinstance(attention, Attention) else int(attention is not None)
     return {
         "parameters": parameters(transformer),
+        "active_parameters": active_parameters(transformer),
         "layers": len(transformer.blocks),
         "hidden": transformer.hidden,
         "num_heads": attention.num_heads if attention else 0,
         "num_kv_heads": kv_heads,
         "width": width or 0,
+        "experts": experts.num_experts if experts else 0,
+        "top_k": experts.top_k if experts else 0,
+        "expert_width": experts.width if experts else 0,
         "vocab": transformer.vocab,
         "max_position": transformer.max_position,
     }

@@ -108,10 +108,12 @@ def _of_hardware(frame: pd.DataFrame) -> Summary:
 
 
 def _of_comparison(frame: pd.DataFrame) -> Summary:
+    from infersim.report.speedups.by_gpus import by_gpus_table, several_gpus
     from infersim.report.speedups.tables import compare_table, loss_table
     from infersim.report.speedups.verdict import compare_verdict
 
-    return Summary(verdict=compare_verdict(frame), tables=(compare_table(frame), loss_table(frame)))
+    shared = (by_gpus_table(frame),) if several_gpus(frame) else ()
+    return Summary(verdict=compare_verdict(frame), tables=(*shared, compare_table(frame), loss_table(frame)))
 
 
 def _of_prediction(frame: pd.DataFrame) -> Summary:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from infersim.domain.dtypes import DType
+from infersim.domain.interconnect import Interconnect, LinkKind
 from infersim.domain.profile import GIGA, TERA, HardwareProfile
 from infersim.transfer.pool import GpuFacts, Law
 
@@ -68,7 +69,17 @@ def facts_of(profile: HardwareProfile) -> GpuFacts:
         memory_bytes_per_clock_per_sm=profile.memory.bandwidth_bytes_per_s / chip.clocks_per_s,
         power_ratio=_power_ratio(profile, dtype, flop),
         memory_share=memory_share(profile),
+        links=_links(profile.interconnect),
     )
+
+
+def _links(interconnect: Interconnect | None) -> str:
+    """The generation of a GPU's links; of PCIe, that of its slot."""
+    if interconnect is None or interconnect.kind is LinkKind.NONE:
+        return ""
+    slot = interconnect.kind is LinkKind.PCIE
+    generation = interconnect.pcie_generation if slot else interconnect.generation
+    return f"{interconnect.kind.value} {generation or ''}".strip()
 
 
 def memory_share(profile: HardwareProfile) -> float:

@@ -33,9 +33,12 @@ def covariance(spread: Spread, facts: Sequence[GpuFacts]) -> Array:
     rate, memory = np.array([covariates(each) for each in facts]).T
     kind = [(each.vendor, each.generation) for each in facts]
     same_generation = np.array([[a == b for a in kind] for b in kind])
+    links = np.array([each.links for each in facts])
+    same_links = (links[:, np.newaxis] == links) & (links != "")
     shared: Array = (
         spread.shared**2
         + spread.generation**2 * same_generation
+        + spread.links**2 * same_links
         + spread.own**2 * np.eye(len(facts))
         + spread.rate**2 * np.outer(rate, rate)
         + spread.memory**2 * np.outer(memory, memory)

@@ -37,7 +37,8 @@ class GpuFacts:
     """What parameters may depend on: 16-bit FLOP and memory bytes for each clock and SM; clock in MHz.
 
     `power_ratio` is the power that multiplying at the datasheet's rate would take over the power limit;
-    `memory_share` what error correction leaves of the memory's bandwidth.
+    `memory_share` what error correction leaves of the memory's bandwidth. `links` is the generation of what
+    connects it to others ("nvlink 4"), empty where nobody says.
     """
 
     vendor: str
@@ -47,13 +48,15 @@ class GpuFacts:
     memory_bytes_per_clock_per_sm: float
     power_ratio: float
     memory_share: float = 1.0
+    links: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spread:
     """Standard deviations of a coordinate: of its mean over all GPUs around the typical value (`shared`),
-    of a generation (`generation`), of a single GPU (`own`), and along a standardised log of the rate of
-    multiplying (`rate`) and of memory (`memory`), each per clock and SM.
+    of a generation (`generation`), of a single GPU (`own`), along a standardised log of the rate of
+    multiplying (`rate`) and of memory (`memory`), each per clock and SM, and of those whose links are of one
+    generation (`links`).
     """
 
     shared: float
@@ -61,6 +64,7 @@ class Spread:
     generation: float
     rate: float
     memory: float
+    links: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

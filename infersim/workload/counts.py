@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from infersim.cost.floor import weight_bytes_each
+from infersim.cost.gemm.unstructured import packed_bytes, runs_sparse
 from infersim.domain.shapes import WeightForm
 from infersim.workload.ends import final_width
 from infersim.workload.formats import as_stored
-from infersim.workload.ops.token_skip import router
+from infersim.workload.ops.group_skip import group_router
+from infersim.workload.ops.token_skip import forecaster, router
 from infersim.workload.scenario import Execution
 from infersim.workload.transformer import (
     Attention,
@@ -29,8 +33,10 @@ def dense_values(linear: Linear) -> int:
 
 
 def stored_values(linear: Linear) -> int:
-    """Values kept in memory, without the bias: in 2:4 form half of the dense ones."""
+    """Values kept in memory, without the bias: in 2:4 form half of the dense ones, packed those not zero."""
     dense = dense_values(linear)
+    if linear.zeros is not None and linear.zeros.packed:
+        return round(dense * (1 - linear.zeros.share))
     return dense if linear.form is WeightForm.DENSE else dense // 2
 
 
@@ -99,7 +105,7 @@ def weight_bytes(transformer: Transformer, execution: Execution) -> float:
     """Bytes of all weights: block linears in the execution's precision, everything else in 16 bit.
 
     What a checkpoint states of a matrix outranks both. A 2:4 matrix takes 9/16 of its dense bytes in 16 bit
-    and 5/8 in 8 bit: its positions are stored too.
+    and 5/8 in 8 bit: its positions are stored too. So are those of packed weights that are not zero.
     """
     execution = as_stored(execution, transformer)
     linears = sum(
@@ -118,7 +124,10 @@ def weight_bytes(transformer: Transformer, execution: Execution) -> float:
 
 def linear_bytes(linear: Linear, execution: Execution) -> float:
     """Bytes of a matrix, or of its two factors, without the bias."""
-    stored = linear.format
+    stored, zeros = linear.format, linear.zeros
+    if zeros is not None and stored is None and runs_sparse(zeros.kernel, execution.precision):
+        n, k = linear.out_features, linear.in_features
+        return float(packed_bytes(n, k, 1 - zeros.share, zeros.kernel))
     if stored is None:
         precision = execution.head_precision if linear.sixteen_bit else execution.precision
         return dense_values(linear) * weight_bytes_each(precision, linear.form)
@@ -182,6 +191,15 @@ def _extra_values(block: Block, hidden: int) -> int:
         if isinstance(sublayer, Attention | FeedForward | ExpertLayer) and sublayer.skip is not None
     ]
     added = sum(stored_values(linear) for work in block.added for linear in work.linears)
-    return (
-        added + block.residual_maps * hidden**2 + sum(stored_values(router(skip, hidden)) for skip in skips)
-    )
+    added += sum(stored_values(linear) for linear in _group_routers(block, hidden))
+    added += sum(stored_values(router(skip, hidden)) for skip in skips if skip.decides)
+    added += sum(stored_values(forecaster(skip.forecaster, hidden)) for skip in skips if skip.forecaster)
+    return added + block.residual_maps * hidden**2
+
+
+def _group_routers(block: Block, hidden: int) -> Iterator[Linear]:
+    attention, ffn = block.attention, block.ffn
+    if isinstance(attention, Attention) and attention.groups is not None:
+        yield group_router(attention.groups, attention.num_heads, hidden)
+    if isinstance(ffn, FeedForward) and ffn.groups is not None:
+        yield group_router(ffn.groups, ffn.width, hidden)

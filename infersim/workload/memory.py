@@ -69,8 +69,9 @@ def fits(memory_bytes: Numeric, total_bytes: float) -> npt.NDArray[np.bool_]:
 def kv_cache_bytes(transformer: Transformer, scenario: Scenario) -> Array:
     """Bytes of K and V of all blocks that have attention, at the end of the pass.
 
-    Grouped heads are stored once, a sliding window keeps no more than its own tokens, and tokens that were
-    evicted or left none (`Attention.cached_share`) are not counted. Block sparsity adds its pooled keys.
+    Grouped heads are stored once, a sliding window or a chunk keeps no more than its own tokens, and tokens
+    that were evicted or left none (`Attention.cached_share`) are not counted. Block sparsity adds its pooled
+    keys.
     Latent attention keeps its latent vector and rotary key, once for all heads.
     """
     scenario = scenario_as_stored(scenario, transformer)
@@ -107,7 +108,8 @@ def peak_activation_bytes(transformer: Transformer, scenario: Scenario) -> Array
 
 
 def _cache_of_sequence(attention: Attention, context: Array, scenario: Scenario) -> Array:
-    tokens = context if attention.window is None else np.minimum(context, attention.window)
+    seen = min((each for each in (attention.window, attention.chunk) if each is not None), default=None)
+    tokens = context if seen is None else np.minimum(context, seen)
     tokens = tokens * attention.cached_share(scenario.phase)
     width = attention.k.out_features + attention.v.out_features
     cache = tokens * width * scenario.execution.cache_dtype.bytes

@@ -80,6 +80,7 @@ def expert_layer(
     activation: Activation = Activation.SILU,
     shared_width: int = 0,
     shared_gate: bool = False,
+    shared_bias: bool = False,
     norm: Norm | None = RMS_NORM,
     post_norm: Norm | None = None,
 ) -> ExpertLayer:
@@ -87,7 +88,7 @@ def expert_layer(
     shared = None
     if shared_width:
         shared = feed_forward(
-            hidden=hidden, width=shared_width, gate=gate, bias=bias, activation=activation, norm=None
+            hidden=hidden, width=shared_width, gate=gate, bias=shared_bias, activation=activation, norm=None
         )
     return ExpertLayer(
         router=Linear(out_features=num_experts, in_features=hidden, bias=router_bias, sixteen_bit=True),

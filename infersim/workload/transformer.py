@@ -25,6 +25,7 @@ from infersim.workload.sublayers.linear import Linear
 from infersim.workload.sublayers.norms import RMS_NORM, Norm
 from infersim.workload.sublayers.sparsity import (
     BlockSparsity,
+    GroupSkip,
     KvScore,
     MaskEstimate,
     MaskSharing,
@@ -41,6 +42,7 @@ __all__ = [
     "ExpertLayer",
     "FeedForward",
     "FfnSublayer",
+    "GroupSkip",
     "KvScore",
     "LatentAttention",
     "Linear",

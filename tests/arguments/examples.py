@@ -100,6 +100,15 @@ def points() -> Any:
     return sim.validation_points(predictions[predictions["kind"] == "gemm"])
 
 
+EXCHANGED: dict[str, Any] = {
+    "message_bytes": 65_536,
+    "gpus": 4,
+    "library": "nccl",
+    "cuda_graph": True,
+    "kernels": "vllm",
+}
+
+
 def _asked() -> dict[str, Any]:
     return {"gpu": gpu(), "scenarios": None, **OPTIONS}
 
@@ -153,6 +162,7 @@ def calls(folder: Path) -> dict[str, Callable[[], Arguments]]:
         "Request": lambda: {"prompt_len": 128, "output_len": 2, "name": "own"},
         "Scenarios": lambda: _fields(sim.Scenarios.of(phase="decode", context=128)),
         "Scenarios.of": lambda: {**OPTIONS, "request": None},
+        "all_reduce_latency": lambda: {"gpu": gpu(), **EXCHANGED},
         "attention_latency": lambda: {
             "gpu": gpu(),
             "phase": "decode",
@@ -180,6 +190,7 @@ def calls(folder: Path) -> dict[str, Callable[[], Arguments]]:
             "ttft_target_ms": None,
             **SERVICE,
         },
+        "exchange_latency": lambda: {"gpu": gpu(), "exchange": "all_gather", **EXCHANGED},
         "family_curves": lambda: {"frame": comparison().curves},
         "free_widths": lambda: {"model": model(), "sparsity": 0.3, **_asked()},
         "frontier": lambda: {

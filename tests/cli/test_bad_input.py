@@ -130,7 +130,7 @@ def config(folder: Path, **changes: str) -> str:
     [
         ({"num_key_value_heads": "5"}, ("num_key_value_heads = 5", "32")),
         ({"num_hidden_layers": "NaN"}, ("num_hidden_layers = nan",)),
-        ({"model_type": '"mixtral"', "num_local_experts": "8"}, ("mixtral",)),
+        ({"model_type": '"mamba2"', "state_size": "128"}, ("mamba2", "state-space")),
     ],
 )
 def test_bad_configs_name_file_key_value_and_expectation(

@@ -29,6 +29,15 @@ MEMORY = {
     "write_bytes": 8_388_608,
     "latency_us": 8.125,
 }
+COLLECTIVE = {
+    "gpu": "h100-sxm",
+    "kind": "collective",
+    "exchange": "all_gather",
+    "gpus": 8,
+    "message_bytes": 65_536,
+    "library": "nccl",
+    "latency_us": 13.25,
+}
 LAUNCH = {"gpu": "h100-sxm", "kind": "launch", "latency_us": 2.1}
 
 
@@ -50,4 +59,4 @@ def _column(cells: list[object]) -> pd.Series[Any]:
 def every_kind() -> pd.DataFrame:
     """One row of each kind, a quantised GEMM with all its options, and a row that occurs twice."""
     hot = GEMM | {"dtype": "fp8", "weight_copies": 6, "includes_act_quant": True, "spread_us": 0.125}
-    return table(GEMM, SPARSE, ATTENTION, MEMORY, LAUNCH, hot, GEMM)
+    return table(GEMM, SPARSE, ATTENTION, MEMORY, LAUNCH, COLLECTIVE, hot, GEMM)

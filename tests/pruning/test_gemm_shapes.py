@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import pytest
 
+from infersim.cost.gemm.group_skip import GroupGemm
+from infersim.cost.gemm.unstructured import UnstructuredGemm
 from infersim.domain.shapes import Gemm, WeightForm
 from infersim.pruning.composition import prune
 from infersim.workload.transformer import Transformer
@@ -214,3 +216,66 @@ def test_kv_pruning_shortens_decode_attention_only(llama: Transformer) -> None:
     assert attention_of(plan, phase="prefill") == attention_of(llama, phase="prefill")
     shape = attention_of(plan, context=4096, phase="decode")
     assert float(shape.context_len) == 1024
+
+
+def test_dynamic_mnk_cuts_groups_and_no_plain_gemm_but_k_and_v_is_left(llama: Transformer) -> None:
+    plan = prune(llama, "dynamic-mnk", 0.5)
+    # 8 groups of 4 heads, 112 groups of 128 channels; two classes each.
+    assert gemms(plan, layout="separate") == {
+        "attn_router.a": (M, 32, 4096),
+        "attn_router.b": (M, 16, 32),
+        "k": (M, 1024, 4096),
+        "v": (M, 1024, 4096),
+        "ffn_router.a": (M, 32, 4096),
+        "ffn_router.b": (M, 224, 32),
+        "lm_head": (1, 128256, 4096),
+    }
+    ops = ops_of(plan, 1, M, phase="prefill", layout="separate")
+    grouped = {
+        name: (float(shape.m), shape.n, shape.k, shape.group)
+        for name, op in ops.items()
+        if isinstance(shape := op.shape, GroupGemm)
+    }
+    assert grouped == {
+        "q": (M, 4096, 4096, 512),
+        "o": (M, 4096, 4096, 512),
+        "gate": (M, 14336, 4096, 128),
+        "up": (M, 14336, 4096, 128),
+        "down": (M, 4096, 14336, 128),
+    }
+    assert attention_of(plan).kept == 0.5
+
+
+def test_unstructured_changes_no_shape(llama: Transformer) -> None:
+    plan = prune(llama, "unstructured", 0.75, target="ffn", kernel="cusparse")
+    assert gemms(plan, layout="fused") == {name: DENSE_FUSED[name] for name in ("qkv", "o", "lm_head")}
+    ops = ops_of(plan, 1, M, phase="prefill", layout="fused")
+    sparse = {
+        name: (float(shape.m), shape.n, shape.k, shape.density, shape.kernel)
+        for name, op in ops.items()
+        if isinstance(shape := op.shape, UnstructuredGemm)
+    }
+    assert sparse == {
+        "gate_up": (M, 28672, 4096, 0.25, "cusparse"),
+        "down": (M, 4096, 14336, 0.25, "cusparse"),
+    }
+
+
+def test_a_forecaster_adds_two_gemms_a_sublayer(llama: Transformer) -> None:
+    dense, plan = (prune(llama, "dynamic-m", 0.5, forecaster=rank) for rank in (0, 100))
+    added = gemms(plan, layout="fused").items() - gemms(dense, layout="fused").items()
+    assert dict(added) == {
+        f"{sublayer}_forecast.{factor}": shape
+        for sublayer in ("attn", "ffn")
+        for factor, shape in (("a", (M, 100, 4096)), ("b", (M, 4096, 100)))
+    }
+
+
+def test_an_early_exit_cuts_m_layer_by_layer(llama: Transformer) -> None:
+    blocks = prune(llama, "dynamic-m", 0.5, early_exit=True).transformer.blocks
+    # Exits lie evenly: before layer l of 32, (l + 1/2) / 32 of the tokens have left.
+    first, last = (gemms(llama.with_blocks((blocks[at],)), layout="separate") for at in (0, 31))
+    assert (first["q"][0], first["k"][0], first["down"][0]) == pytest.approx((1008, M, 1008))
+    assert (last["q"][0], last["k"][0], last["down"][0]) == pytest.approx((16, M, 16))
+    assert "attn_router.a" in first
+    assert "ffn_router.a" not in first

@@ -28,6 +28,8 @@ def test_families_come_in_the_order_of_the_taxonomy() -> None:
         "dynamic-m",
         "dynamic-nk",
         "kv-pruning",
+        "dynamic-mnk",
+        "unstructured",
         "static-e",
         "dynamic-e",
     ]

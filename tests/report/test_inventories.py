@@ -51,11 +51,21 @@ def test_every_preset_has_a_row() -> None:
     assert cells(table, "llama-3.1-8b") == {
         "model": "llama-3.1-8b",
         "parameters": "8.03 B",
+        "active": "8.03 B",
         "layers": "32",
         "hidden": "4096",
         "heads": "32",
         "KV heads": "8",
         "FFN width": "14336",
+        "experts": "",
         "vocabulary": "128256",
         "positions": "131072",
     }
+
+
+def test_models_of_experts_say_how_many_run() -> None:
+    row = cells(models_table([load_model("deepseek-v3")]), "deepseek-v3")
+    assert (row["parameters"], row["active"]) == ("671 B", "37.6 B")
+    # Three dense layers, then 256 experts; one latent vector a token for all heads.
+    assert (row["FFN width"], row["experts"], row["KV heads"]) == ("18432", "8 of 256 x 2048", "1")
+    assert cells(models_table([load_model("mixtral-8x7b")]), "mixtral-8x7b")["FFN width"] == ""

@@ -63,7 +63,7 @@ def test_what_has_no_summary_is_an_error_that_says_what_has(report: ComparisonRe
     with pytest.raises(UnsupportedError, match=r"a str.* frontier, validate, search, sweep or load_profile"):
         sim.summary("h100-sxm")  # type: ignore[arg-type]
     with pytest.raises(UnsupportedError, match="without the column 'model'"):
-        sim.summary(report.comparison[["gpu", "plan"]])
+        sim.summary(report.comparison[["gpu", "gpus", "plan"]])
     with pytest.raises(UnsupportedError, match="without the column 'model'"):
         sim.summary(report.comparison.drop(columns="model"))
     with pytest.raises(UnsupportedError, match="0 rows"):

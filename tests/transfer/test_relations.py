@@ -16,7 +16,7 @@ from infersim.profile_files.profiles import datasheet_alone, load_profile
 from infersim.transfer.borrowing import reliance, transferred_fit
 from infersim.transfer.gpu_facts import facts_of
 from infersim.transfer.pool import FormatRelation, Pool, RelatedParameter
-from infersim.transfer.relations import MOST_OFFSET, transferred_offsets
+from infersim.transfer.relations import MOST_OFFSET, near_their_median, transferred_offsets
 from tests.transfer.test_transfer import H100, KNOWN, L40S, example_pool
 
 
@@ -83,6 +83,24 @@ def test_offsets_of_gpus_that_differ_are_those_of_the_one_that_is_alike() -> Non
     assert transferred_offsets(relation, ada, KNOWN)["launch_us"].value < -0.5
     alone = transferred_offsets(relation, H100, {"l40s": L40S})["launch_us"]
     assert alone.deviation > transferred_offsets(relation, H100, KNOWN)["launch_us"].deviation
+
+
+def test_one_gpu_with_kernels_of_its_own_moves_no_others() -> None:
+    """Distances from the median of 0.1 are 0.5, 0.1, 0 and 3: the third counts as 1.5 x 0.3 away."""
+    found = near_their_median({"a": -0.4, "b": 0.0, "c": 3.1, "d": 0.2})
+    assert found == pytest.approx({"a": -0.35, "b": 0.0, "c": 0.55, "d": 0.2})
+    two = {"a": 0.0, "b": 3.0}
+    assert near_their_median(two) == two
+
+
+def test_no_offset_is_drawn_beyond_those_found() -> None:
+    parameters = {
+        name: replace(each, offsets={"h100-sxm": 0.5, "l40s": -1.0})
+        for name, each in related().parameters.items()
+    }
+    wide = replace(H100, generation="new", flop_per_clock_per_sm=2**18)
+    found = transferred_offsets(replace(related(), parameters=parameters), wide, KNOWN)
+    assert found["launch_us"].value == 0.5
 
 
 def test_a_gpu_without_units_for_a_format_gets_no_word_of_it() -> None:

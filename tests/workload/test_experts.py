@@ -59,7 +59,8 @@ def named(model: Transformer, phase: Phase, batch: int, context: int) -> dict[st
 
 
 def test_all_experts_are_stored_and_some_are_active() -> None:
-    model = of_experts(shared_width=48, shared_gate=True, bias=True, router_bias=True, correction=True)
+    biases = {"bias": True, "shared_bias": True, "router_bias": True}
+    model = of_experts(shared_width=48, shared_gate=True, correction=True, **biases)
     expert = 3 * HIDDEN * 32 + 2 * 32 + HIDDEN
     shared = 3 * HIDDEN * 48 + 2 * 48 + HIDDEN + HIDDEN
     router = 8 * HIDDEN + 8 + 8

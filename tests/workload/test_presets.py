@@ -16,7 +16,9 @@ from tests.workload.hf.test_reading import LLAMA
 
 EXPECTED = {
     "llama-2-7b", "llama-2-13b", "llama-2-70b", "llama-3.1-8b", "llama-3.1-70b", "llama-3.2-1b",
-    "llama-3.2-3b", "qwen2.5-7b", "qwen2.5-14b", "qwen3-8b", "qwen3-14b", "qwen3-32b", "mistral-7b",
+    "mixtral-8x7b", "qwen3-30b-a3b", "qwen3-235b-a22b", "gpt-oss-20b", "gpt-oss-120b", "deepseek-v3",
+    "minimax-m2.5", "kimi-k2", "llama-3.2-3b", "qwen2.5-7b", "qwen2.5-14b", "qwen3-8b", "qwen3-14b",
+    "qwen3-32b", "mistral-7b",
 }  # fmt: skip
 
 

@@ -8,10 +8,7 @@ import typer
 
 from infersim.cli import options
 from infersim.cli.option_groups import PassFlags, RequestFlags, RunFlags, grouped
-from infersim.cli.questions import ALL
-
-DEFAULT_CONTEXT = "4096"
-"""Tokens, where neither a context nor a request is asked about."""
+from infersim.cli.questions import ALL, DEFAULT_CONTEXT
 
 ModelOption = Annotated[
     str,
@@ -85,7 +82,7 @@ def advise_command(
         pays = break_even(pruning.model, pruning.plans, gpus, scenarios=start)
     widths = free_widths(pruning.model, gpus, sparsity, scenarios=scenarios)
     padded = padded_widths(pruning.model, gpus, scenarios=scenarios)
-    setting = setting_text(scenarios.execution, transformer=pruning.model)
+    setting = setting_text(scenarios.execution, transformer=pruning.model, gpus=scenarios.gpus)
     write_asked(lambda: advice_page(needed, pays, widths, setting, padded), html=html, figures=figures)
     for note in pruning.notes:
         print_aside(note)

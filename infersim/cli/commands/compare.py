@@ -13,7 +13,7 @@ import typer
 
 from infersim.cli import options
 from infersim.cli.option_groups import PassFlags, RequestFlags, RunFlags, grouped
-from infersim.cli.questions import ALL
+from infersim.cli.questions import ALL, DEFAULT_CONTEXT
 from infersim.domain.errors import InvalidValueError
 
 if TYPE_CHECKING:
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from infersim.domain.profile import HardwareProfile
     from infersim.simulation.speedups.scenarios import Scenarios
 
+
+DEFAULT_CONTEXT = "4096"
+"""Tokens, where neither a context nor a request is asked about."""
 
 COUNT = 9
 """Values where none is said."""
@@ -58,7 +61,7 @@ def compare_along_number(
         print_aside(f"Left out: {reason}")
     if not printed_for_machines(frame, as_json=as_json, as_csv=as_csv):
         print_for_people(hardware_verdict(frame), hardware_table(frame))
-    setting = setting_text(scenarios.execution, transformer=pruning.model)
+    setting = setting_text(scenarios.execution, transformer=pruning.model, gpus=scenarios.gpus)
     write_asked(partial(hardware_page, frame, setting), html=html, figures=figures)
 
 
@@ -190,7 +193,7 @@ def compare_command(
         pruned_configs=pruned_config,
         layers=layers,
     )
-    scenarios = chosen_scenarios(asked.passes, asked.runs, own_request)
+    scenarios = chosen_scenarios(asked.passes, asked.runs, own_request, default_context=DEFAULT_CONTEXT)
     pruning = pruning.shared_by(scenarios.executions())
     if target_speedup is not None:
         pruning = plans_for_target(

@@ -9,9 +9,7 @@ import typer
 
 from infersim.cli import options
 from infersim.cli.option_groups import PassFlags, RequestFlags, RunFlags, grouped
-
-DEFAULT_CONTEXT = "4096"
-"""Tokens, where neither a context nor a request is asked about."""
+from infersim.cli.questions import DEFAULT_CONTEXT
 
 ModelOption = Annotated[
     str,

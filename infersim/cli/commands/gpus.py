@@ -103,7 +103,7 @@ def _numbers_table(profile: HardwareProfile) -> Table:
             Column(heading="value", keys=("value",), text=lambda value: f"{value:,.10g}"),
             Column(heading="source", keys=("verified", "source", "exception"), text=_evidence, numeric=False),
         ),
-        caption=f"Also known as {', '.join(profile.aliases)}." if profile.aliases else "",
+        caption=" ".join(filter(None, (_connected(profile), _aliases(profile)))),
     )
 
 
@@ -114,6 +114,21 @@ def _flattened(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str
             yield from _flattened(value, f"{prefix}{key}.")
         elif isinstance(value, int | float) and not isinstance(value, bool):
             yield prefix + key, value
+
+
+def _connected(profile: HardwareProfile) -> str:
+    """How the GPUs of a node are connected, in words; nothing where nobody says."""
+    links = profile.interconnect
+    if links is None or links.gpus_per_node == 1:
+        return "" if links is None else "Nothing connects it to another GPU of its node."
+    generation = f" {links.generation}" if links.generation else ""
+    wiring = f", {links.wiring.value}" if links.wiring else ""
+    adds = ", which adds up (NVLink SHARP)" if links.nvls else ""
+    return f"GPUs of a node are connected by {links.kind.value}{generation}{wiring}{adds}."
+
+
+def _aliases(profile: HardwareProfile) -> str:
+    return f"Also known as {', '.join(profile.aliases)}." if profile.aliases else ""
 
 
 def _evidence(verified: bool, source: str, exception: str) -> str:

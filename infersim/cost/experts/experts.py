@@ -89,7 +89,7 @@ def _rows_of(shape: Experts) -> tuple[_Rows, tuple[int, ...]]:
 
 def experts_cost(shape: Experts, profile: HardwareProfile, *, cuda_graph: bool) -> KernelCost:
     """Cost of the routed experts of one layer; UnsupportedError if the GPU has no such tensor rate."""
-    shape = replace(shape, precision=runs_as(shape.precision, profile))
+    shape = replace(shape, precision=experts_run_as(shape.precision, profile))
     math = shape.precision.math
     peak = profile.bound_flop_per_s(math)
     parameters = experts_parameters(profile, shape.precision)
@@ -259,13 +259,22 @@ def _interval(
     return np.where(in_range, width, np.maximum(width, outside)), in_range
 
 
+WEIGHT_ONLY = ("mxfp4",)
+"""Formats whose experts are run with activations of 16 bit on every GPU (vLLM's kernels for gpt-oss)."""
+
+
+def experts_run_as(precision: Precision, profile: HardwareProfile) -> Precision:
+    """What a GPU makes of a format of experts: weight-only where it has no units for it, or no kernels."""
+    return precision.widened() if precision.name in WEIGHT_ONLY else runs_as(precision, profile)
+
+
 def experts_parameters(profile: HardwareProfile, precision: Precision) -> KindParameters:
-    """The parameters of expert layers in a format as the GPU runs it (`runs_as`)."""
+    """The parameters of expert layers in a format as the GPU runs it (`experts_run_as`)."""
     return kind_parameters(profile, PARAMETERS, precision.fitted_as, stand_ins_of(precision))
 
 
 def _fitted_as(shape: Experts, profile: HardwareProfile) -> str:
-    precision = runs_as(shape.precision, profile)
+    precision = experts_run_as(shape.precision, profile)
     found = experts_parameters(profile, precision)
     return f"{PARAMETERS.name}.{found.fitted_as or precision.fitted_as}"
 
@@ -275,6 +284,6 @@ EXPERTS = KernelKind(
     cost=experts_cost,
     flop=experts_flop,
     operand_bytes=operand_bytes,
-    multiplies_in=lambda shape, profile: runs_as(shape.precision, profile).math,
+    multiplies_in=lambda shape, profile: experts_run_as(shape.precision, profile).math,
     fitted_as=_fitted_as,
 )

@@ -8,13 +8,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from infersim.cost.experts.experts import experts_features
+from infersim.cost.experts.experts import experts_features, experts_run_as
 from infersim.cost.experts.grouped import rows_name, tile_heights
 from infersim.cost.experts.parameters import EXPERTS_DEFAULTS
 from infersim.cost.experts.regimes import EXPERT_REGIMES, expert_regime
 from infersim.cost.experts.routing import Routing, loads_of
 from infersim.cost.experts.routing_names import BALANCED, routing_named
-from infersim.cost.gemm.gemm import runs_as
 from infersim.domain.arrays import Array
 from infersim.domain.dtypes import Precision, precision_named
 from infersim.domain.profile import HardwareProfile
@@ -117,6 +116,17 @@ def _features_of(rows: pd.DataFrame, name: str) -> Mapping[str, Array]:
     return {**features, "pairs": loads.pairs, "hits": loads.hits, "log2 top k": np.log2(top_k)}
 
 
+PLACED_TOKENS = 16
+"""Pairs for each expert from which it hardly matters how a benchmark placed the experts on its GPUs."""
+
+
+def _of_kernels(rows: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Layers on one GPU, or of many tokens: of few, the fullest GPU's share is the benchmark's own choice."""
+    alone = local_experts(rows) >= rows["num_experts"]
+    many = rows["tokens"] * rows["top_k"] >= PLACED_TOKENS * rows["num_experts"]
+    return (alone | many).to_numpy(dtype=np.bool_)
+
+
 def _regime(rows: pd.DataFrame) -> npt.NDArray[np.intp]:
     at = _features(rows)
     return expert_regime(at["pairs"], at["hits"])
@@ -124,7 +134,7 @@ def _regime(rows: pd.DataFrame) -> npt.NDArray[np.intp]:
 
 def experts_recipe(profile: HardwareProfile, dtype: str, rows: pd.DataFrame) -> Recipe:
     """The recipe of expert layers of one format."""
-    precision = runs_as(precision_named(dtype), profile)
+    precision = experts_run_as(precision_named(dtype), profile)
     copies = rows["weight_copies"].mode(dropna=False) if "weight_copies" in rows else None
     return Recipe(
         kind=f"experts.{precision.fitted_as}",
@@ -139,4 +149,5 @@ def experts_recipe(profile: HardwareProfile, dtype: str, rows: pd.DataFrame) -> 
         pair_features=("log2 tokens an expert", "log2 hit experts", "log2 width", "log2 hidden"),
         pair_reach=(1.1, 1.1, 1.1, 0.1),
         pair_least=(-20.0, 0.0, 0.0, 0.0),
+        of_kernels=_of_kernels,
     )

@@ -47,6 +47,7 @@ class Recipe:
     `features` gives the cost model's features of samples; `group_columns` are held out together.
     `weight_copies` is what most samples rotated over (None: cold). `regime` and `regime_names` divide the
     intervals; `pair_reach` and `pair_least` relate samples along `pair_features` (see `related_pairs`).
+    `of_kernels` marks rows whose times tell of kernels alone; parameters are fitted on those (None: all).
     """
 
     kind: str
@@ -61,6 +62,7 @@ class Recipe:
     pair_features: tuple[str, ...]
     pair_reach: tuple[float, ...]
     pair_least: tuple[float, ...]
+    of_kernels: Callable[[pd.DataFrame], npt.NDArray[np.bool_]] | None = None
 
 
 def fit_kind(
@@ -75,7 +77,7 @@ def fit_kind(
         recipe = replace(recipe, space=space)
     started = time.perf_counter()
     samples = _merged(canonical_order(samples))
-    physical = _fit_physical(profile, spread(samples, PHYSICAL_ROWS), recipe)
+    physical = _fit_physical(profile, spread(_of_kernels(samples, recipe), PHYSICAL_ROWS), recipe)
     rows = spread(samples, MAX_ROWS)
     residuals = log_measured(rows) - log_latency(with_kind(profile, recipe.kind, physical.values), rows)
     kept = _without_outliers(residuals)
@@ -118,6 +120,14 @@ def _merged(samples: pd.DataFrame) -> pd.DataFrame:
     what = [name for name in WHAT_WAS_RUN if name in samples.columns]
     median = samples.groupby(what, dropna=False)["latency_us"].transform("median")
     return samples.assign(latency_us=median).drop_duplicates(what, ignore_index=True)
+
+
+def _of_kernels(samples: pd.DataFrame, recipe: Recipe) -> pd.DataFrame:
+    """The rows that parameters are fitted on."""
+    if recipe.of_kernels is None:
+        return samples
+    chosen = recipe.of_kernels(samples)
+    return samples[chosen].reset_index(drop=True) if chosen.any() else samples
 
 
 def _fit_physical(profile: HardwareProfile, rows: pd.DataFrame, recipe: Recipe) -> PhysicalFit:

@@ -6,7 +6,6 @@ Facts of that format: `message_size` counts elements of the whole buffer; NCCL's
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
 from infersim.cost.collectives.parameters import NCCL
@@ -49,5 +48,5 @@ def exchanges(file: SourceFile, common: pd.DataFrame) -> Converted:
     )
     if "backend" in rows:
         eager = rows["backend"].astype(str).str.endswith(EAGER)
-        samples = samples.assign(timed=np.where(eager, Timed.HOST.value, None))
+        samples = samples.assign(timed=eager.map({True: Timed.HOST.value}))
     return Converted(samples=samples, left_out=kept.left_out)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -128,7 +128,7 @@ def read_source_file(path: Path) -> SourceFile:
     return SourceFile(path=path, frame=frame, first_line=header_line + 1, comments=comments)
 
 
-def unknown_words(column: pd.Series[str], known: Mapping[str, str], name: str) -> dict[str, pd.Series[bool]]:
+def unknown_words(column: pd.Series[str], known: Collection[str], name: str) -> dict[str, pd.Series[bool]]:
     """Reasons to leave rows out: one for each word of `column` that `known` lacks."""
     others = sorted(set(column.dropna().astype(str)) - set(known))
     return {f"{name} {word}": column == word for word in others}

@@ -61,7 +61,7 @@ def relate(
     relation = FormatRelation(
         kind=kind,
         base=base,
-        parameters=_offsets(recipe.space, gpus, bases),
+        parameters=_offsets(kind, recipe.space, gpus, bases),
         interval=IntervalFit(by_regime={}, pair=0.0, outside=0.0),
         ranges={
             name: (min(fit.ranges[name][0] for fit in fits), max(fit.ranges[name][1] for fit in fits))
@@ -92,7 +92,7 @@ def _measured(profile: HardwareProfile, kind: str) -> _Measured:
 
 
 def _offsets(
-    space: ParameterSpace, gpus: Sequence[_Measured], bases: Mapping[str, Values]
+    kind: str, space: ParameterSpace, gpus: Sequence[_Measured], bases: Mapping[str, Values]
 ) -> dict[str, RelatedParameter]:
     """The offsets of all GPUs, each its own and all held together by the prior."""
     related = {
@@ -114,7 +114,7 @@ def _offsets(
             modelled=lambda offsets: gpu.modelled(moved(related, base, offsets)),
         )
 
-    priors = {name: offset_of(name, log=each.log, found={}) for name, each in related.items()}
+    priors = {name: offset_of(name, kind, log=each.log, found={}) for name, each in related.items()}
     found = fit_jointly([by_offsets(gpu) for gpu in gpus], priors)
     names = [gpu.profile.name for gpu in gpus]
     return {
@@ -133,7 +133,7 @@ def _left_out(
     """Natural log of a GPU's latencies over what the others say of them; alone, over its own offsets."""
     others = [gpu for gpu in gpus if gpu is not left] or [left]
     bases = bases_without(left.profile.name)
-    without = replace(relation, parameters=_offsets(space, others, bases))
+    without = replace(relation, parameters=_offsets(relation.kind, space, others, bases))
     known = {gpu.profile.name: facts_of(gpu.profile) for gpu in others}
     offsets = transferred_offsets(without, facts_of(left.profile), known)
     said = {name: each.value for name, each in offsets.items()}

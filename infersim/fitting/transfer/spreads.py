@@ -76,8 +76,15 @@ THROTTLE = _spread(shared=0.15, own=0.15, rate=0.0, memory=0.0)
 """The law of power is held on to: large GEMMs alone cannot tell it from the efficiency."""
 
 
-EXCHANGE = _spread(shared=1.0, own=0.2, rate=0.0, memory=0.0)
-"""Of exchanges: shares of the links' bandwidth and latencies of libraries, whatever the die multiplies."""
+EXCHANGE = Spread(shared=1.0, own=0.1, generation=0.1, rate=0.0, memory=0.0, links=0.15)
+"""Of exchanges: shares of the links' bandwidth and latencies of libraries, whatever the die multiplies.
+
+No two measured GPUs have links of one generation: that such GPUs share most is a guess.
+"""
+
+
+EXPERTS = _spread(shared=1.0, own=0.3, rate=0.3, memory=0.15)
+"""Of expert layers: engines run kernels of another design on each generation."""
 
 
 def prior_of(kind: str, name: str, *, log: bool) -> Prior:
@@ -89,6 +96,9 @@ def prior_of(kind: str, name: str, *, log: bool) -> Prior:
         return Prior(law=Law.POWER, spread=THROTTLE, typical=TYPICAL_THROTTLE)
     if name == "dram_efficiency":
         return Prior(law=Law.SHARE, spread=ATTENTION if family == "attention" else STEADY)
+    if family == "experts" and name != "l2_residency":
+        spread = EXPERTS if log else _scaled(EXPERTS, TILE_SHARE)
+        return Prior(law=Law.CYCLES if name in LATENCIES else Law.CONSTANT, spread=spread)
     if name == "l2_residency" and not of_prefill:
         return Prior(law=Law.CONSTANT, spread=RESIDENCY)
     if of_prefill and name == "l2_bytes_per_clock_per_sm":

@@ -47,7 +47,7 @@ def surrogate_samples(profile: HardwareProfile, kind: str, seed: int = 0) -> pd.
     if family == Kind.GEMM:
         frame = frame.assign(includes_act_quant="act_quant_us" in fit.parameters)
     frame = frame.iloc[:ROWS].reset_index(drop=True)
-    kind_of = Kind.COLLECTIVE.value if kind in COLLECTIVE_PARAMETERS else family
+    kind_of = Kind.COLLECTIVE.value if kind in COLLECTIVE_PARAMETERS else _KINDS.get(family, family)
     frame = frame.assign(gpu=profile.name, kind=kind_of, weight_copies=fit.weight_copies)
     return frame.assign(latency_us=np.exp(log_latency(profile, frame)))
 
@@ -135,7 +135,44 @@ def _exchanges(name: str) -> _Draw:
     return drawn
 
 
+EXPERT_STEP = 128
+"""Hidden sizes of expert layers, and an expert's channels on one GPU but for the smallest, are multiples."""
+
+
+def _experts(
+    ranges: Mapping[str, tuple[float, float]], dtype: str, random: np.random.Generator
+) -> pd.DataFrame:
+    """Layers on one GPU and on several: half share whole experts, half have a share of each."""
+    experts, gpus = _powers_of_2(random, ranges["num_experts"]), _powers_of_2(random, (1.0, 32.0))
+    top_k = np.minimum(_log_uniform(random, ranges["top_k"]), experts)
+    whole = random.uniform(size=len(experts)) < 0.5
+    expert_parallel = np.where(whole, np.minimum(gpus, experts), 1.0)
+    tensor_parallel = np.where(whole, 1.0, gpus)
+    width = _log_uniform(random, ranges["width"], EXPERT_STEP)
+    frame = pd.DataFrame(
+        {
+            "dtype": dtype,
+            "tokens": _log_uniform(random, ranges["tokens"]),
+            "hidden_size": _log_uniform(random, ranges["hidden"], EXPERT_STEP),
+            "ffn_width": width * tensor_parallel,
+            "num_experts": experts,
+            "top_k": top_k,
+            "tensor_parallel": tensor_parallel,
+            "expert_parallel": expert_parallel,
+            "routing": random.choice(["balanced", "power_law_1.2"], size=len(experts)),
+        }
+    )
+    return frame[experts * width * frame["hidden_size"] <= LARGEST_LAYER]
+
+
+LARGEST_LAYER = 2.0**33
+"""Weights of one matrix of all experts: larger layers are in no table."""
+
+_KINDS: Mapping[str, str] = {"experts": Kind.MOE.value}
+"""Kinds of samples of families that bear another name."""
+
 _DRAWN: Mapping[str, _Draw] = {
+    "experts": _experts,
     "gemm": _gemms,
     "attention": _attention,
     **{name: _exchanges(name) for name in {kind.partition(".")[0] for kind in COLLECTIVE_PARAMETERS}},

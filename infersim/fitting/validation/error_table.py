@@ -33,6 +33,7 @@ _USED = (
     *ORIGINS,
     *("kind", "phase", "latency_us", "predicted_us", "lower_us", "upper_us", "roofline_us", "in_range"),
     *("m", "n", "k", "batch", "context_len", "num_heads", "num_kv_heads", "read_bytes", "write_bytes"),
+    *("exchange", "gpus", "message_bytes"),
     *("tokens", "routing"),
     *("power_w", *POWER_COLUMNS),
 )

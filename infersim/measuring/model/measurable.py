@@ -17,6 +17,7 @@ from infersim.workload.transformer import (
     Block,
     ExpertLayer,
     FeedForward,
+    GroupSkip,
     KvScore,
     LatentAttention,
     Linear,
@@ -50,7 +51,7 @@ def check_measurable(transformer: Transformer, phase: Phase) -> None:
         if isinstance(block.attention, Attention):
             reasons += _of_attention(block.attention, phase)
         if isinstance(block.ffn, FeedForward):
-            reasons += _of_skip(block.ffn.skip)
+            reasons += [*_of_skip(block.ffn.skip), *_of_groups(block.ffn.groups)]
         if reasons:
             raise UnsupportedError(f"predicted only: {reasons[0]}")
 
@@ -88,18 +89,30 @@ def _of_linear(linear: Linear) -> Iterator[str]:
         yield "a low-rank pair in one kernel"
     if linear.transposed_result:
         yield "results that are copied into rows"
+    if linear.zeros is not None:
+        yield "weights that are zero in no pattern"
     if linear.form not in (WeightForm.DENSE, WeightForm.SPARSE_2_4):
         yield f"weights in {linear.form.value} form"
+
+
+def _of_groups(groups: GroupSkip | None) -> Iterator[str]:
+    if groups is not None:
+        yield "groups of heads or channels that tokens skip"
 
 
 def _of_skip(skip: TokenSkip | None) -> Iterator[str]:
     if skip is not None and skip.execution is not SkipExecution.GATHER:
         yield "skipping tokens in place (measured is dynamic-m with the option execution=gather)"
+    if skip is not None and skip.forecaster is not None:
+        yield "a forecast in the place of what tokens skip"
+    if skip is not None and not skip.decides:
+        yield "tokens that leave before the last layer"
 
 
 def _of_attention(attention: Attention, phase: Phase) -> Iterator[str]:
     skip, sparsity = attention.skip, attention.block_sparsity
     yield from _of_skip(skip)
+    yield from _of_groups(attention.groups)
     if skip is not None and not skip.dense_kv and attention.window is not None:
         yield "skipping K and V of tokens in a window"
     if sparsity is not None:

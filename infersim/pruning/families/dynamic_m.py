@@ -15,13 +15,20 @@
     results are filled with zeros before, and norms, activation and residual adds see all tokens. `gather`:
     kept rows are copied together, library kernels work on them, and a scatter adds their results; it
     presumes that a fixed number of tokens is kept, as Mixture-of-Depths does (arXiv 2404.02258).
+  - `forecaster`: 0 (default: what is skipped adds nothing), or the rank of two layers that approximate it for
+    each token, 100 in the source (informed routing, arXiv 2510.13831): hidden -> rank -> hidden.
+  - `early_exit`: false (default: each sublayer routes on its own), or true: a token that skips a layer skips
+    all after it, and one router a layer decides for both sublayers. The skip rate rises with the depth x,
+    from 0 to 1, as x^((1 - s) / s), whose mean is s: at one half exits lie evenly over the layers. k and v of
+    the layers that are left out are still computed, unless `dense_kv` is false.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from math import exp
 
-from infersim.domain.errors import UnsupportedError
+from infersim.domain.errors import InvalidValueError, UnsupportedError
 from infersim.domain.ops import Part
 from infersim.pruning.families.engine_support import custom_code, needs, runs
 from infersim.pruning.families.family import Family, Pruned, check_choice, check_flag, check_integer
@@ -55,25 +62,56 @@ def dynamic_m(
     router_width: int = ROUTER_WIDTH,
     dense_kv: bool = True,
     execution: str = SkipExecution.BLOCKS.value,
+    forecaster: int = 0,
+    early_exit: bool = False,
 ) -> Pruned:
     """Route tokens around the targeted sublayers of every block; at rate 0 the router still runs."""
     check_choice("target", target, SUBLAYER_TARGETS)
     check_integer("router_width", router_width, low=0)
     check_flag("dense_kv", dense_kv)
     check_choice("execution", execution, tuple(SkipExecution))
+    check_integer("forecaster", forecaster, low=0)
+    check_flag("early_exit", early_exit)
+    if early_exit and target != "both":
+        raise InvalidValueError("target", target, "both: a token that leaves skips whole layers")
     skip = TokenSkip(
         rate=sparsity,
         router_width=router_width or None,
         dense_kv=dense_kv,
         execution=SkipExecution(execution),
+        forecaster=forecaster or None,
     )
-    transformer = model.with_blocks(tuple(_routed(block, skip, target) for block in model.blocks))
+    layers = len(model.blocks)
+    rates = exit_rates(sparsity, layers) if early_exit else (sparsity,) * layers
+    transformer = model.with_blocks(
+        tuple(
+            _routed(block, replace(skip, rate=rate), target, one_router=early_exit)
+            for block, rate in zip(model.blocks, rates, strict=True)
+        )
+    )
     if transformer.blocks == model.blocks:
         raise UnsupportedError(f"{model.name} has no {target} sublayer that tokens could skip")
     return Pruned(transformer=transformer, sparsity_realised=sparsity, targets=TARGETS[target])
 
 
-def _routed(block: Block, skip: TokenSkip, target: str) -> Block:
+BISECTIONS = 80
+"""Halvings of the exponent's range, on a logarithmic scale."""
+
+
+def exit_rates(sparsity: float, layers: int) -> tuple[float, ...]:
+    """The share of tokens that has left before each layer: x^a at the middle x of each, with this mean."""
+    if sparsity == 0:
+        return (0.0,) * layers
+    depths = [(layer + 0.5) / layers for layer in range(layers)]
+    low, high = -20.0, 20.0
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2
+        mean = sum(depth ** exp(middle) for depth in depths) / layers
+        low, high = (middle, high) if mean > sparsity else (low, middle)
+    return tuple(depth ** exp(low) for depth in depths)
+
+
+def _routed(block: Block, skip: TokenSkip, target: str, *, one_router: bool) -> Block:
     attention, ffn = block.attention, block.ffn
     if target != "ffn":
         refuse_latent(block, "dynamic-m")
@@ -82,13 +120,15 @@ def _routed(block: Block, skip: TokenSkip, target: str) -> Block:
         attention = replace(attention, skip=skip)
     if target != "attention" and isinstance(ffn, FeedForward | ExpertLayer):
         _refuse_second_router(ffn)
-        ffn = replace(ffn, skip=skip)
+        decides = not (one_router and isinstance(block.attention, Attention))
+        ffn = replace(ffn, skip=replace(skip, decides=decides))
     return replace(block, attention=attention, ffn=ffn)
 
 
 def _refuse_second_router(sublayer: Attention | FeedForward | ExpertLayer) -> None:
-    if sublayer.skip is not None:
-        raise UnsupportedError("dynamic-m is there already: a sublayer has one router")
+    groups = None if isinstance(sublayer, ExpertLayer) else sublayer.groups
+    if sublayer.skip is not None or groups is not None:
+        raise UnsupportedError("dynamic-m or dynamic-mnk is there already: a sublayer has one router")
 
 
 def _recognised(found: Comparison) -> Finding | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from infersim.domain.errors import UnknownNameError
 from infersim.pruning.families.dynamic_e import DYNAMIC_E
 from infersim.pruning.families.dynamic_m import DYNAMIC_M
+from infersim.pruning.families.dynamic_mnk import DYNAMIC_MNK
 from infersim.pruning.families.dynamic_nk import DYNAMIC_NK
 from infersim.pruning.families.family import Family
 from infersim.pruning.families.kv_pruning import KV_PRUNING
@@ -14,6 +15,7 @@ from infersim.pruning.families.static_k_lowrank import STATIC_K_LOWRANK
 from infersim.pruning.families.static_m import STATIC_M
 from infersim.pruning.families.static_nk import STATIC_NK
 from infersim.pruning.families.static_nk_cross import STATIC_NK_CROSS
+from infersim.pruning.families.unstructured import UNSTRUCTURED
 from infersim.workload.transformer import Transformer
 
 _FAMILIES: tuple[Family, ...] = (
@@ -25,6 +27,8 @@ _FAMILIES: tuple[Family, ...] = (
     DYNAMIC_M,
     DYNAMIC_NK,
     KV_PRUNING,
+    DYNAMIC_MNK,
+    UNSTRUCTURED,
     STATIC_E,
     DYNAMIC_E,
 )

@@ -4,10 +4,11 @@
                        {"attention": {"no_op": true}, "ffn": {"no_op": true}}, ...]}
 
 Three spellings of the same: Nemotron-NAS (`n_heads_in_group`, `ffn_mult`; the models' own block_config.py),
-ModelOpt's Puzzletron and AnyModel (`num_key_value_heads`, `intermediate_size`, later `subblock_configs`
-with `num_kv_heads`; modelopt/torch/puzzletron/block_config.py, github.com/NVIDIA/Model-Optimizer@0feceec),
-and Megatron's heterogeneous layers (`num_query_groups`, `mlp.ffn_hidden_size`). Blocks that do nothing are
-padding where there are more blocks than layers, else layers that are gone.
+ModelOpt's Puzzletron and AnyModel (`num_key_value_heads`, `intermediate_size` or a table `moe`, later
+`subblock_configs` with `num_kv_heads`; modelopt/torch/puzzletron/block_config.py,
+github.com/NVIDIA/Model-Optimizer@0feceec), and Megatron's heterogeneous layers (`num_query_groups`,
+`mlp.ffn_hidden_size`). Blocks that do nothing are padding where there are more blocks than layers, else
+layers that are gone.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from infersim.domain.errors import FileContentError, UnsupportedError
+from infersim.pruning.families.dynamic_e import with_top_k
+from infersim.pruning.families.static_e import with_experts
 from infersim.pruning.families.static_m import without
-from infersim.pruning.families.static_nk import with_heads, with_width
-from infersim.pruning.linears import refuse_experts, refuse_latent
+from infersim.pruning.families.static_nk import with_expert_width, with_heads, with_width
+from infersim.pruning.linears import refuse_latent
 from infersim.pruning.plan import Plan
 from infersim.pruning.plan_files.assembling import needed_model, plan_of_blocks, pruned_at_all
 from infersim.workload.hf.config_keys import MAX_LAYERS
@@ -27,6 +30,7 @@ from infersim.workload.hf.nemotron_nas import intermediate_size
 from infersim.workload.transformer import (
     Attention,
     Block,
+    ExpertLayer,
     FeedForward,
     Linear,
     ReplacedSublayer,
@@ -37,6 +41,9 @@ KEY = "block_configs"
 
 _KV_HEADS = ("num_key_value_heads", "num_kv_heads", "num_query_groups")
 _WIDTHS = ("intermediate_size", "ffn_hidden_size")
+_EXPERTS = (
+    "num_local_experts", "num_experts_per_tok", "expert_intermediate_dim", "shared_expert_intermediate_dim",
+)  # fmt: skip
 _HARMLESS = ("kind", "name", "weights_precision", "unshifted_sink", "use_prefill_window_in_sink_attention")
 _NAMES = {"attention": ("attention",), "ffn": ("ffn", "mlp")}
 
@@ -45,7 +52,7 @@ def plan_of_block_configs(entries: Sequence[object], file: Path, base: Transform
     """The plan whose layers are as the entries say.
 
     Raises FileContentError for entries that the dense layers cannot have become, UnsupportedError for
-    experts, state-space sublayers, attention sinks and sparsified sublayers.
+    latent attention, state-space sublayers, attention sinks and sparsified sublayers.
     """
     model = needed_model(file, base)
     if len(entries) > MAX_LAYERS:
@@ -102,8 +109,8 @@ class _Choice:
         attention, ffn = block.attention, block.ffn
         if not self.attention.get("no_op"):
             refuse_latent(block, f"{self.file}: {self.key}.attention")
-        if not self.ffn.get("no_op"):
-            refuse_experts(block, f"{self.file}: {self.key}.ffn")
+        if isinstance(ffn, ExpertLayer) and not self.ffn.get("no_op"):
+            ffn = self._experts(ffn, model)
         if isinstance(attention, Attention) and not self.attention.get("no_op"):
             attention = self._attention(attention, model)
         if isinstance(ffn, FeedForward) and not self.ffn.get("no_op"):
@@ -136,6 +143,8 @@ class _Choice:
         if self.ffn.get("replace_with_linear"):
             return _linear(model)
         key = f"{self.key}.ffn"
+        if self.ffn.get("moe") is not None:
+            raise FileContentError(self.file, f"{key}.moe", self.ffn["moe"], "null: the layer has no experts")
         width = _whole(self.ffn, _WIDTHS, key, self.file)
         multiple = self.ffn.get("ffn_mult")
         if width is None and isinstance(multiple, int | float) and 0 < multiple < 64:
@@ -147,12 +156,41 @@ class _Choice:
             raise FileContentError(self.file, key, width, f"at most {dense.width}, the dense width")
         return with_width(dense, width)
 
+    def _experts(self, dense: ExpertLayer, model: Transformer) -> ExpertLayer | ReplacedSublayer:
+        if self.ffn.get("replace_with_linear"):
+            return _linear(model)
+        key, table = f"{self.key}.ffn.moe", self.ffn.get("moe")
+        if not isinstance(table, Mapping):
+            raise FileContentError(self.file, key, table, f"a table of {', '.join(_EXPERTS)}, or no_op")
+        shared = None if dense.shared is None else dense.shared.width
+        left: dict[str, int] = {}
+        dense_sizes = (dense.num_experts, dense.top_k, dense.width, shared)
+        for name, limit in zip(_EXPERTS, dense_sizes, strict=True):
+            if limit is None:  # there is no shared expert, whatever the table has by default
+                continue
+            value = _whole(table, (name,), key, self.file)
+            if value is not None and value > limit:
+                raise FileContentError(self.file, f"{key}.{name}", value, f"at most {limit}, as it was")
+            left[name] = value or limit
+        experts, top_k, width, *shared_width = left.values()
+        if top_k > experts:
+            expected = f"at most {experts}, the experts that are left"
+            raise FileContentError(self.file, f"{key}.{_EXPERTS[1]}", top_k, expected)
+        layer = with_expert_width(with_top_k(with_experts(dense, experts), top_k), width)
+        if layer.shared is None:
+            return layer
+        return replace(layer, shared=with_width(layer.shared, *shared_width))
+
     def _check(self) -> None:
         """Refuse what no plan can hold, and keys of no known meaning."""
         own = {
             "attention": (*_KV_HEADS, "num_query_heads", "n_heads_in_group"),
-            "ffn": (*_WIDTHS, "ffn_mult", "gated", "hidden_act"),
+            "ffn": (*_WIDTHS, "ffn_mult", "gated", "hidden_act", "moe"),
         }
+        experts = self.ffn.get("moe")
+        for name in experts if isinstance(experts, Mapping) else ():
+            if name not in _EXPERTS:
+                raise UnsupportedError(f"{self.file}: {self.key}.ffn.moe.{name} is not supported")
         for kind, table in (("attention", self.attention), ("ffn", self.ffn)):
             for name, value in table.items():
                 key = f"{self.key}.{kind}.{name}"
@@ -172,7 +210,7 @@ def _by_kind(listed: object, key: str, file: Path) -> dict[str, object]:
     for index, sublayer in enumerate(listed):
         kind = sublayer.get("kind") if isinstance(sublayer, Mapping) else None
         if kind not in found or kind in seen:
-            expected = "attention or ffn, each once (experts and state-space sublayers are not supported)"
+            expected = "attention or ffn, each once (state-space sublayers are not supported)"
             raise FileContentError(file, f"{key}[{index}].kind", kind, expected)
         seen.add(kind)
         found[str(kind)] = sublayer

@@ -72,7 +72,7 @@ def _check_keys(content: Mapping[str, object], model: Transformer, file: Path) -
             raise FileContentError(file, key, value, f"one of the keys {', '.join(known)}")
         if key in _LAYERS and value != len(model.blocks):
             raise FileContentError(file, key, value, f"{len(model.blocks)}, the layers of the dense model")
-        if key == _ORIGINAL and value not in experts:
+        if key == _ORIGINAL and value not in sorted(experts):
             listed = ", ".join(map(str, sorted(experts))) or "none: it has no layers of experts"
             raise FileContentError(file, key, value, f"the experts of the dense model ({listed})")
     said = [key for key in (*COUNTS, *REMOVED, *KEPT) if key in content]
@@ -126,10 +126,14 @@ def _by_number(blocks: list[Block], tables: object, key: str, file: Path) -> Non
     entries = dict(enumerate(tables)) if isinstance(tables, list) else tables
     if not isinstance(entries, Mapping):
         raise FileContentError(file, key, tables, "a table of layers, each with a list of experts")
+    seen: set[int] = set()
     for name, listed in entries.items():
         place, layers = f"{key}.{name}", layers_in(str(name), len(blocks))
         if layers is None:
             raise FileContentError(file, place, name, f"a layer from 0 to {len(blocks) - 1}, or a range")
+        if seen.intersection(layers):
+            raise FileContentError(file, place, name, "each layer once")
+        seen.update(layers)
         for number in layers:
             layer = blocks[number].ffn
             if not isinstance(layer, ExpertLayer):

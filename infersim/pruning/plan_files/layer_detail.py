@@ -7,19 +7,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from infersim.cost.gemm.group_skip import GroupKernels
+from infersim.cost.gemm.unstructured import SparseKernel
 from infersim.domain.errors import InvalidValueError
+from infersim.pruning.families.dynamic_mnk import with_channel_groups, with_head_groups
 from infersim.pruning.families.static_k_2_4 import semi_structured
 from infersim.pruning.families.static_k_lowrank import break_even_rank
 from infersim.pruning.families.static_nk import with_heads, with_width
+from infersim.pruning.families.unstructured import with_zeros
 from infersim.pruning.linears import changed_block
 from infersim.pruning.plan_files.expert_detail import with_expert_detail
 from infersim.pruning.plan_files.layer_choices import with_choices
-from infersim.pruning.plan_files.tables import LayerTable, SkipTable
+from infersim.pruning.plan_files.tables import GroupsTable, LayerTable, SkipTable
 from infersim.workload.transformer import (
     Attention,
     Block,
     BlockSparsity,
     FeedForward,
+    GroupSkip,
     KvScore,
     Linear,
     MaskEstimate,
@@ -45,6 +50,8 @@ def detailed(block: Block, table: LayerTable) -> Block:
     block = with_choices(block, linear, {str(name): stored for name, stored in table.format.items()})
     if table.skip is not None:
         block = _with_skip(block, table.skip)
+    if table.groups is not None:
+        block = _with_groups(block, table.groups)
     return _with_attention_detail(block, table)
 
 
@@ -76,15 +83,21 @@ def _fewer_heads(attention: Attention, table: LayerTable) -> Attention:
 
 
 def _with_matrices(block: Block, table: LayerTable) -> Block:
-    """Ranks and 2:4 forms; a matrix that the layer lacks is an error."""
+    """Ranks, 2:4 forms and zeros; a matrix that the layer lacks is an error."""
     ranks = {str(name): rank for name, rank in table.rank.items()}
-    unseen = {**dict.fromkeys(ranks, "rank"), **dict.fromkeys(map(str, table.sparse_2_4), "sparse_2_4")}
+    zeros = {str(name): share for name, share in table.zeros.items()}
+    unseen = {
+        **dict.fromkeys(ranks, "rank"),
+        **dict.fromkeys(map(str, table.sparse_2_4), "sparse_2_4"),
+        **dict.fromkeys(zeros, "zeros"),
+    }
 
     def changed(name: str, linear: Linear) -> Linear:
         unseen.pop(name, None)
         if name in ranks:
             linear = _factorised(linear, f"rank.{name}", ranks[name])
-        return semi_structured(linear) if name in table.sparse_2_4 else linear
+        linear = semi_structured(linear) if name in table.sparse_2_4 else linear
+        return with_zeros(linear, zeros[name], SparseKernel(table.zeros_kernel)) if name in zeros else linear
 
     if not unseen:
         return block
@@ -108,7 +121,11 @@ def _with_skip(block: Block, table: SkipTable) -> Block:
         routed = _attention(block, "skip.attention", table.attention)
         attention = replace(routed, skip=_token_skip(table.attention, table))
     if table.ffn is not None:
-        ffn = replace(_ffn(block, "skip.ffn", table.ffn), skip=_token_skip(table.ffn, table))
+        skip = replace(_token_skip(table.ffn, table), decides=not table.one_router)
+        if table.one_router and table.attention != table.ffn:
+            expected = f"skip.attention, {table.attention}: one router decides for both"
+            raise InvalidValueError("skip.ffn", table.ffn, expected)
+        ffn = replace(_ffn(block, "skip.ffn", table.ffn), skip=skip)
     return replace(block, attention=attention, ffn=ffn)
 
 
@@ -118,7 +135,23 @@ def _token_skip(rate: float, table: SkipTable) -> TokenSkip:
         router_width=table.router_width or None,
         dense_kv=table.dense_kv,
         execution=SkipExecution(table.execution),
+        forecaster=table.forecaster or None,
     )
+
+
+def _with_groups(block: Block, table: GroupsTable) -> Block:
+    def skip(rate: float, group: int) -> GroupSkip:
+        kernels = GroupKernels(table.kernels)
+        return GroupSkip(rate=rate, group=group, router_width=table.router_width, kernels=kernels)
+
+    attention, ffn = block.attention, block.ffn
+    if table.attention is not None:
+        routed = _attention(block, "groups.attention", table.attention)
+        attention = with_head_groups(replace(routed, groups=None), skip(table.attention, table.heads))
+    if table.ffn is not None:
+        grouped = _ffn(block, "groups.ffn", table.ffn)
+        ffn = with_channel_groups(replace(grouped, groups=None), skip(table.ffn, table.channels))
+    return replace(block, attention=attention, ffn=ffn)
 
 
 def _with_attention_detail(block: Block, table: LayerTable) -> Block:

@@ -174,7 +174,8 @@ def _routed(found: Components, file: Path) -> Iterator[_Step]:
     if found["layer"].kind == "m":
         raise UnsupportedError(f"{file}: layer.pruning_type m routes layers; dynamic-m routes sublayers")
     if found.approximator:
-        raise UnsupportedError(f"{file}: approximator.approximator_type adds work that no family has")
+        what = f"{file}: approximator.approximator_type adds work whose kernels are not stated"
+        raise UnsupportedError(f"{what}; {DYNAMIC_M.name} has a forecaster of two layers")
     keys, values = (found[f"self_attn.{name}"].kind == "m" for name in ("k_proj", "v_proj"))
     routed = {name: found[name] for name in ("self_attn", "mlp") if found[name].kind == "m"}
     if not routed:

@@ -13,6 +13,8 @@ from pydantic_core import PydanticCustomError
 
 from infersim.files.tables import Table
 from infersim.pruning.families.dynamic_m import ROUTER_WIDTH
+from infersim.pruning.families.dynamic_mnk import CHANNELS
+from infersim.pruning.families.dynamic_mnk import ROUTER_WIDTH as GROUP_ROUTER_WIDTH
 from infersim.pruning.plan import OptionValue
 from infersim.pruning.plan_files.layer_numbers import WORDS, spelt_out
 
@@ -43,6 +45,7 @@ LayerNumbers = Annotated[list[LayerNumber], BeforeValidator(_spelt_out)]
 ExpertNumber = Annotated[int, Field(ge=0), BeforeValidator(_no_expert_text)]
 ExpertNumbers = Annotated[list[ExpertNumber], BeforeValidator(_spelt_out)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
+Zeroed = Annotated[float, Field(gt=0, lt=1)]
 Kept = Annotated[float, Field(gt=0, le=1)]
 
 
@@ -55,13 +58,29 @@ class RemoveTable(Table):
 
 
 class SkipTable(Table):
-    """Skip rates of token executions (dynamic-m); `router_width` 0 is one linear layer hidden -> 2."""
+    """Skip rates of token executions (dynamic-m); `router_width` 0 is one linear layer hidden -> 2.
+
+    `one_router`: the FFN's tokens are those that attention's router let through, as in an early exit.
+    """
 
     attention: Rate | None = None
     ffn: Rate | None = None
     router_width: Annotated[int, Field(ge=0)] = ROUTER_WIDTH
     dense_kv: bool = True
     execution: Literal["blocks", "gather"] = "blocks"
+    forecaster: Annotated[int, Field(ge=0)] = 0
+    one_router: bool = False
+
+
+class GroupsTable(Table):
+    """Skip rates of token x group executions (dynamic-mnk); `heads` 0 are the query heads of a KV head."""
+
+    attention: Rate | None = None
+    ffn: Rate | None = None
+    heads: Annotated[int, Field(ge=0)] = 0
+    channels: PositiveInt = CHANNELS
+    router_width: PositiveInt = GROUP_ROUTER_WIDTH
+    kernels: Literal["cute", "triton"] = "cute"
 
 
 class BlockSparsityTable(Table):
@@ -90,9 +109,12 @@ class LayerTable(Table):
     expert_width: PositiveInt | None = None
     rank: dict[MatrixName, PositiveInt] = Field(default_factory=dict)
     sparse_2_4: list[MatrixName] = Field(default_factory=list)
+    zeros: dict[MatrixName, Zeroed] = Field(default_factory=dict)
+    zeros_kernel: Literal["macko", "cusparse", "dense"] = "macko"
     linear: dict[SublayerName, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
     format: dict[SublayerName, str] = Field(default_factory=dict)
     skip: SkipTable | None = None
+    groups: GroupsTable | None = None
     block_sparsity: BlockSparsityTable | None = None
     kv_kept: Kept | None = None
     kv_score: Literal["position", "window", "accumulated"] = "position"
@@ -122,6 +144,7 @@ NESTED: dict[str, type[Table]] = {
     "remove": RemoveTable,
     "layer": LayerTable,
     "skip": SkipTable,
+    "groups": GroupsTable,
     "block_sparsity": BlockSparsityTable,
 }
 """Tables by the key they stand under."""

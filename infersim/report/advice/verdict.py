@@ -77,7 +77,7 @@ def _listed(names: list[str]) -> list[str]:
 
 def _paying(pays: pd.DataFrame) -> Iterator[str]:
     keys = {*varying_keys(pays), "phase"}
-    for _, rows in pays.groupby(["gpu", "phase"], sort=False):
+    for _, rows in pays.groupby(["gpu", "gpus", "phase"], sort=False):
         where = place(rows.iloc[0], keys).strip()
         never = rows[(rows["batches"] == "never") & (rows["contexts"] == "never")]["plan"].tolist()
         some = [

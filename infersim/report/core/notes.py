@@ -101,7 +101,7 @@ def _contradicting_means(means: pd.DataFrame, frame: pd.DataFrame) -> list[str]:
     """Means outside the span of the intervals of all scenarios shown."""
     keys = [key for key in varying_keys(frame) if key not in ("batch", "context")]
     cases = []
-    for _, rows in means.groupby(["model", "gpu", "phase", "plan"], sort=False):
+    for _, rows in means.groupby(["model", "gpu", "gpus", "phase", "plan"], sort=False):
         low, high, mean = (
             rows["predicted_lower"].min(),
             rows["predicted_upper"].max(),

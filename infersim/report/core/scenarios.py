@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from infersim.report.core import rounding
 from infersim.report.core.table import Column, text_column, without_constant
+from infersim.report.core.verdict import enumeration
 from infersim.workload.formats import as_stored, dtype_name
 from infersim.workload.requests import Request
 from infersim.workload.scenario import Execution
@@ -19,9 +20,16 @@ if TYPE_CHECKING:
 
 
 def setting_text(
-    execution: Execution, request: Request | None = None, *, transformer: Transformer | None = None
+    execution: Execution,
+    request: Request | None = None,
+    *,
+    transformer: Transformer | None = None,
+    gpus: Sequence[int] = (1,),
 ) -> str:
-    """How the model is run: `bf16, execution fused, CUDA graph on`; of a request also what it generates."""
+    """How the model is run: `bf16, execution fused, CUDA graph on`; of a request also what it generates.
+
+    And how many `gpus` share it, where it is not always one.
+    """
     dtype = execution.precision.name
     if transformer is not None:
         dtype = dtype_name(transformer, execution)
@@ -29,7 +37,9 @@ def setting_text(
     cache = f", KV cache {execution.kv_dtype}" if execution.kv_dtype else ""
     graph = "on" if execution.cuda_graph else "off"
     generated = f", {request.output_len} tokens generated" if request else ""
-    return f"{dtype}{cache}, execution {execution.layout}, CUDA graph {graph}{generated}"
+    shared = "" if tuple(gpus) == (1,) else f", GPUs {enumeration([str(count) for count in gpus])}"
+    experts = ", whole experts" if execution.expert_parallel else ""
+    return f"{dtype}{cache}, execution {execution.layout}, CUDA graph {graph}{generated}{shared}{experts}"
 
 
 SCENARIO_KEYS = ("model", "gpu", "gpus", "phase", "batch", "context")

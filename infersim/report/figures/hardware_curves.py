@@ -1,9 +1,11 @@
-"""Speedup along a number of the datasheet: one plan with its bound and interval, or all plans."""
+"""Speedup along a number of the datasheet, one plan or all of them, and along the number of GPUs."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from infersim.domain.arguments import checked
+from infersim.files.frames import a_frame
 from infersim.report.figures.palette import NEUTRAL, family_look
 from infersim.report.figures.style import BOUND, ROOM, add_band, add_line, add_predictions, dense_line, finish
 
@@ -41,6 +43,31 @@ def plan_along(frame: pd.DataFrame, x_title: str, top: float) -> go.Figure:
         xaxis=_around(frame),
         yaxis={"range": [0, top * ROOM]},
         shapes=[dense_line(), _own_line(frame)],
+    )
+
+
+@checked(
+    frame=a_frame(
+        numbers=("gpus", "predicted", "predicted_lower", "predicted_upper", "bound"),
+        others=("plan", "family"),
+        source="a frame of compare",
+    )
+)
+def plans_by_gpus(frame: pd.DataFrame) -> go.Figure:
+    """Predicted speedup of every plan of one scenario over GPUs that share the model; rows of `compare`."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    add_predictions(figure, frame.groupby("plan", sort=False), "gpus", 1, "%{x} GPUs")
+    counts = sorted(frame["gpus"].unique().tolist())
+    return finish(
+        figure,
+        height=360,
+        x="GPUs that share the model",
+        y="predicted speedup over dense (x)",
+        xaxis={"type": "log", "tickmode": "array", "tickvals": counts, "ticktext": list(map(str, counts))},
+        yaxis={"rangemode": "tozero"},
+        shapes=[dense_line()],
     )
 
 

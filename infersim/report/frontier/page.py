@@ -55,7 +55,9 @@ def frontier_page(found: Frontier, max_loss_percent: float | None = None) -> Pag
     verdict = frontier_verdict(found, max_loss_percent)
     return Page(
         title=f"Speed against quality: {points['model'].iloc[0]} on {', '.join(points['gpu'].unique())}",
-        setting=setting_text(found.execution, transformer=found.model),
+        setting=setting_text(
+            found.execution, transformer=found.model, gpus=found.points["gpus"].unique().tolist()
+        ),
         verdict=Verdict(sentences=verdict.sentences, notes=(*verdict.notes, *left_out)),
         views=tuple(_views(points)),
         tables=(*frontier_tables(found), points_table(points)),

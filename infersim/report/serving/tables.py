@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from infersim.report.core import rounding
+from infersim.report.core.scenarios import gpu_text
 from infersim.report.core.table import Column, Table, number_column, text_column, without_constant
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ def serve_table(frame: pd.DataFrame) -> Table:
         ("model", text_column("model", "model")),
         ("plan", text_column("plan", "plan")),
         ("gpu", text_column("GPU", "gpu")),
+        ("gpus", number_column("GPUs", "gpus", rounding.count)),
         ("prompt", number_column("read", "prompt", rounding.count)),
         ("output", number_column("written", "output", rounding.count)),
     ]
@@ -109,7 +111,8 @@ def served_title(frame: pd.DataFrame) -> str:
     """`qwen3-8b on h100-sxm under vllm: 1000 tokens read, 200 written, 64 at once`, what all rows share."""
     row = frame.iloc[0]
     shared = {key for key in frame.columns if frame[key].nunique(dropna=False) == 1}
-    subject = " on ".join(str(row[key]) for key in ("model", "gpu") if key in shared)
+    names = {"model": str(row["model"]), "gpu": gpu_text(row, () if "gpus" in shared else ("gpus",))}
+    subject = " on ".join(names[key] for key in names if key in shared)
     under = f"{subject} under {row['engine']}".strip()
     said = [
         f"{rounding.count(row['prompt'])} tokens read" if "prompt" in shared else "",

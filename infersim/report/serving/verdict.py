@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from infersim.report.core import rounding
 from infersim.report.core.notes import trust_notes
+from infersim.report.core.scenarios import gpu_text
 from infersim.report.core.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def serve_verdict(frame: pd.DataFrame) -> Verdict:
     fitting = frame[frame["fits_memory"].astype(bool)]
     best = _largest(fitting, "tokens_per_s")
     several = len(frame) > 1
-    who = f"{best['plan']} on {best['gpu']}" if several else f"{best['model']} on {best['gpu']}"
+    who = f"{best['plan'] if several else best['model']} on {gpu_text(best)}"
     load = f"{best['concurrency']} requests at once"
     if "rate" in frame and best["rate"] == best["rate"]:
         load = f"{rounding.quantity(best['rate'])} requests a second"

@@ -11,6 +11,7 @@ from infersim.report.core.verdict import Verdict
 from infersim.report.html.body import View
 from infersim.report.html.page import Page
 from infersim.report.inventories import gpus_table
+from infersim.report.speedups.by_gpus import by_gpus_charts, by_gpus_table, several_gpus
 from infersim.report.speedups.charts import (
     curve_charts,
     plans_chart,
@@ -55,6 +56,7 @@ def compare_page(report: ComparisonReport) -> Page:
         verdict=Verdict(sentences=verdict.sentences, notes=(*verdict.notes, *_left_out(report))),
         views=tuple(_view(report, row) for _, row in report.scenarios.iterrows()),
         tables=(
+            *((by_gpus_table(frame),) if several_gpus(frame) else ()),
             compare_table(frame),
             loss_table(frame),
             parts_table(frame),
@@ -80,6 +82,7 @@ def _view(report: ComparisonReport, scenario: pd.Series) -> View:
         label=label(scenario, varying_keys(report.comparison)),
         charts=(
             plans_chart(rows),
+            *by_gpus_charts(report.comparison, scenario),
             waterfall_chart(rows),
             *curve_charts(curves),
             time_chart(ops),

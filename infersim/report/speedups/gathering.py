@@ -33,6 +33,7 @@ from infersim.simulation.speedups.resolving import (
     measured_speedups,
 )
 from infersim.simulation.speedups.scenarios import ScenarioOptions, Scenarios, some_scenarios
+from infersim.simulation.speedups.sharing import shared_plans
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -123,7 +124,7 @@ def gather_comparison(
         ops=op_frames(found.timings, shown),
         curves=_curves(found, several, asked, shown, index),
         profiles={profile.name: profile for profile in profiles},
-        setting=setting_text(asked.execution, asked.request, transformer=base),
+        setting=setting_text(asked.execution, asked.request, transformer=base, gpus=asked.gpus),
         left_out=tuple(left_out),
     )
 
@@ -131,11 +132,12 @@ def gather_comparison(
 def _curves(
     found: Comparison, plans: Sequence[Plan], asked: Scenarios, shown: pd.DataFrame, index: MeasuredIndex
 ) -> pd.DataFrame:
-    """The rows of `shown` scenarios, and between their plans those of the same curves."""
+    """The rows of `shown` scenarios, and between their plans those of the same curves that GPUs can share."""
     import pandas as pd
 
     drawn, titles = curve_plans(plans), {plan.title for plan in plans}
-    between = [plan for title, plan in drawn.items() if title not in titles]
+    more = [plan for title, plan in drawn.items() if title not in titles]
+    between = shared_plans(more, asked.executions()).plans
     rows = [found.frame.drop_duplicates([*SCENARIO_KEYS, "plan"])]
     if between:
         rows.append(comparison_frame(_timed(found, between, asked, shown), index))

@@ -56,7 +56,7 @@ def gather_prediction(
         scenarios=shown,
         ops=ops,
         profiles={profile.name: profile for profile in profiles},
-        setting=setting_text(asked.execution, asked.request, transformer=plan.transformer),
+        setting=setting_text(asked.execution, asked.request, transformer=plan.transformer, gpus=asked.gpus),
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from infersim.report.core import rounding
 from infersim.report.core.losses import PART_TITLES
 from infersim.report.core.notes import prediction_notes
-from infersim.report.core.scenarios import label, varying_keys
+from infersim.report.core.scenarios import gpu_text, label, varying_keys
 from infersim.report.core.verdict import Verdict, as_sentence
 from infersim.report.speedups.tables import TIMED_PARTS
 
@@ -33,22 +33,22 @@ def _sentence(row: pd.Series, sizes: str) -> str:
     what = _WHAT[row["phase"]].format(row["model"]) + (f" ({sizes})" if sizes else "")
     if not row["fits_memory"]:
         need = rounding.quantity(row["memory_gib"])
-        return f"{what} does not fit into the memory of {row['gpu']}: it needs {need} GiB"
+        return f"{what} does not fit into the memory of {gpu_text(row)}: it needs {need} GiB"
     time = rounding.duration(row["latency_ms"], row["lower_ms"], row["upper_ms"])
     above = rounding.quantity(row["latency_ms"] / row["floor_ms"])
     largest = max(TIMED_PARTS, key=lambda part: float(row[f"ms_{part}"]))
     portion = rounding.share(row[f"ms_{largest}"] / row["latency_ms"])
     return (
-        f"{what} is predicted to take {time} on {row['gpu']}, {above} times its floor; "
+        f"{what} is predicted to take {time} on {gpu_text(row)}, {above} times its floor; "
         f"{PART_TITLES[largest]} takes {portion} of it"
     )
 
 
 def _summary(frame: pd.DataFrame) -> list[str]:
     sentences = []
-    for (gpu, phase), rows in frame.groupby(["gpu", "phase"], sort=False):
+    for (_, _, phase), rows in frame.groupby(["gpu", "gpus", "phase"], sort=False):
         fitting = rows[rows["fits_memory"]]
-        what = f"{_WHAT[str(phase)].format(rows['model'].iloc[0])} on {gpu}"
+        what = f"{_WHAT[str(phase)].format(rows['model'].iloc[0])} on {gpu_text(rows.iloc[0])}"
         if fitting.empty:
             sentences.append(f"{what} does not fit into memory in any of {len(rows)} scenarios")
             continue

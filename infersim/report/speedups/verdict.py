@@ -9,6 +9,7 @@ import math
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from infersim.pruning.families.registry import find_family
 from infersim.pruning.families.static_m import STATIC_M
 from infersim.report.core import rounding
 from infersim.report.core.losses import largest_loss
@@ -58,6 +59,9 @@ def subject(row: pd.Series) -> str:
     """
     sparsity, came_out = float(row["sparsity"]), float(row["sparsity_realised"])
     if math.isnan(sparsity):
+        family = find_family(str(row["family"]))
+        if family is not None and (family.of_experts or family.quality_axis):  # these cut no block linears
+            return f"{row['plan']} ({family.name} {rounding.fraction(came_out)})"
         return f"{row['plan']} ({rounding.fraction(came_out)} of the block linears removed)"
     requested = rounding.fraction(sparsity)
     plain = row["plan"] == f"{row['family']} {requested}"

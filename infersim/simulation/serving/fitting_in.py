@@ -32,11 +32,7 @@ def missing_text(transformer: Transformer, profile: HardwareProfile, service: Se
     missing = memory.missing_bytes(tokens) / GIB
     helps = list(_helps(transformer, profile, service, tokens))
     each = " on each" if service.gpus > 1 else ""
-    hint = (
-        f", for which {' or '.join(filter(None, (', '.join(helps[:-1]), helps[-1])))} would do"
-        if helps
-        else ""
-    )
+    hint = f", for which {_either(helps)} would do" if helps else ""
     return (
         f"{transformer.name} on {_gpus(profile, service.gpus)}: {missing:.1f} GiB are missing for one "
         f"request of {tokens:,} tokens{each} (weights {memory.weights_bytes / GIB:.1f} GiB of "
@@ -75,6 +71,11 @@ def _helps(
             larger.append((gpu.memory.total_bytes, name))
     if larger:
         yield f"a GPU such as {min(larger)[1]} ({min(larger)[0] / GIB:.0f} GiB)"
+
+
+def _either(several: list[str]) -> str:
+    """`a, b or c`."""
+    return " or ".join(filter(None, (", ".join(several[:-1]), several[-1])))
 
 
 def _gpus(profile: HardwareProfile, count: int) -> str:

@@ -2,7 +2,8 @@
 
 Seven times, each computed for the dense model and for the plan (the design's T_1 to T_7):
 
-1. FLOPs of the ops in the parts that the plan targets, over the dense peak (2:4 counts the half it does);
+1. FLOPs of the whole model's ops in the parts that the plan targets, over the dense peak (2:4 counts the half
+   it does), shared evenly by the GPUs;
 2. the same of all ops but those that the family adds, and exchanges between GPUs;
 3. the cold roofline of those ops: memory enters, every weight and KV byte is read; 2:4 at its nominal rate;
 4. the cold roofline of all ops, added ones included;
@@ -115,16 +116,17 @@ def static_m_equivalent(dense: Timeline, speedup: Array) -> Array:
 
 def chain_times_s(timeline: Timeline, targets: Set[Part]) -> Array:
     """Seconds T_1 to T_7 along the first axis; `targets` are the parts that a plan cuts."""
-    parts, costs = [op.part for op in timeline.program.ops], timeline.costs
-    peak_s, roofline_s = costs.peak_s, costs.cold_roofline_s
+    costs, work = timeline.costs, timeline.work()
     here = ~timeline.exchanged()
-    core = np.array([part is not Part.EXTRA for part in parts]) & here
-    targeted = np.array([part in targets for part in parts]) & core
+    own = np.array([op.part is not Part.EXTRA for op in timeline.program.ops]) & here
+    core = work.parts != Part.EXTRA
+    targeted = np.array([part in targets for part in work.parts]) & core
+    roofline_s = costs.cold_roofline_s
     return np.stack(
         [
-            over_ops(peak_s, targeted),
-            over_ops(peak_s, core),
-            over_ops(roofline_s, core),
+            over_ops(work.peak_s, targeted),
+            over_ops(work.peak_s, core),
+            over_ops(roofline_s, own),
             over_ops(roofline_s, here),
             over_ops(costs.kernel_s, here),
             over_ops(costs.latency_s, here),

@@ -22,7 +22,7 @@ from infersim.simulation.speedups.padding import padding_notes
 from infersim.simulation.timing.program import Program
 from infersim.simulation.timing.timeline import Timeline
 from infersim.workload.formats import block_formats
-from infersim.workload.transformer import Transformer
+from infersim.workload.transformer import ExpertLayer, Transformer
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,8 +85,13 @@ def kernel_notes(timeline: Timeline) -> list[str]:
 
 
 def _widths(transformer: Transformer) -> set[int]:
-    """N, K and ranks of the block linears, and the vocabulary that an LM head gives."""
-    linears = [linear for block, _ in transformer.grouped_blocks() for linear in block.linears]
+    """N, K and ranks of the block linears but routers, and the vocabulary that an LM head gives.
+
+    A router's N is a number of experts.
+    """
+    blocks = [block for block, _ in transformer.grouped_blocks()]
+    routers = [block.ffn.router for block in blocks if isinstance(block.ffn, ExpertLayer)]
+    linears = [linear for block in blocks for linear in block.linears if linear not in routers]
     found = {width for linear in linears for width in (linear.out_features, linear.in_features)}
     found |= {linear.rank for linear in linears if linear.rank is not None}
     head = transformer.head

@@ -176,7 +176,7 @@ def _case_columns(timings: CaseTimings, index: MeasuredIndex) -> Iterator[Column
             "model": constant(plan.base.name, case),
             **gpu_columns(case, timeline),
             **{name: constant(value, case) for name, value in _description(plan).items()},
-            "flops_removed": _removed(dense.costs.flop, timeline.costs.flop),
+            "flops_removed": _removed(dense.work().flop, timeline.work().flop),
             "bytes_removed": _removed(dense.costs.model_bytes, timeline.costs.model_bytes),
             **scenario_columns(case, timeline),
             **_speedup_columns(links, dense, timeline, found),

@@ -1,4 +1,4 @@
-"""`gemm_latency` and `attention_latency`: single kernels, arrays in and arrays out."""
+"""`gemm_latency`, `attention_latency` and `moe_latency`: single kernels, arrays in and arrays out."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from infersim.domain.arguments import checked, one_of, optional, refused
+from infersim.cost.experts.routing_names import BALANCED, ROUTINGS, NamedRouting, routing_named
+from infersim.domain.arguments import checked, flag, one_of, optional, refused
 from infersim.domain.arrays import Array
 from infersim.domain.costs import Latency
 from infersim.domain.dtypes import PRECISIONS, STATIC, DType, Precision, precision_named
 from infersim.domain.errors import InvalidValueError
 from infersim.domain.numbers import count, whole
-from infersim.domain.shapes import Attention, Gemm, Phase, WeightForm
+from infersim.domain.shapes import Attention, Experts, Gemm, Phase, WeightForm
 from infersim.profile_files.profiles import a_profile, kernels_named
 from infersim.simulation.speedups.stretches import shapes_latency
 from infersim.workload.scenario import MAX_BATCH, MAX_CONTEXT
@@ -23,8 +24,10 @@ if TYPE_CHECKING:
 MAX_FEATURES = 2**24
 MAX_HEADS = 2**16
 MAX_HEAD_DIM = 2**12
+MAX_EXPERTS = 2**16
+MAX_SHARES = 2**12
 MAX_WEIGHT_COPIES = 2**16
-"""Far beyond any matrix, attention or timing loop there is: a larger number is a slip."""
+"""Far beyond any matrix, attention, layer or timing loop there is: a larger number is a slip."""
 
 
 def _sparse_form(key: str, value: object) -> str:
@@ -173,6 +176,94 @@ def attention_latency(
         kv_copies=kv_copies,
     )
     return shapes_latency(shape, a_profile("gpu", gpu).with_kernels(kernels))
+
+
+def _routing(key: str, value: object) -> str:
+    """A rule of arguments: how tokens choose their experts."""
+    if isinstance(value, str) and routing_named(value) is not None:
+        return value
+    raise refused(key, value, ROUTINGS)
+
+
+@checked(
+    gpu=a_profile,
+    tokens=whole(MAX_CONTEXT),
+    hidden_size=whole(MAX_FEATURES),
+    ffn_width=whole(MAX_FEATURES),
+    num_experts=whole(MAX_EXPERTS),
+    top_k=whole(MAX_EXPERTS),
+    dtype=one_of("dtype", PRECISIONS),
+    routing=_routing,
+    tensor_parallel=whole(MAX_SHARES),
+    expert_parallel=whole(MAX_SHARES),
+    gated=flag,
+    weight_copies=_COPIES,
+    kernels=kernels_named,
+)
+def moe_latency(
+    gpu: Gpu,
+    *,
+    tokens: Dimension,
+    hidden_size: Dimension,
+    ffn_width: Dimension,
+    num_experts: Dimension,
+    top_k: Dimension,
+    dtype: str = "bf16",
+    routing: str = BALANCED,
+    tensor_parallel: Dimension = 1,
+    expert_parallel: Dimension = 1,
+    gated: bool = True,
+    weight_copies: int | None = 1,
+    kernels: str | None = None,
+) -> Latency:
+    """Latency of a layer's routed experts on one GPU; dimensions broadcast, and so does the result.
+
+    Each of `tokens` runs `top_k` of `num_experts` experts of `ffn_width` channels: top-k, rows to their
+    experts, up (and gate, where `gated`), activation, down, rows added up; no router, no shared expert, no
+    exchange between GPUs. `routing`: `balanced`, tokens dealt to the experts in turn, as benchmarks do;
+    `random`, each token draws its experts; `power_law_1.2`, experts whose shares follow a power law of that
+    exponent. With `tensor_parallel` every GPU holds that share of each expert's width, with `expert_parallel`
+    whole experts, and the GPU is the fullest one. `weight_copies` is the number of distinct layers that a
+    timing loop rotates over: 1, as benchmarks do, lets a small layer stay in L2; None is cold, as in a model.
+    `dtype` and `kernels` as in `gemm_latency`, which raises the same.
+    """
+    sizes = _together(
+        tokens=tokens,
+        hidden_size=hidden_size,
+        ffn_width=ffn_width,
+        num_experts=num_experts,
+        top_k=top_k,
+        tensor_parallel=tensor_parallel,
+        expert_parallel=expert_parallel,
+    )
+    _check_shares(sizes)
+    named = routing_named(routing)
+    assert isinstance(named, NamedRouting), "checked by its rule"
+    shape = Experts(
+        tokens=sizes["tokens"],
+        hidden=sizes["hidden_size"],
+        width=sizes["ffn_width"] / sizes["tensor_parallel"],
+        num_experts=sizes["num_experts"],
+        local_experts=sizes["num_experts"] / sizes["expert_parallel"],
+        top_k=sizes["top_k"],
+        precision=precision_named(dtype),
+        gated=gated,
+        skew=named.skew,
+        dealt=named.dealt,
+        weight_copies=weight_copies,
+    )
+    return shapes_latency(shape, a_profile("gpu", gpu).with_kernels(kernels))
+
+
+def _check_shares(sizes: dict[str, Array]) -> None:
+    """Raise InvalidValueError for more experts a token than there are, and shares that do not come out even."""
+    experts, top_k = sizes["num_experts"], sizes["top_k"]
+    if (top_k > experts).any():
+        raise InvalidValueError("top_k", top_k.tolist(), f"at most num_experts = {experts.tolist()}")
+    for degree, whole_name in (("tensor_parallel", "ffn_width"), ("expert_parallel", "num_experts")):
+        if (sizes[whole_name] % sizes[degree]).any():
+            expected = f"a divisor of {whole_name} = {sizes[whole_name].tolist()}"
+            raise InvalidValueError(degree, sizes[degree].tolist(), expected)
 
 
 def _together(**dimensions: Dimension) -> dict[str, Array]:

@@ -40,6 +40,7 @@ class PassOptions(RunOptions, total=False):
     phase: str
     batch: Dimension
     context: Dimension | None
+    gpus: Dimension
 
 
 class ScenarioOptions(PassOptions, total=False):
@@ -67,7 +68,6 @@ class ScenarioOptions(PassOptions, total=False):
     """
 
     request: str | Request | None
-    gpus: Dimension
 
 
 ROW_BYTES = 4096

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -25,7 +25,8 @@ class Program:
 
     `pass_rows` are the rows of each pass among the ops. `counts` (ops x scenarios) are executions over all
     repetitions of the op's pass, `launches` those that are launched, with or without tokens left to work on.
-    `memory_bytes` is the most that any pass needs, over the scenario axes.
+    `memory_bytes` is the most that any pass needs, over the scenario axes. `whole` are the ops of the whole
+    model where GPUs share it (on one GPU they are `ops`), `whole_counts` their executions.
     """
 
     transformer: Transformer
@@ -36,6 +37,13 @@ class Program:
     counts: Array
     launches: Array
     memory_bytes: Array
+    whole: tuple[Op, ...]
+    whole_counts: Array
+
+    @property
+    def gpus(self) -> int:
+        """How many share the model."""
+        return self.passes[0].scenario.gpus
 
     @property
     def places(self) -> tuple[tuple[int, str], ...]:
@@ -85,7 +93,8 @@ def _program(transformer: Transformer, passes: tuple[Pass, ...], extent: tuple[i
     ops = [model_ops(share, case.scenario) for case in passes]
     needed = [memory_use(share, case.last_scenario).total_bytes for case in passes]
     placed = [(op, case) for case, of_pass in zip(passes, ops, strict=True) for op in of_pass]
-    counts = [np.broadcast_to(as_array(op.count) * case.times, extent) for op, case in placed]
+    counts = _counts(placed, extent)
+    whole = placed if share is transformer else _whole(transformer, passes)
     launches = [np.broadcast_to(as_array(_launches(op, case)) * case.times, extent) for op, case in placed]
     return Program(
         transformer=transformer,
@@ -93,10 +102,26 @@ def _program(transformer: Transformer, passes: tuple[Pass, ...], extent: tuple[i
         passes=passes,
         ops=tuple(op for of_pass in ops for op in of_pass),
         pass_rows=_consecutive([len(of_pass) for of_pass in ops]),
-        counts=np.stack(counts),
+        counts=counts,
         launches=np.stack(launches),
         memory_bytes=np.broadcast_to(np.maximum.reduce(np.broadcast_arrays(*needed)), extent),
+        whole=tuple(op for op, _ in whole),
+        whole_counts=counts if whole is placed else _counts(whole, extent),
     )
+
+
+def _counts(placed: Sequence[tuple[Op, Pass]], extent: tuple[int, ...]) -> Array:
+    return np.stack([np.broadcast_to(as_array(op.count) * case.times, extent) for op, case in placed])
+
+
+def _whole(transformer: Transformer, passes: Sequence[Pass]) -> list[tuple[Op, Pass]]:
+    """The ops of the whole model, as one GPU would run them."""
+    alone = replace(passes[0].scenario.execution, gpus=1)
+    return [
+        (op, case)
+        for case in passes
+        for op in model_ops(transformer, replace(case.scenario, execution=alone))
+    ]
 
 
 def _launches(op: Op, case: Pass) -> Numeric:

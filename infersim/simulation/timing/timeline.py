@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from infersim.simulation.timing.op_costs import OpCosts, cost_ops, over_ops
 from infersim.simulation.timing.passes import Pass
 from infersim.simulation.timing.program import Program, Programs, lay_out
 from infersim.simulation.timing.uncertainty import half_width_of_sum
+from infersim.simulation.timing.whole_work import WholeWork, whole_work
 from infersim.workload.memory import fits
 from infersim.workload.scenario import Scenario
 from infersim.workload.transformer import Transformer
@@ -51,6 +52,7 @@ class Timeline:
     lower_s: Array
     upper_s: Array
     fits_memory: npt.NDArray[np.bool_]
+    _whole: list[WholeWork] = field(default_factory=list, repr=False, compare=False)
 
     @property
     def kernel_s(self) -> Array:
@@ -60,7 +62,7 @@ class Timeline:
     @property
     def gpus(self) -> int:
         """How many share the model; every number but energy is that of one of them."""
-        return self.program.passes[0].scenario.gpus
+        return self.program.gpus
 
     def part_s(self) -> dict[str, Array]:
         """Kernel seconds of each part by its name, and the launches of all parts; they sum to the latency.
@@ -74,6 +76,15 @@ class Timeline:
             by_part[Part.COMMUNICATION.value] = over_ops(self.costs.latency_s, exchanged)
             launch_s = launch_s[~exchanged]
         return by_part | {LAUNCH: over_ops(launch_s)}
+
+    def work(self) -> WholeWork:
+        """FLOPs of the whole model, and what they take at the peaks, shared evenly."""
+        costs, program = self.costs, self.program
+        if self.gpus == 1:
+            return WholeWork(parts=self._parts(), flop=costs.flop, peak_s=costs.peak_s)
+        if not self._whole:
+            self._whole.append(whole_work(program.whole, program.whole_counts, self.gpus, self.profile))
+        return self._whole[0]
 
     def exchanged(self) -> npt.NDArray[np.bool_]:
         """Which ops are exchanges between GPUs."""

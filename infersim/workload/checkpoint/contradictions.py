@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 
-from infersim.workload.transformer import Attention, Block, FeedForward, Transformer
+from infersim.workload.transformer import (
+    Attention,
+    Block,
+    ExpertLayer,
+    FeedForward,
+    LatentAttention,
+    Transformer,
+)
 
 
 def contradictions(
@@ -67,7 +74,7 @@ def _numbers(model: Transformer) -> Collection[int]:
 
 def _heads(block: Block) -> object:
     attention = block.attention
-    return attention.num_heads if isinstance(attention, Attention) else None
+    return attention.num_heads if isinstance(attention, Attention | LatentAttention) else None
 
 
 def _kv_heads(block: Block) -> object:
@@ -85,11 +92,28 @@ def _width(block: Block) -> object:
 
 
 def _has_attention(block: Block) -> bool:
-    return isinstance(block.attention, Attention)
+    return isinstance(block.attention, Attention | LatentAttention)
+
+
+def _experts(block: Block) -> object:
+    return block.ffn.num_experts if isinstance(block.ffn, ExpertLayer) else None
+
+
+def _expert_width(block: Block) -> object:
+    return block.ffn.width if isinstance(block.ffn, ExpertLayer) else None
+
+
+def _shared_width(block: Block) -> object:
+    shared = block.ffn.shared if isinstance(block.ffn, ExpertLayer) else None
+    return None if shared is None else shared.width
+
+
+def _latent_rank(block: Block) -> object:
+    return block.attention.kv_lora_rank if isinstance(block.attention, LatentAttention) else None
 
 
 def _has_ffn(block: Block) -> bool:
-    return isinstance(block.ffn, FeedForward)
+    return isinstance(block.ffn, FeedForward | ExpertLayer)
 
 
 _SUBLAYERS = {"attention": _has_attention, "an FFN": _has_ffn}
@@ -99,6 +123,10 @@ _SIZES: dict[str, Callable[[Block], object]] = {
     "KV heads": _kv_heads,
     "head size": _head_dim,
     "FFN width": _width,
+    "experts": _experts,
+    "width of experts": _expert_width,
+    "width of shared experts": _shared_width,
+    "rank of latent K and V": _latent_rank,
 }
 
 

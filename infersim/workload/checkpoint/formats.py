@@ -19,7 +19,7 @@ from infersim.workload.checkpoint.stored import HEAD, Storage, Stored, StoredMat
 from infersim.workload.ends import Head
 from infersim.workload.formats import StoredMatrix, named_matrices, stored_text, with_stored_matrices
 from infersim.workload.hf.quantisation.method import Formats
-from infersim.workload.hf.quantisation.reading import with_formats
+from infersim.workload.hf.quantisation.reading import ROUTER, with_formats
 from infersim.workload.transformer import Transformer
 from infersim.workload.weight_format import (
     WeightFormat,
@@ -29,7 +29,12 @@ from infersim.workload.weight_format import (
     weight_only,
 )
 
-_JOINED = {"q": "qkv", "k": "qkv", "v": "qkv", "gate": "gate_up", "up": "gate_up"}
+_JOINED = {
+    **dict.fromkeys(("q", "k", "v"), "qkv"),
+    **dict.fromkeys(("gate", "up"), "gate_up"),
+    **dict.fromkeys(("expert_gate", "expert_up"), "expert_gate_up"),
+    **dict.fromkeys(("shared_gate", "shared_up"), "shared_gate_up"),
+}
 """Matrices that may be stored as one -> the role of that one."""
 
 _ORDER_BYTES = 4.0
@@ -79,7 +84,8 @@ def as_stored_in_files(
 
 def _wide(stored: StoredMatrices) -> str:
     """What people are told of 32-bit values: they are no reason to time in 32 bit, unless asked for."""
-    types = {factor.dtype for factors in stored.values() for factor in factors}
+    # Routers alone are no sign: many are kept wide beside matrices of 16 bit.
+    types = {factor.dtype for (_, name), factors in stored.items() if name != ROUTER for factor in factors}
     if not types & {"F32", "F64"}:
         return ""
     return "the weight files hold values of 32 bit or more: bf16 is meant unless --dtype says fp32"

@@ -8,12 +8,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from infersim.domain.errors import FileContentError, UnsupportedError
-from infersim.workload.checkpoint.header import Tensor
+from infersim.workload.checkpoint.expert_layers import (
+    EXPERT_ROLES,
+    LATENT_ROLES,
+    read_experts,
+    read_latent,
+)
 from infersim.workload.checkpoint.heads import head_sizes
+from infersim.workload.checkpoint.layer import Layer
 from infersim.workload.checkpoint.matrices import Matrix, matrix_of
 from infersim.workload.checkpoint.names import Module
-from infersim.workload.checkpoint.norms import norm_of, qk_norm_of
+from infersim.workload.checkpoint.norms import qk_norm_of
 from infersim.workload.checkpoint.stored import Hint, Stored
 from infersim.workload.ops.residual_map import ResidualMap
 from infersim.workload.sublayers.norms import Norm
@@ -22,8 +27,10 @@ from infersim.workload.transformer import (
     Attention,
     AttentionSublayer,
     Block,
+    ExpertLayer,
     FeedForward,
     FfnSublayer,
+    LatentAttention,
     ReplacedSublayer,
 )
 
@@ -33,18 +40,29 @@ class LayerReader:
     """Reads the layers of one checkpoint.
 
     `hidden` is the width of the residual stream, `stored_norms` whether layers have norms with parameters at
-    all, `transposed` whether matrices are stored as `[in, out]`. `stored` collects how each matrix is stored,
-    by layer and role.
+    all, `transposed` whether matrices are stored as `[in, out]`, and `transposed_experts` whether a tensor of
+    all experts is. `stored` collects how each matrix is stored, by layer and role.
     """
 
     hidden: int
     transposed: bool
     stored_norms: bool
+    transposed_experts: bool = False
     stored: dict[tuple[int, str], tuple[Stored, ...]] = field(default_factory=dict)
 
-    def block(self, number: int, roles: Mapping[str, Module], stated: Block, *, last: bool) -> Block:
+    def block(
+        self, number: int, roles: Mapping[str, Module], stated: Block, *, last: bool, experts: int = 0
+    ) -> Block:
         """The block of layer `number`; without sublayers where nothing of them is there."""
-        layer = _Layer(reader=self, number=number, roles=roles)
+        layer = Layer(
+            number=number,
+            roles=roles,
+            experts=experts,
+            hidden=self.hidden,
+            stored_norms=self.stored_norms,
+            transposed_experts=self.transposed_experts,
+            stored=self.stored,
+        )
         attention, ffn = self._attention(layer, stated), self._ffn(layer, stated, last=last)
         parallel = stated.parallel and attention is not None and ffn is not None
         if stated.shares_norm and attention is None and ffn is not None and stated.attention is not None:
@@ -52,8 +70,13 @@ class LayerReader:
         maps, added = self._maps(layer, last=last)
         return Block(attention=attention, ffn=ffn, parallel=parallel, residual_maps=maps, added=added)
 
-    def _attention(self, layer: _Layer, stated: Block) -> Attention | ReplacedSublayer | None:
+    def _attention(self, layer: Layer, stated: Block) -> AttentionSublayer | None:
         inward = self._inward
+        if set(LATENT_ROLES) & set(layer.roles):
+            if not isinstance(stated.attention, LatentAttention):
+                raise layer.first_of(LATENT_ROLES).fail("no latent attention: the config has none here")
+            layer.none_of("latent attention", ("k", "v", "qkv", "attention_linear"))
+            return read_latent(layer, stated.attention)
         if "attention_linear" in layer.roles:
             layer.none_of("attention_linear", ("q", "k", "v", "qkv", "o"))
             norm = layer.norm("attention_norm", _norm(stated.attention))
@@ -75,11 +98,12 @@ class LayerReader:
             num_kv_heads=sizes.kv_heads,
             head_dim=sizes.head_dim,
             qk_norm=qk_norm_of(layer.roles, like.qk_norm, q.linear, k.linear, sizes.head_dim, q.tensor),
+            sinks=layer.sinks(sizes.heads, expected=like.sinks),
             norm=layer.norm("attention_norm", like.norm),
             post_norm=layer.norm("attention_post_norm", like.post_norm),
         )
 
-    def _projections(self, layer: _Layer) -> tuple[Matrix, Matrix, Matrix, Matrix]:
+    def _projections(self, layer: Layer) -> tuple[Matrix, Matrix, Matrix, Matrix]:
         """q, k, v and o; of one joined matrix q has as many outputs as o inputs, k and v share the rest."""
         if "qkv" not in layer.roles:
             layer.all_of(("q", "k", "v", "o"))
@@ -95,8 +119,13 @@ class LayerReader:
         q, k = (layer.split(fused, n) for n in (query, rest // 2))
         return q, k, k, o
 
-    def _ffn(self, layer: _Layer, stated: Block, *, last: bool) -> FeedForward | ReplacedSublayer | None:
+    def _ffn(self, layer: Layer, stated: Block, *, last: bool) -> FfnSublayer | None:
         matrices = ("gate", "up", "gate_up", "down")
+        if {"router", *EXPERT_ROLES} & set(layer.roles):
+            if not isinstance(stated.ffn, ExpertLayer):
+                raise layer.first_of(("router", *EXPERT_ROLES)).fail("no experts: the config has none here")
+            layer.none_of("experts", (*matrices, "ffn_linear"))
+            return read_experts(layer, stated.ffn)
         if "ffn_linear" in layer.roles:
             layer.none_of("ffn_linear", matrices)
             norm = layer.norm("ffn_norm", _norm(stated.ffn))
@@ -126,7 +155,7 @@ class LayerReader:
             post_norm=layer.norm("ffn_post_norm", like.post_norm),
         )
 
-    def _gate_and_up(self, layer: _Layer, *, gated: bool) -> tuple[Matrix | None, Matrix]:
+    def _gate_and_up(self, layer: Layer, *, gated: bool) -> tuple[Matrix | None, Matrix]:
         if not gated:
             layer.none_of("an FFN without a gate", ("gate", "gate_up"))
             layer.all_of(("up",))
@@ -141,7 +170,7 @@ class LayerReader:
         half = layer.split(fused, fused.linear.out_features // 2)
         return half, half
 
-    def _maps(self, layer: _Layer, *, last: bool) -> tuple[int, tuple[AddedWork, ...]]:
+    def _maps(self, layer: Layer, *, last: bool) -> tuple[int, tuple[AddedWork, ...]]:
         """Square maps of the residual stream, and the last layer's own where it leads to another width."""
         square, added = 0, []
         for role in ("attention_map", "ffn_map"):
@@ -164,62 +193,6 @@ class LayerReader:
 
     def _outward(self, k: int | None = None) -> Hint:
         return Hint(n=self.hidden, k=k, transposed=self.transposed)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Layer:
-    """One layer's modules by role."""
-
-    reader: LayerReader
-    number: int
-    roles: Mapping[str, Module]
-
-    @property
-    def tensor(self) -> Tensor:
-        return next(iter(next(iter(self.roles.values())).values()))
-
-    def matrix(self, role: str, hint: Hint) -> Matrix:
-        """A matrix whose N or K is the residual stream's where the hint says so."""
-        found = matrix_of(self.roles[role], hint)
-        linear = found.linear
-        for name, size, wanted in (("N", linear.out_features, hint.n), ("K", linear.in_features, hint.k)):
-            if wanted not in (None, size):
-                raise found.tensor.fail(f"{name} = {wanted}, as what stands beside it; it is {size}")
-        self.reader.stored[self.number, role] = found.stored
-        return found
-
-    def split(self, fused: Matrix, n: int) -> Matrix:
-        """The part of `n` outputs of a matrix that several were joined into."""
-        if fused.linear.rank is not None:
-            raise UnsupportedError(
-                f"{fused.tensor.file}: {fused.tensor.name}: a joined matrix in two factors is not supported; "
-                "supported: factors of each matrix"
-            )
-        return replace(fused, linear=replace(fused.linear, out_features=n))
-
-    def norm(self, role: str, stated: Norm | None) -> Norm | None:
-        """The norm of a role, with the parameters that it has."""
-        return norm_of(
-            self.roles.get(role), stated, self.reader.hidden, stored=self.reader.stored_norms,
-            missing=lambda: self.error(role, "there, as in other layers"),
-        )  # fmt: skip
-
-    def all_of(self, roles: tuple[str, ...]) -> None:
-        """Raise where one of the roles is missing."""
-        missing = [role for role in roles if role not in self.roles]
-        if missing:
-            here = ", ".join(role for role in roles if role in self.roles) or "none of them"
-            raise self.error(f"{', '.join(missing)} missing", f"{', '.join(roles)}; there is {here}")
-
-    def none_of(self, instead: str, roles: tuple[str, ...]) -> None:
-        """Raise where one of the roles is there beside what takes its place."""
-        for role in roles:
-            if role in self.roles:
-                raise next(iter(self.roles[role].values())).fail(f"no such tensor beside {instead}")
-
-    def error(self, what: str, expected: str) -> FileContentError:
-        """An error about the layer."""
-        return FileContentError(self.tensor.file, f"layer {self.number}", what, expected)
 
 
 def _norm(sublayer: AttentionSublayer | FfnSublayer | None) -> Norm | None:

@@ -7,10 +7,11 @@ A tensor's name is a prefix, the list of layers and a number, a module inside th
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from infersim.domain.errors import FileContentError
+from infersim.workload.checkpoint.expert_names import ExpertTensors
 from infersim.workload.checkpoint.header import Tensor
 
 Module = dict[str, Tensor]
@@ -36,14 +37,39 @@ MATRICES = {
         "self_attn.o_proj self_attn.out_proj self_attn.dense attention.dense self_attention.dense "
         "attn.out_proj attn.c_proj attn.attention.out_proj attention.wo"
     ),
-    "gate": "mlp.gate_proj mlp.c_fc_0 feed_forward.w1",
+    "gate": "mlp.gate_proj mlp.c_fc_0 feed_forward.w1 feed_forward.gate_proj",
     "gate_up": "mlp.gate_up_proj",
     "up": (
-        "mlp.up_proj mlp.fc1 mlp.fc_in mlp.c_fc mlp.c_fc_1 mlp.dense_h_to_4h ffn.up_proj fc1 feed_forward.w3"
+        "mlp.up_proj mlp.fc1 mlp.fc_in mlp.c_fc mlp.c_fc_1 mlp.dense_h_to_4h ffn.up_proj fc1 feed_forward.w3 "
+        "feed_forward.up_proj"
     ),
     "down": (
-        "mlp.down_proj mlp.fc2 mlp.fc_out mlp.c_proj mlp.dense_4h_to_h ffn.down_proj fc2 feed_forward.w2"
+        "mlp.down_proj mlp.fc2 mlp.fc_out mlp.c_proj mlp.dense_4h_to_h ffn.down_proj fc2 feed_forward.w2 "
+        "feed_forward.down_proj"
     ),
+    "q_a": "self_attn.q_a_proj",
+    "q_b": "self_attn.q_b_proj",
+    "kv_a": "self_attn.kv_a_proj_with_mqa",
+    "kv_b": "self_attn.kv_b_proj",
+    "sinks": "self_attn.sinks",
+    "router": (
+        "mlp.gate mlp.router mlp.gate.wg block_sparse_moe.gate block_sparse_moe.router "
+        "block_sparse_moe.router.layer feed_forward.router"
+    ),
+    "shared_gate": (
+        "mlp.shared_expert.gate_proj mlp.shared_experts.gate_proj mlp.shared_mlp.gate_proj "
+        "feed_forward.shared_expert.gate_proj"
+    ),
+    "shared_up": (
+        "mlp.shared_expert.up_proj mlp.shared_experts.up_proj mlp.shared_mlp.up_proj "
+        "feed_forward.shared_expert.up_proj"
+    ),
+    "shared_gate_up": "shared_mlp.input_linear",
+    "shared_down": (
+        "mlp.shared_expert.down_proj mlp.shared_experts.down_proj mlp.shared_mlp.down_proj "
+        "feed_forward.shared_expert.down_proj shared_mlp.output_linear"
+    ),
+    "shared_score": "mlp.shared_expert_gate",
     "attention_linear": "self_attn.linear_attn",
     "ffn_linear": "mlp.linear_mlp",
     "attention_map": "attn_shortcut_Q",
@@ -59,6 +85,8 @@ NORMS = {
     "attention_post_norm": "post_self_attn_layernorm",
     "ffn_post_norm": "post_feedforward_layernorm post_mlp_layernorm",
     "q_norm": "self_attn.q_norm self_attn.q_layernorm self_attn.query_layernorm",
+    "q_a_norm": "self_attn.q_a_layernorm",
+    "kv_a_norm": "self_attn.kv_a_layernorm",
     "k_norm": "self_attn.k_norm self_attn.k_layernorm self_attn.key_layernorm",
 }
 """The same of norms."""
@@ -74,7 +102,7 @@ OUTSIDE = {
 }
 """The same of what stands around the layers."""
 
-RESULT_NORM_AFTER_ATTENTION = {"gemma2", "gemma3_text", "olmo2", "olmo3", "exaone4"}
+RESULT_NORM_AFTER_ATTENTION = {"gemma2", "gemma3_text", "olmo2", "olmo3", "exaone4", "flex_olmo"}
 """Types whose `post_attention_layernorm` norms the result of attention, not the FFN's input."""
 
 TRANSPOSED = {"gpt2"}
@@ -82,9 +110,10 @@ TRANSPOSED = {"gpt2"}
 
 BUFFERS = re.compile(
     r"(^|\.)(rotary_emb\.(inv_freq|cos_cached|sin_cached)|inv_freq|masked_bias|(k|v|q|kv|prob_output)_scale"
-    r"|attn\.bias|attention\.bias|attn\.attention\.bias)$"
+    r"|attn\.bias|attention\.bias|attn\.attention\.bias|e_score_correction_bias)$"
 )
-"""Tensors that are no parameters of the model: tables of rotary positions, masks, scales of the KV cache."""
+"""Tensors that no kernel here reads: tables of rotary positions, masks, scales of the KV cache, what corrects
+the choice of experts."""
 
 CACHE_SCALES = re.compile(r"\.(k|v|kv)_scale$")
 """Of a KV cache in 8 bit."""
@@ -110,19 +139,28 @@ _OUTSIDE = _by_module(OUTSIDE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedTensors:
-    """The tensors of a checkpoint by role: of each layer that is there, and around them."""
+    """The tensors of a checkpoint by role: of each layer that is there, and around them.
+
+    `experts` are how many each layer has that has any; one expert's tensors stand for all.
+    """
 
     layers: dict[int, dict[str, Module]] = field(default_factory=dict)
+    experts: dict[int, int] = field(default_factory=dict)
     outside: dict[str, Module] = field(default_factory=dict)
     cache_scales: list[Tensor] = field(default_factory=list)
 
 
-def named(tensors: Iterable[Tensor], model_type: str, *, towers: bool) -> NamedTensors:
+def named(
+    tensors: Iterable[Tensor], model_type: str, *, towers: bool, drafting: Collection[int] = ()
+) -> NamedTensors:
     """Give each tensor its role; `towers`: the config says that the model has parts beside the text model.
+
+    Layers of the numbers `drafting` are left out.
 
     Raises FileContentError for a tensor that has none: what it does is not known.
     """
     found = NamedTensors()
+    experts: dict[int, ExpertTensors] = {}
     for tensor in tensors:
         if CACHE_SCALES.search(tensor.name):
             found.cache_scales.append(tensor)
@@ -132,8 +170,12 @@ def named(tensors: Iterable[Tensor], model_type: str, *, towers: bool) -> NamedT
         layer = LAYER.fullmatch(name)
         if layer is None:
             place, (role, suffix) = found.outside, _role(name, _OUTSIDE)
+        elif int(layer[1]) in drafting:
+            continue
         else:
             place = found.layers.setdefault(int(layer[1]), {})
+            if experts.setdefault(int(layer[1]), ExpertTensors()).add(layer[2], tensor):
+                continue
             role, suffix = _role(layer[2], _INSIDE)
             if model_type in RESULT_NORM_AFTER_ATTENTION and layer[2].startswith("post_attention_layernorm."):
                 role = "attention_post_norm"
@@ -143,6 +185,11 @@ def named(tensors: Iterable[Tensor], model_type: str, *, towers: bool) -> NamedT
         if suffix in module:
             raise FileContentError(tensor.file, tensor.name, "there twice", f"not {module[suffix].name} too")
         module[suffix] = tensor
+    for number, each in experts.items():
+        modules, count = each.of_one()
+        if count:
+            found.layers[number] |= modules
+            found.experts[number] = count
     return found
 
 

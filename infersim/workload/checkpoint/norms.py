@@ -43,7 +43,12 @@ def norm_of(
 def qk_norm_of(
     roles: Mapping[str, Module], stated: QkNorm | None, q: Linear, k: Linear, head_dim: int, place: Tensor
 ) -> QkNorm | None:
-    """The norms of q and k, which must be there where the config says so, and fit."""
+    """The norms of q and k, which must be there where the config says so, and fit.
+
+    Norms without parameters leave no tensors.
+    """
+    if stated is not None and not (stated.norm.scale or stated.norm.bias):
+        return stated
     for role, width in (("q_norm", q.out_features), ("k_norm", k.out_features)):
         module = roles.get(role)
         if (module is None) != (stated is None):

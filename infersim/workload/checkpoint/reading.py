@@ -10,6 +10,7 @@ from infersim.domain.errors import FileContentError, InvalidValueError
 from infersim.files.opening import as_text
 from infersim.workload.checkpoint.contradictions import contradictions
 from infersim.workload.checkpoint.ends import Ends, read_ends
+from infersim.workload.checkpoint.expert_names import TRANSPOSED_EXPERTS
 from infersim.workload.checkpoint.files import (
     has_adapter,
     is_weights,
@@ -22,6 +23,7 @@ from infersim.workload.checkpoint.formats import as_stored_in_files
 from infersim.workload.checkpoint.layers import LayerReader
 from infersim.workload.checkpoint.names import TRANSPOSED, NamedTensors, named
 from infersim.workload.checkpoint.stored import HEAD, StoredMatrices
+from infersim.workload.hf.config_keys import MAX_LAYERS
 from infersim.workload.hf.json_files import CONFIG_NAME, NEIGHBOURS, read_json_object, with_neighbours
 from infersim.workload.hf.reading import Stated, stated_by_config, transformer_from_file
 from infersim.workload.transformer import Block, Transformer
@@ -79,12 +81,24 @@ def read_checkpoint(folder: Path, names: Sequence[str]) -> Checkpoint:
     config = with_neighbours(read_json_object(place), place)
     stated = stated_by_config(config, name=as_text(folder.resolve().name), file=place, shapes_known=True)
     tensors = tensors_of(folder, names)
-    found = named(tensors.values(), stated.model_type, towers=stated.wrapped)
+    drafting = _drafting(config, stated)
+    found = named(tensors.values(), stated.model_type, towers=stated.wrapped, drafting=drafting)
     model, stored = _model(found, stated, place)
     if has_adapter(folder):
         left_out = "an adapter lies beside the weight files: it is left out, as if it were merged"
         model = replace(model, notes=(*model.notes, left_out))
     return Checkpoint(model=model, stored=stored, stated=stated)
+
+
+def _drafting(config: Mapping[str, object], stated: Stated) -> range:
+    """Numbers of the layers behind the last one that predict further tokens: the config's notes say so."""
+    text = config.get("text_config")
+    further = [
+        place.get("num_nextn_predict_layers") for place in (config, text) if isinstance(place, Mapping)
+    ]
+    count = next((each for each in further if isinstance(each, int)), 0)
+    layers = len(stated.layers)
+    return range(layers, layers + min(count, MAX_LAYERS))
 
 
 def _model(found: NamedTensors, stated: Stated, place: Path) -> tuple[Transformer, StoredMatrices]:
@@ -94,11 +108,22 @@ def _model(found: NamedTensors, stated: Stated, place: Path) -> tuple[Transforme
     norms = {"attention_norm", "ffn_norm", "attention_post_norm", "ffn_post_norm"}
     stored_norms = any(norms & set(roles) for roles in found.layers.values())
     transposed = stated.model_type in TRANSPOSED
-    reader = LayerReader(hidden=ends.hidden, transposed=transposed, stored_norms=stored_norms)
+    reader = LayerReader(
+        hidden=ends.hidden,
+        transposed=transposed,
+        stored_norms=stored_norms,
+        transposed_experts=stated.model_type in TRANSPOSED_EXPERTS,
+    )
     last = max(found.layers)
     templates = _templates(found, stated, place)
     read = {
-        number: reader.block(number, found.layers[number], templates[number], last=number == last)
+        number: reader.block(
+            number,
+            found.layers[number],
+            templates[number],
+            last=number == last,
+            experts=found.experts.get(number, 0),
+        )
         for number in sorted(found.layers)
     }
     kept = {number: block for number, block in read.items() if block.attention or block.ffn}

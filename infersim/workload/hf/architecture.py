@@ -15,8 +15,32 @@ Flag: TypeAlias = bool | str | Callable[[Keys], bool]
 LayerWindows: TypeAlias = Callable[[Keys], list[int | None]]
 """The sliding window of each layer (None: full attention)."""
 
+LayersWithExperts: TypeAlias = Callable[[Keys], list[bool]]
+"""Whether each layer has experts."""
+
 LayerRotary: TypeAlias = Callable[[Keys], list[bool]]
 """Whether each layer has rotary positions."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpertsOf:
+    """How a model type's layers of experts follow from its config.
+
+    Counts are `num_experts` and `num_experts_per_tok` by our names. `width` names the key of an expert's
+    intermediate size, `dense_width` that of layers without experts, which `layers` leaves out
+    (None: there are none). `shared` gives
+    the joint width of shared experts; `shared_gate`, `router_bias` and `correction` are those of an
+    `ExpertLayer`. `bias`: of the routed experts; that of shared ones is `Architecture.ffn_bias`.
+    """
+
+    width: str = "moe_intermediate_size"
+    dense_width: str = "intermediate_size"
+    layers: LayersWithExperts | None = None
+    shared: Callable[[Keys], int] | None = None
+    shared_gate: bool = False
+    router_bias: bool = False
+    correction: bool = False
+    bias: Flag = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +67,7 @@ class Architecture:
     qkv_bias: Flag = False
     o_bias: Flag = False
     ffn_bias: Flag = False
-    head_bias: bool = False
+    head_bias: Flag = False
 
     norm: Norm | Callable[[Keys], Norm] = RMS_NORM
     pre_norms: bool = True
@@ -52,6 +76,15 @@ class Architecture:
     embedding_norm: bool = False
     qk_norm: QkNorm | None = None
     has_qk_norm: Flag = True
+    experts: ExpertsOf | None = None
+    """Its layers of experts, if it has any."""
+
+    latent: bool = False
+    """Whether attention is multi-head latent; `qkv_bias` is then that of q_a and kv_a, and of o."""
+
+    sinks: bool = False
+    """Whether each head has a score of its own in the softmax."""
+
     parallel: Flag = False
     shared_norm: Flag = True
     """Of a parallel block: whether one norm serves attention and FFN."""
@@ -67,10 +100,19 @@ class Architecture:
 
     rotary_layers: LayerRotary | None = None
     windows: LayerWindows | None = None
+    chunks: LayerWindows | None = None
+    """The length of the chunks that each layer's attention stays inside (None: all tokens)."""
+
+    qk_norm_with_rotary: bool = False
+    """Whether layers without rotary positions have no norms of q and k either."""
+
     scaled_embedding: Flag = False
     scaled_residuals: Flag = False
     head_kernels: Callable[[Keys], int] | None = None
     """Elementwise kernels on the logits in eager code."""
+
+    notes: Callable[[Keys], tuple[str, ...]] | None = None
+    """What people must know of the file."""
 
     check: Callable[[Keys], None] | None = None
     """Refuses what the model's own code would not run either, or what is not modelled."""

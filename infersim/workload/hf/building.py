@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from infersim.workload.ends import Embedding, Head
 from infersim.workload.hf.activation_names import activation
 from infersim.workload.hf.architecture import Architecture, holds
 from infersim.workload.hf.config_keys import Keys
+from infersim.workload.hf.layers.experts import expert_sublayer, latent_sublayer
 from infersim.workload.sizes import feed_forward, grouped_query_attention
 from infersim.workload.sublayers.norms import Norm
-from infersim.workload.transformer import Attention, Block, FeedForward, Transformer
+from infersim.workload.transformer import (
+    Attention,
+    Block,
+    ExpertLayer,
+    FeedForward,
+    LatentAttention,
+    Transformer,
+)
 
 
 def build(entry: Architecture, keys: Keys, *, name: str, head: Head | None, tied: bool) -> Transformer:
@@ -48,22 +58,26 @@ def embedding(entry: Architecture, keys: Keys) -> Embedding:
 
 
 def blocks(entry: Architecture, keys: Keys) -> tuple[Block, ...]:
-    """One block a layer; what differs are windows, rotary positions and KV heads."""
+    """One block a layer; what differs are windows, chunks, rotary positions, KV heads and experts."""
     layers = keys.whole("num_hidden_layers")
     windows = [None] * layers if entry.windows is None else entry.windows(keys)
     turned = [True] * layers if entry.rotary_layers is None else entry.rotary_layers(keys)
     kv_heads = [kv_heads_of(keys)] * layers if entry.kv_heads is None else entry.kv_heads(keys)
+    chunks = [None] * layers if entry.chunks is None else entry.chunks(keys)
+    experts = entry.experts
+    listed = None if experts is None else experts.layers
+    sparse = [experts is not None] * layers if listed is None else listed(keys)
     parallel = holds(entry.parallel, keys)
     shared = parallel and holds(entry.shared_norm, keys)
-    rotary = rotary_share(entry, keys)
-    ffn = _ffn(entry, keys, has_norm=not shared)
-    made: dict[tuple[int | None, bool, int], Block] = {}
-    for choice in zip(windows, turned, kv_heads, strict=True):
+    made: dict[tuple[object, ...], Block] = {}
+    choices = list(zip(windows, chunks, turned, kv_heads, sparse, strict=True))
+    for choice in choices:
         if choice not in made:
-            window, turns, groups = choice
-            attention = _attention(entry, keys, window, rotary if turns else 0.0, groups)
+            window, chunk, turns, groups, has_experts = choice
+            attention = _attention(entry, keys, window=window, chunk=chunk, turns=turns, kv_heads=groups)
+            ffn = _ffn(entry, keys, has_norm=not shared, has_experts=has_experts)
             made[choice] = Block(attention=attention, ffn=ffn, parallel=parallel)
-    return tuple(made[choice] for choice in zip(windows, turned, kv_heads, strict=True))
+    return tuple(made[choice] for choice in choices)
 
 
 def kv_heads_of(keys: Keys) -> int:
@@ -106,33 +120,53 @@ def rotary_share(entry: Architecture, keys: Keys) -> float:
 
 
 def _attention(
-    entry: Architecture, keys: Keys, window: int | None, rotary: float, kv_heads: int
-) -> Attention:
+    entry: Architecture, keys: Keys, *, window: int | None, chunk: int | None, turns: bool, kv_heads: int
+) -> Attention | LatentAttention:
     norm = entry_norm(entry, keys)
-    return grouped_query_attention(
+    pre_norm, post_norm = norm if entry.pre_norms else None, norm if entry.post_norms else None
+    if entry.latent:
+        bias = holds(entry.qkv_bias, keys)
+        return latent_sublayer(keys, bias=bias, norm=pre_norm, post_norm=post_norm)
+    normed = holds(entry.has_qk_norm, keys) and (turns or not entry.qk_norm_with_rotary)
+    made = grouped_query_attention(
         hidden=keys.whole("hidden_size"),
         num_heads=keys.whole("num_attention_heads"),
         num_kv_heads=kv_heads,
         head_dim=head_dim_of(keys),
         qkv_bias=holds(entry.qkv_bias, keys),
         o_bias=holds(entry.o_bias, keys),
-        qk_norm=entry.qk_norm if entry.qk_norm is not None and holds(entry.has_qk_norm, keys) else None,
+        qk_norm=entry.qk_norm if normed else None,
         window=window,
-        rotary=rotary,
-        norm=norm if entry.pre_norms else None,
-        post_norm=norm if entry.post_norms else None,
+        rotary=rotary_share(entry, keys) if turns else 0.0,
+        norm=pre_norm,
+        post_norm=post_norm,
     )
+    return replace(made, sinks=entry.sinks, chunk=chunk) if entry.sinks or chunk else made
 
 
-def _ffn(entry: Architecture, keys: Keys, *, has_norm: bool) -> FeedForward:
+def _ffn(entry: Architecture, keys: Keys, *, has_norm: bool, has_experts: bool) -> FeedForward | ExpertLayer:
     norm = entry_norm(entry, keys)
-    hidden = keys.whole("hidden_size")
+    hidden, experts = keys.whole("hidden_size"), entry.experts
+    pre_norm = norm if entry.pre_norms and has_norm else None
+    post_norm = norm if entry.post_norms else None
+    if experts is not None and has_experts:
+        return expert_sublayer(
+            experts,
+            keys,
+            bias=holds(experts.bias, keys),
+            shared_bias=holds(entry.ffn_bias, keys),
+            gate=entry.gate,
+            activation=activation(keys),
+            norm=pre_norm,
+            post_norm=post_norm,
+        )
+    key = "intermediate_size" if experts is None else experts.dense_width
     return feed_forward(
         hidden=hidden,
-        width=keys.optional_whole("intermediate_size") or 4 * hidden,
+        width=keys.optional_whole(key) or 4 * hidden,
         gate=entry.gate,
         bias=holds(entry.ffn_bias, keys),
         activation=activation(keys),
-        norm=norm if entry.pre_norms and has_norm else None,
-        post_norm=norm if entry.post_norms else None,
+        norm=pre_norm,
+        post_norm=post_norm,
     )

@@ -15,6 +15,7 @@ MAX_VOCAB = 2**22
 MAX_LAYERS = 2**12
 MAX_HEADS = 2**12
 MAX_HEAD_DIM = 2**12
+MAX_EXPERTS = 2**12
 MAX_POSITION = 2**30
 
 _LIMITS = {
@@ -26,6 +27,12 @@ _LIMITS = {
     "num_attention_heads": MAX_HEADS,
     "num_key_value_heads": MAX_HEADS,
     "head_dim": MAX_HEAD_DIM,
+    **dict.fromkeys(("qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim"), MAX_HEAD_DIM),
+    **dict.fromkeys(("kv_lora_rank", "q_lora_rank"), MAX_HIDDEN),
+    **dict.fromkeys(("num_experts", "num_experts_per_tok", "n_shared_experts"), MAX_EXPERTS),
+    **dict.fromkeys(
+        ("moe_intermediate_size", "intermediate_size_mlp", "shared_intermediate_size"), MAX_WIDTH
+    ),
 }
 
 
@@ -78,6 +85,10 @@ class Keys:
         if value is None and (name in self._nullable or self._defaults[name] is None):
             return None
         return self.checked_whole(self.spelling(name), value, high=_LIMITS.get(name, MAX_POSITION))
+
+    def count(self, name: str) -> int:
+        """How many there are of something: 0 and null are none."""
+        return 0 if self.value(name) in (None, 0) else self.optional_whole(name) or 0
 
     def flag(self, name: str) -> bool:
         """True or false; null is false, as the library's code reads it."""

@@ -20,16 +20,55 @@ class ModuleNames:
 
 
 _REPLACED = {"attention_linear": "self_attn.linear_attn", "ffn_linear": "mlp.linear_mlp"}
+_LATENT = {
+    "q_a": "self_attn.q_a_proj",
+    "q_b": "self_attn.q_b_proj",
+    "kv_a": "self_attn.kv_a_proj_with_mqa",
+    "kv_b": "self_attn.kv_b_proj",
+}
 
 
-def _names(qkv: str, o: str, ffn: str, *, layers: str = "model.layers", head: str = "lm_head") -> ModuleNames:
+def _of_experts(
+    router: str = "mlp.gate",
+    experts: str = "mlp.experts.0.gate_proj mlp.experts.0.up_proj mlp.experts.0.down_proj",
+    shared: str = "mlp.shared_experts.gate_proj mlp.shared_experts.up_proj mlp.shared_experts.down_proj",
+) -> dict[str, str]:
+    """Router, the first expert for all, and the shared one, each from `gate up down` or one of both."""
+    names = {"router": router}
+    for prefix, text in (("expert", experts), ("shared", shared)):
+        found = text.split()
+        gate, up, down = (found[0], *found) if len(found) == 2 else found
+        names |= {f"{prefix}_gate": gate, f"{prefix}_up": up, f"{prefix}_down": down}
+    return names
+
+
+def _names(
+    qkv: str,
+    o: str,
+    ffn: str,
+    *,
+    layers: str = "model.layers",
+    head: str = "lm_head",
+    experts: Mapping[str, str] | None = None,
+) -> ModuleNames:
     """From `q k v` (or the one that holds all three), `o` and `gate up down` (or `up down`)."""
     q, k, v = qkv.split() if " " in qkv else (qkv, qkv, qkv)
     names = ffn.split()
     gate, up, down = (names[0], *names) if len(names) == 2 else names
     return ModuleNames(
         layers=layers,
-        matrices={"q": q, "k": k, "v": v, "o": o, "gate": gate, "up": up, "down": down, **_REPLACED},
+        matrices={
+            "q": q,
+            "k": k,
+            "v": v,
+            "o": o,
+            "gate": gate,
+            "up": up,
+            "down": down,
+            **_REPLACED,
+            **_LATENT,
+            **(_of_experts() if experts is None else experts),
+        },
         head=head,
     )
 
@@ -92,6 +131,44 @@ _OTHERS: Mapping[str, ModuleNames] = {
         "mlp.c_fc_0 mlp.c_fc_1 mlp.c_proj", layers=_H,
     ),
     "baichuan": _names("self_attn.W_pack", _O, _GATED),
+    "mixtral phimoe minimax_m2": _names(
+        _QKV, _O, _GATED, experts=_of_experts(
+            "block_sparse_moe.gate",
+            "block_sparse_moe.experts.0.w1 block_sparse_moe.experts.0.w3 block_sparse_moe.experts.0.w2",
+        ),
+    ),
+    "granitemoe granitemoeshared": _names(
+        _QKV, _O, _GATED, experts=_of_experts(
+            "block_sparse_moe.router.layer",
+            "block_sparse_moe.input_linear block_sparse_moe.output_linear",
+            "shared_mlp.input_linear shared_mlp.output_linear",
+        ),
+    ),
+    "qwen2_moe": _names(
+        _QKV, _O, _GATED, experts=_of_experts(
+            shared="mlp.shared_expert.gate_proj mlp.shared_expert.up_proj mlp.shared_expert.down_proj"
+        ),
+    ),
+    "gpt_oss": _names(
+        _QKV, _O, _GATED,
+        experts=_of_experts("mlp.router", "mlp.experts.gate_up_proj mlp.experts.down_proj"),
+    ),
+    "hunyuan_v1_moe": _names(
+        _QKV, _O, _GATED, experts=_of_experts(
+            "mlp.gate.wg",
+            shared="mlp.shared_mlp.gate_proj mlp.shared_mlp.up_proj mlp.shared_mlp.down_proj",
+        ),
+    ),
+    "llama4_text": _names(
+        _QKV, _O, "feed_forward.gate_proj feed_forward.up_proj feed_forward.down_proj",
+        experts=_of_experts(
+            "feed_forward.router",
+            "feed_forward.experts.0.gate_proj feed_forward.experts.0.up_proj "
+            "feed_forward.experts.0.down_proj",
+            "feed_forward.shared_expert.gate_proj feed_forward.shared_expert.up_proj "
+            "feed_forward.shared_expert.down_proj",
+        ),
+    ),
 }  # fmt: skip
 
 MODULE_NAMES: Mapping[str, ModuleNames] = {

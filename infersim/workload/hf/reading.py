@@ -9,13 +9,13 @@ from pathlib import Path
 from infersim.domain.errors import FileContentError, InvalidValueError, UnsupportedError
 from infersim.files.opening import as_text
 from infersim.workload.hf import nemotron_nas
-from infersim.workload.hf.architecture import Architecture
+from infersim.workload.hf.architecture import Architecture, holds
 from infersim.workload.hf.building import build
 from infersim.workload.hf.config_keys import Keys
 from infersim.workload.hf.entries import ARCHITECTURES
 from infersim.workload.hf.heads import LM, head_of, plain_lm_head
 from infersim.workload.hf.json_files import CONFIG_NAME, read_json_object, with_neighbours
-from infersim.workload.hf.layer_lists import layer_configs
+from infersim.workload.hf.layers.lists import layer_configs
 from infersim.workload.hf.quantisation.method import Formats
 from infersim.workload.hf.quantisation.reading import FORMAT_KEYS, stated_formats, with_formats
 from infersim.workload.hf.refused.custom_code import head_kind, own_code
@@ -32,7 +32,8 @@ READ: Mapping[str, Architecture] = {
 
 _SHAPES = (
     "vocab_size", "hidden_size", "embedding_size", "intermediate_size", "num_hidden_layers",
-    "num_attention_heads", "num_key_value_heads", "head_dim",
+    "num_attention_heads", "num_key_value_heads", "head_dim", "num_experts", "num_experts_per_tok",
+    "moe_intermediate_size", "kv_lora_rank", "q_lora_rank",
 )  # fmt: skip
 """Names whose defaults people are told of where a file leaves them out."""
 
@@ -101,11 +102,11 @@ def stated_by_config(
     text, prefix, place = config, "", str(file)
     around: tuple[str, ...] = ()
     if wrapper is None:
-        entry = READ[checked_type(config, (*READ, *WRAPPERS), file)]
+        entry = READ[checked_type(config, (*READ, *WRAPPERS), file, _keys_read(config))]
         classes, formats = entry.classes, stated_formats(config, file)
     else:
         text, prefix, place = text_config(config, wrapper, file), "text_config.", f"{file}: text_config"
-        entry, classes = READ[checked_type(text, READ, place)], wrapper.classes
+        entry, classes = READ[checked_type(text, READ, place, _keys_read(text))], wrapper.classes
         formats = _formats_of_both(config, text, file)
         known = {*text, *FORMAT_KEYS} if wrapper.flat else FORMAT_KEYS
         around = check_keys_around(config, known, file, shapes_known=shapes_known)
@@ -118,6 +119,12 @@ def stated_by_config(
     stated = _joined(read) if listed else read[0]
     told = (*(notes(config, wrapper) if wrapper else ()), *around, *code, *stated.model.notes)
     return replace(stated, model=replace(stated.model, notes=told), wrapped=wrapper is not None)
+
+
+def _keys_read(config: Mapping[str, object]) -> frozenset[str]:
+    """The keys that the entry of the config's model type reads, none where there is no entry."""
+    entry = READ.get(str(config.get("model_type")))
+    return frozenset() if entry is None else entry.known_keys() - set(entry.only)
 
 
 def _formats_of_both(
@@ -161,7 +168,7 @@ def _read(
             )
     keys = entry.keys(config, file, prefix)
     kernels = 0 if entry.head_kernels is None else entry.head_kernels(keys)
-    head = head_of(kind, plain_lm_head(entry.head_bias, kernels), config, file)
+    head = head_of(kind, plain_lm_head(holds(entry.head_bias, keys), kernels), config, file)
     tied = keys.flag("tie_word_embeddings") and kind == LM
     model = build(entry, keys, name=name, head=head, tied=tied)
     if not any(keys.knows(name) and keys.stated(name) for name in _SHAPES):
@@ -173,6 +180,7 @@ def _read(
         layers = nemotron_nas.layers(config, keys)
         model = model.with_blocks(tuple(block for block in layers if block.attention or block.ffn))
     told = [f"no key of model_type {entry.model_type!r}: {', '.join(unknown)}"] if unknown else []
+    told += () if entry.notes is None else entry.notes(keys)
     model = replace(model, notes=(*told, *_filled(keys, model)), stated=_plain_type(config, file, prefix))
     return Stated(model=model, layers=layers, model_type=entry.model_type, formats=formats)
 

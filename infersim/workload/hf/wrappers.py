@@ -16,6 +16,7 @@ class Wrapper:
     `tied`: what is taken for `tie_word_embeddings` where no key says it: what the wrapper's class has, but
     for Mistral 3, whose files leave the key out and hold an LM head of their own (Mistral Small 3.1: 23.57 B
     parameters of text, 24 B in all). `flat`: older files have the text model's keys among the wrapper's own.
+    `ties_inside`: `text_config` alone says whether embeddings are tied.
     """
 
     model_type: str
@@ -23,6 +24,7 @@ class Wrapper:
     text_type: str
     tied: bool
     flat: bool = False
+    ties_inside: bool = False
 
 
 WRAPPERS: Mapping[str, Wrapper] = {
@@ -45,6 +47,12 @@ WRAPPERS: Mapping[str, Wrapper] = {
             flat=True,
         ),
         Wrapper(model_type="qwen3_vl", classes=("Qwen3VL",), text_type="qwen3_vl_text", tied=False),
+        Wrapper(
+            model_type="qwen3_vl_moe", classes=("Qwen3VLMoe",), text_type="qwen3_vl_moe_text", tied=False
+        ),
+        Wrapper(
+            model_type="llama4", classes=("Llama4",), text_type="llama4_text", tied=False, ties_inside=True
+        ),
         Wrapper(model_type="idefics3", classes=("Idefics3",), text_type="llama", tied=False),
         Wrapper(model_type="smolvlm", classes=("SmolVLM",), text_type="llama", tied=False),
         Wrapper(model_type="internvl", classes=("InternVL",), text_type="qwen2", tied=True),
@@ -65,7 +73,8 @@ def text_config(config: Mapping[str, object], wrapper: Wrapper, file: object) ->
         raise FileContentError(file, "text_config", inside, "an object of keys and values: the text model")
     text = dict(inside)
     text.setdefault("model_type", wrapper.text_type)
-    stated = [place["tie_word_embeddings"] for place in (config, text) if "tie_word_embeddings" in place]
+    places = (text,) if wrapper.ties_inside else (config, text)
+    stated = [place["tie_word_embeddings"] for place in places if "tie_word_embeddings" in place]
     text["tie_word_embeddings"] = stated[0] if stated else wrapper.tied
     # The text model's own classes are not those that are built.
     return {key: value for key, value in text.items() if key not in ("architectures", "auto_map")}

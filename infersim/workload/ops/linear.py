@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from infersim.cost.gemm.unstructured import UnstructuredGemm
 from infersim.domain.dtypes import Precision
 from infersim.domain.ops import Op, Part
 from infersim.domain.shapes import Exchange, Gemm, MemoryBound
@@ -45,7 +46,10 @@ def stacked_ops(
     linears = tuple(members.values())
     first = linears[0]
     kinds = {
-        (linear.in_features, linear.form, linear.rank is None, linear.transposed_result, linear.format)
+        (
+            *(linear.in_features, linear.form, linear.rank is None, linear.transposed_result),
+            *(linear.format, linear.zeros),
+        )
         for linear in linears
     }
     if len(kinds) > 1 or any(linear.fused_pair for linear in linears):
@@ -97,6 +101,17 @@ def _gemm(
 ) -> Op:
     """A GEMM in the linear's own format and form, else in `precision`."""
     used = precision if linear.format is None else linear.format.precision
+    if linear.zeros is not None:
+        sparse = UnstructuredGemm(
+            m=flow.tokens,
+            n=n,
+            k=k,
+            density=1 - linear.zeros.share,
+            precision=used,
+            kernel=linear.zeros.kernel,
+            generated=flow.generated,
+        )
+        return Op(name=name, part=part, shape=sparse, count=flow.runs, launched=launched)
     shape = Gemm(
         m=flow.tokens,
         n=n,

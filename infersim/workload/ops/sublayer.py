@@ -17,7 +17,7 @@ from infersim.workload.ops import elementwise
 from infersim.workload.ops.exchanges import added_up
 from infersim.workload.ops.flow import Flow
 from infersim.workload.ops.linear import linear_ops
-from infersim.workload.ops.token_skip import routing_ops, scatter, skips_in_place
+from infersim.workload.ops.token_skip import forecast_ops, routing_ops, scatter, skips_in_place
 from infersim.workload.scenario import Scenario
 from infersim.workload.transformer import (
     AttentionSublayer,
@@ -47,17 +47,23 @@ class Surroundings:
 
 
 def entry_ops(prefix: str, sublayer: Sublayer, around: Surroundings, *, normed: Flow) -> Iterator[Op]:
-    """Router and gather if tokens may skip, and the norm of the tokens in `normed` where there is one."""
+    """Router and gather if tokens may skip, the norm of the tokens in `normed` where there is one, forecasts.
+
+    A forecaster reads the normed input of all tokens.
+    """
     execution, hidden, skip = around.scenario.execution, around.hidden, _skip(sublayer)
+    everyone = Flow(tokens=around.scenario.tokens)
     if skip is not None:
-        yield from routing_ops(prefix, skip, hidden, Flow(tokens=around.scenario.tokens), execution)
-    if sublayer.norm is None:
-        return
-    # Behind a gather the scatter does the residual add.
-    adds = 0 if _is_scattered(skip) or not execution.fusion.residual else 1
-    if around.shared_norm and execution.fusion.residual:
-        adds += 1
-    yield elementwise.norm(f"{prefix}_norm", normed, hidden, execution, adds=adds)
+        yield from routing_ops(prefix, skip, hidden, everyone, execution)
+    if sublayer.norm is not None:
+        # Behind a gather the scatter does the residual add.
+        adds = 0 if _is_scattered(skip) or not execution.fusion.residual else 1
+        if around.shared_norm and execution.fusion.residual:
+            adds += 1
+        seen = normed if skip is None or skip.forecaster is None else everyone
+        yield elementwise.norm(f"{prefix}_norm", seen, hidden, execution, adds=adds)
+    if skip is not None and skip.forecaster is not None:
+        yield from forecast_ops(prefix, skip, skip.forecaster, hidden, everyone, execution)
 
 
 def exit_ops(prefix: str, sublayer: Sublayer, around: Surroundings, *, kept: Flow) -> Iterator[Op]:

@@ -1,7 +1,8 @@
 """Ops that token skipping (dynamic-m) adds to a sublayer: router, compaction, and what the execution needs.
 
 GATHER copies kept rows together and scatters their results back. BLOCKS moves nothing, but fills the results
-of skipped rows with zeros, so that all tokens can go through the elementwise kernels that follow.
+of skipped rows with zeros, so that all tokens can go through the elementwise kernels that follow. A
+forecaster stands in for what is skipped.
 """
 
 from __future__ import annotations
@@ -37,28 +38,60 @@ def routing_ops(
     """`<prefix>_router` on all tokens in 16 bit, then `<prefix>_gather`, or in BLOCKS `<prefix>_compaction`.
 
     Either runs in every pass, even one in which no token is kept: how many are is known to the GPU alone. The
-    gather of the kept rows includes the compaction of scores to indices.
+    gather of the kept rows includes the compaction of scores to indices. Where the router before has decided,
+    a gather is all that is left.
     """
-    name = f"{prefix}_router"
-    yield from linear_ops(name, Part.EXTRA, router(skip, hidden), everyone, execution.head_precision)
-    score_bytes = ROUTER_CLASSES * execution.activation_bytes
-    compaction = MemoryBound(
-        read_bytes=everyone.tokens * (score_bytes + _FLAG_BYTES + _INDEX_BYTES),
-        write_bytes=everyone.tokens * (_FLAG_BYTES + 2 * _INDEX_BYTES),
-        kernels=COMPACTION_KERNELS,
-        kernel=SmallKernel.GATHER,
-    )
+    compaction = MemoryBound(read_bytes=0.0, write_bytes=0.0, kernels=0, kernel=SmallKernel.GATHER)
+    if skip.decides:
+        name = f"{prefix}_router"
+        yield from linear_ops(name, Part.EXTRA, router(skip, hidden), everyone, execution.head_precision)
+        score_bytes = ROUTER_CLASSES * execution.activation_bytes
+        compaction = MemoryBound(
+            read_bytes=everyone.tokens * (score_bytes + _FLAG_BYTES + _INDEX_BYTES),
+            write_bytes=everyone.tokens * (_FLAG_BYTES + 2 * _INDEX_BYTES),
+            kernels=COMPACTION_KERNELS,
+            kernel=SmallKernel.GATHER,
+        )
     if skip.execution is SkipExecution.BLOCKS:
-        yield Op(name=f"{prefix}_compaction", part=Part.EXTRA, shape=compaction)
+        if skip.decides:
+            yield Op(name=f"{prefix}_compaction", part=Part.EXTRA, shape=compaction)
         return
     rows_bytes = everyone.kept_by(skip).expected_tokens * hidden * execution.activation_bytes
     gather = replace(
         compaction,
         read_bytes=rows_bytes + compaction.read_bytes,
         write_bytes=rows_bytes + compaction.write_bytes,
-        kernels=1 + COMPACTION_KERNELS,
+        kernels=1 + compaction.kernels,
     )
     yield Op(name=f"{prefix}_gather", part=Part.EXTRA, shape=gather)
+
+
+def forecaster(rank: int, hidden: int) -> Linear:
+    """The weights that stand in for what is skipped: hidden -> rank -> hidden."""
+    return Linear(out_features=hidden, in_features=hidden, rank=rank)
+
+
+def forecast_ops(
+    prefix: str, skip: TokenSkip, rank: int, hidden: int, everyone: Flow, execution: Execution
+) -> Iterator[Op]:
+    """`<prefix>_forecast` of all tokens, in 16 bit: two layers with an activation between (2510.13831).
+
+    In BLOCKS they write the result, over which kernels write the kept rows; behind a GATHER what they say of
+    skipped rows is added to the stream.
+    """
+    name, precision = f"{prefix}_forecast", execution.head_precision
+    first, second = linear_ops(name, Part.EXTRA, forecaster(rank, hidden), everyone, precision)
+    yield first
+    inner_bytes = everyone.tokens * rank * execution.activation_bytes
+    between = MemoryBound(
+        read_bytes=inner_bytes, write_bytes=inner_bytes, rows=everyone.tokens, kernel=SmallKernel.ACTIVATION
+    )
+    yield Op(name=f"{name}_activation", part=Part.EXTRA, shape=between)
+    yield second
+    if skip.execution is SkipExecution.GATHER:
+        stream_bytes = everyone.tokens * hidden * execution.activation_bytes
+        added = MemoryBound(read_bytes=2 * stream_bytes, write_bytes=stream_bytes, kernel=SmallKernel.ADD)
+        yield Op(name=f"{name}_add", part=Part.EXTRA, shape=added)
 
 
 def zero_fill(prefix: str, widths: Sequence[int], everyone: Flow, execution: Execution) -> Op:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from infersim.domain.shapes import Phase
 from infersim.workload.sublayers.linear import Linear
 from infersim.workload.sublayers.norms import RMS_NORM, Norm, QkNorm
-from infersim.workload.sublayers.sparsity import BlockSparsity, KvScore, TokenSkip
+from infersim.workload.sublayers.sparsity import BlockSparsity, GroupSkip, KvScore, TokenSkip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +17,9 @@ class Attention:
     `kv_kept` is the fraction of cached tokens that decode attends to (kv-pruning), chosen by `kv_score`.
     `norm` is that of the input (None: there is none), `post_norm` that of the result before it is added.
     `rotary` is the share of each head that rotary position embedding turns (0: none does). `sinks`: each head
-    has a learned score that takes part in the softmax and attends to nothing.
+    has a learned score that takes part in the softmax and attends to nothing. `chunk`: tokens are cut into
+    chunks of so many, and a query sees its own chunk up to itself (None: all tokens are one).
+    `groups` are of query heads.
     """
 
     q: Linear
@@ -29,6 +31,7 @@ class Attention:
     head_dim: int
     qk_norm: QkNorm | None = None
     window: int | None = None
+    chunk: int | None = None
     rotary: float = 1.0
     norm: Norm | None = RMS_NORM
     post_norm: Norm | None = None
@@ -37,6 +40,7 @@ class Attention:
     kv_kept: float = 1.0
     kv_score: KvScore = KvScore.POSITION
     skip: TokenSkip | None = None
+    groups: GroupSkip | None = None
 
     @property
     def linears(self) -> tuple[Linear, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from infersim.workload.sublayers.activations import Activation
 from infersim.workload.sublayers.linear import Linear
 from infersim.workload.sublayers.norms import RMS_NORM, Norm
-from infersim.workload.sublayers.sparsity import TokenSkip
+from infersim.workload.sublayers.sparsity import GroupSkip, TokenSkip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +16,7 @@ class FeedForward:
     """Gated feed-forward (SwiGLU and its like: `gate` set), or a plain one of two matrices.
 
     `norm` and `post_norm` are those of `Attention`; in a parallel block without a `norm` of its own, the
-    sublayer reads what attention's norm has written.
+    sublayer reads what attention's norm has written. `groups` are of channels.
     """
 
     gate: Linear | None
@@ -26,6 +26,7 @@ class FeedForward:
     norm: Norm | None = RMS_NORM
     post_norm: Norm | None = None
     skip: TokenSkip | None = None
+    groups: GroupSkip | None = None
 
     @property
     def width(self) -> int:

@@ -4,8 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from infersim.cost.gemm.unstructured import SparseKernel
 from infersim.domain.shapes import WeightForm
 from infersim.workload.weight_format import WeightFormat
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Zeros:
+    """A `share` of a matrix's weights is zero, in no pattern; `kernel` multiplies by them."""
+
+    share: float
+    kernel: SparseKernel
+
+    @property
+    def packed(self) -> bool:
+        """Whether the zeros are left out in memory."""
+        return self.kernel is not SparseKernel.DENSE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +31,8 @@ class Linear:
     the kernel leaves its result by columns, and a kernel of its own copies it into rows. `format` is what a
     checkpoint states of its values (None: nothing, and the execution's precision holds, or 16 bit where the
     matrix is `sixteen_bit`, as routers are). `inner` (None: the rank): what the second factor reads, where
-    GPUs that share a pair exchange between its factors.
+    GPUs that share a pair exchange between its factors. `zeros`: weights that are zero anywhere, in a plain
+    matrix.
     """
 
     out_features: int
@@ -29,6 +44,7 @@ class Linear:
     transposed_result: bool = False
     format: WeightFormat | None = None
     sixteen_bit: bool = False
+    zeros: Zeros | None = None
     inner: int | None = None
 
     @property

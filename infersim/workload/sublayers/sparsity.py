@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from math import ceil
 
+from infersim.cost.gemm.group_skip import GroupKernels
 from infersim.domain.shapes import Phase
 
 
@@ -58,12 +60,39 @@ class TokenSkip:
 
     `rate` is the expected fraction of tokens that skip. `router_width` is the bottleneck of the router
     (None: one linear layer hidden -> 2). `dense_kv` keeps K and V of skipped tokens computed and cached.
+    `forecaster` is the rank of two layers that stand in for what is skipped (None: nothing does). `decides`
+    False: there is no router, the tokens are those that the router before let through.
     """
 
     rate: float
     router_width: int | None
     dense_kv: bool = True
     execution: SkipExecution
+    forecaster: int | None = None
+    decides: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupSkip:
+    """A router decides per token which groups of the sublayer's width it passes through (dynamic-mnk).
+
+    `rate` is the expected fraction of a group's tokens that skip it; `group` is how many query heads, or FFN
+    channels, are one (the last group may be smaller). `router_width` is the bottleneck of the router.
+    """
+
+    rate: float
+    group: int
+    router_width: int
+    kernels: GroupKernels = GroupKernels.CUTE
+
+    def count(self, width: int) -> int:
+        """Groups of a sublayer of so many heads or channels."""
+        return ceil(width / self.group)
+
+    def cached_share(self, group_of_kv_head: int) -> float:
+        """Share of its K and V that decode reads: a KV head is read if any group of its query heads is."""
+        groups = max(1, group_of_kv_head // self.group)
+        return 1.0 - self.rate**groups
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -229,3 +229,8 @@ def test_a_2_4_checkpoint_is_compared_with_its_dense_model(infersim: Infersim, t
     assert all(row["notes"].startswith("stored as 2:4 in all block matrices") for row in rows)
     pruned = json.loads(infersim(*asked, "--families", "static-m").out)
     assert {row["family"] for row in pruned} == {"static-m"}
+
+
+def test_without_a_context_it_takes_one(answered: Infersim) -> None:
+    rows = answered("compare", "-m", "llama-3.2-1b", "-g", "l4", "-f", "static-m", "--json").rows
+    assert {(row["phase"], row["context"]) for row in rows} == {("prefill", 4096), ("decode", 4096)}

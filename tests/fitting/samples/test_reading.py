@@ -24,7 +24,7 @@ def test_every_kind_survives_a_round_trip_through_every_format(tmp_path: Path, s
     samples = read_samples(every_kind()).frame
     write_samples(samples, tmp_path / f"samples{suffix}")
     again = read_samples(tmp_path / f"samples{suffix}")
-    assert again.rows_read == 7
+    assert again.rows_read == len(samples)
     pd.testing.assert_frame_equal(again.frame, samples)
 
 

@@ -6,9 +6,19 @@ from dataclasses import replace
 
 import pytest
 
+from infersim.cost.gemm.group_skip import GroupKernels
 from infersim.domain.errors import InvalidValueError, UnsupportedError
 from infersim.pruning.composition import prune
-from infersim.workload.transformer import BlockSparsity, KvScore, SkipExecution, TokenSkip, Transformer
+from infersim.workload.counts import parameters
+from infersim.workload.transformer import (
+    BlockSparsity,
+    GroupSkip,
+    KvScore,
+    SkipExecution,
+    TokenSkip,
+    Transformer,
+)
+from tests.pruning.expert_models import mixtral
 from tests.pruning.looking import ffn_of, heads_of
 
 
@@ -37,7 +47,7 @@ def test_kv_pruning_keeps_the_rest(llama: Transformer) -> None:
     assert prune(llama, "kv-pruning", 0.0).transformer == llama
 
 
-@pytest.mark.parametrize("family", ["dynamic-m", "dynamic-nk", "kv-pruning"])
+@pytest.mark.parametrize("family", ["dynamic-m", "dynamic-nk", "kv-pruning", "dynamic-mnk"])
 def test_twice_the_same_is_refused(llama: Transformer, family: str) -> None:
     once = prune(llama, family, 0.5)
     with pytest.raises(UnsupportedError, match="there already"):
@@ -95,3 +105,68 @@ def test_a_pyramid_keeps_the_mean_and_less_with_each_layer(llama: Transformer) -
 def test_choices_that_do_not_exist_are_refused(llama: Transformer, family: str, option: str) -> None:
     with pytest.raises(InvalidValueError, match=rf"{option} = 'none'"):
         prune(llama, family, 0.5, **{option: "none"})
+
+
+def test_dynamic_mnk_has_the_heads_of_a_kv_head_in_a_group(llama: Transformer) -> None:
+    block = prune(llama, "dynamic-mnk", 0.5, channels=512).transformer.blocks[0]
+    assert heads_of(block).groups == GroupSkip(rate=0.5, group=4, router_width=32)
+    assert ffn_of(block).groups == GroupSkip(rate=0.5, group=512, router_width=32)
+    alone = prune(llama, "dynamic-mnk", 0.5, target="attention", heads=2, kernels="triton")
+    block = alone.transformer.blocks[0]
+    assert heads_of(block).groups == GroupSkip(
+        rate=0.5, group=2, router_width=32, kernels=GroupKernels.TRITON
+    )
+    assert ffn_of(block).groups is None
+
+
+@pytest.mark.parametrize("heads", [3, 6, 64])
+def test_groups_of_heads_divide_them(llama: Transformer, heads: int) -> None:
+    with pytest.raises(InvalidValueError, match="heads"):
+        prune(llama, "dynamic-mnk", 0.5, heads=heads)
+
+
+def test_a_sublayer_has_one_router_of_either_kind(llama: Transformer) -> None:
+    for first, second in (("dynamic-m", "dynamic-mnk"), ("dynamic-mnk", "dynamic-m")):
+        with pytest.raises(UnsupportedError, match="one router"):
+            prune(prune(llama, first, 0.5), second, 0.5)
+    both = prune(prune(llama, "dynamic-m", 0.5, target="ffn"), "dynamic-mnk", 0.5, target="attention")
+    assert both.family == "dynamic-m + dynamic-mnk"
+
+
+def test_a_token_no_longer_passes_through_what_its_groups_leave_out(llama: Transformer) -> None:
+    # q and o are 80 % of the attention's values, k and v stay.
+    plan = prune(llama, "dynamic-mnk", 0.5, target="attention")
+    block = 4 * 4096**2 // 2 + 2 * 4096 * 1024 + 3 * 4096 * 14336
+    assert plan.block_linears_removed == pytest.approx(4096**2 / block)
+    assert prune(llama, "dynamic-mnk", 0.5).params_removed < 0
+
+
+@pytest.mark.parametrize("sparsity", [0.0, 0.1, 0.5, 0.8])
+def test_tokens_leave_for_good_and_their_mean_is_the_sparsity(llama: Transformer, sparsity: float) -> None:
+    plan = prune(llama, "dynamic-m", sparsity, early_exit=True)
+    skips = [heads_of(block).skip for block in plan.transformer.blocks]
+    rates = [skip.rate for skip in skips if skip is not None]
+    assert sum(rates) / 32 == pytest.approx(sparsity)
+    assert rates == sorted(rates)
+    assert all(0 <= rate < 1 for rate in rates)
+    decides = {ffn_of(block).skip.decides for block in plan.transformer.blocks if ffn_of(block).skip}  # type: ignore[union-attr]
+    assert decides == {False}
+
+
+def test_an_early_exit_leaves_whole_layers(llama: Transformer) -> None:
+    with pytest.raises(InvalidValueError, match="whole layers"):
+        prune(llama, "dynamic-m", 0.5, early_exit=True, target="ffn")
+
+
+def test_forecasters_are_parameters(llama: Transformer) -> None:
+    without, rank = (prune(llama, "dynamic-m", 0.5, forecaster=each).transformer for each in (0, 100))
+    assert parameters(rank) - parameters(without) == 32 * 2 * 100 * 2 * 4096
+
+
+def test_routers_of_groups_leave_experts_alone() -> None:
+    model = mixtral()
+    block = prune(model, "dynamic-mnk", 0.5).transformer.blocks[0]
+    assert heads_of(block).groups is not None
+    assert block.ffn == model.blocks[0].ffn
+    with pytest.raises(UnsupportedError, match="no ffn sublayer"):
+        prune(model, "dynamic-mnk", 0.5, target="ffn")

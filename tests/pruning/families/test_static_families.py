@@ -6,10 +6,15 @@ from dataclasses import replace
 
 import pytest
 
+from infersim.cost.gemm.unstructured import SparseKernel
+from infersim.domain.dtypes import precision_named
 from infersim.domain.errors import InvalidValueError, UnsupportedError
 from infersim.domain.shapes import WeightForm
 from infersim.pruning.composition import prune
+from infersim.workload.counts import block_linear_parameters, weight_bytes
+from infersim.workload.scenario import Execution
 from infersim.workload.transformer import Block, Linear, ReplacedSublayer, Transformer
+from tests.pruning.expert_models import mixtral
 from tests.pruning.looking import ffn_of, heads_of
 from tests.toy_models import transformer_from_sizes
 
@@ -197,3 +202,41 @@ def test_wrong_option_values_are_named(
 ) -> None:
     with pytest.raises(InvalidValueError, match=message):
         prune(llama, family, 0.5, **options)
+
+
+def test_unstructured_packs_what_its_kernel_reads(llama: Transformer) -> None:
+    half = {kernel: prune(llama, "unstructured", 0.5, kernel=kernel) for kernel in SparseKernel}
+    values = 218_103_808 * 32
+    assert [block_linear_parameters(plan.transformer) for plan in half.values()] == [
+        values // 2,
+        values // 2,
+        values,
+    ]
+    sixteen, eight = (Execution(precision=precision_named(name)) for name in ("bf16", "fp8"))
+    plain = weight_bytes(llama, sixteen)
+    # 20 bits for each value that is left (next to no way is longer than 16), 48 in CSR, and starts of rows.
+    rows = 4 * 32 * (4096 + 1024 + 1024 + 4096 + 14336 + 14336 + 4096 + 7)
+    saved = {kernel: plain - weight_bytes(plan.transformer, sixteen) for kernel, plan in half.items()}
+    assert saved[SparseKernel.MACKO] == pytest.approx(values * (2 - 1.25) - rows, rel=1e-4)
+    assert saved[SparseKernel.CUSPARSE] == pytest.approx(values * (2 - 3) - rows, rel=1e-6)
+    assert saved[SparseKernel.DENSE] == 0
+    quantised = weight_bytes(half[SparseKernel.MACKO].transformer, eight)
+    assert quantised == pytest.approx(weight_bytes(llama, eight))
+
+
+def test_unstructured_needs_plain_matrices_and_is_one_step(llama: Transformer) -> None:
+    for first in ("static-k-2:4", "static-k-lowrank", "unstructured"):
+        with pytest.raises(UnsupportedError, match="plain matrices"):
+            prune(prune(llama, first, 0.5), "unstructured", 0.5)
+    with pytest.raises(UnsupportedError, match="already are zero"):
+        prune(prune(llama, "unstructured", 0.5), "static-k-2:4", 0.5)
+    assert prune(llama, "unstructured", 0.0).transformer == llama
+    narrower = prune(prune(llama, "unstructured", 0.5), "static-nk", 0.5)
+    assert narrower.block_linears_removed == pytest.approx(0.75, abs=0.01)
+
+
+def test_unstructured_refuses_experts_and_takes_their_attention() -> None:
+    model = mixtral()
+    with pytest.raises(UnsupportedError, match="experts"):
+        prune(model, "unstructured", 0.5)
+    assert prune(model, "unstructured", 0.5, target="attention").params_removed > 0

@@ -7,11 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from infersim.domain.errors import FileContentError, UnsupportedError
+from infersim.domain.errors import FileContentError, InfersimError, UnsupportedError
 from infersim.pruning.composition import prune
 from infersim.pruning.plan import OptionValue
 from infersim.pruning.plan_files.checkpoint import plan_from_config
+from infersim.pruning.plan_files.expert_lists import KEYS
 from infersim.pruning.plan_files.reading import plan_from_file
 from infersim.workload.transformer import Transformer
 from tests.pruning.expert_models import deepseek, experts_of, mixtral
@@ -154,6 +157,11 @@ def test_layers_without_experts_have_none_in_a_list(write: Write) -> None:
         ({"removed_experts": {"0": [8]}}, "removed_experts.0[0] = 8; expected an expert from 0 to 7"),
         ({"removed_experts": {"0": ["x"]}}, "removed_experts.0[0] = 'x'; expected an expert such as 22"),
         ({"removed_experts": {"32": [1]}}, "removed_experts.32 = '32'; expected a layer from 0 to 31"),
+        (
+            {"removed_experts": {"0": [1], "0-1": [2]}},
+            "removed_experts.0-1 = '0-1'; expected each layer once",
+        ),
+        ({"num_experts": [4] * 32, "original_num_experts": [8]}, "original_num_experts = [8]; expected"),
         ({"removed_experts": {"0": list(range(7))}}, "removed_experts.0 = 1; expected at least 2 experts"),
     ],
 )
@@ -166,6 +174,76 @@ def test_lists_that_the_layers_cannot_have(write: Write, content: object, told: 
 def test_lists_of_experts_of_a_dense_model(write: Write, llama: Transformer) -> None:
     with pytest.raises(FileContentError, match=r"num_experts = .*llama-3\.1-8b has none"):
         plan_from_file(write({"num_experts": [4] * 32}), llama)
+
+
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-2, 40) | st.floats() | st.sampled_from(["x", "0-3", "2", ""]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["0", "1-2", "x"]), inner),
+    max_leaves=8,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@given(key=st.sampled_from(sorted(KEYS)), value=_VALUES, more=st.sampled_from(sorted(KEYS)), other=_VALUES)
+def test_any_value_is_a_plan_or_an_error_of_ours(
+    write: Write, key: str, value: object, more: str, other: object
+) -> None:
+    file = write({key: value, more: other})
+    try:
+        plan = plan_from_file(file, deepseek())
+    except InfersimError:
+        return
+    assert plan.steps
+
+
+def block(moe: object = None, **ffn: object) -> dict[str, object]:
+    """A block as ModelOpt's Puzzletron writes it."""
+    return {"attention": {"num_key_value_heads": 8, "no_op": False}, "ffn": {"moe": moe, **ffn}}
+
+
+def moe(experts: int, run: int = 2, width: int = 14336) -> dict[str, int]:
+    return {
+        "num_local_experts": experts,
+        "num_experts_per_tok": run,
+        "expert_intermediate_dim": width,
+        "shared_expert_intermediate_dim": 8192,  # its default, whether there is one or not
+    }
+
+
+def test_a_search_chooses_experts_layer_by_layer(write: Write) -> None:
+    entries = [block(moe(8))] * 29 + [block(moe(6)), block(moe(4, 1, 7168)), block(no_op=True)]
+    plan = plan_from_file(write({"block_configs": entries}), mixtral())
+    layers = [experts_of(each) for each in plan.transformer.blocks[:-1]]
+    assert [layer.num_experts for layer in layers] == [8] * 29 + [6, 4]
+    assert (layers[-1].top_k, layers[-1].width) == (1, 7168)
+    assert plan.transformer.blocks[-1].ffn is None
+    assert plan.family == "static-m + static-nk + static-e + dynamic-e"
+
+
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        (block(moe(9)), "block_configs[0].ffn.moe.num_local_experts = 9; expected at most 8"),
+        (block(moe(8, 3)), "block_configs[0].ffn.moe.num_experts_per_tok = 3; expected at most 2"),
+        (block(moe(1)), "block_configs[0].ffn.moe.num_experts_per_tok = 2; expected at most 1, the experts"),
+        (block(moe(8, 2, 0)), "block_configs[0].ffn.moe.expert_intermediate_dim = 0; expected one positive"),
+        (
+            block(intermediate_size=64),
+            "block_configs[0].ffn.moe = None; expected a table of num_local_experts",
+        ),
+    ],
+)
+def test_experts_that_no_layer_can_have_become(write: Write, entry: object, told: str) -> None:
+    with pytest.raises(FileContentError) as caught:
+        plan_from_file(write({"block_configs": [entry] * 32}), mixtral())
+    assert told in str(caught.value)
+
+
+def test_experts_in_the_place_of_a_dense_ffn(write: Write, llama: Transformer) -> None:
+    with pytest.raises(FileContentError, match=r"ffn\.moe = .*null: the layer has no experts"):
+        plan_from_file(write({"block_configs": [block(moe(8))] * 32}), llama)
+    with pytest.raises(UnsupportedError, match=r"ffn\.moe\.groups is not supported"):
+        plan_from_file(write({"block_configs": [block({**moe(8), "groups": 2})] * 32}), mixtral())
 
 
 # ---- what was really pruned

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from infersim.cost.gemm.unstructured import SparseKernel
 from infersim.domain.errors import FileContentError, InvalidValueError, UnsupportedError
 from infersim.domain.ops import Part
 from infersim.domain.shapes import WeightForm
 from infersim.pruning.composition import prune
 from infersim.pruning.plan_files.reading import plan_from_file
 from infersim.workload.presets import load_model
-from infersim.workload.transformer import BlockSparsity, SkipExecution, TokenSkip, Transformer
+from infersim.workload.sublayers.linear import Zeros
+from infersim.workload.transformer import BlockSparsity, GroupSkip, SkipExecution, TokenSkip, Transformer
 from tests.pruning.looking import ffn_of, heads_of
 from tests.toy_models import gathering_skip
 
@@ -268,3 +270,40 @@ def test_a_number_of_thousands_of_digits_is_refused_with_the_file_named(write: W
     path = write(f"[layer.0]\nffn_width = {'9' * 5000}\n")
     with pytest.raises(FileContentError, match=r"plan\.toml: the file = 'damaged'"):
         plan_from_file(path, load_model("llama-3.1-8b"))
+
+
+def test_groups_zeros_and_one_router_by_layer(llama: Transformer, write: Write) -> None:
+    plan = plan_from_file(
+        write(
+            """
+            [layer.3]
+            groups = { attention = 0.5, ffn = 0.25, channels = 512 }
+            [layer.4]
+            zeros = { up = 0.75, down = 0.5 }
+            zeros_kernel = "cusparse"
+            [layer.5]
+            skip = { attention = 0.5, ffn = 0.5, forecaster = 64, one_router = true }
+            """
+        ),
+        llama,
+    )
+    third, fourth, fifth = plan.transformer.blocks[3:6]
+    assert heads_of(third).groups == GroupSkip(rate=0.5, group=4, router_width=32)
+    assert ffn_of(third).groups == GroupSkip(rate=0.25, group=512, router_width=32)
+    assert ffn_of(fourth).up.zeros == Zeros(share=0.75, kernel=SparseKernel.CUSPARSE)
+    assert ffn_of(fourth).gate is not None
+    assert ffn_of(fourth).gate.zeros is None  # type: ignore[union-attr]
+    skip = ffn_of(fifth).skip
+    assert skip is not None
+    assert (skip.forecaster, skip.decides) == (64, False)
+    assert plan.family == "dynamic-m + dynamic-mnk + unstructured"
+    zeros = 4096 * 14336 * (0.75 + 0.5) / (32 * BLOCK)
+    assert [step.sparsity_realised for step in plan.steps] == pytest.approx(
+        [0.5 / 32, (0.5 + 0.25) / 64, zeros]
+    )
+
+
+def test_one_router_has_one_rate(llama: Transformer, write: Write) -> None:
+    file = write("[layer.5]\nskip = { attention = 0.5, ffn = 0.25, one_router = true }")
+    with pytest.raises(FileContentError, match=r"skip\.ffn"):
+        plan_from_file(file, llama)

@@ -48,6 +48,19 @@ def test_shapes_that_vary_by_layer_are_another_matter() -> None:
     assert support_of(uneven, load_engine("pruninginfersim")).answer == "yes"
 
 
+def test_counts_of_experts_that_vary_by_layer_take_code_everywhere() -> None:
+    plan = sim.prune(of_experts(), "static-e", 0.5)
+    assert support_of(plan, load_engine("vllm")).answer == "yes"
+    blocks = (*plan.base.blocks[:1], *plan.transformer.blocks[1:])
+    uneven = replace(plan, transformer=plan.base.with_blocks(blocks))
+    for engine in ("vllm", "tensorrt-llm", "sglang", "transformers"):
+        found = support_of(uneven, load_engine(engine))
+        assert found.answer == "needs"
+        assert "one count of experts" in found.notes[0]
+    mixed = sim.prune(of_experts(), "dynamic-e", 0.25, layers="mixed")
+    assert support_of(mixed, load_engine("tensorrt-llm")).answer == "needs"
+
+
 def test_a_family_that_states_no_engine_is_unknown_to_all() -> None:
     family = replace(families()[0], name="of-tomorrow", engines=())
     assert family.support("vllm").answer == "unknown"

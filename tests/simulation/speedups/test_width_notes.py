@@ -11,6 +11,7 @@ from infersim.simulation.speedups.comparison import compare
 from infersim.simulation.speedups.prediction import predict
 from infersim.workload.ends import Head
 from infersim.workload.presets import load_model
+from tests.pruning.expert_models import mixtral
 
 MODEL = load_model("llama-3.1-8b")
 
@@ -65,3 +66,15 @@ def test_ranks_count_and_predictions_tell_them_too() -> None:
 def test_routers_and_masks_are_no_widths(family: str) -> None:
     frame = compare(MODEL, prune(MODEL, family, 0.5), "h100-sxm", phase="decode", context=1024)
     assert frame["notes"].iloc[0] == ""
+
+
+@pytest.mark.parametrize(
+    ("family", "sparsity"), [("static-e", 0.25), ("static-e", 0.375), ("dynamic-e", 0.5)]
+)
+def test_counts_of_experts_are_no_widths(family: str, sparsity: float) -> None:
+    plan = prune(mixtral(), family, sparsity)
+    told = compare(mixtral(), plan, "h200-sxm", phase="decode", context=1024)["notes"].iloc[0]
+    assert "multiple of 32" not in told
+    narrow = prune(mixtral(), "static-nk", 0.3, target="experts", align=8)
+    told = compare(mixtral(), narrow, "h200-sxm", phase="decode", context=1024)["notes"].iloc[0]
+    assert "no sample has widths off the multiple of 32: 10032" in told

@@ -17,7 +17,7 @@ NoNullError = pytest.importorskip("huggingface_hub.errors").StrictDataclassField
 _PARTS = {
     "head": ("lm_head", "score"),
     "norms": ("norm", "ln_"),
-    "ffn": ("mlp", "ffn", "fc1", "fc2"),
+    "ffn": ("mlp", "ffn", "fc1", "fc2", "moe", "feed_forward"),
     "attention": ("attn", "attention"),
 }
 """Parts by what the names of their parameters have in them; the first that fits counts."""
@@ -36,10 +36,12 @@ def library_config(config: dict[str, Any]) -> Any:
     return found.from_dict({key: value for key, value in keys.items() if key != "model_type"})
 
 
-def library_model(config: dict[str, Any], task: str = "AutoModelForCausalLM") -> Any:
+def library_model(config: dict[str, Any], task: str = "AutoModelForCausalLM", **how: str) -> Any:
     """The library's model of `config`, without memory; tied matrices are one."""
     with torch.device("meta"):
-        model = getattr(transformers, task).from_config(library_config(config), attn_implementation="eager")
+        model = getattr(transformers, task).from_config(
+            library_config(config), attn_implementation="eager", **how
+        )
     model.tie_weights()
     return model
 
@@ -62,7 +64,7 @@ def spelt(model_type: str, **sizes: Any) -> dict[str, Any]:
 
 
 def _part(name: str) -> str:
-    lowered = name.lower()
+    lowered = name.lower().replace("e_score_correction_bias", "correction")
     return next(
         (part for part, words in _PARTS.items() if any(map(lowered.__contains__, words))), "embedding"
     )

@@ -10,9 +10,9 @@ import pytest
 from infersim.domain.errors import FileContentError
 from infersim.workload.hf.entries import ARCHITECTURES
 from infersim.workload.hf.reading import transformer_from_config
-from infersim.workload.transformer import Attention, FeedForward, Transformer
-from tests.workload.hf.library import NoNullError, library_config, spelt, transformers
-from tests.workload.hf.sizes import MODEL_TYPES, small
+from infersim.workload.transformer import Attention, ExpertLayer, FeedForward, Transformer
+from tests.workload.hf.library import NoNullError, library_config, library_model, spelt, transformers
+from tests.workload.hf.sizes import LATENT, MODEL_TYPES, small
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -53,9 +53,11 @@ def attention_of(model: Transformer, layer: int = 0) -> Attention:
     return found
 
 
+OF_HEADS = [name for name in MODEL_TYPES if name not in LATENT]
+
 NULLS = [
     (name, key)
-    for name in MODEL_TYPES
+    for name in OF_HEADS
     for key in ("num_key_value_heads", "head_dim", "intermediate_size", "sliding_window")
     if own_key(name, key) in class_defaults(name)
     # These classes keep a null, and no model of theirs can be built then.
@@ -78,7 +80,7 @@ def test_null_means_what_the_class_makes_of_it(model_type: str, key: str) -> Non
         return
     model = transformer_from_config(config)
     attention, ffn = attention_of(model), model.blocks[0].ffn
-    assert isinstance(ffn, FeedForward)
+    assert isinstance(ffn, FeedForward | ExpertLayer)
     if key == "num_key_value_heads":
         assert attention.num_kv_heads == (theirs.num_key_value_heads or theirs.num_attention_heads)
     elif key == "head_dim":
@@ -91,7 +93,15 @@ def test_null_means_what_the_class_makes_of_it(model_type: str, key: str) -> Non
 
 
 LAYER_OPTIONS: list[tuple[str, dict[str, Any]]] = [
-    *((name, {}) for name in MODEL_TYPES if "layer_types" in ARCHITECTURES[name].defaults),
+    *(
+        (name, {})
+        for name in MODEL_TYPES
+        if "layer_types" in ARCHITECTURES[name].defaults and name != "llama4_text"
+    ),
+    ("qwen2_moe", {"use_sliding_window": True, "sliding_window": 64, "max_window_layers": 7}),
+    ("qwen3_moe", {"use_sliding_window": True, "sliding_window": 64}),
+    ("dots1", {"sliding_window": 64, "max_window_layers": 5}),
+    ("gpt_oss", {"sliding_window": 64}),
     ("qwen2", {"use_sliding_window": True, "max_window_layers": 5, "sliding_window": 64}),
     ("qwen3", {"use_sliding_window": True, "max_window_layers": 0, "sliding_window": 64}),
     ("qwen2", {"use_sliding_window": True, "sliding_window": None}),
@@ -124,7 +134,7 @@ def test_layers_without_rotary_positions() -> None:
 
 @pytest.mark.parametrize(
     "model_type",
-    [name for name in MODEL_TYPES if name not in ("gptj", "codegen", "smollm3", "cohere2", "exaone4")],
+    [name for name in OF_HEADS if name not in ("gptj", "codegen", "smollm3", "cohere2", "exaone4")],
 )
 def test_the_share_of_each_head_that_is_turned(model_type: str) -> None:
     config = spelt(model_type, **small(model_type))
@@ -132,3 +142,37 @@ def test_the_share_of_each_head_that_is_turned(model_type: str) -> None:
     rotary = attention_of(transformer_from_config(config)).rotary
     learned = ARCHITECTURES[model_type].learned_positions is not None or model_type in ("bloom", "mpt")
     assert rotary == (0.0 if learned else parameters.get("partial_rotary_factor", 1.0))
+
+
+def test_llama_4_attends_in_chunks_where_positions_turn() -> None:
+    options = {"num_hidden_layers": 9, "attention_chunk_size": 64, "no_rope_layer_interval": 3}
+    config = spelt("llama4_text", **(small("llama4_text") | options))
+    theirs, model = library_config(config), transformer_from_config(config)
+    attentions = [attention_of(model, layer) for layer in range(9)]
+    chunked = [attention.chunk == 64 for attention in attentions]
+    assert chunked == [kind == "chunked_attention" for kind in theirs.layer_types]
+    assert [attention.rotary for attention in attentions] == theirs.no_rope_layers
+    assert [attention.qk_norm is not None for attention in attentions] == chunked
+
+
+@pytest.mark.parametrize(
+    ("model_type", "options"),
+    [
+        ("qwen2_moe", {"decoder_sparse_step": 3, "mlp_only_layers": [5]}),
+        ("qwen3_moe", {"decoder_sparse_step": 1, "mlp_only_layers": [0, 7]}),
+        ("ernie4_5_moe", {"moe_layer_start_index": 3, "moe_layer_interval": 2, "moe_layer_end_index": 7}),
+        ("llama4_text", {"interleave_moe_layer_step": 2}),
+        ("deepseek_v2", {"first_k_dense_replace": 3}),
+        ("glm4_moe_lite", {}),
+    ],
+)
+def test_layers_with_experts(model_type: str, options: dict[str, Any]) -> None:
+    config = spelt(model_type, **(small(model_type) | {"num_hidden_layers": 9} | options))
+    named = {
+        name.split(".experts.")[0]
+        for name, _ in library_model(config).named_parameters()
+        if ".experts." in name
+    }
+    sparse = {int(name.split("layers.")[1].split(".")[0]) for name in named}
+    model = transformer_from_config(config)
+    assert {i for i, block in enumerate(model.blocks) if isinstance(block.ffn, ExpertLayer)} == sparse

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from infersim.domain.shapes import Attention, Gemm
+from infersim.domain.shapes import Attention, Experts, Gemm
+from infersim.workload.hf.entries import ARCHITECTURES
 from infersim.workload.hf.reading import transformer_from_config
 from infersim.workload.ops.model import model_ops
 from tests.workload.examples import prefill
@@ -18,12 +19,21 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 BATCH, TOKENS = 2, 48
 
+RUNS_ALL_EXPERTS = {"llama4_text"}
+"""The library's code runs every expert on every token, and multiplies what is not chosen by zero."""
+
 
 def counted(config: dict[str, Any]) -> float:
     """Multiplications and additions of one pass of the library's model."""
     from torch.utils.flop_counter import FlopCounterMode
 
-    model = library_model(config).eval()
+    # Every token's experts as one batch of GEMMs: the loop over experts that are hit looks at values.
+    how = (
+        {"experts_implementation": "batched_mm"}
+        if "num_experts_per_tok" in ARCHITECTURES[config["model_type"]].defaults
+        else {}
+    )
+    model = library_model(config, **how).eval()
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         ids = torch.ones(BATCH, TOKENS, dtype=torch.long, device="meta")
         model(ids, attention_mask=torch.ones_like(ids), use_cache=False)
@@ -38,7 +48,11 @@ def ours(config: dict[str, Any]) -> float:
             rows = BATCH * TOKENS if op.name == "lm_head" else op.shape.m
             work = 2.0 * np.asarray(rows) * op.shape.n * op.shape.k
         elif isinstance(op.shape, Attention):
-            work = 4.0 * BATCH * TOKENS**2 * np.asarray(op.shape.num_heads * op.shape.head_dim)
+            work = 4.0 * BATCH * TOKENS**2 * np.asarray(op.shape.num_heads * op.shape.mean_dim)
+        elif isinstance(op.shape, Experts):
+            matrices = np.asarray(op.shape.hidden * op.shape.width) * (3 if op.shape.gated else 2)
+            experts = op.shape.num_experts if config["model_type"] in RUNS_ALL_EXPERTS else op.shape.top_k
+            work = 2.0 * op.shape.tokens * experts * matrices
         else:
             continue
         total += float(work * op.count)

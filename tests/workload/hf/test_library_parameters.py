@@ -14,7 +14,7 @@ from tests.workload.hf.sizes import MODEL_TYPES, PUBLISHED, small
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
-ABSENT_FROM_THE_LIBRARY = {"baichuan", "deci", "decilm", "internlm2"}
+ABSENT_FROM_THE_LIBRARY = {"baichuan", "deci", "decilm", "internlm2", "kimi_k2"}
 
 
 def ours(config: dict[str, Any]) -> dict[str, int]:
@@ -24,7 +24,8 @@ def ours(config: dict[str, Any]) -> dict[str, int]:
 
 
 def test_every_model_type_is_compared() -> None:
-    inside_wrappers = {name for name in ARCHITECTURES if name.endswith("_vl_text")}  # see test_wrappers
+    # See test_wrappers.
+    inside_wrappers = {name for name in ARCHITECTURES if name.endswith(("_vl_text", "_vl_moe_text"))}
     assert set(ARCHITECTURES) - ABSENT_FROM_THE_LIBRARY - inside_wrappers == set(MODEL_TYPES)
     assert not any(map(known, ABSENT_FROM_THE_LIBRARY))
     assert len(MODEL_TYPES) >= 30
@@ -68,6 +69,30 @@ OPTIONS = [
     ("seed_oss", {"attention_bias": False, "attention_out_bias": True, "mlp_bias": True}),
     ("ernie4_5", {"use_bias": True}),
     ("glm4", {"attention_bias": False}),
+    ("mixtral", {"num_local_experts": 5, "num_experts": 5}),
+    ("qwen2_moe", {"mlp_only_layers": [], "qkv_bias": False}),
+    ("qwen2_moe", {"mlp_only_layers": [1], "shared_expert_intermediate_size": 72}),
+    ("qwen3_moe", {"decoder_sparse_step": 1, "attention_bias": True}),
+    ("qwen3_moe", {"decoder_sparse_step": 1, "mlp_only_layers": [1], "tie_word_embeddings": True}),
+    ("olmoe", {"attention_bias": True}),
+    ("granitemoe", {"attention_bias": True}),
+    ("granitemoeshared", {"shared_intermediate_size": 0}),
+    ("phimoe", {"attention_bias": True, "lm_head_bias": True}),
+    ("gpt_oss", {"attention_bias": False}),
+    ("glm4_moe", {"attention_bias": True, "use_qk_norm": True, "first_k_dense_replace": 0}),
+    ("dots1", {"attention_bias": True, "n_shared_experts": 1}),
+    ("llama4_text", {"interleave_moe_layer_step": 1, "attention_bias": True}),
+    ("llama4_text", {"moe_layers": []}),
+    ("ernie4_5_moe", {"use_bias": True, "tie_word_embeddings": False}),
+    ("ernie4_5_moe", {"moe_layer_start_index": 0}),
+    ("hunyuan_v1_moe", {"attention_bias": True}),
+    ("deepseek_v2", {"q_lora_rank": None}),
+    ("deepseek_v2", {"attention_bias": True, "mlp_bias": False, "first_k_dense_replace": 2}),
+    ("deepseek_v3", {"q_lora_rank": None, "n_shared_experts": 1}),
+    ("deepseek_v3", {"attention_bias": True, "first_k_dense_replace": 0}),
+    ("glm4_moe_lite", {"mlp_layer_types": ["sparse", "dense"], "n_shared_experts": 1}),
+    ("youtu", {"q_lora_rank": None, "tie_word_embeddings": False}),
+    ("minicpm3", {"v_head_dim": None, "attention_bias": True}),
 ]
 
 

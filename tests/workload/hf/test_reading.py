@@ -154,13 +154,13 @@ def test_a_config_without_a_type_is_no_config() -> None:
 @pytest.mark.parametrize(
     ("extra", "reason"),
     [
-        ({"model_type": "mixtral", "num_local_experts": 8}, "mixture of experts"),
         ({"model_type": "llama", "num_experts": 16}, "mixture of experts"),
-        ({"model_type": "deepseek_v2", "kv_lora_rank": 512}, "multi-head latent attention"),
+        ({"model_type": "llama", "kv_lora_rank": 512}, "multi-head latent attention"),
+        ({"model_type": "mixtral", "kv_lora_rank": 512}, "multi-head latent attention"),
         ({"model_type": "jamba", "mamba_d_state": 16}, "Mamba"),
-        ({"model_type": "mixtral"}, "mixture of experts"),
-        ({"model_type": "qwen3_moe"}, "mixture of experts"),
-        ({"model_type": "gpt_oss", "num_local_experts": 32}, "mixture of experts"),
+        ({"model_type": "qwen3_moe", "moe_num_experts": 8}, "mixture of experts"),
+        ({"model_type": "dbrx"}, "experts of a kind of their own"),
+        ({"model_type": "deepseek_v32"}, "indexer"),
         ({"model_type": "falcon_mamba"}, "Mamba"),
         ({"model_type": "nemotron_h"}, "Mamba"),
         ({"model_type": "qwen3_next"}, "linear attention"),

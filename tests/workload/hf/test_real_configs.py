@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from infersim.domain.errors import UnsupportedError
-from infersim.workload.counts import parameters
+from infersim.workload.counts import active_parameters, parameters
 from infersim.workload.presets import load_model
 from infersim.workload.transformer import FeedForward
 
@@ -48,15 +48,25 @@ def test_nemotron_super_49b() -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "reasons"),
+    ("file", "total", "active"),
     [
-        ("mistralai--Mixtral-8x7B-v0.1.json", ["mixture of experts"]),
-        ("deepseek-ai--DeepSeek-V3.json", ["mixture of experts", "multi-head latent attention"]),
-        ("nvidia--Nemotron-H-56B-Base-8K.json", ["Mamba"]),
+        ("mistralai--Mixtral-8x7B-v0.1.json", 46.7, 12.9),
+        ("deepseek-ai--DeepSeek-V3.json", 671.0, 37.6),
     ],
 )
-def test_others_are_refused_with_the_reason(file: str, reasons: list[str]) -> None:
-    with pytest.raises(UnsupportedError) as caught:
-        load_model(CONFIGS / file)
-    for reason in reasons:
-        assert reason in str(caught.value)
+def test_experts(file: str, total: float, active: float) -> None:
+    model = load_model(CONFIGS / file)
+    assert parameters(model) / 1e9 == pytest.approx(total, abs=0.05)
+    assert active_parameters(model) / 1e9 == pytest.approx(active, abs=0.05)
+
+
+def test_deepseek_is_stored_in_blocks_of_fp8_but_for_its_routers() -> None:
+    model = load_model(CONFIGS / "deepseek-ai--DeepSeek-V3.json")
+    assert "kept in 16 bit: router (58), embedding, head" in model.stated
+    assert "fp8_block" in model.stated
+    assert any("num_nextn_predict_layers 1" in note for note in model.notes)
+
+
+def test_state_space_layers_are_refused_with_the_reason() -> None:
+    with pytest.raises(UnsupportedError, match="Mamba"):
+        load_model(CONFIGS / "nvidia--Nemotron-H-56B-Base-8K.json")

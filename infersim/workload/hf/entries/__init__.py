@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from infersim.workload.hf.architecture import Architecture
-from infersim.workload.hf.entries import gpt, llama, mistral_qwen, norms_and_windows, parallel
+from infersim.workload.hf.entries import (
+    experts,
+    gpt,
+    latent,
+    llama,
+    mistral_qwen,
+    norms_and_windows,
+    parallel,
+    shared_experts,
+)
 
 ARCHITECTURES: Mapping[str, Architecture] = {
     entry.model_type: entry
@@ -15,6 +24,9 @@ ARCHITECTURES: Mapping[str, Architecture] = {
         *norms_and_windows.ENTRIES,
         *gpt.ENTRIES,
         *parallel.ENTRIES,
+        *experts.ENTRIES,
+        *shared_experts.ENTRIES,
+        *latent.ENTRIES,
     )
 }
 """By `model_type`. Searched architectures (`nemotron-nas`) are read by `nemotron_nas`."""

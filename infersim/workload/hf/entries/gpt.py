@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from infersim.workload.hf import layer_patterns as patterns
 from infersim.workload.hf.architecture import Architecture
 from infersim.workload.hf.config_keys import Keys
 from infersim.workload.hf.entries.defaults import GPT_SPELLINGS, defaults
 from infersim.workload.hf.entries.rules import logit_kernels, only, partly_rotary
+from infersim.workload.hf.layers import patterns
 from infersim.workload.sublayers.norms import LAYER_NORM, LAYER_NORM_WITHOUT_BIAS, Norm, NormKind, QkNorm
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from infersim.workload.hf import layer_patterns as patterns
 from infersim.workload.hf.architecture import Architecture
 from infersim.workload.hf.building import checked_groups
 from infersim.workload.hf.config_keys import MAX_HEADS, Keys
 from infersim.workload.hf.entries.defaults import defaults
 from infersim.workload.hf.entries.rules import logit_kernels, other_than_one
+from infersim.workload.hf.layers import patterns
 from infersim.workload.sublayers.norms import Norm, NormKind, QkNorm
 
 

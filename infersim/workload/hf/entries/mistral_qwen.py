@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from infersim.workload.hf import layer_patterns as patterns
 from infersim.workload.hf.architecture import Architecture
 from infersim.workload.hf.entries.defaults import defaults
 from infersim.workload.hf.entries.rules import partly_rotary
+from infersim.workload.hf.layers import patterns
 from infersim.workload.sublayers.norms import QkNorm
 
 MISTRAL = Architecture(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from infersim.workload.hf import layer_patterns as patterns
 from infersim.workload.hf.architecture import Architecture
 from infersim.workload.hf.building import checked_groups
 from infersim.workload.hf.config_keys import Keys
 from infersim.workload.hf.entries.defaults import GPT_SPELLINGS, defaults
 from infersim.workload.hf.entries.rules import logit_kernels, partly_rotary, rotary_by_dim
+from infersim.workload.hf.layers import patterns
 from infersim.workload.sublayers.norms import LAYER_NORM, LAYER_NORM_WITHOUT_BIAS, QkNorm
 
 

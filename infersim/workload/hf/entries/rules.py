@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from infersim.domain.errors import UnsupportedError
 from infersim.workload.hf.building import head_dim_of
-from infersim.workload.hf.config_keys import Keys
+from infersim.workload.hf.config_keys import MAX_HEAD_DIM, Keys
 
 
 def partly_rotary(share: float, *other_keys: str) -> Callable[[Keys], float]:
@@ -29,6 +29,22 @@ def rotary_by_dim(keys: Keys) -> float:
     """GPT-J: `rotary_dim` dimensions of each head are turned."""
     turned, size = keys.optional_whole("rotary_dim"), head_dim_of(keys)
     return 1.0 if turned is None else min(turned, size) / size
+
+
+def rotary_dim_or_share(keys: Keys) -> float:
+    """MiniMax: `rotary_dim` dimensions of each head, or the share that the file states."""
+    turned = keys.config.get("rotary_dim")
+    if turned is None:
+        return partly_rotary(1.0)(keys)
+    return min(keys.checked_whole("rotary_dim", turned, high=MAX_HEAD_DIM) / head_dim_of(keys), 1.0)
+
+
+def without_further_tokens(keys: Keys) -> tuple[str, ...]:
+    """A note on layers behind the last one that draft further tokens, which no usual step runs."""
+    for key in ("num_nextn_predict_layers", "num_mtp_modules", "num_mtp_layers"):
+        if keys.config.get(key):
+            return (f"layers that predict further tokens are left out: {key} {keys.config[key]}",)
+    return ()
 
 
 def other_than_one(key: str) -> Callable[[Keys], bool]:

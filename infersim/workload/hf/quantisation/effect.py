@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from infersim.domain.errors import FileContentError
+from infersim.domain.errors import FileContentError, UnsupportedError
 from infersim.workload.hf.quantisation.method import Formats
 from infersim.workload.hf.quantisation.statement import Module, Patterns, nothing
 
@@ -33,9 +33,29 @@ def without_effect(formats: Formats, modules: Sequence[Module], file: object) ->
     if formats.sparse is not nothing and not any(map(formats.sparse, modules)):
         raise FileContentError(file, "sparsity_config", "targets", _NONE_FITS)
     listed = [rule.matches for rule in formats.rules if isinstance(rule.matches, Patterns)]
-    idle = [name for each in listed for name in each.without_effect(modules) if not _ELSEWHERE.search(name)]
+    unused = [name for each in listed for name in each.without_effect(modules)]
+    _check_experts_alike(unused, listed, file)
+    idle = [name for name in unused if not _ELSEWHERE.search(name)]
     if not idle:
         return ()
     shown = ", ".join(idle[:_SHOWN])
     more = f" and {len(idle) - _SHOWN} more" if len(idle) > _SHOWN else ""
     return (f"no matrix of the model has the names that quantization_config lists: {shown}{more}",)
+
+
+_ONE_EXPERT = re.compile(r"(experts\.)(\d+)(\.|$)")
+
+
+def _check_experts_alike(unused: Sequence[str], listed: Sequence[Patterns], file: object) -> None:
+    """Raise UnsupportedError where single experts of a layer are named, and the first is not among them.
+
+    The first expert stands for all of its layer.
+    """
+    named = frozenset().union(*(each.whole | each.parts for each in listed))
+    for name in unused:
+        first = _ONE_EXPERT.sub(r"\g<1>0\3", name)
+        if first != name and first not in named and not name.startswith("re:"):
+            raise UnsupportedError(
+                f"{file}: quantization_config names {name} and not {first}: experts of one layer in several "
+                "formats are not supported"
+            )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from infersim.domain.dtypes import DType
 from infersim.workload.hf.quantisation.method import Formats, Method, Rule, all_but
-from infersim.workload.hf.quantisation.statement import Statement, by_part, by_wildcard
+from infersim.workload.hf.quantisation.statement import Statement, by_part, by_path, by_wildcard
 from infersim.workload.weight_format import (
     WeightFormat,
     block_scaled_fp8,
@@ -46,7 +46,7 @@ def _fbgemm(said: Statement) -> Formats:
 
 def _mxfp4(said: Statement) -> Formats:
     stored = four_bit_float("groups of 32", "mxfp4", activations=False)
-    return Formats(rules=all_but(by_part(said.names("modules_to_not_convert")), stored))
+    return Formats(rules=all_but(by_path(said.names("modules_to_not_convert")), stored))
 
 
 TORCHAO: Mapping[str, Callable[[int | None], WeightFormat]] = {

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from infersim.domain.errors import FileContentError, InvalidValueError, UnsupportedError
-from infersim.workload.formats import StoredMatrix, stored_text, with_stored_matrices
+from infersim.workload.formats import PLAIN, StoredMatrix, stored_text, with_stored_matrices
 from infersim.workload.hf.module_names import module_names
 from infersim.workload.hf.quantisation import compressed, floats, integers
 from infersim.workload.hf.quantisation.effect import without_effect
@@ -34,6 +34,9 @@ REFUSED_METHODS: Mapping[str, str] = {
     "mlx": "formats of Apple's MLX, which no GPU here runs",
 }
 """Methods that are known and not read, with the reason."""
+
+ROUTER = "router"
+"""Of experts: no library quantises it, whether a config names it or not."""
 
 _EXACT = "give the config of the model before quantisation, and the format by --dtype"
 
@@ -76,9 +79,8 @@ def with_formats(
             module = modules.setdefault(
                 (layer, matrix), Module(names=_spellings(*(each.of(layer, matrix) for each in names)))
             )
-            kept[layer, matrix] = StoredMatrix(
-                format=formats.format_of(module), sparse_2_4=formats.sparse(module)
-            )
+            found = StoredMatrix(format=formats.format_of(module), sparse_2_4=formats.sparse(module))
+            kept[layer, matrix] = PLAIN if matrix == ROUTER else found
         return kept[layer, matrix]
 
     try:

@@ -177,6 +177,15 @@ def by_wildcard(patterns: Sequence[str]) -> Patterns:
     )
 
 
+def by_path(patterns: Sequence[str]) -> Patterns:
+    """As `by_part`; a pattern with stars stands for all modules inside those that it fits."""
+    stars = [pattern for pattern in patterns if "*" in pattern]
+    return Patterns(
+        parts=frozenset(patterns) - set(stars),
+        expressions={each: re.compile(f"{translate(each)}|{translate(f'{each}.*')}") for each in stars},
+    )
+
+
 def by_name_or_regex(statement: Statement, key: str, patterns: Sequence[str]) -> Patterns:
     """Whole names, and expressions behind `re:` that match from a name's start; `Linear` is any matrix."""
     regexes = {each: statement.regex(key, each[3:]) for each in patterns if each.startswith("re:")}

@@ -7,12 +7,10 @@ from collections.abc import Collection, Mapping
 from infersim.domain.errors import FileContentError, UnsupportedError
 
 REFUSED_TYPES = {
-    "mixture of experts": (
-        "afmoe bailing_moe cohere2_moe dbrx deepseek_v2 deepseek_v3 deepseek_v32 dots1 ernie4_5_moe "
-        "exaone_moe flex_olmo glm4_moe glm4_moe_lite gpt_oss granitemoe granitemoeshared "
-        "hunyuan_v1_moe jetmoe llama4 llama4_text minimax_m2 mixtral olmoe phimoe qwen2_moe "
-        "qwen3_5_moe qwen3_moe qwen3_vl_moe solar_open"
+    "experts of a kind of their own": (
+        "afmoe bailing_moe cohere2_moe dbrx exaone_moe jetmoe longcat_flash qwen3_5_moe"
     ),
+    "sparse attention chosen by an indexer": "deepseek_v32 glm_moe_dsa",
     "state-space (Mamba) layers": (
         "bamba falcon_h1 falcon_mamba granitemoehybrid jamba mamba mamba2 nemotron_h plamo2 xlstm "
         "zamba zamba2"
@@ -20,7 +18,6 @@ REFUSED_TYPES = {
     "linear attention or recurrence": (
         "bailing_hybrid kimi_linear lfm2 lfm2_moe minimax olmo_hybrid qwen3_5 qwen3_next recurrent_gemma rwkv"
     ),
-    "multi-head latent attention": "minicpm3 youtu",
     "cross-attention between towers": "mllama mllama_text_model",
     "embeddings in every layer and other layers of its own kind": "gemma3n gemma3n_text gemma4 gemma4_text",
     "an encoder": (
@@ -51,12 +48,14 @@ _TELLTALE_KEYS = {
 """What is not modelled -> the keys that give it away when they are set."""
 
 
-def checked_type(config: Mapping[str, object], known: Collection[str], file: object) -> str:
+def checked_type(
+    config: Mapping[str, object], known: Collection[str], file: object, keys_read: Collection[str] = ()
+) -> str:
     """Return the config's `model_type` if it is one of `known` and nothing in it is out of scope.
 
     Raises FileContentError where there is no `model_type`, and UnsupportedError that names every reason and
-    what is supported. Telltale keys count under any `model_type`: a fine-tune of unknown name with experts
-    must not pass as dense.
+    what is supported. Telltale keys count under any `model_type` whose entry does not read them
+    (`keys_read`): a fine-tune of unknown name with experts must not pass as dense.
     """
     listed = ", ".join(sorted(known))
     model_type = config.get("model_type")
@@ -64,13 +63,13 @@ def checked_type(config: Mapping[str, object], known: Collection[str], file: obj
         raise FileContentError(file, "model_type", model_type, f"one of {listed}")
     reasons = {feature: "" for feature, types in REFUSED_TYPES.items() if model_type in types.split()}
     for feature, keys in _TELLTALE_KEYS.items():
-        for key in [key for key in keys if config.get(key)][:1]:
+        for key in [key for key in keys if config.get(key) and key not in keys_read][:1]:
             reasons[feature] = f" ({key} = {_brief(config[key])})"
     if reasons:
         told = " and ".join(f"{feature}{evidence}" for feature, evidence in reasons.items())
         raise UnsupportedError(
             f"{file}: model_type {model_type!r} has {told}, which is out of scope; "
-            f"supported are dense decoder-only models of type {listed}"
+            f"supported are decoder-only models of type {listed}"
         )
     if model_type not in known:
         raise UnsupportedError(f"{file}: model_type {model_type!r} is not supported; supported: {listed}")

@@ -8,12 +8,49 @@ from infersim.domain.errors import UnsupportedError
 from infersim.workload.hf.architecture import LayerRotary, LayerWindows
 from infersim.workload.hf.config_keys import MAX_LAYERS, Keys
 
-FULL, SLIDING = "full_attention", "sliding_attention"
+FULL, SLIDING, CHUNKED = "full_attention", "sliding_attention", "chunked_attention"
 
 
 def one_window(keys: Keys) -> list[int | None]:
     """`sliding_window` holds for every layer, unless `layer_types` says it layer by layer."""
     return _by_types(keys) or [keys.optional_whole("sliding_window")] * keys.whole("num_hidden_layers")
+
+
+def one_window_everywhere(keys: Keys) -> list[int | None]:
+    """`sliding_window` holds for every layer."""
+    return [keys.optional_whole("sliding_window")] * keys.whole("num_hidden_layers")
+
+
+def one_window_where_used(keys: Keys) -> list[int | None]:
+    """With `use_sliding_window`, every layer has the window."""
+    window = keys.optional_whole("sliding_window") if keys.flag("use_sliding_window") else None
+    return [window] * keys.whole("num_hidden_layers")
+
+
+def every_other_of_the_first(keys: Keys) -> list[int | None]:
+    """Qwen's first experts: with `use_sliding_window`, layers 0, 2, 4... below `max_window_layers`."""
+    listed, layers = _by_types(keys), keys.whole("num_hidden_layers")
+    if listed and keys.flag("use_sliding_window"):
+        return listed
+    window = keys.optional_whole("sliding_window") if keys.flag("use_sliding_window") else None
+    end = keys.count("max_window_layers")
+    return [window if layer % 2 == 0 and layer < end else None for layer in range(layers)]
+
+
+def windows_from(keys: Keys) -> list[int | None]:
+    """Layers from `max_window_layers` on have the window."""
+    window, start = keys.optional_whole("sliding_window"), keys.count("max_window_layers")
+    layers = keys.whole("num_hidden_layers")
+    return _by_types(keys) or [None if layer < start else window for layer in range(layers)]
+
+
+def chunks_where_rotary(keys: Keys) -> list[int | None]:
+    """Llama 4: layers with rotary positions attend in chunks, unless `layer_types` says it."""
+    size, kinds = keys.optional_whole("attention_chunk_size"), keys.layer_list("layer_types")
+    if kinds is None:
+        return [size if rotary else None for rotary in listed_rotary_layers(keys)]
+    _check_kinds(keys, kinds, (FULL, CHUNKED))
+    return [size if kind == CHUNKED else None for kind in kinds]
 
 
 def windows_where_used(keys: Keys) -> list[int | None]:
@@ -80,7 +117,7 @@ def local_layers(keys: Keys) -> list[int | None]:
 
 def listed_rotary_layers(keys: Keys) -> list[bool]:
     """SmolLM3: `no_rope_layers` has 1 where a layer has rotary positions; else every nth layer has none."""
-    listed = keys.layer_list("no_rope_layers")
+    listed = keys.layer_list("no_rope_layers") if keys.value("no_rope_layers") else None
     if listed is not None:
         return [bool(entry) for entry in listed]
     step, layers = keys.whole("no_rope_layer_interval"), keys.whole("num_hidden_layers")
@@ -109,9 +146,9 @@ def _by_types(keys: Keys) -> list[int | None] | None:
     return [window if kind == SLIDING else None for kind in kinds]
 
 
-def _check_kinds(keys: Keys, kinds: Sequence[object]) -> None:
-    unknown = {str(kind) for kind in kinds} - {FULL, SLIDING}
+def _check_kinds(keys: Keys, kinds: Sequence[object], known: tuple[str, str] = (FULL, SLIDING)) -> None:
+    unknown = {str(kind) for kind in kinds} - set(known)
     if unknown:
         raise UnsupportedError(
-            f"{keys.file}: layer_types has {', '.join(sorted(unknown))}; supported are {FULL} and {SLIDING}"
+            f"{keys.file}: layer_types has {', '.join(sorted(unknown))}; supported are {' and '.join(known)}"
         )

@@ -11,7 +11,10 @@ from typing import Any
 from infersim.domain.errors import FileContentError
 from infersim.workload.hf.config_keys import MAX_LAYERS
 
-_SIZES = ("intermediate_size", "num_attention_heads", "num_key_value_heads", "head_dim")
+_SIZES = (
+    "intermediate_size", "num_attention_heads", "num_key_value_heads", "head_dim", "num_experts",
+    "num_local_experts", "n_routed_experts", "num_experts_per_tok", "moe_intermediate_size",
+)  # fmt: skip
 _ENDING = "_per_layer"
 
 

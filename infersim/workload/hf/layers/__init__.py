@@ -1,0 +1,1 @@
+"""What configs say layer by layer: windows, rotary positions, sizes, which layers have experts."""

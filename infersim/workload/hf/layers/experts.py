@@ -1,0 +1,134 @@
+"""Which layers of a model type have experts, and the sublayers that its config describes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from infersim.domain.errors import InvalidValueError
+from infersim.workload.hf.architecture import ExpertsOf, LayersWithExperts
+from infersim.workload.hf.config_keys import MAX_LAYERS, Keys
+from infersim.workload.sizes import expert_layer, latent_attention
+from infersim.workload.sublayers.activations import Activation
+from infersim.workload.sublayers.norms import Norm
+from infersim.workload.transformer import ExpertLayer, LatentAttention
+
+
+def after_dense_ones(keys: Keys) -> list[bool]:
+    """DeepSeek: the first `first_k_dense_replace` layers are dense."""
+    dense = keys.count("first_k_dense_replace")
+    return [layer >= dense for layer in range(keys.whole("num_hidden_layers"))]
+
+
+def every_nth(keys: Keys) -> list[bool]:
+    """Qwen: every `decoder_sparse_step`-th layer that is not among `mlp_only_layers`."""
+    layers, step = keys.whole("num_hidden_layers"), keys.whole("decoder_sparse_step")
+    dense = _numbers(keys, "mlp_only_layers") or []
+    return [layer not in dense and (layer + 1) % step == 0 for layer in range(layers)]
+
+
+def between(keys: Keys) -> list[bool]:
+    """ERNIE: every `moe_layer_interval`-th layer from `moe_layer_start_index` to `moe_layer_end_index`."""
+    layers, step = keys.whole("num_hidden_layers"), keys.whole("moe_layer_interval")
+    first, last = keys.count("moe_layer_start_index"), keys.value("moe_layer_end_index")
+    end = layers - 1 if last == -1 else keys.count("moe_layer_end_index")
+    return [first <= layer <= end and (layer + 1) % step == 0 for layer in range(layers)]
+
+
+def listed_or_interleaved(keys: Keys) -> list[bool]:
+    """Llama 4: the layers of `moe_layers`, else every `interleave_moe_layer_step`-th."""
+    layers, listed = keys.whole("num_hidden_layers"), _numbers(keys, "moe_layers")
+    if listed is not None:
+        return [layer in listed for layer in range(layers)]
+    step = keys.whole("interleave_moe_layer_step")
+    return [(layer + 1) % step == 0 for layer in range(layers)]
+
+
+def named_by_kind(unless_listed: LayersWithExperts) -> LayersWithExperts:
+    """`mlp_layer_types` says dense or sparse, layer by layer."""
+
+    def layers(keys: Keys) -> list[bool]:
+        kinds = keys.layer_list("mlp_layer_types")
+        if kinds is None:
+            return unless_listed(keys)
+        if not {"dense", "sparse"}.issuperset(map(str, kinds)):
+            keys.fail("mlp_layer_types", kinds, "dense or sparse for each layer")
+        return [kind == "sparse" for kind in kinds]
+
+    return layers
+
+
+def all_but_the_first(keys: Keys) -> list[bool]:
+    """The first layer is dense."""
+    return [layer > 0 for layer in range(keys.whole("num_hidden_layers"))]
+
+
+def _numbers(keys: Keys, name: str) -> list[int] | None:
+    """A list of layers by number."""
+    value = keys.value(name)
+    if value is None:
+        return None
+    fine = isinstance(value, list) and all(type(each) is int and 0 <= each < MAX_LAYERS for each in value)
+    if not fine or not isinstance(value, list):
+        keys.fail(keys.spelling(name), value, "a list of layers' numbers")
+    return value
+
+
+def shared_by_count(name: str) -> Callable[[Keys], int]:
+    """Shared experts, so many as the key says, each as wide as a routed one."""
+    return lambda keys: keys.count(name) * keys.whole("moe_intermediate_size")
+
+
+def shared_by_width(name: str) -> Callable[[Keys], int]:
+    """Shared experts of a joint width of their own; 0: there are none."""
+    return lambda keys: keys.count(name)
+
+
+def expert_sublayer(
+    experts: ExpertsOf,
+    keys: Keys,
+    *,
+    bias: bool,
+    shared_bias: bool,
+    gate: bool,
+    activation: Activation,
+    norm: Norm | None,
+    post_norm: Norm | None,
+) -> ExpertLayer:
+    """The layer of experts that a config describes; FileContentError for counts that cannot be."""
+    try:
+        return expert_layer(
+            hidden=keys.whole("hidden_size"),
+            width=keys.whole(experts.width),
+            num_experts=keys.whole("num_experts"),
+            top_k=keys.whole("num_experts_per_tok"),
+            gate=gate,
+            bias=bias,
+            router_bias=experts.router_bias,
+            correction=experts.correction,
+            activation=activation,
+            shared_width=0 if experts.shared is None else experts.shared(keys),
+            shared_gate=experts.shared_gate,
+            shared_bias=shared_bias,
+            norm=norm,
+            post_norm=post_norm,
+        )
+    except InvalidValueError as error:
+        key = keys.spelling("num_experts_per_tok")
+        keys.fail(key, keys.value("num_experts_per_tok"), error.expected)
+
+
+def latent_sublayer(keys: Keys, *, bias: bool, norm: Norm | None, post_norm: Norm | None) -> LatentAttention:
+    """The latent attention that a config describes."""
+    hidden, heads = keys.whole("hidden_size"), keys.whole("num_attention_heads")
+    return latent_attention(
+        hidden=hidden,
+        num_heads=heads,
+        q_lora_rank=keys.optional_whole("q_lora_rank"),
+        kv_lora_rank=keys.whole("kv_lora_rank"),
+        qk_nope_head_dim=keys.whole("qk_nope_head_dim"),
+        qk_rope_head_dim=keys.whole("qk_rope_head_dim"),
+        v_head_dim=keys.optional_whole("v_head_dim") or hidden // heads,
+        bias=bias,
+        norm=norm,
+        post_norm=post_norm,
+    )

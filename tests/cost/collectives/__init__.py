@@ -1,0 +1,1 @@
+"""Exchanges between the GPUs of a node."""
