@@ -73,7 +73,19 @@ class _Series:
             for sublayer, choice in zip(Sublayer, self.pair, strict=True)
             if not choice.kept
         ]
-        return ", ".join([*said, *([f"{count} {self.what} gone"] if count else [])]) or "dense"
+        return (
+            ", ".join(
+                [
+                    *said,
+                    *(
+                        [f"{count} {self.what if count > 1 else self.what.removesuffix('s')} gone"]
+                        if count
+                        else []
+                    ),
+                ]
+            )
+            or "dense"
+        )
 
 
 def uniform_plans(entries: Entries, importance: Importance, measures: Mapping[str, Quantity]) -> UniformPlans:
