@@ -185,6 +185,11 @@ GOOD: dict[str, Callable[[random.Random, Path], Arguments]] = {
         fuzz_reports.report(c, f),
         {"gpu": "h100-sxm", "skip_bad": c.random() < 0.5},
     ),
+    "layer_bars": lambda c, f: ((fuzz_searches.searched(_model()).layers,), {}),
+    "trade_off": lambda c, f: (
+        (fuzz_searches.searched(_model()).curve, fuzz_searches.searched(_model()).uniform),
+        {},
+    ),
     "latency_table": lambda c, f: fuzz_searches.table_call(c, f, _model()),
     "load_model": lambda c, f: ((files.config(c, f),), {}),
     "load_profile": lambda c, f: ((files.profile(c, f),), {"kernels": c.choice((None, "vllm"))}),

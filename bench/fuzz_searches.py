@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import fuzz_files as files
+import infersim as sim
 from fuzz_words import GPUS, word
 
 LOSSES = "layer,sublayer,choice,loss\n" + "".join(
@@ -57,6 +59,15 @@ def search_command(chance: random.Random, folder: Path, where: list[str]) -> lis
     for name, value, share in more:
         made += [name, value()] if chance.random() < share else []
     return made
+
+
+@cache
+def searched(model: Any) -> Any:
+    """What a small search found."""
+    choices = {"attention": ["none"], "ffn": ["width=50%", "none"]}
+    return sim.search(
+        model, "h100-sxm", "uniform", choices=choices, target_speedup=1.2, points=3, context=128
+    )
 
 
 def table_call(chance: random.Random, folder: Path, model: Any) -> Arguments:

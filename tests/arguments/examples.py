@@ -122,6 +122,12 @@ def _asked_of_one() -> dict[str, Any]:
     return {"model": model(), "gpu": GPU, "phase": "decode", "batch": 1, "context": 128}
 
 
+@cache
+def search_found() -> Any:
+    """What a small search found."""
+    return sim.search(**{**_searched(), **_asked_of_one(), "points": 3, "uniform": True})
+
+
 def _searched() -> dict[str, Any]:
     """A small search, with all that it may be asked."""
     nothing = dict.fromkeys(
@@ -205,6 +211,8 @@ def calls(folder: Path) -> dict[str, Callable[[], Arguments]]:
             **_asked(),
         },
         "frontier_figure": lambda: {"points": one_frontier},
+        "layer_bars": lambda: {"layers": search_found().layers},
+        "trade_off": lambda: {"curve": search_found().curve, "uniform": search_found().uniform},
         "latency_table": lambda: {"choices": {"ffn": ["width=50%"]}, "kernels": None, **_asked_of_one()},
         "search": lambda: {**_searched(), **_asked_of_one()},
         "write_latency_table": lambda: {
