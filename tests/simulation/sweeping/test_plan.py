@@ -235,6 +235,7 @@ def test_two_things_of_one_name_are_told(tmp_path: Path) -> None:
         resolve_sweep({**SMALL, "plan": files})
 
 
+@pytest.mark.slow
 def test_all_means_the_families_that_suit_each_model() -> None:
     resolved = resolve_sweep({**without("family"), "model": ["llama-3.2-1b", "qwen3-30b-a3b"]})
     found = {
