@@ -260,7 +260,7 @@ def moe_latency(
 
 
 def _check_shares(sizes: dict[str, Array]) -> None:
-    """Raise InvalidValueError for more experts a token than there are, and shares that do not come out even."""
+    """Raise InvalidValueError for more experts a token than there are, and for shares that do not divide."""
     experts, top_k = sizes["num_experts"], sizes["top_k"]
     if (top_k > experts).any():
         raise InvalidValueError("top_k", top_k.tolist(), f"at most num_experts = {experts.tolist()}")
