@@ -41,7 +41,7 @@ def _compared(question: dict[str, Any]) -> Any:
 def _speedups(question: dict[str, Any]) -> str:
     """A row a plan, a column a scenario: `predicted (bound)`."""
     frame = _compared(question)
-    scenarios = frame[["phase", "batch", "context"]].drop_duplicates().to_dict("records")
+    scenarios = frame[["gpus", "phase", "batch", "context"]].drop_duplicates().to_dict("records")
     rows = []
     for plan, of_plan in frame.groupby("plan", sort=False):
         cells = [
@@ -144,7 +144,8 @@ def _seconds(shape: Shape, gpu: HardwareProfile) -> Array:
 
 def _scenario(row: dict[str, Any]) -> str:
     place = _PHASES[row["phase"]].format(f"{row['context']:,}")
-    return f"{row['phase']}, batch {row['batch']}, {place}"
+    shared = f", {row['gpus']} GPUs" if row["gpus"] > 1 else ""
+    return f"{row['phase']}, batch {row['batch']}, {place}{shared}"
 
 
 KINDS: dict[str, Callable[[dict[str, Any]], str]] = {

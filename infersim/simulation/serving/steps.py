@@ -178,5 +178,6 @@ def served_execution(execution: Execution, engine: Engine) -> Execution:
         layout=Layout(engine.kernels.layout),
         cuda_graph=True,
         kv_dtype=cache,
+        stays=engine.kernels.experts == "all_reduce",
         exchanges=None if engine.kernels.all_reduce == OWN_EXCHANGES else engine.kernels.all_reduce,
     )

@@ -252,7 +252,8 @@ class _Point:
         engine, load = answer.service.engine, answer.load
         running = float(answer.steady.running[0, 0])
         steps, asked = float(load.steps[0, 0]), float(load.concurrency[0, 0])
-        before = float(prompts_read(np.asarray(running), np.asarray(asked > running), engine))
+        waits = np.asarray(asked > running)
+        before = float(prompts_read(np.asarray(running), waits, engine.scheduler.together))
         room = max(engine.scheduler.batched_tokens - running, 1) / float(load.reading.prompt[0, 0])
         return cls(
             running=running,
