@@ -103,7 +103,7 @@ def _attention_alone(question: dict[str, Any]) -> str:
 
 
 def _group_kernels(question: dict[str, Any]) -> str:
-    """A row an operator and group size, a column a number of tokens: speed over the dense GEMM, weights cold."""
+    """A row an operator and group size, a column a number of tokens: speed over the dense GEMM, cold."""
     gpu, precision = infersim.load_profile(question["gpu"]), precision_named("bf16")
     tokens = np.array(question["tokens"], dtype=float)
     rows = []

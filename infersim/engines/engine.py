@@ -23,14 +23,17 @@ class KernelTable(Table):
 
     Decode steps of up to `graph_batch` sequences are (0: none); each other step is issued by the host.
     `all_reduce` is whose kernels GPUs add up results by: the engine's own (`custom`), a library (`nccl`), or
-    `none`: it runs on one GPU. `experts` is how GPUs with whole experts and all tokens go about it: each runs
-    its experts and results are added up (`all_reduce`), or tokens are sent to and fro (`all_to_all`).
+    `none`: it runs on one GPU. On GPUs of the compute capabilities in `sums_and_norms` it is one kernel with
+    the norm behind it, that of TensorRT-LLM. `experts` is how GPUs with whole experts and all tokens go about
+    it: each runs its experts and results are added up (`all_reduce`), or tokens are sent to and fro
+    (`all_to_all`).
     """
 
     layout: Literal["fused", "separate"]
     set: Text
     graph_batch: Annotated[int, Field(ge=0)]
     all_reduce: Literal["custom", "nccl", "none"]
+    sums_and_norms: list[Text]
     experts: Literal["all_reduce", "all_to_all"]
 
 

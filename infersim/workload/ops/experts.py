@@ -91,6 +91,7 @@ def routed(layer: ExpertLayer, flow: Flow, execution: Execution) -> Op:
         top_k=layer.top_k,
         precision=_precision(layer.expert, execution),
         gated=layer.expert.gate is not None,
+        skew=execution.skew,
     )
     return Op(name="experts", part=Part.FFN, shape=shape, count=flow.runs)
 
