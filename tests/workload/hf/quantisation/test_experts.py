@@ -24,7 +24,8 @@ def formats(model_type: str, quantised: dict[str, Any], layer: int = 1) -> dict[
     """Names of the formats of a layer's matrices."""
     config = spelt(model_type, **small(model_type)) | {"quantization_config": quantised}
     block = transformer_from_config(config).blocks[layer]
-    return {name: linear.format and linear.format.name for name, linear in named_matrices(block)}
+    found = named_matrices(block)
+    return {name: None if linear.format is None else linear.format.name for name, linear in found}
 
 
 @pytest.mark.parametrize(
