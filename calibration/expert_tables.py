@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from infersim.cost.experts.routing_names import BALANCED
 from infersim.fitting.samples.schema import Kind
 
 TABLE = "moe"
@@ -16,6 +17,11 @@ FORMATS = {"w4a16_mxfp4": "mxfp4a16"}
 
 DESIGNS = "(triton|cutlass|trtllm|marlin|fused_moe)"
 """Whose kernels they are, within the tables' names of kernels."""
+
+
+GROUPED = (7168, 256)
+"""Hidden size and experts of DeepSeek-V3, whose router chooses among half of the groups of experts: where
+scores are dealt evenly, half of the experts get no token, and rows called balanced are not."""
 
 
 def expert_samples(folder: Path, gpu: str) -> pd.DataFrame:
@@ -31,6 +37,8 @@ def expert_samples(folder: Path, gpu: str) -> pd.DataFrame:
     table = pd.read_parquet(path)
     usual = table.groupby(["format", table["moe_ep_size"] > 1])["kernel"].transform(_usual)
     table = table[table["kernel"].str.extract(DESIGNS)[0] == usual]
+    grouped = (table["hidden_size"] == GROUPED[0]) & (table["num_experts"] == GROUPED[1])
+    table = table[~(grouped & (table["distribution"] == BALANCED))]
     return pd.DataFrame(
         {
             "gpu": gpu,

@@ -9,6 +9,8 @@ from infersim.cost.attention.attention import ATTENTION_AXES
 from infersim.cost.collectives.collectives import COLLECTIVE_AXES
 from infersim.cost.collectives.parameters import COLLECTIVE_PARAMETERS
 from infersim.cost.energy import POWER
+from infersim.cost.experts.experts import EXPERTS_AXES
+from infersim.cost.experts.experts import PARAMETERS as EXPERTS
 from infersim.cost.gemm.gemm import GEMM_AXES
 from infersim.cost.parameters import DEFAULTS
 from infersim.domain.dtypes import PRECISIONS, DType
@@ -18,6 +20,7 @@ _AXES: Mapping[str, tuple[str, ...]] = {
     "sparse_gemm": GEMM_AXES,
     "attention.prefill": ATTENTION_AXES,
     "attention.decode": ATTENTION_AXES,
+    "experts": EXPERTS_AXES,
 }
 """Kinds whose cost reads residual grids."""
 
@@ -35,7 +38,7 @@ def known_names(kind: str) -> KnownNames | None:
     if kind in COLLECTIVE_PARAMETERS:
         defaults = COLLECTIVE_PARAMETERS[kind].defaults
         return KnownNames(parameters=tuple(defaults), axes=COLLECTIVE_AXES)
-    for known, defaults in (*DEFAULTS.items(), (POWER.name, POWER.defaults)):
+    for known, defaults in (*DEFAULTS.items(), *((each.name, each.defaults) for each in (POWER, EXPERTS))):
         if kind == known or kind in {f"{known}.{dtype}" for dtype in (*DType, *PRECISIONS)}:
             return KnownNames(parameters=tuple(defaults), axes=_AXES.get(known, ()))
     return None

@@ -41,7 +41,7 @@ from infersim.domain.shapes import Experts
 PARAMETERS = OwnParameters(name="experts", defaults=EXPERTS_DEFAULTS, uncalibrated=EXPERTS_UNCALIBRATED)
 
 ALIGNMENT = 16
-"""Values of a row of the down matrix that kernels load at once: widths that are no multiple take slower loads."""
+"""Values of a row that kernels load at once: where the width is no multiple, down takes slower loads."""
 
 CHUNK = 8192
 """Layers that are timed at once."""

@@ -49,7 +49,7 @@ class GroupedTimes:
 
 def rows_name(tile_m: int) -> str:
     """Parameter name of the log step time of tiles of so many rows, over what their size alone says."""
-    return f"rows_{tile_m}"
+    return f"tile_{tile_m}"
 
 
 def step_us(p: Mapping[str, float], machine: Machine, tile: tuple[int, int], *, dequantises: bool) -> float:

@@ -27,10 +27,10 @@ EXPERTS_DEFAULTS: Mapping[str, float] = {
     "expert_us": 0.01,
     "dequantise_per_clock_per_sm": 48.0,
     "misaligned": 0.5,
-    "rows_16": 0.0,
-    "rows_32": 0.0,
-    "rows_64": 0.0,
-    "rows_128": 0.0,
+    "tile_16": 0.0,
+    "tile_32": 0.0,
+    "tile_64": 0.0,
+    "tile_128": 0.0,
 }
 """Middle values of the GPUs whose expert layers are published. `gather_share` is how much of the rows kernels
 copy to their experts' places instead of reading them where they lie, `remote_share` how much of the work of

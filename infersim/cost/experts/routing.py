@@ -18,6 +18,8 @@ LOADS = 16
 
 _MIDDLES = ((np.arange(LOADS) + 0.5) / LOADS).astype(np.float32)[:, np.newaxis]
 
+_FROM_LAST = np.arange(LOADS - 1, -1, -1, dtype=np.float32)[:, np.newaxis]
+
 MANY, FEW = (1.0, 0.8), (0.01, 2.0)
 """Ranges of what shares a power law's tokens out: from 1 to 0.8 of the tokens where these choose more experts
 than there are, a narrow one where they choose fewer (aiconfigurator's collectors, `sample_power_law`)."""
@@ -92,15 +94,14 @@ def _dealt(routing: Routing) -> F32:
     whole = np.floor(routing.local / stretch)
     part = routing.local - whole * stretch
     last = np.where(rounds > 0, np.minimum(part, rest), np.ceil(part * rest / stretch))
-    more = (whole * rest + np.minimum(last, part)) / routing.local
-    return _two_values(rounds, np.minimum(more, np.float32(1)))
+    more = (whole * rest + np.minimum(last, part)) / np.maximum(routing.local, np.float32(1e-6))
+    each = np.maximum(rounds + more, routing.tokens * routing.top_k / routing.num_experts)
+    return _two_values(np.floor(each), each - np.floor(each))
 
 
 def _two_values(least: F32, more: F32) -> F32:
     """Loads of which the share `more` is one larger than `least`; the one in between is a chance."""
-    filled = np.clip(
-        more * np.float32(LOADS) - (LOADS - 1 - np.arange(LOADS, dtype=np.float32))[:, np.newaxis], 0, 1
-    )
+    filled = np.clip(more * np.float32(LOADS) - _FROM_LAST, 0, 1)
     result: F32 = least + filled
     return result
 
@@ -117,19 +118,27 @@ def _drawn(routing: Routing) -> F32:
     hit = -np.expm1(
         mean / np.maximum(chance, np.float32(1e-6)) * np.log1p(-np.minimum(chance, np.float32(1 - 1e-6)))
     )
-    return _with_hits(loads, hit, mean)
+    return _within(_with_hits(loads, hit, mean), routing.tokens)
 
 
 def _with_hits(loads: F32, hit: F32, mean: F32) -> F32:
     """Sorted loads, the lowest of which are 0, so that the share `hit` of experts gets tokens at all."""
-    reached = np.clip(
-        hit * np.float32(LOADS) - (LOADS - 1 - np.arange(LOADS, dtype=np.float32))[:, np.newaxis], 0, 1
-    )
+    reached = np.clip(hit * np.float32(LOADS) - _FROM_LAST, 0, 1)
     least = reached.sum(axis=0) / LOADS
-    above = np.maximum(loads - 1, 0)
-    beyond = np.maximum(mean - least, 0) / np.maximum((above * reached).mean(axis=0), np.float32(1e-6))
-    even = np.maximum(mean - least, 0) / np.maximum(least, np.float32(1e-6))
-    result: F32 = reached * (1 + np.where((above * reached).mean(axis=0) > 1e-3, above * beyond, even))
+    above = reached * np.maximum(loads - 1, 0)
+    more = np.maximum(mean - least, 0)
+    even = reached * more / np.maximum(least, np.float32(1e-6))
+    spread = above * more / np.maximum(above.mean(axis=0), np.float32(1e-6))
+    result: F32 = reached + np.where(above.mean(axis=0) > 1e-3, spread, even)
+    return result
+
+
+def _within(loads: F32, most: F32) -> F32:
+    """No load above `most`: the others that are hit get what is beyond."""
+    capped = np.minimum(loads, most)
+    beyond = (loads - capped).mean(axis=0)
+    room = np.where(capped >= 1, most - capped, np.float32(0))
+    result: F32 = capped + room * np.minimum(beyond / np.maximum(room.mean(axis=0), np.float32(1e-6)), 1)
     return result
 
 
@@ -146,17 +155,27 @@ def _largest_of(count: F32) -> F32:
 
 
 def _power_law(routing: Routing) -> F32:
-    """Experts whose shares follow a power law, in whole tokens; what is left over goes to the idlest."""
+    """Experts whose shares follow a power law, in whole tokens; what is left over goes to the idlest.
+
+    On the fullest GPU stands at least one expert that some token chooses.
+    """
     gpus = routing.num_experts / routing.local
     tail = np.minimum(FULLEST_SHIFT * routing.local ** np.float32(-FULLEST_FALL), np.float32(1))
     fullest = _shares(routing, gpus**-tail)
-    dealt = _dealt(routing).mean(axis=0)
     mean = routing.tokens * routing.top_k / routing.num_experts
     scale = mean / _shares(routing, np.ones_like(gpus)).mean(axis=0)
-    wanted = np.minimum(np.maximum(fullest.mean(axis=0) * scale, dealt), routing.tokens)
+    wanted = np.minimum(np.maximum(fullest.mean(axis=0) * scale, 1 / routing.local), routing.tokens)
     loads = np.minimum(fullest * scale, routing.tokens)
     loads = np.where(loads < 1, np.float32(1) * (loads >= 0.5), loads)
     return _levelled(loads, wanted)
+
+
+def _clear(skew: float) -> float:
+    """The exponent, where it is 1 or 2 a little more: integrals of the law are logarithms there."""
+    return skew + CLEARANCE if min(abs(skew - 1.0), abs(skew - 2.0)) < CLEARANCE else skew
+
+
+CLEARANCE = 2e-3
 
 
 def _shares(routing: Routing, tail: F32) -> F32:
@@ -167,7 +186,7 @@ def _shares(routing: Routing, tail: F32) -> F32:
     many = routing.tokens * routing.top_k > routing.num_experts
     low = np.where(many, np.float32(MANY[0]), np.float32(FEW[0]))
     high = np.where(many, np.maximum(MANY[1] * routing.tokens, np.float32(1.001)), np.float32(FEW[1]))
-    power = 1.0 - routing.skew if abs(routing.skew - 1.0) > 1e-3 else 1e-3
+    power = 1.0 - _clear(routing.skew)
     first, last = low ** np.float32(power), high ** np.float32(power)
     drawn = ((last - first) * _MIDDLES**tail + first) ** np.float32(1 / power)
     above = np.float32(1 + power)

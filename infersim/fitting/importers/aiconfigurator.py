@@ -1,4 +1,4 @@
-"""aiconfigurator's kernel tables: `systems/data/<system>/...` (GEMM, attention, exchanges between GPUs).
+"""aiconfigurator's kernel tables: `systems/data/<system>/...` (GEMM, attention, experts, exchanges).
 
 Facts of that format: comma-separated `*_perf.txt` or Parquet, one row a kernel, `latency` in milliseconds.
 GEMMs are timed over rotating weight copies, five under TensorRT-LLM and six under vLLM and SGLang; fp8 GEMMs
@@ -17,6 +17,7 @@ import pandas as pd
 from infersim.domain.errors import FileContentError
 from infersim.domain.shapes import Phase
 from infersim.fitting.importers.aiconfigurator_exchanges import CUSTOM_COLUMNS, NCCL_COLUMNS, exchanges
+from infersim.fitting.importers.aiconfigurator_experts import MOE_COLUMNS, expert_layers
 from infersim.fitting.importers.source import US_PER_MS, Importer, SourceFile, known_gpu, unknown_words
 from infersim.fitting.samples.converted import Converted, leave_out
 from infersim.fitting.samples.schema import Kind
@@ -63,7 +64,9 @@ def _convert(file: SourceFile) -> Converted:
         return _attention(file)
     if file.has(NCCL_COLUMNS) or file.has(CUSTOM_COLUMNS):
         return exchanges(file, _common(file, file.frame))
-    known = (GEMM, ATTENTION, NCCL_COLUMNS, CUSTOM_COLUMNS)
+    if file.has(MOE_COLUMNS):
+        return expert_layers(file, _common(file, file.frame))
+    known = (GEMM, ATTENTION, MOE_COLUMNS, NCCL_COLUMNS, CUSTOM_COLUMNS)
     raise file.refuse(f"those of aiconfigurator: {'; or '.join(map(', '.join, known))}")
 
 
@@ -161,10 +164,27 @@ AICONFIGURATOR = Importer(
     patterns=(
         tuple(
             f"{table}_perf.{suffix}"
-            for table in ("gemm", "context_attention", "generation_attention", "nccl", "custom_allreduce")
+            for table in (
+                "gemm",
+                "context_attention",
+                "generation_attention",
+                "moe",
+                "nccl",
+                "custom_allreduce",
+            )
             for suffix in ("txt", "csv", "parquet")
         ),
     ),
     convert=_convert,
-    numbers=("latency", "power", "isl", "step", "window_size", "beam_width", "num_gpus", "message_size"),
+    numbers=(
+        "latency",
+        "power",
+        "isl",
+        "step",
+        "window_size",
+        "beam_width",
+        "num_gpus",
+        "message_size",
+        "num_tokens",
+    ),
 )
