@@ -51,5 +51,5 @@ def test_other_names_are_refused(routing: object) -> None:
 
 
 def test_a_dense_model_has_no_routing() -> None:
-    with pytest.raises(InvalidValueError, match="expected balanced: llama-3.2-1b has no experts"):
+    with pytest.raises(InvalidValueError, match=r"expected balanced: llama-3\.2-1b has no experts"):
         sim.predict("llama-3.2-1b", "h100-sxm", context=1024, routing="power_law_1.2")
