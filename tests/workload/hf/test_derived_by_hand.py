@@ -109,3 +109,17 @@ def test_kimi_k2_is_the_code_of_deepseek_v3() -> None:
         + 2 * 163840 * 7168
         + 7168
     )
+
+
+def test_kimi_k2_5_holds_kimi_k2() -> None:
+    text = {
+        "model_type": "kimi_k2", "hidden_size": 256, "num_hidden_layers": 3, "num_attention_heads": 4,
+        "num_key_value_heads": 4, "n_routed_experts": 8, "moe_intermediate_size": 64,
+    }  # fmt: skip
+    config = {
+        "architectures": ["KimiK25ForConditionalGeneration"],
+        "model_type": "kimi_k25",
+        "text_config": text,
+        "vision_config": {"hidden_size": 64},
+    }
+    assert parameters(transformer_from_config(config)) == parameters(transformer_from_config(text))
