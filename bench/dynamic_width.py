@@ -57,7 +57,11 @@ FITTED: Mapping[str, Mapping[str, tuple[float, float]]] = {
         "launch_us": (0.1, 15),
         "flags_per_clock_per_sm": (0.001, 1),
     },
-    "dsl": {"triton_speed": (0.3, 1.2), "triton_vector_speed": (0.2, 1.2)},
+    "dsl": {
+        "triton_speed": (0.3, 1.2),
+        "triton_busy_speed": (0.3, 1.2),
+        "triton_vector_speed": (0.2, 1.2),
+    },
 }
 """Parameters with their bounds, by the kernels whose points they are fitted to."""
 

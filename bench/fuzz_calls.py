@@ -12,6 +12,7 @@ from typing import Any
 
 import fuzz_files as files
 import fuzz_reports
+import fuzz_searches
 import fuzz_serving
 import infersim as sim
 from fuzz_options import keywords as known_keywords
@@ -65,7 +66,7 @@ def _samples() -> Any:
     return sim.read_samples(pd.DataFrame.from_records([files.SAMPLE, files.SAMPLE | {"m": 64}])).frame
 
 
-DEAR = ("sweep", "frontier", "frontier_figure", "calibrate", "sparsity_for")
+DEAR = ("sweep", "frontier", "search", "frontier_figure", "calibrate", "sparsity_for")
 CHEAP = 3
 """How much likelier calls are that take no second."""
 
@@ -191,6 +192,12 @@ GOOD: dict[str, Callable[[random.Random, Path], Arguments]] = {
         fuzz_reports.report(c, f),
         {"gpu": "h100-sxm", "skip_bad": c.random() < 0.5},
     ),
+    "layer_bars": lambda c, f: ((fuzz_searches.searched(_model()).layers,), {}),
+    "trade_off": lambda c, f: (
+        (fuzz_searches.searched(_model()).curve, fuzz_searches.searched(_model()).uniform),
+        {},
+    ),
+    "latency_table": lambda c, f: fuzz_searches.table_call(c, f, _model()),
     "load_model": lambda c, f: ((files.config(c, f),), {}),
     "load_profile": lambda c, f: ((files.profile(c, f),), {"kernels": c.choice((None, "vllm"))}),
     "loss_waterfall": lambda c, f: ((_comparison().iloc[0],), {}),
@@ -205,6 +212,7 @@ GOOD: dict[str, Callable[[random.Random, Path], Arguments]] = {
     "roofline": lambda c, f: ((_one_scenario("ops"), _gpu()), {}),
     "Scenarios.of": lambda c, f: ((), _scenario(c)),
     "Request": lambda c, f: ((), {"prompt_len": 100, "output_len": 3}),
+    "search": lambda c, f: fuzz_searches.search_call(c, f, _model()),
     "serve": lambda c, f: fuzz_serving.serve_call(c, f, c.choice((_model(), [_model(), _plan()]))),
     "simulate_serving": lambda c, f: fuzz_serving.simulate_call(c, f, c.choice((_model(), _plan()))),
     "Scenarios": lambda c, f: ((), _fields(sim.Scenarios.of(context=128))),
@@ -217,6 +225,7 @@ GOOD: dict[str, Callable[[random.Random, Path], Arguments]] = {
     "validation_points": lambda c, f: ((_validated(),), {}),
     "with_overrides": lambda c, f: (("h100-sxm", {"memory.bandwidth_gb_s": 2000.0}), {}),
     "write_fit": lambda c, f: ((_gpu().fit, f / "x.fit.json"), {}),
+    "write_latency_table": lambda c, f: fuzz_searches.writing_call(c, f, _model()),
 }
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import fuzz_files as files
 import fuzz_reports
+import fuzz_searches
 import fuzz_serving
 from fuzz_options import with_an_option
 from fuzz_words import FAMILIES, GPUS, MODELS, word
@@ -165,6 +166,18 @@ def _advise(chance: random.Random, folder: Path) -> Options:
     return ["advise", *where, *asked, *families, *_scenario(chance), *_run(chance), *_printed(chance)]
 
 
+def _search(chance: random.Random, folder: Path) -> Options:
+    where = ["-m", _model(chance, folder), "-g", _gpu(chance, folder)]
+    asked = [*_scenario(chance), *_run(chance), *_printed(chance)]
+    return [*fuzz_searches.search_command(chance, folder, where), *asked]
+
+
+def _table(chance: random.Random, folder: Path) -> Options:
+    where = ["-m", _model(chance, folder), "-g", _gpu(chance, folder)]
+    printed = chance.choice(([], ["--json"], ["--csv"]))
+    return [*fuzz_searches.table_command(chance, folder, where), *_scenario(chance), *printed]
+
+
 def _gemm(chance: random.Random, folder: Path) -> Options:
     sizes = [_either(chance, ("1", "16,4096", "8192")) for _ in range(3)]
     more = _some(
@@ -296,5 +309,6 @@ COMMANDS: tuple[Callable[[random.Random, Path], Options], ...] = (
     *(_frontier,) * 2,
     *(_serve,) * 4,
     *(_measure,) * 2,
+    *(_search, _table),
     *(_known, _advise, _calibrate, _calibrate, _engines),
 )

@@ -1,9 +1,9 @@
 """Fits the few constants of engines to served models, and scores each group with those fitted without it.
 
-Of each engine what a step and a sequence cost on the host; of all together how many prompts are read before
-a request's own (`AHEAD`, `TOGETHER`). Prints the best of each, to be entered by hand: `engines/data/*.toml`
-and `simulation/serving/closed_form.py`. A grid, as there are four numbers; means over groups, so that no
-group with many rows decides.
+Of each engine what a step and a sequence cost on the host, and how many prompts are read together; of all
+together how many are read before a request's own (`AHEAD`). Prints the best of each, to be entered by hand:
+`engines/data/*.toml` and `simulation/serving/closed_form.py`. A grid, as there are few numbers; means over
+groups, so that no group with many rows decides.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from infersim.simulation.serving import closed_form
 from served_tables import served_rows
 
 STEPS_MS, SEQUENCES_US = (0.0, 0.3, 0.6, 1.0, 1.4), (0.0, 5.0, 10.0, 20.0, 30.0)
-AHEAD, TOGETHER = (0.5, 1.0, 1.5, 2.0), (0.05, 0.075, 0.1)
+AHEAD, TOGETHER = (0.5, 1.0, 1.5, 2.0), (0.05, 0.075, 0.1, 0.3, 0.5, 0.7)
 ENGINES = ("vllm", "tensorrt-llm", "sglang")
 
 FITTED = ("TPOT", "tokens/s", "tokens/s, dense", "tokens/s, 2:4")
@@ -32,16 +32,18 @@ def main() -> None:
         point: _errors(served_rows({name: _with_host(name, *point) for name in ENGINES}))
         for point in product(STEPS_MS, SEQUENCES_US)
     }
-    shipped = (closed_form.AHEAD, closed_form.TOGETHER)
+    shipped = closed_form.AHEAD
     queues: dict[tuple[float, ...], pd.DataFrame] = {}
     for point in product(AHEAD, TOGETHER):
-        closed_form.AHEAD, closed_form.TOGETHER = point
-        queues[point] = _errors(served_rows())
-    closed_form.AHEAD, closed_form.TOGETHER = shipped
+        closed_form.AHEAD = point[0]
+        queues[point] = _errors(served_rows({name: _with_queue(name, point[1]) for name in ENGINES}))
+    closed_form.AHEAD = shipped
     for name in ENGINES:
         step, sequence = _best(hosts, FITTED, engine=name)
         print(f"{name}: step_ms {step:g}, sequence_us {sequence:g}")
-    print("AHEAD, TOGETHER:", *_best(queues, ("TTFT",)))
+    print("AHEAD, together:", *_best(queues, ("TTFT",)))
+    for name in ENGINES:
+        print(f"{name}: together {_best(queues, ('TPOT', 'TTFT'), engine=name)[1]:g}")
     services = next(iter(hosts.values()))
     groups = services.loc[services["source"] == "services", "group"].unique()
     rows = [_held_out(group, hosts, queues) for group in groups if "cached" not in group]
@@ -66,6 +68,12 @@ def _held_out(
         "AHEAD": queue[0],
         "TOGETHER": queue[1],
     }
+
+
+def _with_queue(name: str, together: float) -> Engine:
+    engine = load_engine(name)
+    scheduler = engine.scheduler.model_copy(update={"together": together})
+    return engine.model_copy(update={"scheduler": scheduler})
 
 
 def _with_host(name: str, step_ms: float, sequence_us: float) -> Engine:

@@ -29,13 +29,21 @@ PRESETS = {
     "Qwen/Qwen3-32B": "qwen3-32b",
     "meta-llama/Llama-3.1-8B-Instruct": "llama-3.1-8b",
     "meta-llama/Llama-3.1-70B": "llama-3.1-70b",
+    "MiniMaxAI/MiniMax-M2.5": "minimax-m2.5",
+    "Qwen/Qwen3-235B-A22B-FP8": "qwen3-235b-a22b",
+    "openai/gpt-oss-120b": "gpt-oss-120b",
+    "moonshotai/Kimi-K2.5": "kimi-k2",
     "Llama3.2-1B": "llama-3.2-1b",
     "Llama3.2-3B": "llama-3.2-3b",
     "Qwen2.5-7B": "qwen2.5-7b",
     "Qwen2.5-14B": "qwen2.5-14b",
 }
-FORMATS = {"fp8": "fp8", "nvfp4": "nvfp4", "fp8_block": "fp8_block"}
+FORMATS = {"fp8": "fp8", "nvfp4": "nvfp4", "fp8_block": "fp8_block", "int4_wo": "w4a16"}
 """`gemm_quant_mode` -> dtype; empty: 16 bit."""
+
+OWN_FORMATS = {"gpt-oss-120b": None, "qwen3-235b-a22b": "fp8_block"}
+BLOCKS_OF_8_BIT = ("minimax-m2.5",)
+"""What checkpoints state, whatever the table calls it; models whose fp8 is that of blocks."""
 
 SMALL = {"qwen2.5-0.5b": 312.0, "qwen2.5-1.5b": 183.0, "qwen2.5-7b": 84.0, "qwen2.5-14b": 46.0}
 """Tokens per second of one request on an A100 under vLLM, as Qwen's own page of speeds states them."""
@@ -66,15 +74,18 @@ def served_rows(engines: dict[str, Engine] | None = None) -> pd.DataFrame:
 
 
 def services(engines: dict[str, Engine]) -> Iterator[Record]:
-    """TTFT and TPOT of dense models on one GPU."""
+    """TTFT and TPOT of models on GPUs that share each layer, or whole experts."""
     table = pd.read_csv(SERVICES)
-    gpus = table["tp_size"] * table["pp_size"] * table["attention_dp_size"].fillna(1)
-    table = table[(gpus == 1) & (table["mode"] == "agg") & table["model_path"].isin(PRESETS)]
-    keys = ["gpu", "backend", "model_path", "gemm_quant_mode", "isl", "osl"]
+    apart = table["pp_size"] * table["attention_dp_size"].fillna(1)
+    table = table[(apart == 1) & (table["mode"] == "agg") & table["model_path"].isin(PRESETS)]
+    experts = table["moe_ep_size"].fillna(1).clip(lower=1)
+    table = table[experts.isin([1]) | (experts == table["tp_size"])]
+    keys = ["gpu", "backend", "model_path", "gemm_quant_mode", "isl", "osl", "tp_size", "moe_ep_size"]
     for _, rows in table.groupby(keys, dropna=False):
         gpu, backend, model, mode = (str(rows[key].iloc[0]) for key in keys[:4])
-        prompt, output = (int(rows[key].iloc[0]) for key in keys[4:])
-        engine = _engine(backend, engines)
+        prompt, output, gpus = (int(rows[key].iloc[0]) for key in keys[4:7])
+        whole = float(rows["moe_ep_size"].iloc[0]) > 1
+        engine, dtype = _engine(backend, engines), _format(PRESETS[model], mode)
         found = sim.serve(
             _model(PRESETS[model]),
             gpu,
@@ -82,10 +93,14 @@ def services(engines: dict[str, Engine]) -> Iterator[Record]:
             output=output,
             concurrency=rows["batch_size"].astype(int).tolist(),
             engine=engine,
-            dtype=FORMATS.get(mode),
+            dtype=dtype,
+            gpus=gpus,
+            expert_parallel=whole,
         )
         cached = ", prompts cached" if prompt == CACHED_PROMPT else ""
-        group = f"{gpu}, {engine.name}, {PRESETS[model]}, {FORMATS.get(mode, 'bf16')}{cached}"
+        shared = f", {gpus} GPUs" if gpus > 1 else ""
+        shared += ", whole experts" if whole else ""
+        group = f"{gpu}, {engine.name}, {PRESETS[model]}, {dtype or 'as stored'}{shared}{cached}"
         for name in ("tpot", "ttft"):
             measured = rows[f"silicon_{name}_ms"].to_numpy()
             shown = found[[f"{name}_ms", f"{name}_lower_ms", f"{name}_upper_ms"]].to_numpy()
@@ -116,6 +131,14 @@ def whole_models(engines: dict[str, Engine]) -> Iterator[Record]:
             of = f"{row['gpu']}, vllm, {PRESETS[str(row['Model'])]}, bf16"
             ms = float(seconds) * 1e3
             yield _record("whole models", of, name, value, ms, ms / spread, ms * spread, other)
+
+
+def _format(model: str, mode: str) -> str | None:
+    """The dtype of a row; None where the model's file states it."""
+    if model in OWN_FORMATS:
+        return OWN_FORMATS[model]
+    dtype = FORMATS.get(mode, "bf16")
+    return "fp8_block" if dtype == "fp8" and model in BLOCKS_OF_8_BIT else dtype
 
 
 def _read_together(read: Array, engine: Engine) -> Array:

@@ -1,7 +1,9 @@
 """The spread between those who measure, from errors on their tables: by group of kernels and regime.
 
-Of each table and regime, the 80 % quantile of the errors less, in quadrature, the half-width that the fit's
-own samples gave; the root mean square over a source's GPUs, then over the sources, so that each counts once.
+Of 16-bit GEMMs on GPUs that were measured, how many times its own half-width a fit needs on each table. Of
+all else, of each table and regime, the 80 % quantile of the errors less, in quadrature, the half-width that
+the fit's own samples gave; the root mean square over a source's GPUs, then over the sources, so that each
+counts once.
 """
 
 from __future__ import annotations
@@ -22,6 +24,37 @@ FEWEST = 15
 
 FITTED_WIDTH = 0.35
 """Half-widths above it are stated guesses, not of samples: they tell nothing of a spread."""
+
+
+def by_hands(rows: pd.DataFrame) -> pd.Series[bool]:
+    """Rows whose half-widths others' measurements multiply."""
+    return rows["measured"] & rows["group"].eq("gemm, 16 bit")
+
+
+def hands_of(rows: pd.DataFrame) -> float:
+    """How many times its own half-width a fit needs: root mean square over a source's GPUs, then sources."""
+    return float(np.sqrt((_times_of_sources(rows) ** 2).groupby("source").mean().mean()))
+
+
+def _times_of_sources(rows: pd.DataFrame) -> pd.Series[float]:
+    """The 80 % quantile of errors over the fit's own half-widths, of each source and GPU."""
+    some = rows[by_hands(rows)]
+    times = some["error"].abs() / some["own"]
+    return times.groupby([some["source"], some["gpu"]]).quantile(0.8)
+
+
+def hands_table(rows: pd.DataFrame) -> Table:
+    """What each table of 16-bit GEMMs asks for."""
+    frame = _times_of_sources(rows).rename("times").reset_index()
+    return Table(
+        title=f"Times the fit's own half-widths; in the root mean square {hands_of(rows):.2f}",
+        frame=frame,
+        columns=(
+            text_column("GPU", "gpu"),
+            number_column("times", "times", lambda value: f"{value:.2f}"),
+        ),
+        labels=tuple(frame["source"]),
+    )
 
 
 def spread_of(rows: pd.DataFrame) -> Callable[[pd.Series, pd.Series], Array]:

@@ -23,7 +23,7 @@ from accuracy import MEASURED, percent
 from accuracy_goals import Outcome, outcomes_table
 from infersim.cli.printing import print_for_people
 from infersim.domain.fit import Claim
-from infersim.domain.profile import HardwareProfile
+from infersim.domain.profile import Calibration, HardwareProfile
 from infersim.fitting.fits.intervals import conformal_quantile
 from infersim.fitting.fits.recipes import recipes
 from infersim.fitting.validation.predictions import predict_samples
@@ -31,8 +31,8 @@ from infersim.profile_files.profiles import completed, datasheet_alone, load_pro
 from infersim.report.core import rounding
 from infersim.report.core.table import Table, number_column, text_column
 from infersim.transfer.strangers import among_strangers
-from stranger_spread import errors_of_pairs, spread_of, spread_table
-from stranger_tables import StrangerTable, stranger_tables
+from stranger_spread import by_hands, errors_of_pairs, hands_of, hands_table, spread_of, spread_table
+from stranger_tables import ENGINES, StrangerTable, stranger_tables
 
 CASES = MEASURED.parent / "cases"
 COVERED = (0.72, 0.92)
@@ -49,7 +49,7 @@ def main(
     if not data.is_dir():
         print(f"strangers: skipped, there are no measurements in {data}")
         return
-    tables = list(stranger_tables(data, cases))
+    tables = [table for table in stranger_tables(data, cases) if not _of_its_own_engine(table)]
     if not tables:
         print(f"strangers: skipped, none of the tables is in {data}")
         return
@@ -57,12 +57,20 @@ def main(
     print(f"{len(tables)} tables of {len(rows):,} rows: done", file=sys.stderr)
     if estimate:
         pairs = pd.concat([_pairs(table, rows) for table in tables], ignore_index=True)
-        print_for_people(None, spread_table(rows, pairs))
+        print_for_people(None, hands_table(rows), spread_table(rows, pairs))
         return
     scores = scores_of(rows)
     print_for_people(
         None, scores_table(scores), outcomes_table(_outcomes(scores), "Goals, on strangers' tables")
     )
+
+
+def _of_its_own_engine(table: StrangerTable) -> bool:
+    """Whether the shipped fit is of the very engine: no stranger measured it."""
+    fit = shipped(table.gpu).fit
+    kind = None if fit is None else fit.kinds.get(table.kind.replace(" ", "."))
+    engine = ENGINES.get({"tensorrt-llm": "trtllm"}.get(kind.kernels or "", "")) if kind else None
+    return kind is not None and not kind.transferred and engine == table.source
 
 
 @lru_cache(maxsize=16)
@@ -96,6 +104,7 @@ def scored(table: StrangerTable) -> pd.DataFrame:
             "gpu": table.gpu,
             "kind": table.kind,
             "group": table.group,
+            "measured": profile.calibration is Calibration.FITTED,
             "regime": [recipe.regime_names[index] for index in recipe.regime(samples)],
             "error": np.log(measured / predicted),
             "own": np.log(upper / predicted),
@@ -123,8 +132,9 @@ def scores_of(rows: pd.DataFrame) -> pd.DataFrame:
     """One row for each source, GPU and kind."""
     lines = []
     for (source, gpu, kind), part in rows.groupby(["source", "gpu", "kind"], sort=True):
-        others = spread_of(rows[rows["source"] != source])
-        widths = np.hypot(part["own"], others(part["group"], part["regime"]))
+        other = rows[rows["source"] != source]
+        added = np.hypot(part["own"], spread_of(other)(part["group"], part["regime"]))
+        widths = np.where(by_hands(part), part["own"] * hands_of(other), added)
         lower = np.minimum(widths, part["above_floor"].fillna(np.inf))
         lines.append(
             {

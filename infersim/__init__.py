@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from infersim.report.figures.roofline import roofline
     from infersim.report.figures.speedup_curves import family_curves, speedup_curve
     from infersim.report.figures.time_by_op import time_by_op
+    from infersim.report.search.page import layer_bars, trade_off
     from infersim.report.speedups.gathering import gather_comparison
     from infersim.report.summary import summary
     from infersim.simulation.advice.break_even import break_even
@@ -73,6 +74,7 @@ __all__ = [
     "held_out_rows",
     "import_source",
     "latency_table",
+    "layer_bars",
     "load_model",
     "load_profile",
     "loss_waterfall",
@@ -92,6 +94,7 @@ __all__ = [
     "summary",
     "sweep",
     "time_by_op",
+    "trade_off",
     "validate",
     "validation_points",
     "with_overrides",
@@ -120,6 +123,7 @@ _HOMES = {
     "gemm_latency": "infersim.simulation.speedups.kernel_latency",
     "held_out_rows": "infersim.fitting.calibration_rows",
     "import_source": "infersim.fitting.importers.importing",
+    "layer_bars": "infersim.report.search.page",
     "latency_table": "infersim.simulation.search.table",
     "load_model": "infersim.workload.presets",
     "load_profile": "infersim.profile_files.profiles",
@@ -139,6 +143,7 @@ _HOMES = {
     "speedup_curve": "infersim.report.figures.speedup_curves",
     "summary": "infersim.report.summary",
     "sweep": "infersim.simulation.sweeping.running",
+    "trade_off": "infersim.report.search.page",
     "time_by_op": "infersim.report.figures.time_by_op",
     "validate": "infersim.fitting.validation.validation",
     "validation_points": "infersim.report.accuracy.validation_points",

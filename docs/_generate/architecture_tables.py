@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from _generate.markdown import markdown_table
@@ -80,8 +80,20 @@ KINDS: dict[str, Callable[[dict[str, Any]], str]] = {
 
 
 def _row(entry: Architecture) -> list[str]:
-    ffn = f"{'gated' if entry.gate else 'plain'} {entry.defaults['hidden_act']}"
-    return [f"`{entry.model_type}`", ffn, _norms(entry), _biases(entry), _positions(entry), _beside(entry)]
+    ffn = [f"{'gated' if entry.gate else 'plain'} {entry.defaults['hidden_act']}", *_experts(entry)]
+    said = (_norms(entry), _biases(entry), _positions(entry), _beside(entry))
+    return [f"`{entry.model_type}`", ", ".join(ffn), *said]
+
+
+def _experts(entry: Architecture) -> Iterator[str]:
+    """Its experts, shared ones, and whether dense layers stand between."""
+    experts = entry.experts
+    if experts is not None:
+        yield "experts"
+        if experts.shared is not None:
+            yield f"shared ones{' with a gate' if experts.shared_gate else ''}"
+        if experts.layers is not None:
+            yield "dense layers"
 
 
 def _norms(entry: Architecture) -> str:
@@ -96,7 +108,8 @@ def _norms(entry: Architecture) -> str:
 
 
 def _biases(entry: Architecture) -> str:
-    flags = {"q k v": entry.qkv_bias, "o": entry.o_bias, "FFN": entry.ffn_bias, "head": entry.head_bias}
+    attention = "q_a kv_a o" if entry.latent else "q k v"
+    flags = {attention: entry.qkv_bias, "o": entry.o_bias, "FFN": entry.ffn_bias, "head": entry.head_bias}
     found: dict[str, list[str]] = {}
     for place, flag in flags.items():
         if flag is not False:
@@ -120,6 +133,10 @@ def _turned(entry: Architecture) -> str:
 
 def _beside(entry: Architecture) -> str:
     said = []
+    if entry.latent:
+        said.append("latent attention")
+    if entry.sinks:
+        said.append("attention sinks")
     if entry.parallel is not False:
         said.append(f"attention and FFN in parallel{_condition(entry.parallel)}")
     if entry.windows is not None:

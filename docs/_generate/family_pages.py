@@ -41,7 +41,7 @@ def _compared(question: dict[str, Any]) -> Any:
 def _speedups(question: dict[str, Any]) -> str:
     """A row a plan, a column a scenario: `predicted (bound)`."""
     frame = _compared(question)
-    scenarios = frame[["phase", "batch", "context"]].drop_duplicates().to_dict("records")
+    scenarios = frame[["gpus", "phase", "batch", "context"]].drop_duplicates().to_dict("records")
     rows = []
     for plan, of_plan in frame.groupby("plan", sort=False):
         cells = [
@@ -103,7 +103,7 @@ def _attention_alone(question: dict[str, Any]) -> str:
 
 
 def _group_kernels(question: dict[str, Any]) -> str:
-    """A row an operator and group size, a column a number of tokens: speed over the dense GEMM, weights cold."""
+    """A row an operator and group size, a column a number of tokens: speed over the dense GEMM, cold."""
     gpu, precision = infersim.load_profile(question["gpu"]), precision_named("bf16")
     tokens = np.array(question["tokens"], dtype=float)
     rows = []
@@ -144,7 +144,8 @@ def _seconds(shape: Shape, gpu: HardwareProfile) -> Array:
 
 def _scenario(row: dict[str, Any]) -> str:
     place = _PHASES[row["phase"]].format(f"{row['context']:,}")
-    return f"{row['phase']}, batch {row['batch']}, {place}"
+    shared = f", {row['gpus']} GPUs" if row["gpus"] > 1 else ""
+    return f"{row['phase']}, batch {row['batch']}, {place}{shared}"
 
 
 KINDS: dict[str, Callable[[dict[str, Any]], str]] = {

@@ -8,6 +8,7 @@ from typing import Any
 import infersim
 from _generate.markdown import markdown_table
 from infersim.cost.collectives.parameters import COLLECTIVE_PARAMETERS
+from infersim.cost.gemm import group_skip, mask_sort, unstructured
 from infersim.cost.parameters import DEFAULTS
 from infersim.domain.fit import KindFit
 from infersim.profile_files.names import shipped_files
@@ -24,8 +25,11 @@ def parameters(question: dict[str, Any]) -> str:
     return markdown_table(["parameter", "default", *fits], rows)
 
 
+_OWN = {each.name: each for each in (group_skip.PARAMETERS, mask_sort.PARAMETERS, unstructured.PARAMETERS)}
+
+
 def _defaults(kind: str) -> Mapping[str, float]:
-    stated = COLLECTIVE_PARAMETERS.get(kind)
+    stated = COLLECTIVE_PARAMETERS.get(kind, _OWN.get(kind))
     return DEFAULTS[kind] if stated is None else stated.defaults
 
 

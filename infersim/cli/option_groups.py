@@ -39,6 +39,7 @@ class RunFlags:
     cuda_graph: options.CudaGraphOption = True
     gpus: options.GpusOption = "1"
     expert_parallel: options.ExpertParallelOption = False
+    routing: options.RoutingOption = "balanced"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,7 @@ class FormatFlags:
     dtype: options.DtypeOption = None
     kv_dtype: options.KvDtypeOption = None
     expert_parallel: options.ExpertParallelOption = False
+    routing: options.RoutingOption = "balanced"
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:

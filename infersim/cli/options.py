@@ -94,6 +94,10 @@ ExpertParallelOption: TypeAlias = Annotated[
     bool,
     typer.Option("--expert-parallel", help="Each GPU has whole experts instead of a share of each one."),
 ]
+RoutingOption: TypeAlias = Annotated[
+    str,
+    typer.Option("--routing", help="How tokens choose experts: balanced, or power_law_1.2 and its like."),
+]
 FamiliesOption: TypeAlias = Annotated[
     str | None,
     typer.Option(

@@ -6,7 +6,7 @@ Rates are fractions of the datasheet, or bytes per clock and SM, so that a simil
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from infersim.cost.small_kernel_parameters import MEMORY_DEFAULTS
 from infersim.domain.dtypes import DType, Precision
@@ -139,6 +139,9 @@ fits of other GPUs extrapolate to has a limit of its own, `profile_files.transfe
 
 _PLAIN = ("bf16", "fp16")
 _EIGHT_BIT = ("fp8", "int8", "fp8_static", "int8_static", "fp8_block")
+LIBRARY_EIGHT_BIT = ("fp8", "int8", "fp8_static", "int8_static")
+"""Fits of formats that the vendor's library multiplies; scales of blocks need kernels of an engine's own."""
+
 _STAND_INS: Mapping[str, tuple[str, ...]] = {
     "bf16": ("fp16",),
     "fp16": ("bf16",),
@@ -226,6 +229,14 @@ def kind_parameters(
         widening=BORROWED_WIDENING if profile.calibration is Calibration.BORROWED else 1.0,
         fitted_as=stand_in,
     )
+
+
+def of_library(parameters: KindParameters, precision: Precision, *, quantising: bool) -> KindParameters:
+    """The parameters of a GEMM: in 8 bit, without quantising its activations, it is the library's."""
+    bare = precision.quantises_activations and not quantising and parameters.fitted_as in LIBRARY_EIGHT_BIT
+    if not bare or parameters.fit is None:
+        return parameters
+    return replace(parameters, interval=claimed_interval(parameters.fit, library=True))
 
 
 def _alike(one: str | None, other: str | None) -> bool:

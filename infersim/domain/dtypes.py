@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from infersim.domain.errors import UnknownNameError
+from infersim.domain.errors import InvalidValueError, UnknownNameError
 
 
 class DType(StrEnum):
@@ -171,3 +171,20 @@ def precision_named(name: str) -> Precision:
         return PRECISIONS[name]
     except KeyError:
         raise UnknownNameError("dtype", name, PRECISIONS) from None
+
+
+SCALES = DYNAMIC_SCALES, STATIC_SCALES = "dynamic", "static"
+"""Scales of activations that are found token by token, and that are known beforehand."""
+
+
+def precision_with_scales(dtype: str, act_quant: bool | str) -> Precision:
+    """The format, with the scales of activations that `act_quant` says; InvalidValueError for none such."""
+    if act_quant == STATIC_SCALES:
+        static = dtype if dtype.endswith(STATIC) else f"{dtype}{STATIC}"
+        if static not in PRECISIONS:
+            some = ", ".join(name.removesuffix(STATIC) for name in PRECISIONS if name.endswith(STATIC))
+            raise InvalidValueError(
+                "act_quant", act_quant, f"True or False for {dtype}; of static scales: {some}"
+            )
+        return PRECISIONS[static]
+    return precision_named(dtype)

@@ -189,7 +189,7 @@ class Collective(Shape):
 
     The whole buffer is the larger one where two differ: what an all-gather ends with, what a reduce-scatter
     begins with. `library` None is what the engine runs: its own kernels for an all-reduce, as far as they
-    reach, and NCCL else; `"nccl"` is NCCL alone.
+    reach, and NCCL else; `"nccl"` is NCCL alone; the name of a kernel set: also that engine's.
     """
 
     DIMENSIONS: ClassVar[tuple[str, ...]] = ("message_bytes",)

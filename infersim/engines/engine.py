@@ -22,12 +22,19 @@ class KernelTable(Table):
     """`[kernels]`: how they are laid out, whose GEMMs they are, and what is replayed from a CUDA graph.
 
     Decode steps of up to `graph_batch` sequences are (0: none); each other step is issued by the host.
+    `all_reduce` is whose kernels GPUs add up results by: the engine's own (`custom`), a library (`nccl`), or
+    `none`: it runs on one GPU. On GPUs of the compute capabilities in `sums_and_norms` it is one kernel with
+    the norm behind it, that of TensorRT-LLM. `experts` is how GPUs with whole experts and all tokens go about
+    it: each runs its experts and results are added up (`all_reduce`), or tokens are sent to and fro
+    (`all_to_all`).
     """
 
     layout: Literal["fused", "separate"]
     set: Text
     graph_batch: Annotated[int, Field(ge=0)]
-    all_reduce: Text
+    all_reduce: Literal["custom", "nccl", "none"]
+    sums_and_norms: list[Text]
+    experts: Literal["all_reduce", "all_to_all"]
 
 
 class HostTable(Table):
@@ -47,15 +54,19 @@ class HostTable(Table):
 
 
 class SchedulerTable(Table):
-    """`[scheduler]`: how many tokens a step may carry, how many sequences run, and who is let in.
+    """`[scheduler]`: how many tokens a step may carry, how many sequences run, who is let in, and together.
 
     `admits` says what a request must find free: `whole` (all that it may come to) or `growing` (what it has
-    now; the running ones are put off where the cache fills up).
+    now; the running ones are put off where the cache fills up). `together` is the share of the running
+    requests whose prompts are read before one of them goes on: equal requests end, and are followed,
+    together. `mixes`: a step reads prompts and writes; else whoever writes waits until prompts are read.
     """
 
     batched_tokens: Count
     max_sequences: Count
     admits: Literal["whole", "growing"]
+    together: Annotated[float, Field(ge=0, le=1)]
+    mixes: bool
 
 
 class MemoryTable(Table):

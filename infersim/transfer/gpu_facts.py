@@ -100,7 +100,7 @@ def _power_ratio(profile: HardwareProfile, dtype: DType, design_flop: float) -> 
         return chip.tensor_clock_mhz / (HALVED_OVER_BASE * chip.clock_base_mhz)
     if chip.tdp_w is None:
         return 0.0
-    picojoule = PICOJOULE_PER_FLOP * (design_flop / 1024) ** -ENERGY_EXPONENT
+    picojoule: float = PICOJOULE_PER_FLOP * (design_flop / 1024) ** -ENERGY_EXPONENT
     return picojoule * profile.datasheet_flop_per_s(dtype) / TERA / chip.tdp_w
 
 

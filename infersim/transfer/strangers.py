@@ -14,6 +14,16 @@ import numpy as np
 
 from infersim.domain.fit import Claim, Fit, IntervalFit, KindFit
 
+HANDS = 1.6
+"""Times its own 80 % half-widths that the fit of a library's GEMM claims of other people's measurements.
+
+Where a fit misses more, libraries choose between kernels that differ, and so do those who measure: errors on
+tables of other hands are 1.0 to 1.7 times the fit's own at their 80 % quantile, whatever those are, 1.34 in
+the root mean square over sources. Vidur (A100, torch 2.1), LLMServingSim (RTX PRO 6000, vLLM 0.19),
+SlideSparse (B200, loops of cuBLASLt), TensorRT-LLM 1.3 and SGLang 0.5 (B200, H100, L40S, RTX PRO 6000), XLA
+(H100); rounded up, as sources are few. `bench/strangers.py --estimate` finds it anew.
+"""
+
 LIBRARY_GEMM = {
     "decode small": 0.11,
     "mid small": 0.12,
@@ -22,26 +32,22 @@ LIBRARY_GEMM = {
     "mid large": 0.10,
     "prefill large": 0.085,
 }
-"""80 % half-widths, natural log, that measurements of a 16-bit GEMM by others add in quadrature.
-
-Shipped fits against tables of other hands: Vidur (A100, torch 2.1), LLMServingSim (RTX PRO 6000, vLLM 0.19),
-SlideSparse (A100 PCIe, B200, loops of cuBLASLt), TensorRT-LLM 1.3 and SGLang 0.5 (B200, H100, L40S, RTX PRO
-6000), XLA (H100). Of each table and regime, the 80 % quantile of the errors less, in quadrature, what the
-fit's own interval says; the root mean square over a source's GPUs, then over the sources; rounded up, as
-sources are few. `bench/strangers.py --estimate` finds them anew.
-"""
+"""80 % half-widths, natural log, that other hands add in quadrature where a GPU was not measured, and its
+intervals are of how GPUs differ: what they add on the same tables to the fits of GPUs that were."""
 
 ENGINE_GEMM = {
-    "decode small": 0.77,
-    "mid small": 0.63,
-    "prefill small": 0.78,
-    "decode large": 0.65,
-    "mid large": 0.50,
-    "prefill large": 0.26,
+    "decode small": 0.90,
+    "mid small": 0.75,
+    "prefill small": 0.65,
+    "decode large": 0.68,
+    "mid large": 0.40,
+    "prefill large": 0.24,
 }
 """The same for GEMMs of other formats, whose kernels and quantisation each engine brings itself: in fp8 up to
-twice as fast or slow as another's at few tokens. From fp8 of TensorRT-LLM and SGLang; of narrower formats no
-table compares engines, and this stands for them."""
+twice as fast or slow as another's at few tokens. Of each table and regime, the 80 % quantile of the errors
+less, in quadrature, what the fit's own interval says; the root mean square over a source's GPUs, then over
+the sources. From fp8 of TensorRT-LLM and SGLang on GPUs whose fits are of other engines; of narrower formats
+no table compares engines, and this stands for them. Without quantisation int8 and fp8 are the library's."""
 
 ENGINE_ATTENTION = {
     "attention.prefill": {"short": 0.41, "long": 0.29},
@@ -70,10 +76,33 @@ SIXTEEN_BIT = ("bf16", "fp16")
 """GEMMs for which all engines call the vendor's library."""
 
 
-def claimed_interval(kind: KindFit) -> IntervalFit:
-    """The intervals of a kind for whom its fit speaks: its own, and the spread in quadrature."""
+def claimed_interval(kind: KindFit, *, library: bool = False) -> IntervalFit:
+    """The intervals of a kind for whom its fit speaks: its own, and the spread between those who measure.
+
+    `library`: of GEMMs in 8 bit without what quantises their activations.
+    """
+    if kind.claim in (Claim.SETUP, Claim.HANDS):
+        return kind.interval
+    if library or _is_of_library(kind.kind, kind.claim):
+        if not kind.transferred:
+            return _of_hands(kind.interval)
+        return _in_quadrature(kind.interval, LIBRARY_EIGHT_BIT if library else LIBRARY)
     spread = spread_between(kind.kind, kind.claim)
     return kind.interval if spread is None else _in_quadrature(kind.interval, spread)
+
+
+def _is_of_library(kind: str, claim: Claim) -> bool:
+    """Whether all engines call the vendor's library, or the engine is named: versions and boards are left."""
+    family, _, dtype = kind.partition(".")
+    return family == "gemm" and (claim is Claim.ENGINE or dtype in SIXTEEN_BIT)
+
+
+def _of_hands(own: IntervalFit) -> IntervalFit:
+    return IntervalFit(
+        by_regime={name: width * HANDS for name, width in own.by_regime.items()},
+        pair=float(np.hypot(own.pair, LIBRARY_PAIR)),
+        outside=own.outside * HANDS,
+    )
 
 
 def among_strangers(fit: Fit, claim: Claim = Claim.WORLD) -> Fit:
@@ -97,7 +126,8 @@ def spread_between(kind: str, claim: Claim) -> IntervalFit | None:
     """What is added to the intervals of a kind (`gemm.fp8`, `attention.decode`); None where nothing is.
 
     Whoever names the engine rules out other engines' kernels, and leaves versions and boards: as for 16-bit
-    GEMMs, where engines share a library. No tables compare hands that measured small kernels and launches.
+    GEMMs, where engines share a library (`claimed_interval` has what those add where a GPU was measured). No
+    tables compare hands that measured small kernels and launches.
     """
     if claim in (Claim.SETUP, Claim.HANDS):
         return None
@@ -123,6 +153,16 @@ def spread_between(kind: str, claim: Claim) -> IntervalFit | None:
 def differs_between_engines(kind: str) -> bool:
     """Whether engines bring kernels of their own for a kind."""
     return spread_between(kind, Claim.WORLD) != spread_between(kind, Claim.ENGINE)
+
+
+def _library(times: float) -> IntervalFit:
+    spreads = {name: times * width for name, width in LIBRARY_GEMM.items()}
+    return IntervalFit(by_regime=spreads, pair=LIBRARY_PAIR, outside=max(spreads.values()))
+
+
+LIBRARY, LIBRARY_EIGHT_BIT = _library(1.0), _library(2.0)
+"""What hands add to GEMMs of GPUs that were not measured: twice as much in 8 bit (SlideSparse's A100 PCIe and
+RTX 4090 in int8, beside their 16-bit tables)."""
 
 
 def _in_quadrature(own: IntervalFit, spread: IntervalFit) -> IntervalFit:

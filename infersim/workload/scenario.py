@@ -50,8 +50,11 @@ class Execution:
     `precision` is that of the block linears; embeddings, LM head and attention stay in 16 bit when it is
     quantised. `kv_dtype` None: the attention's own type. `explicit`: somebody asked for the precision, so
     that a checkpoint which states another one contradicts. `gpus` of one node share each layer (tensor
-    parallel); `expert_parallel`: each has whole experts instead of a share of each one. `exchanges` is the
-    library by which they exchange (None: the engine's own kernels, and NCCL where it has none).
+    parallel); `expert_parallel`: each has whole experts instead of a share of each one, and tokens are sent
+    to the GPUs of their experts, or where `stays`, results of all experts are added up. `exchanges` is the
+    library by which they exchange (None: the engine's own kernels, and NCCL where it has none; the name of a
+    kernel set: that engine's where they are faster). `norms_with_sums`: a norm runs in the sum before it.
+    `skew` is how uneven a model's routers are: 0, or the exponent of a power law of its experts' shares.
     """
 
     layout: Layout = Layout.FUSED
@@ -61,7 +64,15 @@ class Execution:
     explicit: bool = False
     gpus: int = 1
     expert_parallel: bool = False
+    stays: bool = False
     exchanges: str | None = None
+    norms_with_sums: bool = False
+    skew: float = 0.0
+
+    @property
+    def sends_tokens(self) -> bool:
+        """Whether tokens go to the GPUs of their experts and back."""
+        return self.gpus > 1 and self.expert_parallel and not self.stays
 
     @property
     def fusion(self) -> Fusion:

@@ -52,6 +52,7 @@ __all__ = [
     "SkipExecution",
     "TokenSkip",
     "Transformer",
+    "has_experts",
     "weights_of",
 ]
 
@@ -68,6 +69,11 @@ def weights_of(sublayer: AttentionSublayer | FfnSublayer | None) -> Iterator[tup
         yield from sublayer.weights()
     elif sublayer is not None:
         yield from ((linear, 1) for linear in sublayer.linears)
+
+
+def has_experts(transformer: Transformer) -> bool:
+    """Whether any layer has experts."""
+    return any(isinstance(block.ffn, ExpertLayer) for block, _ in transformer.grouped_blocks())
 
 
 class AddedWork(Protocol):

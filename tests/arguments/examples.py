@@ -117,6 +117,49 @@ def _compared() -> dict[str, Any]:
     return {"model": model(), "plans": plan(), "measured": None, **_asked()}
 
 
+def _asked_of_one() -> dict[str, Any]:
+    """A model on one GPU in one scenario."""
+    return {"model": model(), "gpu": GPU, "phase": "decode", "batch": 1, "context": 128}
+
+
+@cache
+def search_found() -> Any:
+    """What a small search found."""
+    return sim.search(**{**_searched(), **_asked_of_one(), "points": 3, "uniform": True})
+
+
+def _searched() -> dict[str, Any]:
+    """A small search, with all that it may be asked."""
+    nothing = dict.fromkeys(
+        (
+            "target_latency_ms",
+            "target_tpot_ms",
+            "target_ttft_ms",
+            "target_memory_gib",
+            "target_price_per_million",
+            "shapes",
+            "runs_on",
+            "metric",
+            "kernels",
+        )
+    )
+    return {
+        **nothing,
+        "importance": "uniform",
+        "choices": {"ffn": ["width=50%", "none"]},
+        "target_speedup": 1.1,
+        "sure": 0.5,
+        "multiple": 1,
+        "tensor_parallel": 1,
+        "group": 0,
+        "keep": [],
+        "gap": 0.01,
+        "time_limit": 5.0,
+        "points": 0,
+        "uniform": False,
+    }
+
+
 def calls(folder: Path) -> dict[str, Callable[[], Arguments]]:
     """Arguments by the function's name, those by position first; files are written to `folder`."""
     frontier_points = losses().points
@@ -183,6 +226,17 @@ def calls(folder: Path) -> dict[str, Callable[[], Arguments]]:
             **_asked(),
         },
         "frontier_figure": lambda: {"points": one_frontier},
+        "layer_bars": lambda: {"layers": search_found().layers},
+        "trade_off": lambda: {"curve": search_found().curve, "uniform": search_found().uniform},
+        "latency_table": lambda: {"choices": {"ffn": ["width=50%"]}, "kernels": None, **_asked_of_one()},
+        "search": lambda: {**_searched(), **_asked_of_one()},
+        "write_latency_table": lambda: {
+            "path": folder / "table.csv",
+            "form": None,
+            "choices": {"ffn": ["none"]},
+            "kernels": None,
+            **_asked_of_one(),
+        },
         "gather_comparison": lambda: {"left_out": [], **_compared()},
         "gemm_latency": lambda: {
             "gpu": gpu(),
@@ -194,6 +248,7 @@ def calls(folder: Path) -> dict[str, Callable[[], Arguments]]:
             "weight_copies": None,
             "act_quant": "dynamic",
             "kernels": None,
+            "sparse_kernel": "macko",
         },
         "held_out_rows": lambda: {"frame": samples(), "fraction": 0.5, "seed": 0},
         "import_source": lambda: {"source": "vidur", "path": folder, "gpu": None, "skip_bad": False},

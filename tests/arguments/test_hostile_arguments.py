@@ -84,6 +84,6 @@ def check(answer: object) -> None:
         assert (answer.latency_s >= answer.lower_s).all()
     if dataclasses.is_dataclass(answer) and hasattr(answer, "points"):
         answer = answer.points
-    if isinstance(answer, pd.DataFrame) and "latency_ms" in answer.columns and "floor_ms" in answer.columns:
+    if isinstance(answer, pd.DataFrame) and {"latency_ms", "lower_ms", "floor_ms"} <= set(answer.columns):
         assert np.isfinite(answer[["latency_ms", "lower_ms", "upper_ms", "floor_ms"]]).all(axis=None)
         assert (answer["lower_ms"] >= answer["floor_ms"] * (1 - 1e-12)).all()

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import ceil, exp, hypot, log, sqrt
 
+from infersim.cost.gemm import group_skip
+from infersim.cost.gemm.unstructured import PARAMETERS
 from infersim.cost.parameters import DEFAULTS, TILES, kind_parameters, tile_name
 from infersim.domain.dtypes import DType
 from infersim.domain.profile import HardwareProfile
@@ -230,3 +232,42 @@ def longest_over_mean(kept: float, blocks: float, marches: int) -> float:
 def launch_us(kernel_us: float, in_graph_us: float) -> float:
     """What a launch from the host adds to a kernel."""
     return max(in_graph_us, DEFAULTS["launch"]["host_us"] - kernel_us)
+
+
+def macko_us(gpu: HardwareProfile, n: int, k: int, d: float) -> float:
+    """One token by MACKO, without launch."""
+    p, chip = PARAMETERS.defaults, chip_of(gpu, DType.FP16)
+    b = 2.5 * n * k * d / (1 - (1 - d) ** 16) + 4 * (n + 1)
+    return hypot(
+        b / (p["macko_dram_efficiency"] * chip.B),
+        n * k / (p["macko_places_per_clock_per_sm"] * chip.P * chip.f),
+    )
+
+
+def cusparse_us(gpu: HardwareProfile, n: int, k: int, d: float) -> float:
+    """One token by cuSPARSE, without launch."""
+    p, chip = PARAMETERS.defaults, chip_of(gpu, DType.FP16)
+    b = 6 * n * k * d + 4 * (n + 1)
+    S = chip.P * chip.f / 1e5
+    r = float(d * k / S ** p["cusparse_row_exponent"])
+    longer = 1 + p["cusparse_long_row_excess"] / (1 + (p["cusparse_long_row"] / r) ** 8)
+    return max(
+        b / (p["cusparse_dram_efficiency"] * chip.B)
+        + d * n * k / (p["cusparse_entries_per_clock_per_sm"] * chip.P * chip.f),
+        1e-9 * d * n * k * p["cusparse_row_fs"] * r * longer,
+    )
+
+
+def group_stream_us(gpu: HardwareProfile, m: int, n: int, k: int, kappa: float, *, hot: bool) -> float:
+    """Up to four tokens that take a share of the groups, without launch."""
+    p, chip = kind_parameters(gpu, group_skip.PARAMETERS).values, chip_of(gpu, DType.BF16)
+    b = 2 * n * k * (1 - (1 - kappa) ** m)
+    near = 1 + (p["near_l2"] - 1) / (1 + (2 * b / chip.L) ** 16)
+    held = 1 / (1 + (b / (p["l2_residency"] * chip.L)) ** p["residency_sharpness"]) if hot else 0.0
+    rate = p["l2_bytes_per_clock_per_sm"] * near * chip.P * chip.f
+    return norm(b / rate, b * (1 - held) / (DEFAULTS["gemm"]["dram_efficiency"] * chip.B))
+
+
+def tiles_of_a_group(m: int, t: int, kappa: float) -> float:
+    """E."""
+    return min(ceil(m / t), max(1 - (1 - kappa) ** m, kappa * m / t + (1 - 1 / t) / 2))

@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 
 from infersim.cost.attention.kernels import longest_over_mean
+from infersim.cost.gemm import group_skip
+from infersim.cost.gemm.group_skip import GroupAxis, GroupGemm, GroupKernels
 from infersim.cost.gemm.sparse_relations import PARAMETERS, sparse_relation
+from infersim.cost.gemm.unstructured import SparseKernel, UnstructuredGemm
 from infersim.cost.kernels import kernel_cost
 from infersim.domain.costs import KernelCost
 from infersim.domain.dtypes import DType, precision_named
@@ -208,3 +211,45 @@ def _attention(phase: Phase, b: int, q: int, c: int, heads: int, kv: int, d: int
         head_dim=d,
         dtype=DType.BF16,
     )
+
+
+@pytest.mark.parametrize("density", [0.05, 0.3, 1.0])
+@pytest.mark.parametrize(("n", "k"), [(4096, 4096), (8192, 28672)])
+def test_zeros_anywhere(gpu: HardwareProfile, n: int, k: int, density: float) -> None:
+    for kernel, us in (
+        (SparseKernel.MACKO, formulas.macko_us(gpu, n, k, density)),
+        (SparseKernel.CUSPARSE, formulas.cusparse_us(gpu, n, k, density)),
+    ):
+        shape = UnstructuredGemm(
+            m=1, n=n, k=k, density=density, precision=precision_named("fp16"), kernel=kernel
+        )
+        assert float(kernel_cost(shape, gpu).kernel_s) * 1e6 == pytest.approx(us)
+
+
+@pytest.mark.parametrize("copies", [None, 1])
+@pytest.mark.parametrize(("m", "n", "k"), [(1, 4096, 4096), (2, 14336, 4096), (4, 28672, 8192)])
+def test_groups_that_few_tokens_skip(
+    gpu: HardwareProfile, m: int, n: int, k: int, copies: int | None
+) -> None:
+    shape = GroupGemm(
+        m=m,
+        n=n,
+        k=k,
+        kept=0.5,
+        group=128,
+        axis=GroupAxis.OUTPUT,
+        precision=precision_named("bf16"),
+        weight_copies=copies,
+        kernels=GroupKernels.CUTE,
+    )
+    us = formulas.group_stream_us(gpu, m, n, k, 0.5, hot=copies is not None)
+    if gpu.compute_capability.startswith("9"):
+        us /= group_skip.PARAMETERS.defaults["triton_vector_speed"]
+    cost = kernel_cost(shape, gpu)
+    assert _us(cost) == pytest.approx(_lifted(us + float(cost.launch_s) * 1e6, cost, gpu))
+
+
+@pytest.mark.parametrize(("m", "t", "kappa"), [(8, 16, 0.5), (100, 32, 0.3), (5000, 128, 0.9)])
+def test_tiles_of_a_group(m: int, t: int, kappa: float) -> None:
+    found = group_skip.expected_tiles(np.array(float(m)), np.array(kappa), np.array(float(t)))
+    assert float(found) == pytest.approx(formulas.tiles_of_a_group(m, t, kappa))

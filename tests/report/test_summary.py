@@ -60,7 +60,7 @@ def test_a_long_table_ends_with_how_much_is_left(report: ComparisonReport) -> No
 
 
 def test_what_has_no_summary_is_an_error_that_says_what_has(report: ComparisonReport) -> None:
-    with pytest.raises(UnsupportedError, match=r"a str.* frontier, validate, sweep or load_profile"):
+    with pytest.raises(UnsupportedError, match=r"a str.* frontier, validate, search, sweep or load_profile"):
         sim.summary("h100-sxm")  # type: ignore[arg-type]
     with pytest.raises(UnsupportedError, match="without the column 'model'"):
         sim.summary(report.comparison[["gpu", "gpus", "plan"]])

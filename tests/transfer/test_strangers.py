@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 import infersim as sim
+from infersim.cost.gemm.tiles import values_half_width
 from infersim.cost.regimes import ATTENTION_REGIMES, GEMM_REGIMES
+from infersim.domain.dtypes import DType
 from infersim.domain.fit import Claim, IntervalFit
 from infersim.domain.profile import HardwareProfile
 from infersim.profile_files import read_fit, write_fit
@@ -17,6 +19,7 @@ from infersim.profile_files.profiles import with_fit
 from infersim.transfer.strangers import (
     ENGINE_ATTENTION,
     ENGINE_GEMM,
+    HANDS,
     LIBRARY_GEMM,
     among_strangers,
     claimed_interval,
@@ -25,6 +28,8 @@ from infersim.transfer.strangers import (
 from tests.fitting.synthetic_samples import gemm_shapes, measured
 
 GPU = "h100-sxm"
+BF16 = sim.load_profile(GPU).fit.kinds["gemm.bf16"].parameters  # type: ignore[union-attr]
+PEAK = sim.load_profile(GPU).datasheet_flop_per_s(DType.BF16) / 1e6
 
 
 def half_width(profile: HardwareProfile, dtype: str = "bf16", m: int = 2048) -> float:
@@ -46,8 +51,32 @@ def test_every_regime_has_a_spread() -> None:
 def test_a_fit_that_ships_speaks_of_other_peoples_machines() -> None:
     assert half_width(sim.load_profile(GPU)) == half_width(claiming(Claim.WORLD))
     own = half_width(claiming(Claim.SETUP))
-    expected = np.hypot(own, LIBRARY_GEMM["prefill large"])
-    assert half_width(claiming(Claim.WORLD)) == pytest.approx(expected, rel=1e-6)
+    # What values the operands hold is no matter of hands.
+    values = float(values_half_width(BF16, np.array(2 * 2048 * 4096**2 / PEAK)))
+    expected = np.hypot(np.sqrt(own**2 - values**2) * HANDS, values)
+    assert half_width(claiming(Claim.WORLD)) == pytest.approx(expected, rel=1e-3)
+
+
+def test_a_gpu_that_was_not_measured_adds_what_hands_do_to_how_gpus_differ() -> None:
+    profile = sim.load_profile("h200-sxm")
+    assert profile.fit is not None
+    kind = profile.fit.kinds["gemm.bf16"]
+    added = np.hypot(kind.interval.by_regime["mid large"], LIBRARY_GEMM["mid large"])
+    assert kind.transferred
+    assert claimed_interval(kind).by_regime["mid large"] == pytest.approx(added)
+
+
+def test_a_librarys_8_bit_gemm_is_surer_than_an_engines() -> None:
+    """Without quantising activations fp8 is cuBLASLt's; scales of blocks need an engine's kernels."""
+    for dtype, surer in (("fp8", True), ("fp8_block", False)):
+        widths = [
+            np.log(found.upper_s / found.latency_s)
+            for found in (
+                sim.gemm_latency(GPU, 2048, 4096, 4096, dtype=dtype, act_quant=act_quant)
+                for act_quant in (False, True)
+            )
+        ]
+        assert (widths[0] < 0.8 * widths[1]) == surer
 
 
 @pytest.mark.parametrize("dtype", ["bf16", "fp8"])
@@ -132,6 +161,6 @@ def test_what_several_hands_measured_holds_their_spread_already() -> None:
 
 
 def test_a_regime_without_a_spread_gets_the_largest() -> None:
-    kind = sim.load_profile(GPU).fit.kinds["gemm.bf16"]  # type: ignore[union-attr]
+    kind = sim.load_profile(GPU).fit.kinds["gemm.fp8"]  # type: ignore[union-attr]
     odd = replace(kind, interval=IntervalFit(by_regime={"new": 0.0}, pair=0.0, outside=0.0))
-    assert claimed_interval(odd).by_regime["new"] == max(LIBRARY_GEMM.values())
+    assert claimed_interval(odd).by_regime["new"] == max(ENGINE_GEMM.values())

@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from infersim.simulation.speedups.scenarios import Scenarios
 
 
-DEFAULT_CONTEXT = "4096"
-"""Tokens, where neither a context nor a request is asked about."""
-
 COUNT = 9
 """Values where none is said."""
 

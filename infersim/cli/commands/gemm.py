@@ -24,7 +24,15 @@ TokensArgument = Annotated[str, typer.Argument(metavar="M", help="Tokens in flig
 OutputsArgument = Annotated[str, typer.Argument(metavar="N", help="Output features.")]
 InputsArgument = Annotated[str, typer.Argument(metavar="K", help="Input features.")]
 FormOption = Annotated[
-    str | None, typer.Option("--sparsity", "-s", help="2:4 for the sparse tensor-core kernel.")
+    str | None,
+    typer.Option(
+        "--sparsity",
+        "-s",
+        help="2:4 for the sparse tensor-core kernel; a fraction: so many weights are zero anywhere.",
+    ),
+]
+SparseKernelOption = Annotated[
+    str, typer.Option("--sparse-kernel", help="Of weights that are zero anywhere: macko, cusparse or dense.")
 ]
 CopiesOption = Annotated[
     int | None,
@@ -49,6 +57,7 @@ def gemm_command(
     weight_copies: CopiesOption = None,
     act_quant: ActQuantOption = True,
     kernels: KernelsOption = None,
+    sparse_kernel: SparseKernelOption = "macko",
     overrides: SetOption = [],  # noqa: B006 - typer makes a list of its own for each call
     as_json: JsonOption = False,
     as_csv: CsvOption = False,
@@ -75,11 +84,20 @@ def gemm_command(
             outputs,
             inputs,
             dtype=dtype,
-            sparsity=sparsity,
+            sparsity=_form(sparsity),
             weight_copies=weight_copies,
             act_quant=act_quant,
+            sparse_kernel=sparse_kernel,
         )
         found.append(kernel_rows(profile.name, {**form, "m": tokens, "n": outputs, "k": inputs}, latency))
     rows = joined_rows(found)
     if not printed_for_machines(rows, as_json=as_json, as_csv=as_csv):
         print_for_people(kernel_verdict("GEMM", rows), kernel_table(rows))
+
+
+def _form(text: str | None) -> str | float | None:
+    """A fraction as a number; what is none is left to the rule of arguments."""
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return text

@@ -19,6 +19,8 @@ from infersim.cost.regimes import regime_widths
 from infersim.cost.residual import residual_correction
 from infersim.domain.arrays import Array, Numeric, as_array
 from infersim.domain.costs import KernelCost
+from infersim.domain.fit import KERNEL_SETS
+from infersim.domain.interconnect import Link
 from infersim.domain.profile import MEGA, HardwareProfile
 from infersim.domain.shapes import Collective
 
@@ -52,12 +54,11 @@ def collective_cost(shape: Collective, profile: HardwareProfile, *, cuda_graph: 
     connected.
     """
     link = profile.link_between(shape.gpus)
-    found = kind_parameters(profile, COLLECTIVE_PARAMETERS[fit_name(shape, link)])
-    algorithm, total_us = fastest(found.values, shape, link)
-    if found.fit is not None and found.fit.residuals:
-        features = collective_features(shape.message_bytes, shape.gpus)
-        correction = residual_correction(found.fit.residuals, features).astype(np.float64)
-        total_us = total_us * np.exp(correction.reshape(total_us.shape))
+    found, algorithm, total_us = _timed(shape, profile, link)
+    if shape.library in KERNEL_SETS and shape.library != profile.kernels:
+        _, others_algorithm, others_us = _timed(shape, profile.with_kernels(shape.library), link)
+        algorithm = np.where(others_us < total_us, others_algorithm, algorithm)
+        total_us = np.minimum(total_us, others_us)
     floor_us = link_us(least_bytes(shape, link), link, 1.0)
     launch_us = np.where(algorithm == RING, found.values["launch_us"], found.values.get("own_us", math.inf))
     launch_us = np.minimum(launch_us, total_us)
@@ -78,6 +79,19 @@ def collective_cost(shape: Collective, profile: HardwareProfile, *, cuda_graph: 
         log_half_width=width,
         in_range=in_range,
     )
+
+
+def _timed(
+    shape: Collective, profile: HardwareProfile, link: Link
+) -> tuple[KindParameters, npt.NDArray[np.int8], Array]:
+    """The fastest algorithm by the kernels in force, and its microseconds, corrected by the residual."""
+    found = kind_parameters(profile, COLLECTIVE_PARAMETERS[fit_name(shape, link)])
+    algorithm, total_us = fastest(found.values, shape, link)
+    if found.fit is not None and found.fit.residuals:
+        features = collective_features(shape.message_bytes, shape.gpus)
+        correction = residual_correction(found.fit.residuals, features).astype(np.float64)
+        total_us = total_us * np.exp(correction.reshape(total_us.shape))
+    return found, algorithm, total_us
 
 
 def _exposed_launch_s(

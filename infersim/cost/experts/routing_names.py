@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from infersim.domain.arguments import refused
+
 BALANCED, RANDOM, POWER_LAW = "balanced", "random", "power_law_"
 
 STEEPEST = 4.0
@@ -20,6 +22,25 @@ class NamedRouting:
 
     skew: float
     dealt: bool
+
+
+def a_routing(key: str, value: object) -> str:
+    """A rule of arguments: the name of a routing."""
+    if not isinstance(value, str) or routing_named(value) is None:
+        raise refused(key, value, ROUTINGS)
+    return value
+
+
+def skew_of(name: str) -> float:
+    """The skew of a routing that `a_routing` has let pass."""
+    named = routing_named(name)
+    assert named is not None
+    return named.skew
+
+
+def routing_name(skew: float) -> str:
+    """The name of a skew."""
+    return f"{POWER_LAW}{skew:g}" if skew else BALANCED
 
 
 def routing_named(name: str) -> NamedRouting | None:

@@ -25,7 +25,7 @@ from infersim.cost.gemm.tiles import CHUNK, tile_times, values_half_width
 from infersim.cost.kind import KernelKind
 from infersim.cost.machine import F32, Machine, Operands, waves_of
 from infersim.cost.memory_bound import act_quant_us
-from infersim.cost.parameters import KindParameters, kind_parameters, stand_ins_of
+from infersim.cost.parameters import KindParameters, kind_parameters, of_library, stand_ins_of
 from infersim.cost.regimes import GEMM_REGIMES, gemm_regime, regime_widths
 from infersim.cost.residual import residual_correction, trust_when_cold
 from infersim.domain.arrays import Array, as_array
@@ -146,7 +146,7 @@ def gemm_cost(shape: Gemm, profile: HardwareProfile, *, cuda_graph: bool) -> Ker
     rate = profile.matrix_rate(math)
     peak = profile.bound_flop_per_s(math)
     dense = gemm_parameters(profile, shape.precision)
-    parameters = dense
+    parameters = dense = of_library(dense, shape.precision, quantising=shape.act_quant)
     m, n, k = np.broadcast_arrays(*(as_array(d) for d in (shape.m, shape.n, shape.k)))
     dense_flop = gemm_flop(m, n, k)
     weight_bytes = gemm_weight_bytes(shape)
@@ -268,9 +268,9 @@ def _related_cost(shape: Gemm, profile: HardwareProfile, *, cuda_graph: bool) ->
     dense = gemm_cost(replace(whole, act_quant=False), profile, cuda_graph=True)
     act_quant_s = np.zeros_like(dense.kernel_s)
     if shape.act_quant and shape.precision.quantises_activations:
-        act_quant_s = np.maximum(
-            gemm_cost(whole, profile, cuda_graph=True).kernel_s - dense.kernel_s, act_quant_s
-        )
+        quantising = gemm_cost(whole, profile, cuda_graph=True)
+        act_quant_s = np.maximum(quantising.kernel_s - dense.kernel_s, act_quant_s)
+        dense = replace(dense, log_half_width=quantising.log_half_width)
     machine = machine_of(profile, shape.precision.math)
     sides = sides_of(machine, operands_of(whole), operands_of(shape), shape)
     return with_sparse_weights(shape, dense, act_quant_s, sides, profile, cuda_graph=cuda_graph)

@@ -46,14 +46,18 @@ PARAMETERS = OwnParameters(
         "l2_residency": 1.06,
         "residency_sharpness": 30.0,
         "partial_sums_per_clock_per_sm": 3.3,
-        "triton_speed": 0.66,
-        "triton_vector_speed": 0.55,
+        "triton_speed": 0.6,
+        "triton_busy_speed": 0.91,
+        "triton_vector_speed": 0.545,
     },
     uncalibrated=IntervalFit(by_regime={}, pair=0.2, outside=0.3),
 )
 
 STREAMED_TOKENS = 16
 LARGEST_ROW_TILE, SMALLEST_ROW_TILE = 128.0, 16.0
+TRITON_ROW_TILE = 256.0
+"""The largest that Triton's kernels are tuned over; of small groups it leaves more of a tile empty."""
+
 FULL_COLUMN_TILE = 128.0
 
 NEAR_SHARE, NEAR_SHARPNESS = 0.5, 16.0
@@ -140,15 +144,15 @@ def group_gemm_cost(shape: GroupGemm, profile: HardwareProfile, *, cuda_graph: b
     shape = replace(shape, precision=runs_as(shape.precision, profile))
     found, math = kind_parameters(profile, PARAMETERS), shape.precision.math
     gemm = gemm_parameters(profile, shape.precision).values
+    triton = _runs_triton(shape, profile)
     stream_s, dram_s = _streams(shape, found.values, gemm["dram_efficiency"], profile)
-    tiles_s = (_tiles_s(shape, gemm, profile) ** 4 + dram_s**4) ** 0.25
+    largest = TRITON_ROW_TILE if triton else LARGEST_ROW_TILE
+    tiles_s = (_tiles_s(shape, largest, gemm, profile) ** 4 + dram_s**4) ** 0.25
     m, narrow = as_array(shape.m), stream_s
     tile_s = np.where(m <= STREAMED_TOKENS, np.minimum(stream_s, tiles_s), tiles_s)
-    if _runs_triton(shape, profile):
-        narrow, tile_s = (
-            narrow / found.values["triton_vector_speed"],
-            tile_s / found.values["triton_speed"],
-        )
+    if triton:
+        narrow = narrow / found.values["triton_vector_speed"]
+        tile_s = tile_s / _triton_speed(shape, found.values, profile)
     sums_s = _partial_sums_s(shape, found.values, profile)
     kernel_s = np.where(m <= VECTOR_TOKENS, narrow, np.hypot(tile_s, sums_s))
     peak, weights = profile.bound_flop_per_s(math), weight_bytes(shape)
@@ -196,14 +200,24 @@ def _share_below(value: Array, limit: float, sharpness: float) -> Array:
     return np.asarray(1 / (1 + odds))
 
 
-def _tiles_s(shape: GroupGemm, gemm: Mapping[str, float], profile: HardwareProfile) -> Array:
+def _triton_speed(shape: GroupGemm, p: Mapping[str, float], profile: HardwareProfile) -> Array:
+    """Speed of Triton's tiles: less with fewer tiles than SMs, where K has to be split."""
+    full = as_array(LARGEST_ROW_TILE)
+    tiles = expected_tiles(as_array(shape.m), as_array(shape.kept), full) * shape.n / FULL_COLUMN_TILE
+    busy = np.minimum(tiles / profile.chip.sm_count, 1.0)
+    return p["triton_speed"] + (p["triton_busy_speed"] - p["triton_speed"]) * busy
+
+
+def _tiles_s(
+    shape: GroupGemm, largest_tile: float, gemm: Mapping[str, float], profile: HardwareProfile
+) -> Array:
     """Seconds of the tiles that are left, weights in L2: the faster of the two row tiles that are tuned over.
 
     A GEMM of whole tiles between the expected number's neighbours is a mean of theirs.
     """
     m = np.maximum(as_array(shape.m), 1.0)
     kept = as_array(shape.kept)
-    largest = np.clip(2.0 ** np.ceil(np.log2(m)), SMALLEST_ROW_TILE, LARGEST_ROW_TILE)
+    largest = np.clip(2.0 ** np.ceil(np.log2(m)), SMALLEST_ROW_TILE, largest_tile)
     times = []
     for rows in (largest, np.maximum(largest / 2, SMALLEST_ROW_TILE)):
         tiles = np.maximum(expected_tiles(m, kept, rows), 1.0)

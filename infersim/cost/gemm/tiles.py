@@ -135,7 +135,7 @@ def sustained_slowdown(p: Mapping[str, float], ideal_us: F32) -> F32:
 LEAST_OF_VALUES = math.log(295 / 258) / 2
 """Half of what zeros gain over random values on an A100 (thonking.ai, 2024)."""
 
-VALUES_US = 8_000.0
+VALUES_US = 6_000.0
 """Time at the datasheet's rate of GEMMs whose clock depends by half on what values their operands hold.
 
 A stated guess, chosen so that the 29.1 ms of CUTLASS's profiler on A100 lie inside the interval.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from infersim.domain.arguments import checked, optional
+from infersim.files.frames import a_frame
 from infersim.report.core.glossary import glossary
 from infersim.report.core.scenarios import setting_text
 from infersim.report.figures.palette import BLUE, INK, NEUTRAL, ORANGE, faded, family_look
@@ -68,8 +70,15 @@ def _layer_chart(found: SearchResult) -> Chart:
     )
 
 
+@checked(
+    layers=a_frame(
+        numbers=("layer", "attention_time", "attention_dense", "ffn_time", "ffn_dense"),
+        others=("attention", "ffn"),
+        source="layers of what search returned",
+    )
+)
 def layer_bars(layers: pd.DataFrame) -> go.Figure:
-    """One bar for each layer, attention first; the first layer is on top."""
+    """`layers` of what `search` returned: one bar for each, attention first, the dense layer's behind it."""
     import plotly.graph_objects as go
 
     figure = go.Figure()
@@ -116,19 +125,28 @@ def layer_bars(layers: pd.DataFrame) -> go.Figure:
 
 
 def _curve_chart(found: SearchResult) -> Chart:
-    uniform = found.uniform[found.uniform["predicted"] > 0] if len(found.uniform) else found.uniform
+    uniform = found.uniform if len(found.uniform) else None
     return Chart(
         name="trade-off",
         title="Speed gained over importance lost",
         caption="The line: plans of least loss, layer by layer, with 80 % intervals. Points: the best "
         "uniform plans of each family. Up and to the left is better.",
-        panels=(Panel(title="Trade-off", figure=curve_figure(found.curve, uniform), data=found.curve),),
+        panels=(Panel(title="Trade-off", figure=trade_off(found.curve, uniform), data=found.curve),),
         wide=True,
     )
 
 
-def curve_figure(curve: pd.DataFrame, uniform: pd.DataFrame) -> go.Figure:
-    """Speedup over loss; the answer is marked."""
+_POINTS = ("loss", "predicted", "predicted_lower", "predicted_upper")
+
+
+@checked(
+    curve=a_frame(numbers=_POINTS, others=("answer",), source="curve of what search returned"),
+    uniform=optional(
+        a_frame(numbers=_POINTS, others=("family", "plan"), source="uniform of what search returned")
+    ),
+)
+def trade_off(curve: pd.DataFrame, uniform: pd.DataFrame | None = None) -> go.Figure:
+    """`curve` (and `uniform` plans) of what `search` returned: speedup over loss; the answer is marked."""
     import plotly.graph_objects as go
 
     figure = go.Figure()
@@ -161,7 +179,7 @@ def curve_figure(curve: pd.DataFrame, uniform: pd.DataFrame) -> go.Figure:
         marker={"color": INK, "size": 14, "symbol": "circle-open", "line": {"width": 2}},
         hovertemplate="loss %{x:.4g}<br>%{y:.2f}x<extra>the plan</extra>",
     )
-    for family, rows in uniform.groupby("family", sort=False) if len(uniform) else ():
+    for family, rows in () if uniform is None else uniform.groupby("family", sort=False):
         look = family_look(str(family))
         figure.add_scatter(
             x=rows["loss"],

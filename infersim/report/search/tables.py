@@ -70,7 +70,7 @@ def layer_table(found: SearchResult) -> Table:
             number_column("loss", "loss", loss_text),
             number_column("share of\nits time", "share", rounding.share),
         ),
-        caption=f"Losses as {found.answer['importance'].iloc[0]} has them; they are taken to add.",
+        caption=f"Losses: {found.answer['importance'].iloc[0]}. They are taken to add.",
     )
 
 

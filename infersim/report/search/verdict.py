@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+AS_GOOD = 1e-3
+"""Relative losses nearer than this are not told apart."""
+
+
 def search_verdict(found: SearchResult) -> Verdict:
     """What the plan is, what it is worth, and how far to trust it."""
     sentences = [_plan(found), *_layers(found), *_beside(found), *_runs(found)]
@@ -26,15 +30,19 @@ def _plan(found: SearchResult) -> str:
     row: Any = found.answer.iloc[0]
     speed = rounding.speedup_between(row["predicted"], row["predicted_lower"], row["predicted_upper"])
     targets = " and ".join(_met(goal) for _, goal in found.goals.iterrows())
-    sure = f", each with a probability of {rounding.share(row['sure'])}" if row["sure"] > 0.5 else ""
+    each = "each " if len(found.goals) > 1 else ""
+    sure = f", {each}with a probability of {rounding.share(row['sure'])}" if row["sure"] > 0.5 else ""
     gap = f"; no other loses {100 * row['gap']:.2g} % less" if row["gap"] == row["gap"] and row["gap"] else ""
     return f"the plan is predicted {speed} and loses {loss_text(row['loss'])}: it meets {targets}{sure}{gap}"
 
 
 def _met(goal: Any) -> str:
     where = f" in {goal['where']}" if goal["where"] else ""
-    side = "of" if goal["target"] == "speedup" else "of at most"
-    return f"the {TARGET_TITLES[goal['target']]}{where} {side} {rounding.quantity(goal['limit'])}"
+    title, _, unit = TARGET_TITLES[goal["target"]].partition(" (")
+    if goal["target"] == "speedup":
+        return f"the speedup{where} of {rounding.speedup(goal['limit'])}"
+    unit = f" {unit.rstrip(')')}" if unit else ""
+    return f"the {title}{where} of at most {rounding.quantity(goal['limit'])}{unit}"
 
 
 def _layers(found: SearchResult) -> Iterator[str]:
@@ -58,8 +66,11 @@ def _beside(found: SearchResult) -> Iterator[str]:
     same_loss = found.uniform[found.uniform["compared"] == SAME_LOSS]
     if len(same_time):
         best: Any = same_time.sort_values("loss", kind="stable").iloc[0]
-        losses = f"{loss_text(best['loss'])} instead of {loss_text(row['loss'])}"
-        yield f"the best uniform plan that is as fast, {best['plan']}, loses {losses}"
+        if best["loss"] > row["loss"] * (1 + AS_GOOD):
+            losses = f"{loss_text(best['loss'])} instead of {loss_text(row['loss'])}"
+            yield f"the best uniform plan that is as fast, {best['plan']}, loses {losses}"
+        else:
+            yield f"a uniform plan is as good: {best['plan']}"
     if len(same_loss):
         fastest: Any = same_loss.sort_values("predicted", kind="stable").iloc[-1]
         yield (

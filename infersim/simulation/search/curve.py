@@ -52,12 +52,12 @@ def curve_frame(solver: Solver, points: int, answer: Answer) -> pd.DataFrame:
 def _points(problem: Problem, points: int) -> list[tuple[list[int], float]]:
     program, losses = problem.units.program, problem.option_losses
     lead, rest = program.summed(problem.lead_values()), problem.lead_remainder()
-    found: list[tuple[list[int], float]] = []
+    found: list[tuple[list[int], float]] = [([0] * len(problem.space.slots), 0.0)]
     fastest = solve(program, lead, [], seconds=POINT_SECONDS, gap=CURVE_GAP)
     if fastest.taken is None:
         return found
     least = float(lead[program.starts + fastest.taken].sum()) + rest
-    for share in np.linspace(1.0, least, points)[:-1]:
+    for share in np.linspace(1.0, least, points)[1:-1]:
         solved = solve(
             program, losses, [(lead, rest, float(share) + 1e-9)], seconds=POINT_SECONDS, gap=CURVE_GAP
         )

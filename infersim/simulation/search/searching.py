@@ -54,7 +54,7 @@ POINTS = 12
 class SearchResult:
     """The plan and what is said of it.
 
-    - `plan`, and `plan_text`, its file, which `compare --plan` reads; `save` writes it.
+    - `plan`, and `plan_text`, its file, which `compare --plan` reads; `write_plan` writes it.
     - `answer`: one row: `model gpu calibration importance measured loss predicted predicted_lower
       predicted_upper` (speedup by a full prediction), the numbers of the setting, `params_removed sure gap
       timed_out rounds runs runs_needs`.
@@ -77,7 +77,7 @@ class SearchResult:
     setting: InScenarios | InService
     notes: tuple[str, ...]
 
-    def save(self, path: str | Path) -> None:
+    def write_plan(self, path: str | Path) -> None:
         """Write the plan file; raises InvalidValueError for a place that cannot be written."""
         write_whole(path, self.plan_text, "plan file")
 

@@ -75,6 +75,14 @@ class Solver:
         dense = self.problem.setting.predicted([self.dense], self.problem.targets)[0]
         return self.state([0] * len(self.problem.space.slots), dense, self.problem.measures)
 
+    def dense_answer(self) -> Answer | None:
+        """The plan that changes nothing, where that meets the targets."""
+        places = (0,) * len(self.problem.space.slots)
+        found, loss = self.predicted(places), self.loss(places)
+        if not np.isfinite(loss) or _worst(found, self) > MET:
+            return None
+        return Answer(places=places, loss=loss, predicted=found, gap=0.0, timed_out=False)
+
     @property
     def dense(self) -> Plan:
         """The plan that changes nothing."""
@@ -156,7 +164,7 @@ class Solver:
 
 def search_for(solver: Solver) -> tuple[Answer | None, State]:
     """The best plan that meets its targets in full, or None; and the bounds that were reached last."""
-    state, best, rounds = solver.start(), None, 0
+    state, best, rounds = solver.start(), solver.dense_answer(), 0
     tried: dict[tuple[int, ...], int] = {}
     near = False
     while rounds < MOST_ROUNDS:

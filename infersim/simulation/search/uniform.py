@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from infersim.domain.arrays import Array
+from infersim.pruning.families.static_m import STATIC_M
 from infersim.simulation.search.importance.losses import Importance
 from infersim.simulation.search.programs.units import common_choices
 from infersim.simulation.search.settings.costs import Entries, Quantity
@@ -62,7 +63,7 @@ class _Series:
         """The family of its choices, `format`, or `several families` where there is more than one."""
         named = {name for choice in self.pair for name in choice.families}
         named |= {"format" for choice in self.pair if choice.format is not None}
-        named |= {"static-m"} if count else set()
+        named |= {STATIC_M.name} if count else set()
         return SEVERAL if len(named) > 1 else next(iter(named), "dense")
 
     def text(self, count: int) -> str:
@@ -72,7 +73,19 @@ class _Series:
             for sublayer, choice in zip(Sublayer, self.pair, strict=True)
             if not choice.kept
         ]
-        return ", ".join([*said, *([f"{count} {self.what} gone"] if count else [])]) or "dense"
+        return (
+            ", ".join(
+                [
+                    *said,
+                    *(
+                        [f"{count} {self.what if count > 1 else self.what.removesuffix('s')} gone"]
+                        if count
+                        else []
+                    ),
+                ]
+            )
+            or "dense"
+        )
 
 
 def uniform_plans(entries: Entries, importance: Importance, measures: Mapping[str, Quantity]) -> UniformPlans:

@@ -16,7 +16,7 @@ from infersim.simulation.serving.memory import ServingMemory, serving_memory
 from infersim.simulation.serving.prompts import reading_of
 from infersim.simulation.serving.runnable import Support, support_of
 from infersim.simulation.serving.service import Service
-from infersim.simulation.serving.steps import Served
+from infersim.simulation.serving.steps import Served, execution_on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -46,9 +46,8 @@ class Answer:
 def answered(plan: Plan, profile: HardwareProfile, service: Service) -> Answer:
     """What a service says of a plan on a GPU; raises UnsupportedError for a data type that the GPU lacks."""
     profile = run_by(profile, service)
-    served = Served(
-        transformer=plan.transformer, profile=profile, engine=service.engine, execution=service.execution
-    )
+    execution = execution_on(profile, service.execution, service.engine)
+    served = Served(transformer=plan.transformer, profile=profile, engine=service.engine, execution=execution)
     memory = serving_memory(plan.transformer, profile, service.engine, service.execution)
     sequences = service.engine.scheduler.max_sequences
     most = np.array(

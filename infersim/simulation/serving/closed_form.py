@@ -11,9 +11,9 @@ a prompt (its share of a step that reads b of them) and n = written - 1 decode s
     TTFT     = waiting + first
 
 r is how many prompts the engine's budget of tokens lets into a step. B is the least of C, the engine's most
-sequences and what the KV cache holds. b is 1 + AHEAD + TOGETHER B: requests of like lengths end together, so
+sequences and what the KV cache holds. b is 1 + AHEAD + together B: requests of like lengths end together, so
 that their successors come, and are read, together. Those that have waited for memory are read as others end
-(TOGETHER is 0).
+(together is 0). How many do is the engine's.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from infersim.domain.arrays import Array
 from infersim.simulation.serving.prompts import Reading
 from infersim.simulation.serving.steps import MS, Served, Times
 
-AHEAD, TOGETHER = 1.0, 0.075
-"""Prompts that are read before a request's own: some, and a share of those that run; fitted to served models
-(docs/serving.md)."""
+AHEAD = 1.0
+"""Prompts that are read before a request's own beside the share that the engine states; fitted to served
+models (docs/serving.md)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +77,7 @@ def steady_state(served: Served, load: Load) -> Steady:
     counted = np.where(np.isnan(running), 1.0, running)
     step = served.decode(counted, np.broadcast_to(load.context, counted.shape))
     steps, once_s = load.steps, engine.host.request_ms * MS
-    before = prompts_read(counted, load.concurrency > counted)
+    before = prompts_read(counted, load.concurrency > counted, engine.scheduler.together)
     room = np.maximum(engine.scheduler.batched_tokens - counted, 1) / load.reading.prompt
     together = np.clip(before, 1.0, np.maximum(room, 1.0))
     read_s = load.reading.each_s(together)
@@ -104,8 +104,8 @@ def steady_state(served: Served, load: Load) -> Steady:
     )
 
 
-def prompts_read(running: Array, waits: npt.NDArray[np.bool_]) -> Array:
+def prompts_read(running: Array, waits: npt.NDArray[np.bool_], together: float) -> Array:
     """Prompts read from a request's arrival, or where it `waits` from its turn, to its first token."""
-    together = np.where(waits, 0.0, TOGETHER * running)
-    found: Array = np.minimum(running, 1 + (running > 1) * (AHEAD + together))
+    others = np.where(waits, 0.0, together * running)
+    found: Array = np.minimum(running, 1 + (running > 1) * (AHEAD + others))
     return found

@@ -88,11 +88,11 @@ class Scheduler:
                 self.awake = self.environment.event()
                 yield self.awake
                 continue
-            seconds, reading = self._planned()
+            seconds, writing, reading = self._planned()
             yield self.environment.timeout(seconds)
             self.busy_s += seconds
             self.running_s += seconds * len(self.running)
-            self._advance(reading)
+            self._advance(writing, reading)
 
     def _free(self) -> float:
         return self.rules.cache_tokens - sum(map(self.rules.held, self.running))
@@ -113,9 +113,11 @@ class Scheduler:
             free -= needed
             self.running.append(self.waiting.popleft())
 
-    def _planned(self) -> tuple[float, list[tuple[Running, int]]]:
-        """Seconds of the next step, and which tokens of whose prompts it reads."""
+    def _planned(self) -> tuple[float, list[Running], list[tuple[Running, int]]]:
+        """Seconds of the next step, who writes in it, and which tokens of whose prompts it reads."""
         writing = [request for request in self.running if not request.to_read]
+        if not self.rules.table.mixes and len(writing) < len(self.running):
+            writing = []  # whoever writes waits until all prompts are read
         budget = self.rules.table.batched_tokens - len(writing)
         reading = []
         seconds = 0.0
@@ -129,11 +131,11 @@ class Scheduler:
                 reading.append((request, tokens))
         share = self.rules.sharing[min(len(reading), len(self.rules.sharing)) - 1] if reading else 1.0
         read_s = sum(request.read_s * tokens / request.prompt for request, tokens in reading)
-        return seconds + share * read_s, reading
+        return seconds + share * read_s, writing, reading
 
-    def _advance(self, reading: list[tuple[Running, int]]) -> None:
+    def _advance(self, writing: list[Running], reading: list[tuple[Running, int]]) -> None:
         now = float(self.environment.now)
-        wrote = [request for request in self.running if not request.to_read]
+        wrote = list(writing)
         for request, tokens in reading:
             request.to_read -= tokens
             if not request.to_read:
@@ -228,15 +230,19 @@ def _request(environment: Any, coming: Coming, place: int) -> Running:
 
 
 def _ran(environment: Any, scheduler: Scheduler, requests: int, first: int) -> Ran:
-    """Run until all but the last wave are answered."""
+    """Run until all but the last wave are answered.
+
+    Rates count what ended after the first ones did, together with them or not: requests end in groups.
+    """
     environment.process(scheduler.run())
-    begun_s = 0.0
+    begun_s, before = 0.0, 0
     end = max(first + 1, requests - first)
     while len(scheduler.finished) < end and environment.peek() < float("inf"):
         environment.step()
-        if len(scheduler.finished) <= first:
+        if before < first and len(scheduler.finished) > before:
             begun_s, scheduler.busy_s, scheduler.running_s = float(environment.now), 0.0, 0.0
-    measured = scheduler.finished[first:end]
+            before = len(scheduler.finished)
+    measured, ended = scheduler.finished[first:end], scheduler.finished[before:]
     took_s = max(float(environment.now) - begun_s, 1e-12)
     outputs = np.array([each.output for each in measured], dtype=np.float64)
     steps = np.maximum(outputs - 1, 1)
@@ -244,7 +250,7 @@ def _ran(environment: Any, scheduler: Scheduler, requests: int, first: int) -> R
         ttft_s=np.array([each.first_s - each.came_s for each in measured]),
         tpot_s=np.array([each.last_s - each.first_s for each in measured]) / steps,
         outputs=outputs,
-        tokens_per_s=float(outputs.sum() / took_s),
-        requests_per_s=len(measured) / took_s,
+        tokens_per_s=float(sum(each.output for each in ended) / took_s),
+        requests_per_s=len(ended) / took_s,
         running=scheduler.running_s / scheduler.busy_s if scheduler.busy_s else 0.0,
     )

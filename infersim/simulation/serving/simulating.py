@@ -176,7 +176,11 @@ def simulated(answer: Answer, row: int, column: int, *, rate: float | None, requ
     concurrency = int(answer.load.concurrency[row, column])
     life_s = concurrency / float(answer.steady.requests_per_s[row, column])
     running = answer.steady.running[row, column]
-    together = max(1, round(float(prompts_read(running, concurrency > running))))
+    waits, share = concurrency > running, engine.scheduler.together
+    # Of those that come together one waits for half, on average.
+    others = 0.0 if waits else share * float(running)
+    before = float(prompts_read(running, waits, share)) + others
+    together = max(1, min(concurrency, round(before)))
     return run_closed(table, rules, coming, concurrency, life_s, together)
 
 

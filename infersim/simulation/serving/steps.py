@@ -155,6 +155,18 @@ class Served:
         return timelines(lay_out((self.transformer,), (Pass(scenario=scenario),)), self.profile)[0]
 
 
+BROUGHT_ALONG = "tensorrt-llm"
+"""The kernel set of all-reduces with a norm in them, under whatever engine (FlashInfer has them)."""
+
+
+def execution_on(profile: HardwareProfile, execution: Execution, engine: Engine) -> Execution:
+    """The execution on a GPU: on some an engine norms in the kernel that adds up."""
+    if execution.gpus == 1 or profile.compute_capability not in engine.kernels.sums_and_norms:
+        return execution
+    exchanges = execution.exchanges or BROUGHT_ALONG
+    return replace(execution, exchanges=exchanges, norms_with_sums=exchanges == BROUGHT_ALONG)
+
+
 def served_execution(execution: Execution, engine: Engine) -> Execution:
     """The execution as the engine lays it out, its kernels timed as in a CUDA graph: the host is its own."""
     cache = execution.kv_dtype
@@ -166,5 +178,6 @@ def served_execution(execution: Execution, engine: Engine) -> Execution:
         layout=Layout(engine.kernels.layout),
         cuda_graph=True,
         kv_dtype=cache,
+        stays=engine.kernels.experts == "all_reduce",
         exchanges=None if engine.kernels.all_reduce == OWN_EXCHANGES else engine.kernels.all_reduce,
     )

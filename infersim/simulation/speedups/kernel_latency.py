@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from infersim.cost.experts.routing_names import BALANCED, ROUTINGS, NamedRouting, routing_named
+from infersim.cost.gemm.unstructured import SparseKernel, UnstructuredGemm
 from infersim.domain.arguments import checked, flag, one_of, optional, refused
 from infersim.domain.arrays import Array
 from infersim.domain.costs import Latency
-from infersim.domain.dtypes import PRECISIONS, STATIC, DType, Precision, precision_named
+from infersim.domain.dtypes import PRECISIONS, SCALES, DType, precision_named, precision_with_scales
 from infersim.domain.errors import InvalidValueError
 from infersim.domain.numbers import count, whole
 from infersim.domain.shapes import Attention, Experts, Gemm, Phase, WeightForm
@@ -30,24 +31,23 @@ MAX_WEIGHT_COPIES = 2**16
 """Far beyond any matrix, attention, layer or timing loop there is: a larger number is a slip."""
 
 
-def _sparse_form(key: str, value: object) -> str:
-    """A rule of arguments: how sparse weights are stored."""
+def _sparse_form(key: str, value: object) -> str | float:
+    """A rule of arguments: how sparse weights are stored, or the share of them that is zero anywhere."""
     forms = [form.value for form in WeightForm if form is not WeightForm.DENSE]
     if isinstance(value, str) and value in forms:
         return value
-    raise refused(key, value, f"None or {' or '.join(map(repr, forms))}")
-
-
-DYNAMIC_SCALES, STATIC_SCALES = "dynamic", "static"
+    if isinstance(value, float | np.floating) and 0 < value < 1:
+        return float(value)
+    raise refused(key, value, f"None, {' or '.join(map(repr, forms))}, or a fraction between 0 and 1")
 
 
 def _act_quant(key: str, value: object) -> bool | str:
     """A rule of arguments: whether activations are quantised before, and by which scales."""
-    if isinstance(value, str) and value in (DYNAMIC_SCALES, STATIC_SCALES):
+    if isinstance(value, str) and value in SCALES:
         return value
     if isinstance(value, bool | np.bool_):
         return bool(value)
-    raise refused(key, value, f"True or False, {DYNAMIC_SCALES!r} or {STATIC_SCALES!r}")
+    raise refused(key, value, f"True or False, {' or '.join(map(repr, SCALES))}")
 
 
 _COPIES = optional(count(MAX_WEIGHT_COPIES))
@@ -63,6 +63,7 @@ _COPIES = optional(count(MAX_WEIGHT_COPIES))
     weight_copies=_COPIES,
     act_quant=_act_quant,
     kernels=kernels_named,
+    sparse_kernel=one_of("sparse_kernel", list(SparseKernel)),
 )
 def gemm_latency(
     gpu: Gpu,
@@ -70,46 +71,49 @@ def gemm_latency(
     n: Dimension,
     k: Dimension,
     dtype: str = "bf16",
-    sparsity: str | None = None,
+    sparsity: str | float | None = None,
     weight_copies: int | None = None,
     act_quant: bool | str = True,
     kernels: str | None = None,
+    sparse_kernel: str = SparseKernel.MACKO.value,
 ) -> Latency:
     """Latency of `O[m,n] = A[m,k] @ W[n,k]^T`; dimensions broadcast, and so does the result.
 
     `dtype` is a precision (`bf16`, `fp8`, `w4a16`...), `sparsity` None, `2:4` or `6:8` (2:4 kernels over a
-    longer K). `weight_copies` is the number of distinct weights that a timing loop rotates over, which may
-    stay in L2; None is cold, as in a model: all weights are read from memory. `act_quant`: formats of narrow
-    activations (`fp8`, `int8`, `fp8_block`, `nvfp4`) include quantising them, token by token (`"dynamic"` or
-    True) or by a scale that is known beforehand (`"static"`); False: something before has done it, a fused
-    norm for example. `kernels` chooses the engine whose kernels are predicted, as in `load_profile`. Raises
-    InvalidValueError for dimensions that are not whole, positive and plausible, UnknownNameError and
-    UnsupportedError for a GPU or data type that is not known or not there.
+    longer K), or the fraction of the weights that is zero anywhere, which `sparse_kernel` multiplies:
+    `macko`, `cusparse` or `dense`. `weight_copies` is the number of distinct weights that a timing loop
+    rotates over, which may stay in L2; None is cold, as in a model: all weights are read from memory.
+    `act_quant`: formats of narrow activations (`fp8`, `int8`, `fp8_block`, `nvfp4`) include quantising them,
+    token by token (`"dynamic"` or True) or by a scale that is known beforehand (`"static"`); False: something
+    before has done it, a fused norm for example. `kernels` chooses the engine whose kernels are predicted, as
+    in `load_profile`. Raises InvalidValueError for dimensions that are not whole, positive and plausible,
+    UnknownNameError and UnsupportedError for a GPU or data type that is not known or not there.
     """
     dimensions = _together(m=m, n=n, k=k)
+    profile = a_profile("gpu", gpu).with_kernels(kernels)
+    if isinstance(sparsity, float):
+        if weight_copies is not None:
+            expected = "None for weights that are zero anywhere: they are predicted cold"
+            raise InvalidValueError("weight_copies", weight_copies, expected)
+        zeros = UnstructuredGemm(
+            m=dimensions["m"],
+            n=dimensions["n"],
+            k=dimensions["k"],
+            density=1 - sparsity,
+            precision=precision_with_scales(dtype, act_quant),
+            kernel=SparseKernel(sparse_kernel),
+        )
+        return shapes_latency(zeros, profile)
     shape = Gemm(
         m=dimensions["m"],
         n=dimensions["n"],
         k=dimensions["k"],
-        precision=_with_scales(dtype, act_quant),
+        precision=precision_with_scales(dtype, act_quant),
         weights=WeightForm.DENSE if sparsity is None else WeightForm(sparsity),
         weight_copies=weight_copies,
         act_quant=act_quant is not False,
     )
-    return shapes_latency(shape, a_profile("gpu", gpu).with_kernels(kernels))
-
-
-def _with_scales(dtype: str, act_quant: bool | str) -> Precision:
-    """The format, with the scales of activations that `act_quant` says; InvalidValueError for none such."""
-    if act_quant == STATIC_SCALES:
-        static = dtype if dtype.endswith(STATIC) else f"{dtype}{STATIC}"
-        if static not in PRECISIONS:
-            some = ", ".join(name.removesuffix(STATIC) for name in PRECISIONS if name.endswith(STATIC))
-            raise InvalidValueError(
-                "act_quant", act_quant, f"True or False for {dtype}; of static scales: {some}"
-            )
-        return PRECISIONS[static]
-    return precision_named(dtype)
+    return shapes_latency(shape, profile)
 
 
 @checked(

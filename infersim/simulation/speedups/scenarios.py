@@ -11,6 +11,7 @@ from typing import Any, TypedDict, Unpack, cast
 
 import numpy as np
 
+from infersim.cost.experts.routing_names import BALANCED, a_routing, routing_name, skew_of
 from infersim.domain.arguments import Rule, a, as_it_is, either, flag, one_of, optional, refused
 from infersim.domain.arrays import Array
 from infersim.domain.dtypes import PRECISIONS, DType, precision_named
@@ -32,6 +33,7 @@ class RunOptions(TypedDict, total=False):
     execution: str
     cuda_graph: bool
     expert_parallel: bool
+    routing: str
 
 
 class PassOptions(RunOptions, total=False):
@@ -65,6 +67,8 @@ class ScenarioOptions(PassOptions, total=False):
     - `cuda_graph` (True): launches are replayed from a CUDA graph; False: the host issues each.
     - `gpus` (1): GPUs of one node that share each layer (tensor parallel), a number or several.
     - `expert_parallel` (False): each GPU has whole experts of a mixture instead of a share of each one.
+    - `routing` (`balanced`): how tokens choose experts: each draws evenly, or `power_law_1.2`, by a power law
+      with any exponent, so that fewer experts are hit and some of them by many tokens.
     """
 
     request: str | Request | None
@@ -87,6 +91,7 @@ DEFAULTS: ScenarioOptions = {
     "cuda_graph": True,
     "gpus": 1,
     "expert_parallel": False,
+    "routing": BALANCED,
 }
 """What is taken where an option is left out; neither a context nor a request is an error."""
 
@@ -187,6 +192,7 @@ class Scenarios:
             "cuda_graph": self.execution.cuda_graph,
             "gpus": self.gpus,
             "expert_parallel": self.execution.expert_parallel,
+            "routing": routing_name(self.execution.skew),
         }
 
 
@@ -214,6 +220,7 @@ _OPTIONS: dict[str, Rule] = {
     "cuda_graph": flag,
     "gpus": as_it_is,
     "expert_parallel": flag,
+    "routing": a_routing,
 }
 """What each option may be."""
 
@@ -253,6 +260,7 @@ def _execution(said: ScenarioOptions) -> Execution:
         kv_dtype=None if kv_dtype is None else DType(kv_dtype),
         explicit=said["dtype"] is not None,
         expert_parallel=said["expert_parallel"],
+        skew=skew_of(said["routing"]),
     )
 
 

@@ -36,8 +36,9 @@ def expert_ops(layer: ExpertLayer, around: Surroundings) -> Iterator[Op]:
     The op `experts` is all that the routed experts are: sorting tokens by expert, both GEMMs and the
     activation between them, and the weighted sum of a token's results.
 
-    Where GPUs have whole experts, each takes an equal part of the tokens through router, choice and shared
-    experts, sends them to the GPUs of their experts, gets their results back, and gathers those of all.
+    Where GPUs have whole experts and tokens are sent, each takes an equal part of the tokens through router,
+    choice and shared experts, sends them to the GPUs of their experts, gets their results back, and gathers
+    those of all.
     """
     execution, everyone = around.scenario.execution, Flow(tokens=around.scenario.tokens)
     kept = everyone.kept_by(layer.skip)
@@ -45,7 +46,7 @@ def expert_ops(layer: ExpertLayer, around: Surroundings) -> Iterator[Op]:
     yield from entry_ops("ffn", layer, around, normed=passing)
     if skips_in_place(layer.skip):
         yield zero_fill("ffn", [layer.router.out_features, layer.router.in_features], everyone, execution)
-    apart, hidden = layer.local is not None, layer.router.in_features
+    apart, hidden = execution.sends_tokens, layer.router.in_features
     own = replace(kept, tokens=np.ceil(as_array(kept.tokens) / execution.gpus)) if apart else kept
     yield from linear_ops("router", Part.FFN, layer.router, own, execution.head_precision)
     yield choice(layer, own, execution)
@@ -90,6 +91,7 @@ def routed(layer: ExpertLayer, flow: Flow, execution: Execution) -> Op:
         top_k=layer.top_k,
         precision=_precision(layer.expert, execution),
         gated=layer.expert.gate is not None,
+        skew=execution.skew,
     )
     return Op(name="experts", part=Part.FFN, shape=shape, count=flow.runs)
 

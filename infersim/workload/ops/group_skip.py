@@ -16,7 +16,7 @@ from infersim.domain.errors import UnsupportedError
 from infersim.domain.ops import Op, Part
 from infersim.domain.shapes import MemoryBound, WeightForm
 from infersim.workload.ops.flow import Flow
-from infersim.workload.ops.linear import linear_ops
+from infersim.workload.ops.linear import between_factors, linear_ops
 from infersim.workload.scenario import Execution
 from infersim.workload.transformer import GroupSkip, Linear
 
@@ -66,11 +66,12 @@ def group_linear_ops(
     if linear.form is not WeightForm.DENSE or linear.zeros is not None:
         raise UnsupportedError("no kernel skips groups of a matrix whose weights are sparse")
     used = precision if linear.format is None else linear.format.precision
-    n, k, rank = linear.out_features, linear.in_features, linear.rank
-    inner = replace(linear, rank=None, fused_pair=False)
+    n, k, rank, read = linear.out_features, linear.in_features, linear.rank, linear.read_rank or 0
+    inner = replace(linear, rank=None, inner=None, fused_pair=False)
     if rank is not None and axis is GroupAxis.OUTPUT:
         yield from linear_ops(f"{name}.a", part, replace(inner, out_features=rank), everyone, precision)
-        name, k = f"{name}.b", rank
+        yield from between_factors(name, rank, read, everyone, precision)
+        name, k = f"{name}.b", read
     elif rank is not None:
         name, n = f"{name}.a", rank
     shape = GroupGemm(
@@ -85,5 +86,6 @@ def group_linear_ops(
     )
     yield Op(name=name, part=part, shape=shape)
     if rank is not None and axis is GroupAxis.INPUT:
-        outer = replace(inner, in_features=rank)
+        yield from between_factors(name[:-2], rank, read, everyone, precision)
+        outer = replace(inner, in_features=read)
         yield from linear_ops(f"{name[:-2]}.b", part, outer, everyone, precision)

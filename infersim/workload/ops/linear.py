@@ -30,7 +30,7 @@ def linear_ops(name: str, part: Part, linear: Linear, flow: Flow, precision: Pre
     else:
         inner = linear.read_rank or 0
         yield _gemm(f"{name}.a", part, flow, linear.rank, k, linear, precision)
-        yield from _between_factors(name, linear.rank, inner, flow, precision)
+        yield from between_factors(name, linear.rank, inner, flow, precision)
         yield _gemm(f"{name}.b", part, flow, n, inner, linear, precision, launched=not linear.fused_pair)
 
 
@@ -63,12 +63,12 @@ def stacked_ops(
         ranks = {member: linear.rank or 0 for member, linear in members.items()}
         read = {member: linear.read_rank or 0 for member, linear in members.items()}
         yield _gemm(f"{name}.a", part, flow, sum(ranks.values()), first.in_features, first, precision)
-        yield from _between_factors(name, sum(ranks.values()), sum(read.values()), flow, precision)
+        yield from between_factors(name, sum(ranks.values()), sum(read.values()), flow, precision)
         for member, linear in members.items():
             yield _gemm(f"{member}.b", part, flow, linear.out_features, read[member], linear, precision)
 
 
-def _between_factors(name: str, rank: int, read: int, flow: Flow, precision: Precision) -> Iterator[Op]:
+def between_factors(name: str, rank: int, read: int, flow: Flow, precision: Precision) -> Iterator[Op]:
     """What GPUs exchange between the factors of a pair: each has a share of the ranks and reads all of them,
     or has a part of all sums and reads a share.
     """

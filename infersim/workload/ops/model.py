@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from infersim.cost.experts.routing_names import BALANCED, routing_name
+from infersim.domain.errors import InvalidValueError
 from infersim.domain.ops import Op, Part
 from infersim.domain.shapes import Gemm
 from infersim.workload.ends import final_width
@@ -26,6 +28,7 @@ from infersim.workload.transformer import (
     Linear,
     ReplacedSublayer,
     Transformer,
+    has_experts,
 )
 
 
@@ -35,8 +38,14 @@ def model_ops(transformer: Transformer, scenario: Scenario) -> tuple[Op, ...]:
     Equal blocks appear once, with `count` times how many there are and `group` their place among the
     distinct blocks. Within a group, as outside the blocks, names are unique. Where GPUs share the model, the
     transformer is the share of one of them (`parallel.shares`). The scenario is taken as it is:
-    `scenario_checks.check_scenario` tells users what is wrong with theirs.
+    `scenario_checks.check_scenario` tells users what is wrong with theirs. Raises InvalidValueError where
+    tokens are to choose experts unevenly, of a model that has none.
     """
+    skew = scenario.execution.skew
+    if skew and not has_experts(transformer):
+        raise InvalidValueError(
+            "routing", routing_name(skew), f"{BALANCED}: {transformer.name} has no experts"
+        )
     scenario = scenario_as_stored(scenario, transformer)
     ops = list(embedding_ops(transformer, scenario))
     for group, (block, times) in enumerate(transformer.grouped_blocks()):

@@ -10,7 +10,7 @@ inputs are not, no norm follows the add, and it is a kernel of its own.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from infersim.domain.ops import Op, Part
 from infersim.workload.ops import elementwise
@@ -61,7 +61,8 @@ def entry_ops(prefix: str, sublayer: Sublayer, around: Surroundings, *, normed: 
         if around.shared_norm and execution.fusion.residual:
             adds += 1
         seen = normed if skip is None or skip.forecaster is None else everyone
-        yield elementwise.norm(f"{prefix}_norm", seen, hidden, execution, adds=adds)
+        norm = elementwise.norm(f"{prefix}_norm", seen, hidden, execution, adds=adds)
+        yield replace(norm, launched=not execution.norms_with_sums)
     if skip is not None and skip.forecaster is not None:
         yield from forecast_ops(prefix, skip, skip.forecaster, hidden, everyone, execution)
 

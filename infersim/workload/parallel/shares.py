@@ -10,7 +10,7 @@
 | maps of the residual stream | an even part of their outputs |
 | vocabulary (embedding, LM head) | an even part of it, padded to `VOCABULARY_STEP` |
 | experts, shared ones too | an even part of the width of each; mxfp4: rounded up to `MXFP4_STEP` |
-| with `expert_parallel` | whole experts, as many as on the GPU with most; shared ones whole |
+| with `expert_parallel` | as many whole experts as the GPU with most; shared ones whole if tokens are sent |
 | latent attention | heads (q_b, kv_b, and K of o); q_a, kv_a and the latent cache whole |
 | norms, residual stream, routers, positions, a classifier's head | all of it |
 
@@ -136,14 +136,13 @@ def _ffn(ffn: FeedForward, gpus: int, step: int = 1) -> FeedForward:
 
 
 def _experts(layer: ExpertLayer, execution: Execution) -> ExpertLayer:
+    gpus, shared = execution.gpus, layer.shared
+    if shared is not None and not execution.sends_tokens:
+        shared = _ffn(shared, gpus)
     if execution.expert_parallel:
-        return replace(layer, local=share(layer.num_experts, execution.gpus))
+        return replace(layer, local=share(layer.num_experts, gpus), shared=shared)
     step = MXFP4_STEP if is_mxfp4(layer.expert.down) else 1
-    return replace(
-        layer,
-        expert=_ffn(layer.expert, execution.gpus, step),
-        shared=None if layer.shared is None else _ffn(layer.shared, execution.gpus),
-    )
+    return replace(layer, expert=_ffn(layer.expert, gpus, step), shared=shared)
 
 
 _MAPS = ("attn_residual_map", "ffn_residual_map")

@@ -35,8 +35,8 @@ def test_rows_for_machines_are_those_of_serve() -> None:
 def test_bad_input_ends_in_one_line() -> None:
     ran = CliRunner().invoke(app, [*SERVE[:-2], "-n", "many"])
     assert ran.exit_code != 0
-    ran = CliRunner().invoke(app, [*SERVE, "--gpus", "4"])
-    assert "gpus = 4" in str(ran.exception)
+    ran = CliRunner().invoke(app, [*SERVE, "--gpus", "3"])
+    assert "gpus = 3" in str(ran.exception)
 
 
 def test_engines_are_listed_with_what_they_run_and_their_sources() -> None:

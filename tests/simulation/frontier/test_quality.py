@@ -75,6 +75,8 @@ def test_what_is_a_fraction_of_the_family_already_is_kept() -> None:
         "heads and FFN width",
         "causal blocks",
         "KV cache",
+        "routed experts",
+        "experts a token",
     )
     for row in ROWS:
         if row.counted in kept:

@@ -166,7 +166,7 @@ def test_an_empty_folder_holds_no_losses(tmp_path: Path) -> None:
         importance_from_file(tmp_path, toy())
 
 
-REQUEST = {"request": sim.Request(prompt_len=256, output_len=32), "batch": 2}
+REQUEST: dict[str, Any] = {"request": sim.Request(prompt_len=256, output_len=32), "batch": 2}
 
 
 def stats_by_args(path: Path, wanted: dict[str, Any]) -> dict[str, Any]:

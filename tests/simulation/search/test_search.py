@@ -15,8 +15,11 @@ from infersim.pruning.plan_files.reading import plan_from_file
 from infersim.simulation.search.problem import Problem
 from infersim.simulation.search.searching import solved
 from infersim.simulation.search.solving import Solver, search_for
-from infersim.simulation.search.spaces.choices import Sublayer
+from infersim.simulation.search.spaces.choices import Choice, Sublayer
 from infersim.simulation.search.spaces.limits import Limits
+from infersim.simulation.search.spaces.plan_text import plan_text
+from infersim.simulation.search.spaces.space import chosen_places
+from infersim.simulation.search.table import table_of
 from tests.simulation.search.toys import (
     DECODE,
     TEXTS,
@@ -58,7 +61,7 @@ def best_of_all(found: Problem) -> float:
         (3, {"memory_gib": 0.2, "tpot_ms": 0.15}),
     ],
 )
-def test_it_finds_what_looking_at_every_plan_finds(seed: int, targets: dict[str, float]) -> None:
+def test_it_finds_what_looking_at_every_plan_finds(seed: int, targets: dict[str, Any]) -> None:
     found = problem(toy(3), random_losses(toy(3), TEXTS, seed), **targets)
     answer, _ = search_for(Solver(found, 20, 1e-6))
     assert answer is not None
@@ -97,8 +100,12 @@ def test_few_shapes_and_groups_are_what_looking_at_every_plan_finds() -> None:
         {"tpot_ms": 4.0, "ttft_ms": 220.0, "memory_gib": 14.0, "sure": 0.8},
     ],
 )
-def test_the_full_prediction_meets_the_targets(targets: dict[str, float]) -> None:
-    options = {"phase": "both" if "ttft_ms" in targets else "decode", "batch": 8, "context": 2048}
+def test_the_full_prediction_meets_the_targets(targets: dict[str, Any]) -> None:
+    options: dict[str, Any] = {
+        "phase": "both" if "ttft_ms" in targets else "decode",
+        "batch": 8,
+        "context": 2048,
+    }
     found = problem(
         sim.load_model("llama-3.1-8b"),
         "depth",
@@ -109,13 +116,13 @@ def test_the_full_prediction_meets_the_targets(targets: dict[str, float]) -> Non
     )
     answer = solved(found, points=0, uniform=False)
     assert answer.goals["met"].all()
-    compared = sim.compare(found.model, [answer.plan], gpu(), **options)
+    compared: Any = sim.compare(found.model, [answer.plan], gpu(), **options)
     if "speedup" in targets:
         side = "predicted_lower" if "sure" in targets else "predicted"
         assert compared[side].min() >= 1.4
         assert compared["predicted"].min() <= 1.4 * (1.25 if "sure" in targets else 1.03)
     else:
-        predicted = sim.predict(answer.plan, gpu(), **options).set_index("phase")
+        predicted: Any = sim.predict(answer.plan, gpu(), **options).set_index("phase")
         assert predicted.loc["decode", "latency_ms"] <= 4.0
         assert predicted.loc["prefill", "latency_ms"] <= 220.0
         assert predicted["memory_gib"].max() <= 14.0
@@ -124,7 +131,7 @@ def test_the_full_prediction_meets_the_targets(targets: dict[str, float]) -> Non
 def test_a_served_plan_meets_targets_as_served() -> None:
     model = sim.load_model("llama-3.1-8b")
     options = {**SERVED, "price_per_hour": 2.0}
-    targets = {"speedup": 1.3, "tpot_ms": 8.0, "price_per_million": 0.3, "memory_gib": 30.0}
+    targets: dict[str, Any] = {"speedup": 1.3, "tpot_ms": 8.0, "price_per_million": 0.3, "memory_gib": 30.0}
     texts = {"attention": ["kv_heads=4", "none"], "ffn": ["width=25%..75%/25%"]}
     found = problem(model, "uniform", texts=texts, options=options, **targets)
     answer = solved(found, points=0, uniform=False)
@@ -188,7 +195,7 @@ def test_the_plan_file_makes_the_plan(tmp_path: Path) -> None:
     chance = np.random.default_rng(4)
     importance = losses(model, texts, lambda *_: float(chance.uniform(0.1, 1.0)))
     found = solved(problem(model, importance, texts=texts, speedup=1.7), points=0, uniform=False)
-    found.save(tmp_path / "plan.toml")
+    found.write_plan(tmp_path / "plan.toml")
     read = plan_from_file(tmp_path / "plan.toml")
     assert read.transformer == found.plan.transformer
     assert read.title == "searched"
@@ -294,3 +301,40 @@ def test_at_least_one_sublayer_stays() -> None:
     texts = {"attention": ["none"], "ffn": ["none"]}
     found = solved(problem(toy(2), free, texts=texts, speedup=1.1), points=3)
     assert len(found.plan.transformer.blocks) >= 1
+
+
+def test_the_dense_model_is_the_answer_where_it_meets_the_targets() -> None:
+    found = solved(problem(toy(2), random_losses(toy(2), TEXTS, 0), speedup=1.0), points=4)
+    assert found.plan.transformer == toy(2)
+    assert found.answer["loss"].iloc[0] == 0
+    assert found.curve["loss"].min() == 0
+
+
+# ModelOpt's guide, NVIDIA/Model-Optimizer@11f4e32, examples/pruning/minitron_vs_puzzletron, section 4.3: the
+# layers without attention, and the FFN widths that are not 12288.
+GUIDE_WITHOUT = (4, 5, 7, 8, 9, 10, 11, 16, 20, 25, 26, 27, 28, 30, 31)
+GUIDE_WIDTHS = {
+    **dict.fromkeys((1, 2), 5120),
+    **dict.fromkeys((3, 20), 7424),
+    **dict.fromkeys((4, 5, 7, 8, 9, 16, 35), 9984),
+}
+
+
+def test_the_published_plan_of_qwen3_8b_is_stated_tabled_and_predicted(tmp_path: Path) -> None:
+    """It has 7.07 billion parameters, as the guide prints."""
+    model = sim.load_model("qwen3-8b")
+    choices = {"attention": ["none"], "ffn": [f"width={width}" for width in set(GUIDE_WIDTHS.values())]}
+    options: dict[str, Any] = {"phase": "decode", "batch": 64, "context": 8192}
+    table = table_of(model, sim.load_profile("h200-sxm"), choices, None, options)
+    wanted = {(layer, Sublayer.ATTENTION): Choice(removed=True) for layer in GUIDE_WITHOUT}
+    wanted |= {(layer, Sublayer.FFN): Choice(ffn_width=width) for layer, width in GUIDE_WIDTHS.items()}
+    places = chosen_places(table.space, wanted)
+    (tmp_path / "guide.toml").write_text(plan_text(table.space, places, "guide"))
+    plan = plan_from_file(tmp_path / "guide.toml")
+    entries = table.entries.chosen(places)
+    quantities = table.scenarios[0][1]
+    assert round(float(quantities["parameters"].total(entries)) / 1e9, 2) == 7.07
+    compared = sim.compare(model, [plan], "h200-sxm", **options).iloc[0]
+    predicted = sim.predict(plan, "h200-sxm", **options).iloc[0]
+    assert float(quantities["latency_ms"].total(entries)) == pytest.approx(predicted["latency_ms"])
+    assert 1.4 < compared["predicted"] < 36 / 21

@@ -150,7 +150,7 @@ def test_ten_thousand_entries_take_less_than_a_second() -> None:
 
 def test_experts_and_formats_are_choices() -> None:
     frame = sim.latency_table("llama-3.1-8b", gpu(), choices={"ffn": ["fp8", "width=50%+fp8"]}, **DECODE)
-    by_choice = frame[frame["layer"] == 0].set_index("choice")
+    by_choice: Any = frame[frame["layer"] == 0].set_index("choice")
     assert by_choice.loc["fp8", "memory_gib"] == pytest.approx(
         by_choice.loc["kept", "memory_gib"] / 2, rel=0.01
     )

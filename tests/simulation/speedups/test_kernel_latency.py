@@ -186,6 +186,18 @@ def test_two_of_four_moves_fewer_bytes_and_hot_weights_none() -> None:
     assert hot.latency_s < cold.latency_s
 
 
+def test_zeros_anywhere_gain_by_their_own_kernel_only() -> None:
+    sizes: dict[str, Any] = {"gpu": "rtx-4090", "m": [1, 64], "n": 14336, "k": 4096, "dtype": "fp16"}
+    whole = gemm_latency(**sizes)
+    by_kernel = {
+        kernel: gemm_latency(**sizes, sparsity=0.5, sparse_kernel=kernel).latency_s
+        for kernel in ("macko", "cusparse", "dense")
+    }
+    assert list(by_kernel["macko"] < whole.latency_s) == [True, False]
+    assert list(by_kernel["macko"] < by_kernel["cusparse"]) == [True, True]
+    assert list(by_kernel["dense"]) == list(whole.latency_s)
+
+
 @pytest.mark.parametrize("bad", [0, -1, 1.5, float("nan"), float("inf"), 10**12, "64", True, [64, 0], []])
 @pytest.mark.parametrize("name", ["m", "n", "k"])
 def test_impossible_dimensions_are_told(name: str, bad: object) -> None:
@@ -240,6 +252,9 @@ def test_impossible_attention_is_told(changes: dict[str, Any], error: type[Excep
         ({"dtype": "bf16 "}, UnknownNameError, "did you mean bf16"),
         ({"dtype": "fp8", "gpu": "a100-sxm-80gb"}, UnsupportedError, "a100-sxm-80gb"),
         ({"sparsity": "4:8"}, InvalidValueError, "sparsity = '4:8'"),
+        ({"sparsity": 1.0}, InvalidValueError, "a fraction between 0 and 1"),
+        ({"sparsity": 0.5, "weight_copies": 2}, InvalidValueError, "predicted cold"),
+        ({"sparsity": 0.5, "sparse_kernel": "mako"}, UnknownNameError, "did you mean macko"),
         ({"weight_copies": 0}, InvalidValueError, "weight_copies = 0"),
         ({"gpu": "h101-sxm"}, UnknownNameError, "did you mean h100-sxm"),
     ],

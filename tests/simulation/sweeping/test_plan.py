@@ -70,7 +70,7 @@ def test_bf16_on_a_gpu_without_it_is_left_out() -> None:
 
 def test_all_families_and_options_in_every_combination() -> None:
     grid = resolve_sweep(without("family")).grids[0]
-    assert len({plan.family for plan in grid.plans}) == 8
+    assert len({plan.family for plan in grid.plans}) == 10
     options = {"name": "static-nk", "target": ["ffn", "heads"], "align": [1, 64]}
     titles = {plan.title for plan in resolve_sweep({**SMALL, "family": options}).grids[0].plans}
     assert len(titles) == 4

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from infersim.domain.shapes import Attention as AttentionShape
 from infersim.domain.shapes import Experts, Gemm, Phase
 from infersim.workload.counts import parameters, parameters_by_part
+from infersim.workload.ops.model import model_ops
 from infersim.workload.parallel.shares import gpu_share
+from infersim.workload.scenario import Scenario
 from infersim.workload.sizes import grouped_query_attention
 from infersim.workload.transformer import ExpertLayer, LatentAttention, Transformer
 from infersim.workload.weight_format import four_bit_float
@@ -118,3 +122,17 @@ def test_shared_experts_are_split_by_width_or_see_a_part_of_the_tokens() -> None
     split, whole = up(expert_parallel=False), up(expert_parallel=True)
     assert (float(split.m), split.n) == (4096, 2 * 256)
     assert (float(whole.m), whole.n) == (512, 2 * 2048)
+
+
+def test_experts_whose_tokens_stay_add_up_their_results() -> None:
+    execution = replace(on(8, expert_parallel=True), stays=True)
+    scenario = Scenario(phase=Phase.DECODE, batch=64, context=1024, execution=execution)
+    ops = model_ops(gpu_share(deepseek_layer(), execution), scenario)
+    assert exchanged(ops)["ffn_all_reduce"] == (64 * 7168 * 2, 1)
+    assert not {"dispatch", "combine"} & exchanged(ops).keys()
+    shapes = {op.name: op.shape for op in ops}
+    routed, shared = shapes["experts"], shapes["shared_gate_up"]
+    assert isinstance(routed, Experts)
+    assert isinstance(shared, Gemm)
+    assert (routed.width, routed.local_experts) == (2048, 32)
+    assert (float(shared.m), shared.n) == (64, 2 * 256)

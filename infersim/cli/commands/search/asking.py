@@ -92,6 +92,7 @@ def setting_options(
         dtype=runs.dtype,
         kv_dtype=runs.kv_dtype,
         expert_parallel=runs.expert_parallel,
+        routing=runs.routing,
         concurrency=64 if concurrency is None else concurrency,
     )
     return {"service": service}

@@ -152,7 +152,7 @@ def search_command(
         **asking.setting_options(passes, own_request, runs, engine, concurrency, price_per_hour),
     )
     if out is not None:
-        found.save(out)
+        found.write_plan(out)
         print_aside(f"Wrote {out}")
     write_asked(lambda: search_page(found), html=html, figures=figures)
     if not printed_for_machines(found.layers, as_json=as_json, as_csv=as_csv):

@@ -50,7 +50,7 @@ def table_command(
     print every layer.
     """
     from infersim.cli.printing import check_outputs, print_aside, print_summary, printed_for_machines
-    from infersim.simulation.search.exports.writing import FORMS, form_of, write_table
+    from infersim.simulation.search.exports.writing import FORMS, form_of, write_latencies
     from infersim.simulation.search.spaces.space import checked_texts
     from infersim.simulation.search.table import table_frame, table_of
     from infersim.workload.presets import load_model
@@ -65,7 +65,7 @@ def table_command(
     texts = checked_texts(asking.choices_of(attention, ffn))
     found = table_of(load_model(model), profile, texts, None, asked)
     if out is not None:
-        write_table(out, found, form)
+        write_latencies(out, found, form)
         print_aside(f"Wrote {out}")
     for reason in found.left_out:
         print_aside(f"Left out: {reason}")

@@ -27,11 +27,11 @@ def _csv(found: LatencyTable) -> bytes:
 
 
 def _parquet(found: LatencyTable) -> bytes:
-    target = BytesIO()
     frame = table_frame(found)
     frame.attrs.clear()
-    frame.to_parquet(target, index=False)
-    return target.getvalue()
+    content = BytesIO()
+    frame.to_parquet(content, index=False)
+    return content.getvalue()
 
 
 FORMS: Mapping[str, Callable[[LatencyTable], bytes]] = {
@@ -57,7 +57,7 @@ def form_of(path: Path, form: str | None) -> str:
     return found
 
 
-def write_table(path: Path, found: LatencyTable, form: str | None) -> None:
+def write_latencies(path: Path, found: LatencyTable, form: str | None) -> None:
     """Write a table whole or not at all."""
     write_bytes(path, FORMS[form_of(path, form)](found), "table file")
 
@@ -91,4 +91,4 @@ def write_latency_table(
     """
     target = Path(path)
     found = table_of(model, gpu, checked_texts(choices), kernels, options)  # type: ignore[arg-type]
-    write_table(target, found, form)
+    write_latencies(target, found, form)

@@ -22,6 +22,9 @@ from infersim.simulation.search.programs.quiet import silenced
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
+DIGITS = 9
+"""Decimals of numbers that are near 1: with more, versions of HiGHS fail now and then (status 4)."""
+
 SLACK = 1e-6
 """Bounds are tightened by it, relatively: the solver keeps them to about as much."""
 
@@ -125,6 +128,7 @@ def _run(
     """Columns: options, what `cost` has beyond them (continuous), and shapes where these are limited."""
     from scipy.optimize import Bounds, LinearConstraint, milp
 
+    cost, rows = np.round(cost, DIGITS), [(np.round(values, DIGITS), upper) for values, upper in rows]
     count, free = len(program.options), len(cost) - len(program.options)
     shapes = _shape_columns(program)
     columns = len(cost) + len(shapes)
@@ -147,14 +151,26 @@ def _run(
         lower[len(cost) :] = [shape in program.used for shape in shapes]
     integral = np.ones(columns, dtype=np.int64)
     integral[count : count + free] = 0
-    with silenced():
+
+    def solved(digits: int) -> Any:
         return milp(
-            np.concatenate([cost, np.zeros(len(shapes))]),
+            np.round(np.concatenate([cost, np.zeros(len(shapes))]), digits),
             integrality=integral,
             bounds=Bounds(lower, upper),
             constraints=constraints,
             options={"time_limit": max(seconds, 0.05), "mip_rel_gap": gap},
         )
+
+    with silenced():
+        for digits in (DIGITS, DIGITS - 1, DIGITS - 2):
+            found = solved(digits)
+            if found.status in _KNOWN:
+                break
+    return found
+
+
+_KNOWN = (0, 1, 2)
+"""What the solver may say: solved, out of time, infeasible."""
 
 
 def _dominated(program: Program, cost: Array, rows: Sequence[tuple[Array, float]]) -> npt.NDArray[np.bool_]:
@@ -180,8 +196,8 @@ def _dominated(program: Program, cost: Array, rows: Sequence[tuple[Array, float]
 
 
 def _read(found: Any, program: Program, objective: Array) -> Solved:
-    """What the solver says: 0 solved, 1 out of time, 2 infeasible."""
-    if found.status not in (0, 1, 2):
+    """What the solver says of each unit."""
+    if found.status not in _KNOWN:
         raise InfersimError(f"the solver failed: {found.message}")
     if found.x is None:
         feasible = False if found.status == 2 else None

@@ -26,11 +26,12 @@ from infersim.simulation.serving.columns import HOUR_S, MILLION
 from infersim.simulation.serving.fitting_in import missing_text
 from infersim.simulation.serving.prompts import TOGETHER
 from infersim.simulation.serving.service import Service
+from infersim.simulation.serving.steps import execution_on
 from infersim.simulation.speedups.case_timings import case_timings
 from infersim.simulation.speedups.cases import phase_case
 from infersim.simulation.speedups.chain import ratio_half_width
 from infersim.simulation.timing.passes import Pass
-from infersim.workload.scenario import Scenario
+from infersim.workload.scenario import Execution, Scenario
 from infersim.workload.transformer import Transformer
 
 STEP, PROMPT, TPOT, TTFT, REQUEST, MEMORY = (
@@ -119,7 +120,7 @@ class InService:
         return self._scenario(Phase.DECODE, batch, context)
 
     def _scenario(self, phase: Phase, batch: Array, context: Array) -> Scenario:
-        return Scenario(phase=phase, batch=batch, context=context, execution=self.service.execution)
+        return Scenario(phase=phase, batch=batch, context=context, execution=self._execution)
 
     def _step(self, entries: Entries, answer: Answer) -> Quantity:
         """Milliseconds of kernels of a decode step."""
@@ -219,11 +220,16 @@ class InService:
             fits_memory=bool(answer.most[0] >= 1),
         )
 
+    @property
+    def _execution(self) -> Execution:
+        """As the engine runs it on this GPU."""
+        return execution_on(self.profile, self.service.execution, self.service.engine)
+
     def _ratio_width(self, plan: Plan, answer: Answer) -> float:
         """80 % half-width of the log speedup: that of the ratio of the two decode steps' kernels."""
         batch = np.maximum(1.0, np.round(answer.steady.running))
         context = np.maximum(1.0, np.round(answer.load.context))
-        case = phase_case(Phase.DECODE, batch, context, self.service.execution)
+        case = phase_case(Phase.DECODE, batch, context, self._execution)
         timings = next(case_timings(self.model, [plan], (self.profile,), [case]))
         return float(ratio_half_width(timings.dense, timings.pruned[0]).ravel()[0])
 
@@ -246,7 +252,8 @@ class _Point:
         engine, load = answer.service.engine, answer.load
         running = float(answer.steady.running[0, 0])
         steps, asked = float(load.steps[0, 0]), float(load.concurrency[0, 0])
-        before = float(prompts_read(np.asarray(running), np.asarray(asked > running)))
+        waits = np.asarray(asked > running)
+        before = float(prompts_read(np.asarray(running), waits, engine.scheduler.together))
         room = max(engine.scheduler.batched_tokens - running, 1) / float(load.reading.prompt[0, 0])
         return cls(
             running=running,

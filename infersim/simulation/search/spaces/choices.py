@@ -21,11 +21,12 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from infersim.domain.errors import InvalidValueError, UnsupportedError
-from infersim.pruning.families.dynamic_e import with_top_k
-from infersim.pruning.families.static_e import with_experts
-from infersim.pruning.families.static_k_2_4 import semi_structured
-from infersim.pruning.families.static_k_lowrank import factorised
-from infersim.pruning.families.static_nk import with_expert_width, with_heads, with_width
+from infersim.pruning.families.dynamic_e import DYNAMIC_E, with_top_k
+from infersim.pruning.families.static_e import STATIC_E, with_experts
+from infersim.pruning.families.static_k_2_4 import STATIC_K_2_4, semi_structured
+from infersim.pruning.families.static_k_lowrank import STATIC_K_LOWRANK, factorised
+from infersim.pruning.families.static_m import STATIC_M
+from infersim.pruning.families.static_nk import STATIC_NK, with_expert_width, with_heads, with_width
 from infersim.pruning.linears import changed_block
 from infersim.pruning.plan_files.layer_choices import FORMATS, in_format, one_linear
 from infersim.workload.transformer import (
@@ -117,12 +118,12 @@ class Choice:
     def families(self) -> tuple[str, ...]:
         """The families of pruning that it is of; a format is none."""
         found = {
-            "static-m": self.removed or self.linear is not None,
-            "static-k-2:4": self.sparse,
-            "static-k-lowrank": self.lowrank is not None,
-            "static-nk": any((self.num_heads, self.num_kv_heads, self.ffn_width, self.expert_width)),
-            "static-e": self.num_experts is not None,
-            "dynamic-e": self.top_k is not None,
+            STATIC_M.name: self.removed or self.linear is not None,
+            STATIC_K_2_4.name: self.sparse,
+            STATIC_K_LOWRANK.name: self.lowrank is not None,
+            STATIC_NK.name: any((self.num_heads, self.num_kv_heads, self.ffn_width, self.expert_width)),
+            STATIC_E.name: self.num_experts is not None,
+            DYNAMIC_E.name: self.top_k is not None,
         }
         return tuple(name for name, holds in found.items() if holds)
 
