@@ -164,7 +164,10 @@ def test_an_engines_all_reduce_says_where_the_host_was_timed(tmp_path: Path) -> 
     assert read.left_out == {"one GPU": 1}
 
 
-EXPERTS = "moe_dtype,num_tokens,hidden_size,inter_size,topk,num_experts,moe_tp_size,moe_ep_size,distribution,latency"
+EXPERTS = (
+    "moe_dtype,num_tokens,hidden_size,inter_size,topk,num_experts,"
+    "moe_tp_size,moe_ep_size,distribution,latency"
+)
 
 
 def test_expert_layers_are_those_of_one_gpu(tmp_path: Path) -> None:
