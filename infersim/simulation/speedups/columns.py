@@ -58,11 +58,7 @@ def format_notes(timeline: Timeline) -> list[str]:
     notes = [transformer.stated] if transformer.stated else []
     notes += [
         f"{profile.name} has no {precision.math} units: {precision.name} is widened to bf16"
-<<<<<<< HEAD
-        for precision in dict.fromkeys(stored.precision for stored in block_formats(transformer))
-=======
         for precision in (stored.precision for stored in block_formats(transformer))
->>>>>>> main
         if runs_as(precision, profile) != precision
     ]
     notes += [
