@@ -137,6 +137,11 @@ def _experts(chance: random.Random, folder: Path) -> Arguments:
     return (chance.choice(GPUS[:5]),), {**sizes, "dtype": "bf16", "kernels": None, **more}
 
 
+def _exchange(chance: random.Random, folder: Path) -> Arguments:
+    more = {"library": chance.choice((None, "nccl")), "cuda_graph": True, "kernels": None}
+    return (chance.choice(GPUS[:5]),), {"message_bytes": [1024, 1 << 20], "gpus": 4, **more}
+
+
 def _prune(chance: random.Random, folder: Path) -> Arguments:
     more = {"target": "ffn"} if chance.random() < 0.3 else {}
     return (chance.choice((_model(), _plan(), "llama-3.2-1b")), chance.choice(FAMILIES[:8])), {
@@ -164,7 +169,12 @@ def _points() -> Any:
 
 
 GOOD: dict[str, Callable[[random.Random, Path], Arguments]] = {
+    "all_reduce_latency": _exchange,
     "attention_latency": _attention,
+    "exchange_latency": lambda c, f: (
+        _exchange(c, f)[0],
+        {"exchange": c.choice(("all_gather", "all_to_all")), **_exchange(c, f)[1]},
+    ),
     "gemm_latency": _gemm,
     "moe_latency": _experts,
     "prune": _prune,
