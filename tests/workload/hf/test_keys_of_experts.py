@@ -16,7 +16,7 @@ SIZES = {name: (model_type, sizes) for model_type, name, sizes in PUBLISHED}
 
 COMMON = {
     "attention_dropout": 0.0, "bos_token_id": 1, "eos_token_id": [2, 3], "initializer_range": 0.02,
-    "pad_token_id": 0, "rms_norm_eps": 1e-6, "rope_theta": 1e6, "rope_scaling": {"type": "yarn", "factor": 4.0},
+    "pad_token_id": 0, "rms_norm_eps": 1e-6, "rope_theta": 1e6, "rope_scaling": {"type": "yarn"},
     "torch_dtype": "bfloat16", "transformers_version": "4.54.1", "use_cache": True,
 }  # fmt: skip
 ROUTED = {"output_router_logits": False, "router_aux_loss_coef": 0.001}
