@@ -22,8 +22,8 @@ COMMON = {
 ROUTED = {"output_router_logits": False, "router_aux_loss_coef": 0.001}
 GROUPED = {
     "n_group": 1, "topk_group": 1, "norm_topk_prob": True, "routed_scaling_factor": 2.5,
-    "scoring_func": "sigmoid", "topk_method": "noaux_tc", "aux_loss_alpha": 0.001, "seq_aux": True, "ep_size": 1,
-    "pretraining_tp": 1,
+    "scoring_func": "sigmoid", "topk_method": "noaux_tc", "aux_loss_alpha": 0.001, "seq_aux": True,
+    "ep_size": 1, "pretraining_tp": 1,
 }  # fmt: skip
 
 FILES: list[tuple[str, float, dict[str, Any]]] = [
