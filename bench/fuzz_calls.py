@@ -131,6 +131,12 @@ def _gemm(chance: random.Random, folder: Path) -> Arguments:
     return (chance.choice(GPUS[:5]), [1, 64], 4096, 2048), more
 
 
+def _experts(chance: random.Random, folder: Path) -> Arguments:
+    more = {"routing": chance.choice(("balanced", "random", "power_law_1.2")), "expert_parallel": 2}
+    sizes = {"tokens": [1, 64], "hidden_size": 2048, "ffn_width": 768, "num_experts": 64, "top_k": 6}
+    return (chance.choice(GPUS[:5]),), {**sizes, "dtype": "bf16", "kernels": None, **more}
+
+
 def _prune(chance: random.Random, folder: Path) -> Arguments:
     more = {"target": "ffn"} if chance.random() < 0.3 else {}
     return (chance.choice((_model(), _plan(), "llama-3.2-1b")), chance.choice(FAMILIES[:8])), {
@@ -160,6 +166,7 @@ def _points() -> Any:
 GOOD: dict[str, Callable[[random.Random, Path], Arguments]] = {
     "attention_latency": _attention,
     "gemm_latency": _gemm,
+    "moe_latency": _experts,
     "prune": _prune,
     "break_even": lambda c, f: (
         (_model(), [_plan()], "h100-sxm"),

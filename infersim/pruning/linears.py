@@ -63,14 +63,6 @@ def stored_linears(sublayer: AttentionSublayer | FfnSublayer | None) -> Iterator
         yield from repeat(linear, copies)
 
 
-def expert_linears(layer: ExpertLayer, *, shared: bool = True) -> Iterator[Linear]:
-    """Weight matrices of all routed experts of a layer and, unless told otherwise, of the shared one."""
-    for linear in layer.expert.linears:
-        yield from repeat(linear, layer.num_experts)
-    if shared and layer.shared is not None:
-        yield from layer.shared.linears
-
-
 def refuse_experts(block: Block, what: str) -> None:
     """Refuse a block whose FFN is a layer of experts, naming what it cannot have."""
     if isinstance(block.ffn, ExpertLayer):

@@ -21,6 +21,9 @@ from infersim.workload.transformer import (
 )
 from infersim.workload.weight_format import WeightFormat
 
+OF_EXPERT = "expert_"
+"""Begins the names of routed experts' matrices."""
+
 MIXED = "mixed"
 """Stands for the name of several formats."""
 
@@ -75,9 +78,17 @@ def named_matrices(block: Block) -> Iterator[tuple[str, Linear]]:
         yield "ffn_linear", ffn.linear
 
 
-def block_formats(transformer: Transformer) -> tuple[WeightFormat, ...]:
-    """The formats of block matrices that are stated, each once, in order of first occurrence."""
-    found = (linear.format for block, _ in transformer.grouped_blocks() for linear in block.linears)
+def block_formats(transformer: Transformer, *, experts: bool | None = None) -> tuple[WeightFormat, ...]:
+    """The formats of block matrices that are stated, each once, in order of first occurrence.
+
+    `experts`: those of routed experts alone, or of all others alone; their kernels are of different kinds.
+    """
+    found = (
+        linear.format
+        for block, _ in transformer.grouped_blocks()
+        for name, linear in named_matrices(block)
+        if experts in (None, name.startswith(OF_EXPERT))
+    )
     return tuple(dict.fromkeys(each for each in found if each is not None))
 
 

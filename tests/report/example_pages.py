@@ -167,6 +167,14 @@ def searched() -> Page:
     )
 
 
+def shared() -> Page:
+    """Plans of a model that several GPUs share."""
+    model = load_model("llama-3.1-8b")
+    plans = [prune(model, "static-m", 0.5), prune(model, "static-nk", 0.5)]
+    report = gather_comparison(model, plans, "h100-sxm", phase="decode", context=1024, gpus=[1, 2, 8])
+    return compare_page(report)
+
+
 PAGES: Mapping[str, Callable[[], Page]] = MappingProxyType(
     {
         "hard": hard,
@@ -179,6 +187,7 @@ PAGES: Mapping[str, Callable[[], Page]] = MappingProxyType(
         "along": along_a_number,
         "serve": served,
         "search": searched,
+        "shared": shared,
     }
 )
 """Pages that need nothing, by the command that writes them."""

@@ -37,7 +37,7 @@ def weights_read(ops: list[Op]) -> float:
     for op in ops:
         shape = op.shape
         if isinstance(shape, Gemm):
-            total += float(as_array(op.count)) * shape.n * shape.k * shape.precision.weight_bytes
+            total += float(as_array(op.count * shape.n * shape.k)) * shape.precision.weight_bytes
         elif isinstance(shape, Experts):
             rows = 2 * shape.tokens * shape.hidden * shape.precision.output_bytes
             total += float(as_array(op.count)) * float(kernel_kind(shape).operand_bytes(shape) - rows)

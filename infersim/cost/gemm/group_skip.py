@@ -13,7 +13,7 @@ the kernels `gemm_mn` and `gemm_k` of WIDE (arXiv 2607.28418, EIT-NLP/LLM-Prunin
 - By groups of N narrower than a tile, tiles are narrower: more operands for each product.
 
 Defaults are one fit to the published points of an RTX 5090 (half of the groups skipped at random, groups of
-128 and 512, replayed in a CUDA graph): 5 % median error of the speedup over the dense kernel, 7 % of curves
+128 and 512, replayed in a CUDA graph): 6 % median error of the speedup over the dense kernel, 8 % of curves
 that were held out. The CuTe kernels exist for compute capability 8 and 12; other GPUs run the Triton ones.
 """
 

@@ -57,7 +57,14 @@ def experts_space(precision: Precision) -> ParameterSpace:
             for name, (low, high) in bounds.items()
         )
         + tuple(
-            Parameter(name=rows_name(tile_m), start=0.0, low=-1.0, high=3.0, pull=0.05, log=False)
+            Parameter(
+                name=rows_name(tile_m),
+                start=EXPERTS_DEFAULTS[rows_name(tile_m)],
+                low=-1.0,
+                high=3.0,
+                pull=0.05,
+                log=False,
+            )
             for tile_m in tile_heights()
         )
     )

@@ -20,7 +20,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 
 from infersim.domain.errors import InvalidValueError, UnsupportedError
@@ -36,8 +35,6 @@ from infersim.pruning.families.family import (
 )
 from infersim.pruning.linears import (
     ATTENTION_SUBLAYER,
-    expert_linears,
-    removed_share,
     resized,
     stored_linears,
 )
@@ -49,7 +46,6 @@ from infersim.workload.transformer import (
     FeedForward,
     FfnSublayer,
     LatentAttention,
-    Linear,
     Transformer,
 )
 
@@ -73,36 +69,38 @@ def static_nk(
     check_choice("target", target, tuple(TARGETS))
     check_choice("kv_heads", kv_heads, ("prune", "keep"))
     check_integer("align", align, low=1)
-    before = _targeted(model, target)
+    before = _targeted_values(model, target)
     blocks = model.blocks
     if sparsity > 0:
         blocks = tuple(_narrowed(block, sparsity, target, kv_heads, align) for block in blocks)
     transformer = model.with_blocks(blocks)
     return Pruned(
         transformer=transformer,
-        sparsity_realised=removed_share(before, _targeted(transformer, target)),
+        sparsity_realised=1 - _targeted_values(transformer, target) / before,
         targets=TARGETS[target],
     )
 
 
-def _targeted(model: Transformer, target: str) -> list[Linear]:
-    """The matrices that sparsity is a fraction of; UnsupportedError where there are none."""
-    found: list[Linear] = []
-    for block in model.blocks:
+def _targeted_values(model: Transformer, target: str) -> float:
+    """Values of the matrices that sparsity is a fraction of; UnsupportedError where there are none."""
+    found = 0.0
+    for block, times in model.grouped_blocks():
         if target in ("both", "heads"):
-            found.extend(stored_linears(block.attention))
+            found += times * values_of(stored_linears(block.attention))
         if target != "heads":
-            found.extend(_with_width(block.ffn, routed_only=target == "experts"))
+            found += times * _width_values(block.ffn, routed_only=target == "experts")
     if not found:
         what = {"heads": "attention", "both": "both"}.get(target, target)
         raise UnsupportedError(f"{model.name} has no weight matrices in {what} sublayers")
     return found
 
 
-def _with_width(ffn: FfnSublayer | None, *, routed_only: bool) -> Iterable[Linear]:
+def _width_values(ffn: FfnSublayer | None, *, routed_only: bool) -> float:
+    """Of all experts and the shared one, without the router; or of a dense FFN."""
     if isinstance(ffn, ExpertLayer):
-        return expert_linears(ffn, shared=not routed_only)
-    return () if routed_only else stored_linears(ffn)
+        shared = () if routed_only or ffn.shared is None else ffn.shared.linears
+        return ffn.num_experts * values_of(ffn.expert.linears) + values_of(shared)
+    return 0.0 if routed_only or ffn is None else values_of(ffn.linears)
 
 
 def with_heads(attention: Attention, num_heads: int, num_kv_heads: int) -> Attention:
@@ -156,7 +154,7 @@ def _narrowed(block: Block, sparsity: float, target: str, kv_heads: str, align: 
         )
         attention = fewer
     if target != "heads" and isinstance(ffn, FeedForward | ExpertLayer):
-        values = values_of(_with_width(ffn, routed_only=target == "experts"))
+        values = _width_values(ffn, routed_only=target == "experts")
         if values:
             ffn = _narrower(ffn, 1 - sparsity - owed / values, align, routed_only=target == "experts")
     return replace(block, attention=attention, ffn=ffn)

@@ -76,6 +76,24 @@ def _shapes(block: Block) -> Block:
     return replace(block, attention=replace(block.attention, window=None, rotary=1.0))
 
 
+def _known_which(base: Transformer, pruned: Transformer) -> bool:
+    """Whether it is known, or immaterial, which layers are gone.
+
+    Dense ones may all be equal. Or they are of several kinds, equal within a kind (a dense FFN first, experts
+    in all others), and what is left begins like the dense model, so that layers of the last kind are gone.
+    """
+    shapes = set(map(_shapes, base.blocks))
+    if len(shapes) <= 1:
+        return True
+    one, other = (list(map(_kind, each.blocks)) for each in (base, pruned))
+    tail = one[len(other) :]
+    return len(shapes) == len(set(one)) and set(tail) == {one[-1]} and other == one[: len(other)]
+
+
+def _kind(block: Block) -> tuple[type, type]:
+    return type(block.attention), type(block.ffn)
+
+
 def _reasons_against(
     base: Transformer, pruned: Transformer, blocks: Sequence[tuple[Block, Block]]
 ) -> Iterator[str]:
@@ -85,7 +103,7 @@ def _reasons_against(
     if len(pruned.blocks) > len(base.blocks):
         yield f"it has {len(pruned.blocks)} layers, more than {len(base.blocks)}"
     gone = len(base.blocks) - len(pruned.blocks)
-    if gone > 0 and _numbers(base, pruned) is None and len(set(map(_shapes, base.blocks))) > 1:
+    if gone > 0 and _numbers(base, pruned) is None and not _known_which(base, pruned):
         yield f"{gone} layers are gone, and the dense ones are not all equal"
     for layer, (dense, left) in enumerate(blocks):
         yield from _experts_against(layer, dense, left)

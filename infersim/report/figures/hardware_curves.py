@@ -63,7 +63,7 @@ def plans_by_gpus(frame: pd.DataFrame) -> go.Figure:
     return finish(
         figure,
         height=360,
-        x="GPUs that share the model",
+        x="GPUs that share the model (number)",
         y="predicted speedup over dense (x)",
         xaxis={"type": "log", "tickmode": "array", "tickvals": counts, "ticktext": list(map(str, counts))},
         yaxis={"rangemode": "tozero"},

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from infersim.report.core import rounding
 from infersim.report.core.glossary import glossary
+from infersim.report.core.scenarios import gpu_text
 from infersim.report.html.body import Chart, Panel, View
 from infersim.report.html.page import Page
 from infersim.report.serving.figure import curve_data, load_figure
@@ -28,14 +29,15 @@ def serving_page(found: Sequence[UnderLoad]) -> Page:
     frames = [under_load_frame(each) for each in found]
     whole = pd.concat(frames, ignore_index=True)
     first = found[0].dense.answer
+    gpus = [gpu_text(frame.iloc[0]) for frame in frames]
     tables = [table for frame in frames for table in (load_table(frame), serve_table(frame))]
     return Page(
-        title=f"Served: {first.plan.base.name} on {', '.join(whole['gpu'].unique())}",
+        title=f"Served: {first.plan.base.name} on {', '.join(gpus)}",
         setting=served_title(whole),
         verdict=load_verdict(frames[0]),
         views=tuple(
-            View(label=each.dense.answer.profile.name, charts=(_chart(each, frame),))
-            for each, frame in zip(found, frames, strict=True)
+            View(label=gpu, charts=(_chart(each, frame),))
+            for gpu, each, frame in zip(gpus, found, frames, strict=True)
         ),
         tables=tuple(tables),
         glossary=GLOSSARY,

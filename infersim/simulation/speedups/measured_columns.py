@@ -49,6 +49,8 @@ def _reasons(row: MeasuredSpeedup, frame: pd.DataFrame, execution: Execution) ->
     """Why a row is of none of the frame's scenarios, the plainest first."""
     if row.gpu not in set(frame["gpu"]):
         yield f"measured on {row.gpu}, and not on {_listed(frame['gpu'])}"
+    if 1 not in set(frame["gpus"]):
+        yield "measured on one GPU: compare with --gpus 1"
     if row.model not in set(frame["model"]):
         hint = (
             "; a stack of fewer layers is compared with --layers" if " layers)" in (row.model or "") else ""

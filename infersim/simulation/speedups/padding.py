@@ -17,6 +17,7 @@ from infersim.simulation.speedups.cases import Case
 from infersim.simulation.speedups.chain import ratio_half_width
 from infersim.simulation.timing.program import lay_out
 from infersim.simulation.timing.timeline import Timeline, timelines
+from infersim.workload.parallel.dividing import obstacle
 
 MULTIPLES = (8, 16, 64)
 """What a width may be a multiple of: 16 bytes of 16-bit values, of 8-bit values, and one step of a tile."""
@@ -62,6 +63,8 @@ def paddings(case: Case, timeline: Timeline, multiples: Sequence[int] = MULTIPLE
             if to != width.value:
                 targets.setdefault(to, multiple)
         for to, multiple in targets.items():
+            if obstacle(padded(timeline.program.transformer, width, to), case.gpus):
+                continue
             yield _padding(case, timeline, width, multiple, to)
 
 

@@ -50,6 +50,7 @@ WRAPPERS: Mapping[str, Wrapper] = {
         Wrapper(
             model_type="qwen3_vl_moe", classes=("Qwen3VLMoe",), text_type="qwen3_vl_moe_text", tied=False
         ),
+        Wrapper(model_type="kimi_k25", classes=("KimiK25",), text_type="kimi_k2", tied=False),
         Wrapper(
             model_type="llama4", classes=("Llama4",), text_type="llama4_text", tied=False, ties_inside=True
         ),

@@ -14,6 +14,7 @@ from infersim.cost.kernels import kernels_of
 from infersim.domain.errors import InfersimError
 from infersim.domain.fit import Fit, IntervalFit, KindFit
 from infersim.domain.profile import Calibration, HardwareProfile
+from infersim.domain.shapes import Experts
 from infersim.fitting.calibration import calibrate
 from infersim.fitting.calibration_rows import held_out_rows
 from infersim.fitting.samples.reading import read_samples
@@ -104,10 +105,10 @@ def test_samples_keep_what_was_run(tmp_path: Path) -> None:
     written = read_samples(pd.DataFrame([ROW, row]))
     write_samples(written.frame, tmp_path / "layers.parquet")
     frame = read_samples(tmp_path / "layers.parquet").frame
-    shapes = [shape for _, shape in kernel_shapes(frame)]
+    shapes = [shape for _, shape in kernel_shapes(frame) if isinstance(shape, Experts)]
     plain, other = sorted(shapes, key=lambda shape: not shape.gated)
-    assert (plain.dealt, plain.skew, plain.weight_copies, plain.width[0]) == (True, 0.0, None, 768)
-    assert (other.dealt, other.skew, other.weight_copies, other.width[0]) == (False, 1.2, 1, 384)
+    assert (plain.dealt, plain.skew, plain.weight_copies, plain.width.item()) == (True, 0.0, None, 768)
+    assert (other.dealt, other.skew, other.weight_copies, other.width.item()) == (False, 1.2, 1, 384)
 
 
 @pytest.mark.parametrize(

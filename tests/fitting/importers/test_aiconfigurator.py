@@ -89,7 +89,7 @@ def test_generation_attention_is_decode_over_prompt_and_step(tmp_path: Path) -> 
 def test_a_tree_of_text_and_parquet_is_read_whole_and_other_tables_are_not(tmp_path: Path) -> None:
     system = tmp_path / "systems" / "data" / "h100_sxm"
     write(system / "vllm" / "0.24.0" / "gemm_perf.txt", GEMMS)
-    write(system / "vllm" / "0.24.0" / "moe_perf.txt", "framework,latency\nVLLM,1\n")
+    write(system / "vllm" / "0.24.0" / "mla_perf.txt", "framework,latency\nVLLM,1\n")
     parquet = system / "gemm" / "sglang" / "0.5.10" / "gemm_perf.parquet"
     parquet.parent.mkdir(parents=True)
     row = {"gemm_dtype": "bfloat16", "m": 4, "n": 8, "k": 16, "latency": 0.002, "device": H100}
@@ -162,3 +162,37 @@ def test_an_engines_all_reduce_says_where_the_host_was_timed(tmp_path: Path) -> 
     assert [None if pd.isna(way) else way for way in read.frame["timed"]] == [None, "host"]
     assert read.frame["library"].isna().all()
     assert read.left_out == {"one GPU": 1}
+
+
+EXPERTS = (
+    "moe_dtype,num_tokens,hidden_size,inter_size,topk,num_experts,"
+    "moe_tp_size,moe_ep_size,distribution,latency"
+)
+
+
+def test_expert_layers_are_those_of_one_gpu(tmp_path: Path) -> None:
+    rows = (
+        f"VLLM,0.24.0,{H100},moe,x,bfloat16,16,4096,1536,8,128,2,1,balanced,0.75",
+        f"VLLM,0.24.0,{H100},moe,x,w4a16_mxfp4,1,2880,2880,4,32,1,8,power_law_1.2,0.0375",
+        f"VLLM,0.24.0,{H100},moe,x,fp8,1,2688,1856,6,128,1,1,balanced,0.0625",
+        f"VLLM,0.24.0,{H100},moe,x,fp8,1,2688,1856,6,128,1,1,zipf,0.0625",
+    )
+    text = "\n".join((f"{HEAD},{EXPERTS}", *rows)) + "\n"
+    read = import_source("aiconfigurator", write(tmp_path / "moe_perf.txt", text))
+    assert read.left_out == {"distribution zipf": 1}
+    assert set(read.frame["kind"]) == {"moe"}
+    assert set(read.frame["weight_copies"]) == {1}
+    assert read.frame["dtype"].tolist() == ["bf16", "mxfp4a16", "fp8"]
+    assert read.frame["gated"].tolist() == [True, True, False]
+    assert read.frame["latency_us"].tolist() == pytest.approx([750, 37.5, 62.5])
+    sizes = [
+        "tokens",
+        "hidden_size",
+        "ffn_width",
+        "top_k",
+        "num_experts",
+        "tensor_parallel",
+        "expert_parallel",
+    ]
+    assert read.frame[sizes].to_numpy().tolist()[0] == [16, 4096, 1536, 8, 128, 2, 1]
+    assert read.frame["routing"].tolist() == ["balanced", "power_law_1.2", "balanced"]

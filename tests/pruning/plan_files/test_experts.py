@@ -294,3 +294,14 @@ def test_what_cannot_have_come_from_the_base_is_refused() -> None:
     ):
         with pytest.raises(UnsupportedError, match=reason):
             plan_from_config(base, pruned)
+
+
+def test_layers_of_experts_gone_behind_a_dense_one() -> None:
+    made = prune(prune(deepseek(), "static-m", 0.34), "static-e", 0.5)
+    found = plan_from_config(deepseek(), made.transformer)
+    assert [step.family for step in found.steps] == ["static-m", "static-e"]
+    assert found.steps[1].sparsity_realised == pytest.approx(0.5)
+    # Where the first layer is gone too, which are is another question.
+    first_gone = deepseek().with_blocks(deepseek().blocks[1:5])
+    with pytest.raises(UnsupportedError, match="2 layers are gone, and the dense ones are not all equal"):
+        plan_from_config(deepseek(), first_gone)

@@ -233,3 +233,18 @@ def test_two_things_of_one_name_are_told(tmp_path: Path) -> None:
     files = [str(written(tmp_path / folder, MINE, "own.toml")) for folder in ("a", "b")]
     with pytest.raises(InfersimError, match="both are called 'own'"):
         resolve_sweep({**SMALL, "plan": files})
+
+
+@pytest.mark.slow
+def test_all_means_the_families_that_suit_each_model() -> None:
+    resolved = resolve_sweep({**without("family"), "model": ["llama-3.2-1b", "qwen3-30b-a3b"]})
+    found = {
+        grid.plans[0].base.name: {plan.family for plan in grid.plans}
+        for grid in resolved.grids
+        if isinstance(grid, Grid)
+    }
+    assert found["qwen3-30b-a3b"] >= {"static-e", "dynamic-e"}
+    assert not found["llama-3.2-1b"] & {"static-e", "dynamic-e"}
+    assert not any("static-e" in each.what for each in resolved.left_out)
+    with pytest.raises(InfersimError, match=r"llama-3\.2-1b has no layers of experts"):
+        resolve_sweep({**SMALL, "family": "static-e"})

@@ -88,3 +88,38 @@ def test_internlm2_has_biases_unless_it_says_no() -> None:
     config = {**COMMON, "model_type": "internlm2", "num_key_value_heads": 2}
     without = parameters(transformer_from_config(config | {"bias": False}))
     assert parameters(transformer_from_config(config)) == without + 3 * (128 + 2 * 32 + 128)
+
+
+def test_kimi_k2_is_the_code_of_deepseek_v3() -> None:
+    sizes = {
+        "hidden_size": 7168, "intermediate_size": 18432, "moe_intermediate_size": 2048,
+        "num_hidden_layers": 61, "num_attention_heads": 64, "num_key_value_heads": 64,
+        "first_k_dense_replace": 1, "n_routed_experts": 384, "num_experts_per_tok": 8,
+        "n_shared_experts": 1, "vocab_size": 163840, "max_position_embeddings": 131072,
+    }  # fmt: skip
+    theirs = {"architectures": ["DeepseekV3ForCausalLM"], "model_type": "kimi_k2", **sizes}
+    kimi = transformer_from_config(theirs)
+    assert kimi == transformer_from_config(theirs | {"model_type": "deepseek_v3"})
+    attention = 7168 * 1536 + 1536 * 64 * 192 + 7168 * 576 + 512 * 64 * 256 + 64 * 128 * 7168
+    expert = 3 * 7168 * 2048
+    assert parameters(kimi) == (
+        61 * (attention + 1536 + 512 + 2 * 7168)
+        + 3 * 7168 * 18432
+        + 60 * (384 * 7168 + 385 * expert)
+        + 2 * 163840 * 7168
+        + 7168
+    )
+
+
+def test_kimi_k2_5_holds_kimi_k2() -> None:
+    text = {
+        "model_type": "kimi_k2", "hidden_size": 256, "num_hidden_layers": 3, "num_attention_heads": 4,
+        "num_key_value_heads": 4, "n_routed_experts": 8, "moe_intermediate_size": 64,
+    }  # fmt: skip
+    config = {
+        "architectures": ["KimiK25ForConditionalGeneration"],
+        "model_type": "kimi_k25",
+        "text_config": text,
+        "vision_config": {"hidden_size": 64},
+    }
+    assert parameters(transformer_from_config(config)) == parameters(transformer_from_config(text))

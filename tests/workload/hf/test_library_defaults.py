@@ -102,6 +102,7 @@ LAYER_OPTIONS: list[tuple[str, dict[str, Any]]] = [
     ("qwen3_moe", {"use_sliding_window": True, "sliding_window": 64}),
     ("dots1", {"sliding_window": 64, "max_window_layers": 5}),
     ("gpt_oss", {"sliding_window": 64}),
+    ("exaone_moe", {"sliding_window": 64, "sliding_window_pattern": 3}),
     ("qwen2", {"use_sliding_window": True, "max_window_layers": 5, "sliding_window": 64}),
     ("qwen3", {"use_sliding_window": True, "max_window_layers": 0, "sliding_window": 64}),
     ("qwen2", {"use_sliding_window": True, "sliding_window": None}),
@@ -134,7 +135,11 @@ def test_layers_without_rotary_positions() -> None:
 
 @pytest.mark.parametrize(
     "model_type",
-    [name for name in OF_HEADS if name not in ("gptj", "codegen", "smollm3", "cohere2", "exaone4")],
+    [
+        name
+        for name in OF_HEADS
+        if name not in ("gptj", "codegen", "smollm3", "cohere2", "exaone4", "exaone_moe")
+    ],
 )
 def test_the_share_of_each_head_that_is_turned(model_type: str) -> None:
     config = spelt(model_type, **small(model_type))

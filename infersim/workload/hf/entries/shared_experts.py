@@ -7,6 +7,7 @@ from dataclasses import replace
 from infersim.workload.hf.architecture import Architecture, ExpertsOf
 from infersim.workload.hf.entries.defaults import defaults
 from infersim.workload.hf.entries.experts import COUNTED, ROUTING
+from infersim.workload.hf.entries.norms_and_windows import EXAONE4_WINDOWS
 from infersim.workload.hf.entries.rules import partly_rotary, without_further_tokens
 from infersim.workload.hf.layers import experts, patterns
 from infersim.workload.sublayers.norms import Norm, QkNorm
@@ -96,6 +97,26 @@ ENTRIES = (
         harmless=ROUTING | {"use_sliding_window"},
     ),
     LLAMA4,
+    Architecture(
+        model_type="exaone_moe",
+        classes=("ExaoneMoe",),
+        defaults=defaults(
+            vocab=102400, hidden=4096, width=16384, layers=32, heads=32, kv_heads=32, positions=2048,
+            sliding_window=4096, sliding_window_pattern=4, layer_types=None, mlp_layer_types=None,
+            first_k_dense_replace=1, moe_intermediate_size=1024, num_experts=64, num_experts_per_tok=8,
+            n_shared_experts=1,
+        ),
+        spellings={"n_shared_experts": ("num_shared_experts",)},
+        harmless=ROUTING,
+        qk_norm=QkNorm(),
+        windows=EXAONE4_WINDOWS,
+        rotary_layers=patterns.rotary_in_windows(EXAONE4_WINDOWS),
+        experts=ExpertsOf(
+            layers=experts.named_by_kind(experts.after_dense_ones),
+            shared=experts.shared_by_count("n_shared_experts"),
+        ),
+        notes=without_further_tokens,
+    ),
     Architecture(
         model_type="ernie4_5_moe",
         classes=("Ernie4_5_Moe",),

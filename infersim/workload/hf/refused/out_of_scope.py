@@ -7,9 +7,7 @@ from collections.abc import Collection, Mapping
 from infersim.domain.errors import FileContentError, UnsupportedError
 
 REFUSED_TYPES = {
-    "experts of a kind of their own": (
-        "afmoe bailing_moe cohere2_moe dbrx exaone_moe jetmoe longcat_flash qwen3_5_moe"
-    ),
+    "experts of a kind of their own": ("afmoe bailing_moe cohere2_moe dbrx jetmoe longcat_flash qwen3_5_moe"),
     "sparse attention chosen by an indexer": "deepseek_v32 glm_moe_dsa",
     "state-space (Mamba) layers": (
         "bamba falcon_h1 falcon_mamba granitemoehybrid jamba mamba mamba2 nemotron_h plamo2 xlstm "
