@@ -137,9 +137,14 @@ def _experts(chance: random.Random, folder: Path) -> Arguments:
     return (chance.choice(GPUS[:5]),), {**sizes, "dtype": "bf16", "kernels": None, **more}
 
 
-def _exchange(chance: random.Random, folder: Path) -> Arguments:
-    more = {"library": chance.choice((None, "nccl")), "cuda_graph": True, "kernels": None}
-    return (chance.choice(GPUS[:5]),), {"message_bytes": [1024, 1 << 20], "gpus": 4, **more}
+def _reduced(chance: random.Random, folder: Path) -> Arguments:
+    more = {"library": chance.choice((None, "nccl")), "kernels": chance.choice((None, "tensorrt-llm"))}
+    return (chance.choice(GPUS[:5]),), {"message_bytes": [8192, 2**26], "gpus": 2, "cuda_graph": True, **more}
+
+
+def _exchanged(chance: random.Random, folder: Path) -> Arguments:
+    (gpu,), more = _reduced(chance, folder)
+    return (gpu, chance.choice(("all_gather", "all_to_all", "reduce_scatter"))), more
 
 
 def _prune(chance: random.Random, folder: Path) -> Arguments:
@@ -169,14 +174,11 @@ def _points() -> Any:
 
 
 GOOD: dict[str, Callable[[random.Random, Path], Arguments]] = {
-    "all_reduce_latency": _exchange,
     "attention_latency": _attention,
-    "exchange_latency": lambda c, f: (
-        _exchange(c, f)[0],
-        {"exchange": c.choice(("all_gather", "all_to_all")), **_exchange(c, f)[1]},
-    ),
     "gemm_latency": _gemm,
     "moe_latency": _experts,
+    "all_reduce_latency": _reduced,
+    "exchange_latency": _exchanged,
     "prune": _prune,
     "break_even": lambda c, f: (
         (_model(), [_plan()], "h100-sxm"),
