@@ -69,6 +69,11 @@ EXCHANGE_ENGINES = {
 }
 """The same for an all-reduce by an engine's own kernels: TensorRT-LLM's against vLLM's on five GPUs."""
 
+ENGINE_EXPERTS, VERSIONS_EXPERTS = 0.3, 0.12
+"""The same for expert layers, in all regimes: stated guesses, as no table compares engines. Designs of kernels
+that one engine runs for one format on one GPU differ by as much (triton and CUTLASS on H100 in block-wise
+fp8); versions and boards, like those of libraries."""
+
 LIBRARY_PAIR, ENGINE_PAIR, ATTENTION_PAIR = 0.05, 0.14, 0.21
 """Half-widths of the log ratio of two related kernels, likewise: most of what is added, both share."""
 
@@ -154,6 +159,11 @@ def spread_between(kind: str, claim: Claim) -> IntervalFit | None:
         own_kernels = family == "all_reduce" and claim is Claim.WORLD
         spreads = (EXCHANGE_ENGINES if own_kernels else EXCHANGE_VERSIONS)[detail]
         pair = ENGINE_PAIR if own_kernels else LIBRARY_PAIR
+    elif family == "experts":
+        width, pair = (
+            (ENGINE_EXPERTS, ENGINE_PAIR) if claim is Claim.WORLD else (VERSIONS_EXPERTS, LIBRARY_PAIR)
+        )
+        spreads = {"all": width}
     elif family != "gemm":
         return None
     elif claim is Claim.WORLD and not detail.startswith(SIXTEEN_BIT):

@@ -191,6 +191,17 @@ def decode_us(gpu: HardwareProfile, *, b: int, c: int, H: int, h: int, d: int, c
     return total + p["regroup_us"] * (b > 1 and h > 1 and g > 1)
 
 
+def latent_us(gpu: HardwareProfile, *, B: int, c: int, h: int, r: int, rotary: int) -> float:
+    """One token of each sequence over latent vectors of rank r and rotary keys, bf16."""
+    p, chip = kind_parameters(gpu, "attention.decode").values, chip_of(gpu, DType.BF16)
+    moved = B * c * (r + rotary) * 2 + B * h * (2 * r + rotary) * 2
+    flop = 2 * B * c * h * (2 * r + rotary)
+    per_us = gpu.datasheet_flop_per_s(DType.BF16) / 1e6
+    steps = B * ceil(h / 64) * max(1, c / 64)
+    slowest = norm(moved / (0.9 * chip.B), flop / (0.66 * per_us)) / min(1, steps / chip.P)
+    return slowest + p["block_us"] + p["split_us"] + p["launch_us"]
+
+
 def small_kernel_us(
     gpu: HardwareProfile, kernel: SmallKernel, *, Q: float, r: float, cold: float, over: float, looped: bool
 ) -> float:

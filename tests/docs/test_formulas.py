@@ -146,6 +146,16 @@ def test_decode(
     assert _us(cost) == pytest.approx(_lifted(found, cost, gpu), rel=CLOSE)
 
 
+@pytest.mark.parametrize(("b", "c", "heads"), [(1, 100, 16), (1, 32768, 128), (256, 4096, 128)])
+def test_latent_decode(gpu: HardwareProfile, b: int, c: int, heads: int) -> None:
+    shape = replace(
+        _attention(Phase.DECODE, b, 1, c, heads, 1, 576), value_dim=512, shared_kv=True, kv_copies=None
+    )
+    cost = kernel_cost(shape, gpu)
+    found = formulas.latent_us(gpu, B=b, c=c, h=heads, r=512, rotary=64)
+    assert _us(cost) == pytest.approx(_lifted(found, cost, gpu), rel=CLOSE)
+
+
 @pytest.mark.parametrize("looped", [False, True])
 @pytest.mark.parametrize("kernel", [SmallKernel.COPY, SmallKernel.NORM, SmallKernel.QUANTISE_DYNAMIC])
 @pytest.mark.parametrize("moved", [1e4, 3e7, 1e9])
