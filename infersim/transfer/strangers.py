@@ -71,8 +71,8 @@ EXCHANGE_ENGINES = {
 
 ENGINE_EXPERTS, VERSIONS_EXPERTS = 0.3, 0.12
 """The same for expert layers, in all regimes: stated guesses, as no table compares engines. Designs of
-kernels that one engine runs for one format on one GPU differ by as much (triton and CUTLASS on H100 in block-wise
-fp8); versions and boards, like those of libraries."""
+kernels that one engine runs for one format on one GPU differ by as much (triton and CUTLASS on H100 in
+block-wise fp8); versions and boards, like those of libraries."""
 
 LIBRARY_PAIR, ENGINE_PAIR, ATTENTION_PAIR = 0.05, 0.14, 0.21
 """Half-widths of the log ratio of two related kernels, likewise: most of what is added, both share."""

@@ -45,6 +45,9 @@ _BOUNDS: Mapping[str, tuple[float, float]] = {
     "expert_us": (0.0001, 1.0),
     "misaligned": (0.01, 20.0),
 }
+SECOND_STARTS = {"l2_residency": 0.85}
+"""An L2 that every SM reaches keeps nearly all it can hold (as for GEMMs): a search does not cross its edge."""
+
 _DEQUANTISE = {"dequantise_per_clock_per_sm": (4.0, 4000.0)}
 
 
@@ -53,7 +56,13 @@ def experts_space(precision: Precision) -> ParameterSpace:
     bounds = dict(_BOUNDS) | (_DEQUANTISE if precision.dequantises else {})
     return ParameterSpace(
         tuple(
-            Parameter(name=name, start=EXPERTS_DEFAULTS[name], low=low, high=high)
+            Parameter(
+                name=name,
+                start=EXPERTS_DEFAULTS[name],
+                low=low,
+                high=high,
+                second_start=SECOND_STARTS.get(name),
+            )
             for name, (low, high) in bounds.items()
         )
         + tuple(

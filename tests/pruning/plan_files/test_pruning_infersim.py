@@ -17,7 +17,7 @@ from infersim.domain.errors import FileContentError, InfersimError, UnsupportedE
 from infersim.pruning.composition import prune
 from infersim.pruning.plan import OptionValue
 from infersim.pruning.plan_files.reading import plan_from_file
-from infersim.workload.transformer import Transformer
+from infersim.workload.transformer import Attention, FeedForward, Transformer
 
 Write = Callable[[Mapping[str, Any]], Path]
 
@@ -194,8 +194,12 @@ def test_an_approximator_is_a_forecaster_of_its_rank(llama: Transformer, write: 
     content = changed("dynamic-m", "approximator", to=APPROXIMATOR)
     plan = plan_from_file(write(content), llama, sparsity=0.5)
     assert plan == prune(llama, "dynamic-m", 0.5, router_width=16, forecaster=32)
-    skips = [layer.skip for block in plan.transformer.blocks for layer in (block.attention, block.ffn)]
-    assert {skip.forecaster for skip in skips if skip is not None} == {32}
+    for block in plan.transformer.blocks:
+        assert isinstance(block.attention, Attention)
+        assert isinstance(block.ffn, FeedForward)
+        assert block.attention.skip is not None
+        assert block.ffn.skip is not None
+        assert block.attention.skip.forecaster == block.ffn.skip.forecaster == 32
 
 
 def test_an_approximator_stands_by_each_sublayer_that_is_routed(llama: Transformer, write: Write) -> None:
