@@ -92,8 +92,14 @@ def routed(layer: ExpertLayer, flow: Flow, execution: Execution) -> Op:
         precision=_precision(layer.expert, execution),
         gated=layer.expert.gate is not None,
         skew=execution.skew,
+        popularity=_popularity(layer, execution),
     )
     return Op(name="experts", part=Part.FFN, shape=shape, count=flow.runs)
+
+
+def _popularity(layer: ExpertLayer, execution: Execution) -> float:
+    """What is asked for, or the layer's own where nothing is."""
+    return layer.popularity if execution.popularity is None else execution.popularity
 
 
 def _precision(expert: FeedForward, execution: Execution) -> Precision:

@@ -25,6 +25,9 @@ _ROUTING = """
 """
 
 ROUTING = frozenset(_ROUTING.split())
+
+POPULARITY_OF_GPT_OSS = 0.9
+"""Fitted to served rows of gpt-oss-120b on B200 (aiconfigurator's silicon sample), checked on those on H100."""
 """Keys of how scores become a choice, of training, and of layers that are left out."""
 
 COUNTED = {"num_experts": ("num_local_experts", "num_experts")}
@@ -198,7 +201,9 @@ ENTRIES = (
         o_bias="attention_bias",
         sinks=True,
         windows=patterns.every_nth_full(None, 2),
-        experts=ExpertsOf(width="intermediate_size", bias=True, router_bias=True),
+        experts=ExpertsOf(
+            width="intermediate_size", bias=True, router_bias=True, popularity=POPULARITY_OF_GPT_OSS
+        ),
     ),
     Architecture(
         model_type="minimax_m2",
