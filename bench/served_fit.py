@@ -81,7 +81,9 @@ def _with_queue(name: str, together: float) -> Engine:
 
 def _with_host(name: str, step_ms: float, sequence_us: float) -> Engine:
     engine = load_engine(name)
-    host = engine.host.model_copy(update={"step_ms": step_ms, "sequence_us": sequence_us})
+    host = engine.host.model_copy(
+        update={"step_ms": step_ms, "newer_step_ms": step_ms, "sequence_us": sequence_us}
+    )
     return engine.model_copy(update={"host": host})
 
 

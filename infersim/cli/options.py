@@ -98,7 +98,7 @@ RoutingOption: TypeAlias = Annotated[
     str | None,
     typer.Option(
         "--routing",
-        help="How tokens choose experts (default: the model's own): balanced, zipf_0.9, power_law_1.2 or like.",
+        help="How tokens choose experts (default: the model's own): balanced, zipf_0.9, power_law_1.2.",
     ),
 ]
 FamiliesOption: TypeAlias = Annotated[

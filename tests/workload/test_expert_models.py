@@ -151,7 +151,7 @@ DECODE_BYTES = {
     "gpt-oss-120b": 36
     * (
         2 * (2 * 2880 * 4096 + 2 * 2880 * 512 + 128 * 2880)
-        + hit_by_popularity(128, 4, BATCH, 0.9) * MXFP4 * 3 * 2880 * 2880
+        + hit_by_popularity(128, 4, BATCH, 1.0) * MXFP4 * 3 * 2880 * 2880
     )
     + 2 * 201088 * 2880,
     "deepseek-v3": 2 * 61 * DEEPSEEK_ATTENTION

@@ -129,8 +129,8 @@ def _drawn(routing: Routing) -> F32:
 def _popular(routing: Routing) -> F32:
     """Every token draws its experts by their popularity: 1 - (1 - p)^T of those of chance p are hit.
 
-    A load is T p, and binomial about it. Popular experts stand on any GPU: the fullest has more of them, and no
-    fewer pairs than the one with the most popular expert and others at the mean.
+    A load is T p, and binomial about it. Popular experts stand on any GPU: the fullest has more of them, and
+    no fewer pairs than the one with the most popular expert and others at the mean.
     """
     chance = chances(routing.num_experts, routing.top_k, routing.popularity)
     of_quantile = chance.reshape(LOADS, POINTS // LOADS, -1).mean(axis=1)
