@@ -118,6 +118,11 @@ def _precision(expert: FeedForward, execution: Execution) -> Precision:
     return MXFP4_BY_8_BIT if execution.narrow_activations and precision.name in _IN_MXFP4 else precision
 
 
+def narrows(layer: object, execution: Execution) -> bool:
+    """Whether a sublayer is one of experts in mxfp4 that multiply activations of 8 bit."""
+    return isinstance(layer, ExpertLayer) and _precision(layer.expert, execution) is MXFP4_BY_8_BIT
+
+
 def _shared_ops(layer: ExpertLayer, shared: FeedForward, flow: Flow, execution: Execution) -> Iterator[Op]:
     """What all tokens run, its gate, and the sum with the routed experts' result."""
     precision, hidden = execution.precision, layer.router.in_features
