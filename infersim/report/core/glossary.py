@@ -36,7 +36,7 @@ WORDS: Mapping[str, str] = {
     "quality lost": "Relative to the dense model: what an accuracy loses, what a perplexity adds.",
     "recovery": "What was trained after pruning. Points of different recovery never share a frontier.",
     "frontier": "No other stated point loses less and gains more; the dense model is a point too.",
-    "not told apart": "Another point is better, but not beyond the uncertainty of the two speedups.",
+    "as good, within intervals": "Another point is better, but not beyond the intervals of the two speedups.",
     "dominated": "Another point loses no more and is surely faster; drawn hollow.",
     "between stated points": "Straight lines between points of one method; no source states them.",
     "gain per point": "Percent of speed gained for each percent of quality lost.",

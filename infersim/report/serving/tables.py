@@ -26,7 +26,7 @@ def serve_table(frame: pd.DataFrame) -> Table:
         return _simulated_table(frame, without_constant(varying, frame))
     columns = [
         *without_constant(varying, frame),
-        number_column("concur-\nrency", "concurrency", rounding.count),
+        number_column("concurrency", "concurrency", rounding.count),
         Column(heading="running", keys=("running",), text=_running),
         _between("TTFT ms", "ttft"),
         _between("TPOT ms", "tpot"),
@@ -52,7 +52,7 @@ def _simulated_table(frame: pd.DataFrame, varying: tuple[Column, ...]) -> Table:
     load = (
         number_column("requests/s", "rate", rounding.quantity)
         if by_rate
-        else number_column("concur-\nrency", "concurrency", rounding.count)
+        else number_column("concurrency", "concurrency", rounding.count)
     )
     return Table(
         title=f"{served_title(frame.drop(columns='concurrency') if by_rate else frame)}, simulated",
