@@ -56,12 +56,16 @@ def format_notes(timeline: Timeline) -> list[str]:
     """What the checkpoint states of formats, and which of them no kernel on this GPU was fitted for."""
     transformer, profile = timeline.program.transformer, timeline.profile
     notes = [transformer.stated] if transformer.stated else []
-    for precision in dict.fromkeys(stored.precision for stored in block_formats(transformer)):
-        if runs_as(precision, profile) != precision:
-            notes.append(f"{profile.name} has no {precision.math} units: {precision.name} is widened to bf16")
-    for stored in block_formats(transformer, experts=True):
-        if not experts_parameters(profile, runs_as(stored.precision, profile)).exact:
-            notes.append(f"no kernel of experts in {stored.name} is fitted: predicted by its bytes")
+    notes += [
+        f"{profile.name} has no {precision.math} units: {precision.name} is widened to bf16"
+        for precision in (stored.precision for stored in block_formats(transformer))
+        if runs_as(precision, profile) != precision
+    ]
+    notes += [
+        f"no kernel of experts in {stored.name} is fitted: predicted by its bytes"
+        for stored in block_formats(transformer, experts=True)
+        if not experts_parameters(profile, runs_as(stored.precision, profile)).exact
+    ]
     for precision in dict.fromkeys(each.precision for each in block_formats(transformer, experts=False)):
         if not has_fitted_kernel(profile, precision):
             notes.append(f"no kernel of {precision.name} is fitted: predicted by its bytes")
