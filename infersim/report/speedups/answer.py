@@ -9,9 +9,9 @@ from infersim.report.core.scenarios import SCENARIO_KEYS, label, scenario_groups
 from infersim.report.core.screen import Answer
 from infersim.report.core.table import Column, Table, number_column, text_column
 from infersim.report.speedups.by_gpus import by_gpus_table, several_gpus
+from infersim.report.speedups.matrix import marked
 from infersim.report.speedups.tables import compare_table, loss_table
-from infersim.report.speedups.verdict import Outcome, compare_verdict, outcome, realised
-from infersim.simulation.measured.table import Scope
+from infersim.report.speedups.verdict import compare_verdict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +60,7 @@ def beside_table(frame: pd.DataFrame) -> Table:
         columns.append(text_column("runs", "runs"))
     for place, rows in enumerate(scenario_groups(frame)):
         first = rows.iloc[0]
-        of_plan = {str(row["plan"]): _cell(row) for _, row in rows.iterrows()}
+        of_plan = {str(row["plan"]): marked(row) for _, row in rows.iterrows()}
         wide[f"scenario {place}"] = [of_plan.get(plan, rounding.UNKNOWN) for plan in plans]
         columns.append(Column(heading=_heading(first, keys), keys=(f"scenario {place}",)))
     cells = [cell for name in wide if name != "plan" for cell in wide[name]]
@@ -82,14 +82,6 @@ _MARKS = (
 def _heading(row: pd.Series, keys: tuple[str, ...] | list[str]) -> str:
     """A scenario over a column, a line for each thing that varies."""
     return label(row, keys).replace(", ", "\n")
-
-
-def _cell(row: pd.Series) -> str:
-    fits = "" if row["fits_memory"] else "!"
-    if row["measured_scope"] == Scope.POINT:
-        return f"{fits}*{rounding.speedup(realised(row))}"
-    unsure = "~" if outcome(row) in (Outcome.UNCERTAIN, Outcome.UNCHANGED) else ""
-    return f"{fits}{unsure}{rounding.speedup(realised(row))}"
 
 
 def fastest_table(frame: pd.DataFrame) -> Table:
