@@ -209,6 +209,7 @@ _EXAMPLES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "rtx-4090 samples.parquet --hold-out 0.2 --beside-datasheet",
         ),
         "validate": ("rtx-4090 samples.parquet", "rtx-4090 samples.parquet --kind gemm --html page.html"),
+        "glossary": ("", "bound"),
         "doctor": ("", "--json"),
     }
 )

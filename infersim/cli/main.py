@@ -19,7 +19,12 @@ from infersim.cli.commands.compare import compare_command
 from infersim.cli.commands.doctor import doctor_command
 from infersim.cli.commands.frontier import frontier_command
 from infersim.cli.commands.gemm import gemm_command
-from infersim.cli.commands.gpus import engines_command, gpus_command, models_command
+from infersim.cli.commands.gpus import (
+    engines_command,
+    glossary_command,
+    gpus_command,
+    models_command,
+)
 from infersim.cli.commands.importing import import_command
 from infersim.cli.commands.measure import measure_app
 from infersim.cli.commands.measure_model import measure_model_command
@@ -92,6 +97,7 @@ _COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
     ("import", import_command, "Turn published measurements into samples."),
     ("calibrate", calibrate_command, "Fit a GPU's profile to measurements."),
     ("validate", validate_command, "How far predictions are from measurements."),
+    ("glossary", glossary_command, "What the words of tables and pages mean."),
     ("doctor", doctor_command, "What is installed, and what of it works here."),
 )
 for _name, _function, _short in _COMMANDS:

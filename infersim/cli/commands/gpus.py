@@ -1,4 +1,4 @@
-"""`infersim gpus`, `infersim models` and `infersim engines`.
+"""`infersim gpus`, `models`, `engines` and `glossary`.
 
 What is known by name, and the numbers of one GPU with their sources.
 """
@@ -177,3 +177,39 @@ def engines_command(
         tables = engine_tables(load_engine(name))
     if not printed_for_machines(tables[0].frame, as_json=as_json, as_csv=as_csv):
         print_answer(Answer(verdict=engines_verdict(name), tables=tables), full=full)
+
+
+WordArgument = Annotated[
+    str | None, typer.Argument(metavar="[WORD]", help="Only words with this in them: bound, launch, TTFT.")
+]
+
+
+def glossary_command(
+    word: WordArgument = None,
+    full: FullOption = False,
+    as_json: JsonOption = False,
+    as_csv: CsvOption = False,
+) -> None:
+    """Say what the words of tables, figures and pages mean."""
+    import pandas as pd
+
+    from infersim.cli.printing import print_answer, printed_for_machines
+    from infersim.domain.errors import UnknownNameError
+    from infersim.report.core.glossary import WORDS, meanings
+    from infersim.report.core.screen import MOST_SENTENCES, Answer
+    from infersim.report.core.table import Table, text_column
+    from infersim.report.core.verdict import Verdict
+
+    found = meanings(word or "")
+    if not found:
+        raise UnknownNameError("word", str(word), WORDS)
+    frame = pd.DataFrame({"word": list(found), "meaning": list(found.values())})
+    if printed_for_machines(frame, as_json=as_json, as_csv=as_csv):
+        return
+    exact = [name for name in found if word is not None and name.lower() == word.lower()]
+    whole = exact or (list(found) if len(found) <= MOST_SENTENCES else [])
+    said = tuple(f"{name}: {found[name]}" for name in whole)
+    frame = frame[~frame["word"].isin(whole)]
+    columns = (text_column("word", "word"), text_column("meaning", "meaning"))
+    tables = () if frame.empty else (Table(title="", frame=frame, columns=columns),)
+    print_answer(Answer(verdict=Verdict(sentences=said, short=said), tables=tables), full=full)

@@ -73,7 +73,8 @@ def screen_lines(answer: Answer, width: int) -> list[Line]:
         if shown.columns_left and len(caption) > 1:  # it explains what is not there
             caption = []
         lines += [Line(text=line, style="dim") for line in caption]
-    more = rest(answer, len(sentences), shown, min(width, MOST_COLUMNS))
+    count = sum(len(_sentences(said)) for said in sentences)
+    more = rest(answer, count, shown, min(width, MOST_COLUMNS))
     return [*lines, Line(text=""), Line(text=more, style="dim")] if more else lines
 
 
