@@ -26,7 +26,8 @@ WORDS: Mapping[str, str] = {
     "at its bound": "The bound lies within the predicted interval: no more is to be had.",
     "measured on": "The GPU itself was measured, and the cost model fitted to it.",
     "from a sibling card": "The fit of a card with the same chip stands in; intervals are wider.",
-    "from measurements of other cards": "Its datasheet and the fits of other GPUs; intervals are wider.",
+    "from other cards": "Its datasheet and the fits of other GPUs; intervals are wider.",
+    "typically": "Half of the intervals are this wide to either side, or narrower.",
     "extrapolated": (
         "Most of the time goes to kernels unlike the measured ones, and the interval is wider than 10 % to "
         "either side; or no measurement stands behind the GPU at all."

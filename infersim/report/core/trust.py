@@ -59,7 +59,7 @@ WIDE = 0.10
 _GRADES = {
     Calibration.FITTED: "measured on {}",
     Calibration.BORROWED: "from a sibling card for {}",
-    Calibration.TRANSFERRED: "from measurements of other cards for {}",
+    Calibration.TRANSFERRED: "from other cards for {}",
     Calibration.NONE: "extrapolated from the datasheet for {}",
 }
 
@@ -85,8 +85,8 @@ def grade_line(
     given = list(half_widths)
     widths = sorted(width for width in given if width == width)
     if widths:
-        line += f". Typical interval ±{100 * widths[len(widths) // 2]:.0f} %"
+        line += f"; typically ±{100 * widths[len(widths) // 2]:.0f} %"
         far = sum(outside and width > WIDE for outside, width in zip(unlike, given, strict=False))
         if far:
-            line += f"; {far} of {len(widths)} rows extrapolated, up to ±{100 * widths[-1]:.0f} %"
+            line += f"; {far} of {len(widths)} rows extrapolated"
     return f"Calibration: {line}." if line else ""

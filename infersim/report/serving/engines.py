@@ -55,7 +55,7 @@ def engines_table(engines: Sequence[Engine]) -> Table:
             Column(heading="memory", keys=("memory.share", "memory.of"), text=_share, numeric=False),
             number_column("KV\nblock", "memory.block_tokens", rounding.count),
         ),
-        caption="`infersim engines NAME` tells the source of each number.",
+        caption="`infersim engines NAME` shows the source of each number.",
     )
 
 

@@ -94,9 +94,7 @@ def test_wide_characters_take_two_columns() -> None:
 
 def test_a_grade_counts_what_is_unlike_and_wide() -> None:
     line = grade_line(["fitted"] * 3, ["a"] * 3, [0.05, 0.05, 0.4], [True, False, True])
-    assert line == (
-        "Calibration: measured on a. Typical interval ±5 %; 1 of 3 rows extrapolated, up to ±40 %."
-    )
+    assert line == "Calibration: measured on a; typically ±5 %; 1 of 3 rows extrapolated."
     assert "extrapolated" not in grade_line(["fitted"], ["a"], [0.09], [True])
     assert "sibling card for b" in grade_line(["borrowed"], ["b"])
     assert "extrapolated from the datasheet for c" in grade_line(["none"], ["c"])
