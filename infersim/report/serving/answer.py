@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from infersim.report.core.screen import Answer
 from infersim.report.core.verdict import Verdict
+from infersim.report.serving.verdict import service_grade
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +26,7 @@ def services_answer(answers: Sequence[Answer], frames: Sequence[pd.DataFrame]) -
         sentences=tuple(said for answer in answers for said in answer.verdict.sentences),
         notes=tuple(dict.fromkeys(note for answer in answers for note in answer.verdict.notes)),
         short=tuple(shorts),
-        grade=" ".join(dict.fromkeys(answer.verdict.grade for answer in answers)),
+        grade=service_grade(pd.concat(frames, ignore_index=True)),
     )
     tables = tuple(table for answer in answers for table in answer.tables)
     together = pd.concat([answer.tables[0].frame for answer in answers], ignore_index=True)
