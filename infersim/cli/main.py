@@ -13,6 +13,7 @@ from io import StringIO
 import typer
 
 from infersim.cli.commands.advise import advise_command
+from infersim.cli.commands.app import app_command
 from infersim.cli.commands.calibrate import calibrate_command
 from infersim.cli.commands.compare import compare_command
 from infersim.cli.commands.engines import engines_command
@@ -72,6 +73,9 @@ app.command(
     # A negative dimension is refused as such, not as an option that does not exist.
     context_settings={"ignore_unknown_options": True},
 )(gemm_command)
+app.command("app", short_help="The page in the browser: sliders, figures, two GPUs side by side.")(
+    app_command
+)
 app.command("reproduce", short_help="A paper's tables with predictions beside them.")(reproduce_command)
 app.command("gpus", short_help="The GPUs that are known, with sources.")(gpus_command)
 app.command("models", short_help="The models that are known by name.")(models_command)

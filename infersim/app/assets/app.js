@@ -1,0 +1,189 @@
+"use strict";
+// Asks for an answer whenever a control moves, one at a time and always with the latest values, and draws it.
+// Only panels in view are asked for; the others are when they are scrolled to. Nothing is fetched from elsewhere.
+(() => {
+  const root = document.documentElement;
+  const dark = window.matchMedia("(prefers-color-scheme: dark)");
+  const PATIENCE_MS = 20000; // after so long without an answer the next change asks again
+  const config = { displaylogo: false, responsive: true, displayModeBar: false };
+
+  let controls = {};
+  let serial = 0;
+  let askedAt = 0; // 0: no answer is awaited
+  let pending = false;
+  let problem = "";
+  const stale = new Set();
+  const inView = new Set();
+  const figures = new Map(); // JSON by the name of its place
+
+  const custom = (name) => getComputedStyle(root).getPropertyValue(name).trim();
+  const channels = (hex) => [1, 3, 5].map((place) => parseInt(hex.slice(place, place + 2), 16)).join(", ");
+  const panels = () => [...document.querySelectorAll("[data-panel]")];
+  const setState = (state) => (document.body.dataset.state = state);
+
+  // Figures are made in the colours of paper; the theme has its own in their place.
+  function inPageColours(json) {
+    const colours = JSON.parse(document.getElementById("colours").textContent);
+    for (const [paper, property] of Object.entries(colours)) {
+      const here = custom(property);
+      json = json.replaceAll(paper, here);
+      if (here.startsWith("#") && here.length === 7) {
+        json = json.replaceAll(`rgba(${channels(paper)}`, `rgba(${channels(here)}`);
+      }
+    }
+    return JSON.parse(json);
+  }
+
+  function themed(layout) {
+    const [ink, grid] = [custom("--ink"), custom("--grid")];
+    layout.font = { ...layout.font, color: ink };
+    layout.hoverlabel = { bgcolor: custom("--paper"), bordercolor: grid, font: { color: ink } };
+    for (const key of Object.keys(layout)) {
+      if (/^[xy]axis/.test(key)) Object.assign(layout[key], { gridcolor: grid, linecolor: grid, tickcolor: grid });
+    }
+    return layout;
+  }
+
+  async function draw(place) {
+    const json = figures.get(place.dataset.plot);
+    if (!json) return;
+    while (!globalThis.Plotly) await new Promise((resolve) => setTimeout(resolve, 20));
+    const { data, layout } = inPageColours(json);
+    await Plotly.react(place, data, themed(layout), config);
+  }
+
+  const redraw = () => Promise.all([...document.querySelectorAll("[data-plot]")].map(draw));
+  dark.addEventListener("change", redraw);
+
+  // What is asked for: the latest values and the panels in view that do not show them yet.
+  function ask() {
+    if (askedAt && performance.now() - askedAt < PATIENCE_MS) {
+      pending = true;
+      return window.dash_clientside.no_update;
+    }
+    pending = false;
+    askedAt = performance.now();
+    serial += 1;
+    setState("busy");
+    const wanted = panels().map((panel) => panel.dataset.panel).filter((name) => stale.has(name) && inView.has(name));
+    return { serial, controls, panels: wanted };
+  }
+
+  function askAgain() {
+    const asked = ask();
+    if (asked !== window.dash_clientside.no_update) window.dash_clientside.set_props("asked", { data: asked });
+  }
+
+  const observer = new IntersectionObserver((entries) => {
+    for (const entry of entries) {
+      const name = entry.target.dataset.panel;
+      if (entry.isIntersecting) inView.add(name);
+      else inView.delete(name);
+    }
+    if (serial && [...inView].some((name) => stale.has(name))) askAgain();
+  });
+
+  // What sliders say beside them: the stop, or percent.
+  function labelSliders() {
+    for (const slider of document.querySelectorAll("[data-slider]")) {
+      const name = slider.dataset.slider;
+      const stops = slider.dataset.stops ? slider.dataset.stops.split(" ") : null;
+      const value = controls[name];
+      const text = stops ? Number(stops[value]).toLocaleString("en") : `${value} %`;
+      const output = document.getElementById(`${name}-text`);
+      if (output) output.textContent = text;
+      const input = slider.querySelector("input");
+      input.setAttribute("aria-valuetext", text);
+      if (!stops) input.setAttribute("aria-label", `Sparsity of ${name.replace("sparsity-", "")}`);
+    }
+  }
+
+  function gather() {
+    const inputs = window.dash_clientside.callback_context.inputs;
+    controls = {};
+    for (const [key, value] of Object.entries(inputs)) {
+      const [name, property] = key.split(/\.(?=[^.]*$)/);
+      if (name === "config") Object.assign(controls, value ?? {});
+      else if (property === "value") controls[name] = Array.isArray(value) ? value.length > 0 : value;
+    }
+    problem = inputs["problem.children"] ?? "";
+    for (const panel of panels()) {
+      stale.add(panel.dataset.panel);
+      observer.observe(panel);
+    }
+    for (const panel of panels()) { // before the observer has reported
+      const box = panel.getBoundingClientRect();
+      if (box.top < innerHeight && box.bottom > 0) inView.add(panel.dataset.panel);
+    }
+    labelSliders();
+    setState("busy");
+    return ask();
+  }
+
+  function say(text) {
+    const place = document.getElementById("problem");
+    place.hidden = !text;
+    if (place.textContent !== text) place.textContent = text;
+  }
+
+  async function showPanel(panel, found, gpus) {
+    stale.delete(panel.dataset.panel);
+    panel.querySelector(".words").innerHTML = found.words;
+    if (found.problem) panel.querySelector(".words").textContent = found.problem;
+    const sides = [...panel.querySelectorAll("figure")];
+    await Promise.all(
+      sides.map((side, place) => {
+        const json = found.figures[place];
+        const plot = side.querySelector("[data-plot]");
+        side.hidden = !json;
+        side.querySelector(".gpu").textContent = gpus.length > 1 ? gpus[place] ?? "" : "";
+        if (json) figures.set(plot.dataset.plot, json);
+        else figures.delete(plot.dataset.plot);
+        return json ? draw(plot) : null;
+      }),
+    );
+  }
+
+  async function show(answer) {
+    if (!answer || answer.serial !== serial) return;
+    askedAt = 0;
+    if (pending) askAgain(); // the server computes while this is drawn
+    say(answer.problem ?? problem);
+    document.body.dataset.problem = answer.problem ? "yes" : "";
+    if (!answer.problem) {
+      document.getElementById("verdict").innerHTML = answer.verdict;
+      history.replaceState(null, "", `?${answer.query}`);
+      for (const [name, line] of Object.entries(answer.lines)) {
+        document.getElementById(`line-${name}`).textContent = line;
+      }
+      const drawn = panels().filter((panel) => answer.panels[panel.dataset.panel]);
+      await Promise.all(drawn.map((panel) => showPanel(panel, answer.panels[panel.dataset.panel], answer.gpus)));
+      if (!askedAt && [...inView].some((name) => stale.has(name))) askAgain();
+    }
+    if (!askedAt) setState("ready");
+  }
+
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (!button) return;
+    const what = button.dataset.copy;
+    const text = what === "link" ? location.href : document.getElementById(what).textContent;
+    const status = document.getElementById("copied");
+    try {
+      await navigator.clipboard.writeText(text);
+      status.textContent = "Copied.";
+    } catch {
+      status.textContent = "The browser does not let pages copy: select the text instead.";
+    }
+  });
+  document.addEventListener("submit", (event) => event.preventDefault());
+
+  window.dash_clientside = window.dash_clientside || {};
+  window.dash_clientside.infersim = {
+    gather,
+    show(answer) {
+      show(answer);
+      return window.dash_clientside.no_update;
+    },
+  };
+})();
