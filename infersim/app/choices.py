@@ -1,4 +1,4 @@
-"""What is chosen on the page, as one record: read from the controls or from an address, and written to both."""
+"""What is chosen on the page, as one record: read from controls or an address, and written to both."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ class Choices:
         """The choices that the values of controls state, by the ids that `controls` gives them."""
         given = {name: values.get(name) or NONE for name in WORDS}
         for name, stops in STOPS.items():
-            given[name] = _stop(name, stops, values[name])
+            given[name] = _stop(name, stops, values.get(name))
         chosen = [family for family in families() if values.get(switch_id(family))]
         given["families"] = tuple(
             (family.name, _sparsity(family, values.get(slider_id(family)))) for family in chosen

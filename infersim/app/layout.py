@@ -50,6 +50,7 @@ def page() -> Any:
             dcc.Store(id="asked"),
             dcc.Store(id="answer"),
             dcc.Store(id="shown"),
+            dcc.Store(id="notice", data=""),
             dcc.Download(id="file"),
             html.Header([html.H1("infersim"), html.P("What pruning gains, and what takes the rest.")]),
             html.Div(
@@ -93,17 +94,6 @@ def _controls(start: Choices) -> list[Any]:
             ],
         ),
         _group(
-            "Hardware",
-            [
-                _menu("gpu", "GPU", _options(list_profiles()), start.gpu),
-                _menu("versus", "Beside it", _options(list_profiles(), "no other GPU"), ""),
-                _slider("gpus", start),
-                _menu("engine", "Engine", _options(list_engines()), start.engine),
-                _menu("dtype", "Format", _options(list(PRECISIONS), STATED), ""),
-                _menu("kv_dtype", "KV cache", _options([each.value for each in DType], STATED), ""),
-            ],
-        ),
-        _group(
             "Scenario",
             [
                 html.Div(
@@ -116,6 +106,17 @@ def _controls(start: Choices) -> list[Any]:
                     **{"aria-labelledby": "phase-label"},
                 ),
                 *[_slider(name, start) for name in ("batch", "context", "output", "concurrency")],
+            ],
+        ),
+        _group(
+            "Hardware",
+            [
+                _menu("gpu", "GPU", _options(list_profiles()), start.gpu),
+                _menu("versus", "Beside it", _options(list_profiles(), "no other GPU"), ""),
+                _slider("gpus", start),
+                _menu("engine", "Engine", _options(list_engines()), start.engine),
+                _menu("dtype", "Format", _options(list(PRECISIONS), STATED), ""),
+                _menu("kv_dtype", "KV cache", _options([each.value for each in DType], STATED), ""),
             ],
         ),
     ]
@@ -164,12 +165,11 @@ def _family(family: Family, start: Choices) -> Any:
 
 def _range(name: str, low: int, high: int, value: int, *, stops: str = "", disabled: bool = False) -> Any:
     """A slider of the browser's own, which keys move too."""
-    held = html.Div(
+    return html.Div(
         dcc.Input(id=name, type="range", min=low, max=high, step=1, value=value, disabled=disabled),
         className="slider",
         **{"data-slider": name, "data-stops": stops},
     )
-    return held
 
 
 def _panel(name: str) -> Any:

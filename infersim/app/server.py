@@ -152,7 +152,7 @@ def _add_callbacks(app: Dash) -> None:
     controls = [Output(name, "value") for name in _CONTROLS]
 
     @app.callback(
-        *controls, Output("config", "data"), Output("model", "options"), Output("problem", "children"),
+        *controls, Output("config", "data"), Output("model", "options"), Output("notice", "data"),
         Input("url", "search"),
     )  # fmt: skip
     def read_address(search: str | None) -> list[Any]:
@@ -171,7 +171,7 @@ def _add_callbacks(app: Dash) -> None:
         Output("config", "data", allow_duplicate=True),
         Output("model", "options", allow_duplicate=True),
         Output("model", "value", allow_duplicate=True),
-        Output("problem", "children", allow_duplicate=True),
+        Output("notice", "data", allow_duplicate=True),
         Input("drop", "contents"),
         State("drop", "filename"),
         prevent_initial_call=True,
@@ -191,7 +191,7 @@ def _add_callbacks(app: Dash) -> None:
         Output("asked", "data"),
         *[Input(name, "value") for name in _CONTROLS],
         Input("config", "data"),
-        Input("problem", "children"),
+        Input("notice", "data"),
     )
 
     @app.callback(Output("answer", "data"), Input("asked", "data"), prevent_initial_call=True)

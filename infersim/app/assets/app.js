@@ -1,9 +1,10 @@
 "use strict";
 // Asks for an answer whenever a control moves, one at a time and always with the latest values, and draws it.
-// Only panels in view are asked for; the others are when they are scrolled to. Nothing is fetched from elsewhere.
+// Panels in view are asked for first; the others, one by one, once the page rests. Nothing is fetched from elsewhere.
 (() => {
   const root = document.documentElement;
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
+  const REST_MS = 400;
   const PATIENCE_MS = 20000; // after so long without an answer the next change asks again
   const config = { displaylogo: false, responsive: true, displayModeBar: false };
 
@@ -12,6 +13,8 @@
   let askedAt = 0; // 0: no answer is awaited
   let pending = false;
   let problem = "";
+  let filling = false;
+  let resting = 0; // what draws panels out of view once the page rests
   const stale = new Set();
   const inView = new Set();
   const figures = new Map(); // JSON by the name of its place
@@ -56,7 +59,8 @@
   dark.addEventListener("change", redraw);
 
   // What is asked for: the latest values and the panels in view that do not show them yet.
-  function ask() {
+  function ask(more = null) {
+    clearTimeout(resting);
     if (askedAt && performance.now() - askedAt < PATIENCE_MS) {
       pending = true;
       return window.dash_clientside.no_update;
@@ -64,13 +68,14 @@
     pending = false;
     askedAt = performance.now();
     serial += 1;
-    setState("busy");
-    const wanted = panels().map((panel) => panel.dataset.panel).filter((name) => stale.has(name) && inView.has(name));
+    filling = more !== null;
+    if (!filling) setState("busy");
+    const wanted = panels().map((panel) => panel.dataset.panel).filter((name) => stale.has(name) && (inView.has(name) || name === more));
     return { serial, controls, panels: wanted };
   }
 
-  function askAgain() {
-    const asked = ask();
+  function askAgain(more = null) {
+    const asked = ask(more);
     if (asked !== window.dash_clientside.no_update) window.dash_clientside.set_props("asked", { data: asked });
   }
 
@@ -106,7 +111,8 @@
       if (name === "config") Object.assign(controls, value ?? {});
       else if (property === "value") controls[name] = Array.isArray(value) ? value.length > 0 : value;
     }
-    problem = inputs["problem.children"] ?? "";
+    const triggers = window.dash_clientside.callback_context.triggered ?? [];
+    problem = triggers.some((each) => each.prop_id === "notice.data") ? inputs["notice.data"] ?? "" : "";
     for (const panel of panels()) {
       stale.add(panel.dataset.panel);
       observer.observe(panel);
@@ -160,7 +166,9 @@
       await Promise.all(drawn.map((panel) => showPanel(panel, answer.panels[panel.dataset.panel], answer.gpus)));
       if (!askedAt && [...inView].some((name) => stale.has(name))) askAgain();
     }
-    if (!askedAt) setState("ready");
+    if (askedAt) return;
+    setState(stale.size && !answer.problem ? "ready" : "settled");
+    if (stale.size && !answer.problem) resting = setTimeout(() => askAgain([...stale][0]), filling ? 0 : REST_MS);
   }
 
   document.addEventListener("click", async (event) => {
