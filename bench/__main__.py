@@ -17,7 +17,7 @@ ROUNDS = 5
 TABLES = (
     *("accuracy.py", "formats.py", "small_kernels.py", "attention_engines.py"),
     *("sparse_accuracy.py", "sparse_models.py", "unseen_gpus.py", "strangers.py"),
-    *("power.py", "served_events.py", "dynamic_width.py", "spmv.py"),
+    *("power.py", "served_events.py", "dynamic_width.py", "spmv.py", "collectives.py"),
 )
 """Scores against published measurements; each says so where there are none."""
 

@@ -137,6 +137,16 @@ def _experts(chance: random.Random, folder: Path) -> Arguments:
     return (chance.choice(GPUS[:5]),), {**sizes, "dtype": "bf16", "kernels": None, **more}
 
 
+def _reduced(chance: random.Random, folder: Path) -> Arguments:
+    more = {"library": chance.choice((None, "nccl")), "kernels": chance.choice((None, "tensorrt-llm"))}
+    return (chance.choice(GPUS[:5]),), {"message_bytes": [8192, 2**26], "gpus": 2, "cuda_graph": True, **more}
+
+
+def _exchanged(chance: random.Random, folder: Path) -> Arguments:
+    (gpu,), more = _reduced(chance, folder)
+    return (gpu, chance.choice(("all_gather", "all_to_all", "reduce_scatter"))), more
+
+
 def _prune(chance: random.Random, folder: Path) -> Arguments:
     more = {"target": "ffn"} if chance.random() < 0.3 else {}
     return (chance.choice((_model(), _plan(), "llama-3.2-1b")), chance.choice(FAMILIES[:8])), {
@@ -167,6 +177,8 @@ GOOD: dict[str, Callable[[random.Random, Path], Arguments]] = {
     "attention_latency": _attention,
     "gemm_latency": _gemm,
     "moe_latency": _experts,
+    "all_reduce_latency": _reduced,
+    "exchange_latency": _exchanged,
     "prune": _prune,
     "break_even": lambda c, f: (
         (_model(), [_plan()], "h100-sxm"),

@@ -60,6 +60,8 @@ def _run(chance: random.Random) -> Options:
             ("--dtype", lambda: _either(chance, ("bf16", "fp8", "w4a16", "int8"))),
             ("--kv-dtype", lambda: _either(chance, ("fp8", "bf16"))),
             ("--execution", lambda: _either(chance, ("fused", "separate"))),
+            ("--gpus", lambda: _either(chance, ("8", "1,2"))),
+            ("--routing", lambda: _either(chance, ("random", "power_law_1.2"))),
             ("--kernels", lambda: _either(chance, ("sglang", "vllm"))),
             ("--set", lambda: chance.choice(_SETS) + _either(chance, ("6000", "0.5"))),
             share=0.12,

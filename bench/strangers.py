@@ -2,9 +2,10 @@
 
 Errors and the coverage of 80 % intervals of each source, GPU and format: with the fit's own intervals, with
 the spread that all other sources ask for (the source itself had no part in it), and as they ship. The RTX
-4090, whose fit stands on two of these tables, is predicted from the other GPUs. `--estimate` prints the
-spread of all sources together, from which the constants of `infersim/transfer/strangers.py` come. Reads
-published measurements from folders beside the checkout, and says so where there are none.
+4090, whose fit stands on two of these tables, is predicted from the other GPUs; with `--left-out` every GPU
+is. `--estimate` prints the spread of all sources together, from which the constants of
+`infersim/transfer/strangers.py` come. Reads published measurements from folders beside the checkout, and says
+so where there are none.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from infersim.report.core.table import Table, number_column, text_column
 from infersim.transfer.strangers import among_strangers
 from stranger_spread import by_hands, errors_of_pairs, hands_of, hands_table, spread_of, spread_table
 from stranger_tables import ENGINES, StrangerTable, stranger_tables
+from stranger_unmeasured import of_library, unmeasured_table
 
 CASES = MEASURED.parent / "cases"
 COVERED = (0.72, 0.92)
@@ -42,6 +44,7 @@ FITTED_TO_STRANGERS = ("rtx-4090",)
 
 def main(
     estimate: Annotated[bool, typer.Option(help="Print the spread that the sources ask for.")] = False,
+    left_out: Annotated[bool, typer.Option(help="Predict every GPU from the others.")] = False,
     data: Annotated[Path, typer.Option(help="Folder with elementwise/, engine_gemm/, ...")] = MEASURED,
     cases: Annotated[Path, typer.Option(help="Folder with xla_h100_bf16.csv.")] = CASES,
 ) -> None:
@@ -49,14 +52,20 @@ def main(
     if not data.is_dir():
         print(f"strangers: skipped, there are no measurements in {data}")
         return
-    tables = [table for table in stranger_tables(data, cases) if not _of_its_own_engine(table)]
+    tables = [table for table in stranger_tables(data, cases) if left_out or not _of_its_own_engine(table)]
     if not tables:
         print(f"strangers: skipped, none of the tables is in {data}")
         return
-    rows = pd.concat([scored(table) for table in tables], ignore_index=True)
+    if left_out:
+        tables = [table for table in tables if of_library(table)]
+    rows = pd.concat([scored(table, left_out) for table in tables], ignore_index=True)
     print(f"{len(tables)} tables of {len(rows):,} rows: done", file=sys.stderr)
+    if left_out or estimate:
+        pairs = pd.concat([_pairs(table, rows, left_out) for table in tables], ignore_index=True)
+    if left_out:
+        print_for_people(None, scores_table(scores_of(rows)), unmeasured_table(rows, pairs))
+        return
     if estimate:
-        pairs = pd.concat([_pairs(table, rows) for table in tables], ignore_index=True)
         print_for_people(None, hands_table(rows), spread_table(rows, pairs))
         return
     scores = scores_of(rows)
@@ -73,25 +82,25 @@ def _of_its_own_engine(table: StrangerTable) -> bool:
     return kind is not None and not kind.transferred and engine == table.source
 
 
-@lru_cache(maxsize=16)
-def shipped(gpu: str) -> HardwareProfile:
+@lru_cache(maxsize=32)
+def shipped(gpu: str, left_out: bool = False) -> HardwareProfile:
     """The profile as it ships; of the datasheet, where its fit stands on tables that are scored."""
     profile = load_profile(gpu)
-    return completed(datasheet_alone(profile)) if gpu in FITTED_TO_STRANGERS else profile
+    return completed(datasheet_alone(profile)) if left_out or gpu in FITTED_TO_STRANGERS else profile
 
 
-@lru_cache(maxsize=16)
-def of_own_samples(gpu: str) -> HardwareProfile:
+@lru_cache(maxsize=32)
+def of_own_samples(gpu: str, left_out: bool = False) -> HardwareProfile:
     """The same with the intervals that its own samples gave."""
-    profile = shipped(gpu)
+    profile = shipped(gpu, left_out)
     assert profile.fit is not None
     return replace(profile, fit=among_strangers(profile.fit, Claim.SETUP))
 
 
-def scored(table: StrangerTable) -> pd.DataFrame:
+def scored(table: StrangerTable, left_out: bool = False) -> pd.DataFrame:
     """Each row's log error, half-width by the fit's own samples, regime, floor, and whether it is covered."""
-    samples, profile = table.samples, of_own_samples(table.gpu)
-    found, ships = predict_samples(samples, profile), predict_samples(samples, shipped(table.gpu))
+    samples, profile = table.samples, of_own_samples(table.gpu, left_out)
+    found, ships = predict_samples(samples, profile), predict_samples(samples, shipped(table.gpu, left_out))
     recipe = next(recipes(profile, samples))[0]
     measured, predicted, upper, floor = (
         column.to_numpy(dtype=np.float64)
@@ -119,13 +128,15 @@ def scored(table: StrangerTable) -> pd.DataFrame:
     )
 
 
-def _pairs(table: StrangerTable, rows: pd.DataFrame) -> pd.DataFrame:
+def _pairs(table: StrangerTable, rows: pd.DataFrame, left_out: bool) -> pd.DataFrame:
     """Half-width of the log ratios of related kernels of one table, beside the fit's own."""
     mine = rows[(rows["source"] == table.source) & (rows["gpu"] == table.gpu) & (rows["kind"] == table.kind)]
-    recipe = next(recipes(of_own_samples(table.gpu), table.samples))[0]
+    recipe = next(recipes(of_own_samples(table.gpu, left_out), table.samples))[0]
     differences = errors_of_pairs(recipe, table.samples, mine["error"].to_numpy())
     said = {name: mine[name].iloc[0] for name in ("source", "gpu", "group", "own_pair")}
-    return pd.DataFrame([said | {"found": conformal_quantile(differences), "pairs": len(differences)}])
+    found = {"found": conformal_quantile(differences), "pairs": len(differences)}
+    held = float(np.mean(np.abs(differences) <= said["own_pair"])) if len(differences) else np.nan
+    return pd.DataFrame([said | found | {"held": held}])
 
 
 def scores_of(rows: pd.DataFrame) -> pd.DataFrame:

@@ -40,6 +40,7 @@ NAMES = {
     "load_model",
     "load_profile",
     "loss_waterfall",
+    "moe_latency",
     "padded_widths",
     "predict",
     "predicted_measured",

@@ -76,6 +76,12 @@ def has_experts(transformer: Transformer) -> bool:
     return any(isinstance(block.ffn, ExpertLayer) for block, _ in transformer.grouped_blocks())
 
 
+def is_dense(transformer: Transformer) -> bool:
+    """Whether there are FFNs, none of which has experts; not where pruning left no FFN at all."""
+    kinds = {type(block.ffn) for block, _ in transformer.grouped_blocks()}
+    return FeedForward in kinds and ExpertLayer not in kinds
+
+
 class AddedWork(Protocol):
     """A family's own work in a block: a frozen record, equal to others that do the same work."""
 

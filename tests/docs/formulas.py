@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from math import ceil, exp, hypot, log, sqrt
+from math import ceil, exp, hypot, log, log2, sqrt
 
+from infersim.cost.collectives.parameters import COLLECTIVE_PARAMETERS, LINK_CLASSES
 from infersim.cost.gemm import group_skip
 from infersim.cost.gemm.unstructured import PARAMETERS
 from infersim.cost.parameters import DEFAULTS, TILES, kind_parameters, tile_name
@@ -282,3 +283,31 @@ def group_stream_us(gpu: HardwareProfile, m: int, n: int, k: int, kappa: float, 
 def tiles_of_a_group(m: int, t: int, kappa: float) -> float:
     """E."""
     return min(ceil(m / t), max(1 - (1 - kappa) ** m, kappa * m / t + (1 - 1 / t) / 2))
+
+
+def all_reduce_us(gpu: HardwareProfile, S: float, n: int) -> float:
+    """An engine's all-reduce of S bytes on each of n GPUs."""
+    link = gpu.link_between(n)
+    p = kind_parameters(gpu, COLLECTIVE_PARAMETERS[f"all_reduce.{LINK_CLASSES[link.kind]}"]).values
+    B, o, b, d = link.bytes_per_s * MICRO, p["own_us"], p["barrier_us"], p["second_us"]
+    times = [ring_us(p, 2 * (n - 1) / n * S, 2 * (n - 1), n, B)]
+    if link.direct:
+        times.append(o + b * log2(n) + (n - 1) * S / (p["one_shot"] * B))
+        times.append(o + d + 2 * b * log2(n) + 2 * (n - 1) / n * S / (p["two_shot"] * B))
+    if link.reduces:
+        times.append(o + d + 2 * b * log2(n) + (1 + 1 / n) * S / (p["switch_efficiency"] * B))
+    return min(times)
+
+
+def all_gather_us(gpu: HardwareProfile, S: float, n: int) -> float:
+    """NCCL's all-gather that ends with S bytes on each of n GPUs."""
+    link = gpu.link_between(n)
+    p = kind_parameters(gpu, COLLECTIVE_PARAMETERS[f"all_gather.{LINK_CLASSES[link.kind]}"]).values
+    return ring_us(p, (n - 1) / n * S, n - 1, n, link.bytes_per_s * MICRO)
+
+
+def ring_us(p: Mapping[str, float], V: float, h: int, n: int, B: float) -> float:
+    """A ring that sends V bytes in h steps."""
+    eps = min(1.0, p["efficiency"] * float(p["doubling"] ** (log2(n) - 1)))
+    u, a, f, phi = p["launch_us"], p["hop_us"], p["filled_steps"], p["flagged_share"]
+    return u + min(h * a + V / (phi * eps * B), h * a * f + V / (eps * B))

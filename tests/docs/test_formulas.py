@@ -16,7 +16,7 @@ from infersim.cost.kernels import kernel_cost
 from infersim.domain.costs import KernelCost
 from infersim.domain.dtypes import DType, precision_named
 from infersim.domain.profile import HardwareProfile
-from infersim.domain.shapes import Attention, Gemm, MemoryBound, Phase, WeightForm
+from infersim.domain.shapes import Attention, Collective, Exchange, Gemm, MemoryBound, Phase, WeightForm
 from infersim.domain.small_kernels import SmallKernel
 from infersim.profile_files.profiles import datasheet_alone, load_profile
 from infersim.simulation.speedups.kernel_latency import gemm_latency
@@ -263,3 +263,14 @@ def test_groups_that_few_tokens_skip(
 def test_tiles_of_a_group(m: int, t: int, kappa: float) -> None:
     found = group_skip.expected_tiles(np.array(float(m)), np.array(kappa), np.array(float(t)))
     assert float(found) == pytest.approx(formulas.tiles_of_a_group(m, t, kappa))
+
+
+@pytest.mark.parametrize("gpus", [2, 3, 8])
+@pytest.mark.parametrize("message_bytes", [1024.0, 2.0**18, 2.0**22, 2.0**29])
+def test_exchanges_between_gpus(gpu: HardwareProfile, message_bytes: float, gpus: int) -> None:
+    for exchange, stated in (
+        (Exchange.ALL_REDUCE, formulas.all_reduce_us),
+        (Exchange.ALL_GATHER, formulas.all_gather_us),
+    ):
+        cost = kernel_cost(Collective(message_bytes=message_bytes, gpus=gpus, exchange=exchange), gpu)
+        assert _us(cost) == pytest.approx(_lifted(stated(gpu, message_bytes, gpus), cost, gpu), rel=1e-9)

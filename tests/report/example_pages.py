@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import pandas as pd
 
@@ -21,6 +22,7 @@ from infersim.report.frontier.page import frontier_page
 from infersim.report.hardware.page import hardware_page
 from infersim.report.html.page import Page
 from infersim.report.paper.reproduction_page import reproduction_page
+from infersim.report.search.page import search_page
 from infersim.report.serving.page import serving_page
 from infersim.report.speedups.comparison_page import compare_page
 from infersim.report.speedups.gathering import gather_comparison
@@ -30,6 +32,7 @@ from infersim.simulation.advice.break_even import break_even
 from infersim.simulation.advice.target import sparsity_for
 from infersim.simulation.frontier.search import frontier
 from infersim.simulation.paper.reproduction import reproduce_beyond_flops
+from infersim.simulation.search.searching import search
 from infersim.simulation.serving.service import Service
 from infersim.simulation.serving.under_load import Targets, under_load
 from infersim.simulation.speedups.hardware_sweep import compare_along
@@ -156,6 +159,14 @@ def along_a_number() -> Page:
     return hardware_page(frame, "bf16")
 
 
+def searched() -> Page:
+    """A plan layer by layer, with its trade-off and uniform plans."""
+    options: dict[str, Any] = {"phase": "decode", "batch": 8, "context": 2048}
+    return search_page(
+        search("llama-3.2-1b", "l40s", "depth", target_speedup=1.3, group=4, points=4, **options)
+    )
+
+
 def shared() -> Page:
     """Plans of a model that several GPUs share."""
     model = load_model("llama-3.1-8b")
@@ -175,6 +186,7 @@ PAGES: Mapping[str, Callable[[], Page]] = MappingProxyType(
         "sweep": swept,
         "along": along_a_number,
         "serve": served,
+        "search": searched,
         "shared": shared,
     }
 )

@@ -57,13 +57,27 @@ def test_a_fit_that_ships_speaks_of_other_peoples_machines() -> None:
     assert half_width(claiming(Claim.WORLD)) == pytest.approx(expected, rel=1e-3)
 
 
-def test_a_gpu_that_was_not_measured_adds_what_hands_do_to_how_gpus_differ() -> None:
-    profile = sim.load_profile("h200-sxm")
-    assert profile.fit is not None
-    kind = profile.fit.kinds["gemm.bf16"]
-    added = np.hypot(kind.interval.by_regime["mid large"], LIBRARY_GEMM["mid large"])
+def test_hands_add_nothing_to_how_gpus_differ_where_all_call_one_library() -> None:
+    """Each pooled GPU was measured on another board, with other versions: leaving it out tells of both."""
+    fit = sim.load_profile("h200-sxm").fit
+    assert fit is not None
+    kind = fit.kinds["gemm.bf16"]
     assert kind.transferred
-    assert claimed_interval(kind).by_regime["mid large"] == pytest.approx(added)
+    assert kind.claim is Claim.WORLD
+    assert claimed_interval(kind) == kind.interval
+    measured = replace(kind, transferred=False)
+    assert claimed_interval(measured).by_regime["mid large"] > kind.interval.by_regime["mid large"]
+
+
+def test_hands_widen_formats_of_a_gpu_that_was_not_measured() -> None:
+    fit = sim.load_profile("h200-sxm").fit
+    assert fit is not None
+    kind = fit.kinds["gemm.int8"]
+    own = kind.interval.by_regime["mid large"]
+    assert kind.transferred
+    added = np.hypot(own, 2 * LIBRARY_GEMM["mid large"])
+    assert claimed_interval(kind, library=True).by_regime["mid large"] == pytest.approx(added)
+    assert own < added < claimed_interval(kind).by_regime["mid large"]
 
 
 def test_a_librarys_8_bit_gemm_is_surer_than_an_engines() -> None:

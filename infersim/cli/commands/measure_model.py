@@ -67,8 +67,9 @@ def measure_model_command(
     from infersim.profile_files import load_profile
 
     check_outputs([out], [*plan, *pruned_config, model, gpu])
+    left_out: list[str] = []
     if families == ALL or (families is None and not plan and not pruned_config):
-        families = measurable_families()
+        families, left_out = measurable_families()
     pruning = chosen_pruning(
         model=model,
         families=families,
@@ -76,7 +77,7 @@ def measure_model_command(
         plan_files=plan,
         pruned_configs=pruned_config,
     )
-    for reason in pruning.left_out:
+    for reason in [*left_out, *pruning.left_out]:
         print_aside(f"Left out: {reason}")
     for chosen in pruning.plans:
         check_families_measurable(chosen)
@@ -141,21 +142,20 @@ def measure_model_command(
     print_aside(f"Set beside predictions by: infersim compare --measured {out} --gpu PROFILE ...")
 
 
-def measurable_families() -> str:
-    """All families of dense models that are measured, with their options there; the others are told."""
-    from infersim.cli.printing import print_aside
+def measurable_families() -> tuple[str, list[str]]:
+    """All families of dense models that are measured, with their options there; and why others are not."""
     from infersim.pruning.families.registry import families
 
-    entries = []
+    entries, left_out = [], []
     for family in families():
         if family.of_experts:
             continue
         if family.not_measured:
-            print_aside(f"Left out: {family.name}: {family.not_measured}")
+            left_out.append(f"{family.name}: {family.not_measured}")
         else:
             options = (f"{name}={value}" for name, value in family.measured_with.items())
             entries.append("/".join((family.name, *options)))
-    return ",".join(entries)
+    return ",".join(entries), left_out
 
 
 def _passes(scenarios: Scenarios) -> tuple[Pass, ...]:

@@ -38,8 +38,12 @@ _BOUNDS: Mapping[str, tuple[float, float]] = {
 
 _EXCHANGED = ("message_bytes", "gpus")
 
-SMOOTHNESS = Component(length_scales=(4.0, 3.0), amplitude=0.15)
+SMOOTHNESS = Component(length_scales=(2.5, 2.0), amplitude=0.25)
 """Octaves of a message's bytes, along which libraries change protocols, and of the GPUs that exchange it."""
+
+
+LEAST_ROWS = 20
+"""Of an exchange's table, which has two dimensions: a dozen sizes and a few numbers of GPUs tell it."""
 
 
 def collective_recipes(
@@ -80,6 +84,7 @@ def collective_recipe(name: str) -> Recipe:
         pair_features=("log2 bytes",),
         pair_reach=(1.4,),
         pair_least=(0.0,),
+        least_rows=LEAST_ROWS,
     )
 
 

@@ -45,15 +45,24 @@ _BOUNDS: Mapping[str, tuple[float, float]] = {
     "expert_us": (0.0001, 1.0),
     "misaligned": (0.01, 20.0),
 }
+SECOND_STARTS = {"l2_residency": 0.85}
+"""An L2 that every SM reaches keeps nearly all it can hold (as for GEMMs): a search does not cross its edge."""
+
 _DEQUANTISE = {"dequantise_per_clock_per_sm": (4.0, 4000.0)}
 
 
 def experts_space(precision: Precision) -> ParameterSpace:
     """The parameters that samples of a format can say something of."""
-    bounds = _BOUNDS | (_DEQUANTISE if precision.dequantises else {})
+    bounds = dict(_BOUNDS) | (_DEQUANTISE if precision.dequantises else {})
     return ParameterSpace(
         tuple(
-            Parameter(name=name, start=EXPERTS_DEFAULTS[name], low=low, high=high)
+            Parameter(
+                name=name,
+                start=EXPERTS_DEFAULTS[name],
+                low=low,
+                high=high,
+                second_start=SECOND_STARTS.get(name),
+            )
             for name, (low, high) in bounds.items()
         )
         + tuple(
@@ -131,7 +140,7 @@ def _of_kernels(rows: pd.DataFrame) -> npt.NDArray[np.bool_]:
     """Layers on one GPU, or of many tokens: of few, the fullest GPU's share is the benchmark's own choice."""
     alone = local_experts(rows) >= rows["num_experts"]
     many = rows["tokens"] * rows["top_k"] >= PLACED_TOKENS * rows["num_experts"]
-    return (alone | many).to_numpy(dtype=np.bool_)
+    return np.asarray(alone | many, dtype=np.bool_)
 
 
 def _regime(rows: pd.DataFrame) -> npt.NDArray[np.intp]:

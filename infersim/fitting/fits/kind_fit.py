@@ -46,7 +46,8 @@ class Recipe:
 
     `features` gives the cost model's features of samples; `group_columns` are held out together.
     `weight_copies` is what most samples rotated over (None: cold). `regime` and `regime_names` divide the
-    intervals; `pair_reach` and `pair_least` relate samples along `pair_features` (see `related_pairs`).
+    intervals; `pair_reach` and `pair_least` relate samples along `pair_features` (see `related_pairs`). With
+    fewer samples than `least_rows` there is no residual.
     `of_kernels` marks rows whose times tell of kernels alone; parameters are fitted on those (None: all).
     """
 
@@ -62,6 +63,7 @@ class Recipe:
     pair_features: tuple[str, ...]
     pair_reach: tuple[float, ...]
     pair_least: tuple[float, ...]
+    least_rows: int = MIN_RESIDUAL_ROWS
     of_kernels: Callable[[pd.DataFrame], npt.NDArray[np.bool_]] | None = None
 
 
@@ -96,7 +98,7 @@ def fit_kind(
     )
     if prior is not None:
         interval = blended(interval, prior.interval, len(rows))
-    elif len(rows) < MIN_RESIDUAL_ROWS:
+    elif len(rows) < recipe.least_rows:
         interval = at_least(interval, FEW_ROWS_HALF_WIDTH)
     return KindFit(
         kind=recipe.kind,
@@ -147,7 +149,7 @@ def _fit_residual(
     pairs: npt.NDArray[np.intp],
 ) -> SmoothFit:
     """Grids, and errors of samples and pairs when their groups are left out; the residuals, for few rows."""
-    if len(rows) < MIN_RESIDUAL_ROWS or not recipe.smooths:
+    if len(rows) < recipe.least_rows or not recipe.smooths:
         differences = residuals[pairs[:, 0]] - residuals[pairs[:, 1]]
         return SmoothFit(grids=(), left_out_errors=residuals, left_out_differences=differences)
     groups = np.asarray(rows.groupby(list(recipe.group_columns)).ngroup(), dtype=np.intp)

@@ -15,7 +15,10 @@ from infersim.fitting.fits.gaussian_process import Component, Posterior, conditi
 LARGEST_RESIDUAL = 0.6
 """Log residuals are clipped here: beyond, a sample tells of itself, not of its neighbours."""
 
-HOLD_ABOVE = ("log2 m", "log2 query", "log2 context", "log2 batch", "log2 heads in flight")
+HOLD_ABOVE = (
+    *("log2 m", "log2 query", "log2 context", "log2 batch", "log2 heads in flight"),
+    "log2 bytes",
+)
 """Features of how much work there is: beyond the samples a kernel goes on as it did at their edge."""
 
 MAX_ROWS = 2000

@@ -25,6 +25,7 @@ from infersim.fitting.samples.schema import (
     COLUMN_NAMES,
     COLUMNS,
     MEASURED,
+    RULES,
     Kind,
     Rule,
     in_order,
@@ -177,6 +178,8 @@ def parse_defaults(words: Iterable[str]) -> dict[str, str]:
         name, equals, value = word.partition("=")
         if not equals or not value or name not in COLUMN_NAMES:
             raise InvalidValueError("default", word, f"COLUMN=VALUE, a column of {', '.join(COLUMN_NAMES)}")
+        if read_cells(pd.Series([value], dtype=object), RULES[name]).broken.any():
+            raise InvalidValueError("default", word, f"{RULES[name].value} for {name}")
         defaults[name] = value
     return defaults
 
@@ -209,10 +212,9 @@ def _in_our_format(table: Table) -> tuple[pd.DataFrame, Lines, dict[str, int]]:
 
 
 def _with_defaults(frame: pd.DataFrame, defaults: Mapping[str, object]) -> pd.DataFrame:
-    rules = {column.name: column.rule for column in COLUMNS}
     filled: dict[str, Any] = {}
     for name, value in defaults.items():
-        if name not in rules:
+        if name not in RULES:
             raise InvalidValueError("default", name, f"a column of {', '.join(COLUMN_NAMES)}")
         if name in frame.columns:
             column = frame[name].astype(object)

@@ -128,6 +128,8 @@ COLUMNS: tuple[Column, ...] = (
 
 COLUMN_NAMES: tuple[str, ...] = tuple(column.name for column in COLUMNS)
 
+RULES = {column.name: column.rule for column in COLUMNS}
+
 WHAT_WAS_RUN: tuple[str, ...] = COLUMN_NAMES[: COLUMN_NAMES.index("latency_us")]
 """Columns that say which kernel a row timed; the others say how it went."""
 

@@ -35,7 +35,11 @@ TILE_SHARE = 1 / 3
 """Offsets of tiles vary this much of what parameters in log do: they are logarithms of a small effect."""
 
 GENERATION_SHARE = 0.35
-"""Share of a GPU's own variance that its generation has in common: a guess, no two pooled ones share one."""
+"""Share of a GPU's own variance that its generation has in common: a guess.
+
+Two pooled GPUs share one (L40S, RTX 4090), and their samples hardly tell: the evidence of the joint fit
+(normal about its maximum) is the same within 0.3 nats from a share of 0 to one of 0.9 in bf16, and falls by
+1.8 from 0 to 0.8 in fp8."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

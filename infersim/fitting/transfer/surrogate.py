@@ -162,7 +162,8 @@ def _experts(
             "routing": random.choice(["balanced", "power_law_1.2"], size=len(experts)),
         }
     )
-    return frame[experts * width * frame["hidden_size"] <= LARGEST_LAYER]
+    small: pd.DataFrame = frame[experts * width * frame["hidden_size"] <= LARGEST_LAYER]
+    return small
 
 
 LARGEST_LAYER = 2.0**33

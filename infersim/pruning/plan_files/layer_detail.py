@@ -101,8 +101,10 @@ def _with_matrices(block: Block, table: LayerTable) -> Block:
 
     if not unseen:
         return block
-    of_attention = unseen.keys() <= set("qkvo")  # the FFN may be one that has no such matrices
-    block = changed_block(block, "attention" if of_attention else "both", changed)
+    # The other sublayer may be one that has no such matrices.
+    of = {"attention": set("qkvo"), "ffn": {"gate", "up", "down"}}
+    target = next((target for target, names in of.items() if unseen.keys() <= names), "both")
+    block = changed_block(block, target, changed)
     for name, key in unseen.items():
         raise InvalidValueError(key, name, "the name of a matrix that the layer has")
     return block

@@ -9,7 +9,8 @@ code:
     N          of o_proj and down_proj, the hidden size        static-nk-cross, with `residual_mapping`
     semi_structured    two of four weights                     static-k-2:4
     base       of a matrix: two factors                        static-k-lowrank
-    m          tokens routed around a sublayer                 dynamic-m, with the router's rank
+    m          tokens routed around a sublayer                 dynamic-m, with the router's rank, and that of
+                                                               the approximator as its forecaster
     blasst, seer       of `attention`: blocks left out         dynamic-nk
 
 Rounding is that of the family (whole layers and heads, aligned widths and ranks). Which matrices one family
@@ -173,17 +174,19 @@ def _routed(found: Components, file: Path) -> Iterator[_Step]:
     """Sublayers with a router each; what is skipped has no k and v only if both matrices say so."""
     if found["layer"].kind == "m":
         raise UnsupportedError(f"{file}: layer.pruning_type m routes layers; dynamic-m routes sublayers")
-    if found.approximator:
-        what = f"{file}: approximator.approximator_type adds work whose kernels are not stated"
-        raise UnsupportedError(f"{what}; {DYNAMIC_M.name} has a forecaster of two layers")
     keys, values = (found[f"self_attn.{name}"].kind == "m" for name in ("k_proj", "v_proj"))
     routed = {name: found[name] for name in ("self_attn", "mlp") if found[name].kind == "m"}
     if not routed:
+        if found.approximator:
+            what = "stands in for what a router skips, and no sublayer has one"
+            raise UnsupportedError(f"{file}: approximator.approximator_type: the approximator {what}")
         return
     if keys != values:
         raise UnsupportedError(f"{file}: self_attn.k_proj and v_proj are routed together or not at all")
     steps = {name: (each.sparsity, found.router_width(name, file)) for name, each in routed.items()}
     options: dict[str, OptionValue] = {"dense_kv": False} if keys else {}
+    if found.approximator:
+        options["forecaster"] = found.approximator
     if len(set(steps.values())) == 1 and len(steps) == 2:
         own = {"router_width": steps["mlp"][1], **options}
         yield _Step(family=DYNAMIC_M.name, stated_by=routed["self_attn"], options=own)

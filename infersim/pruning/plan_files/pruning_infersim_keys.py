@@ -1,4 +1,4 @@
-"""The keys of a PruningInferSim YAML file, checked: components with kind and sparsity, routers, switches."""
+"""The keys of a PruningInferSim YAML file, checked: components, routers, the approximator, switches."""
 
 from __future__ import annotations
 
@@ -42,6 +42,7 @@ _STYLES = {
     "seer": "sparse_attention",
 }
 _ROUTERS = ("bottleneck", "linear")
+_OF_THE_APPROXIMATOR = ("approximator_type", "approximator_rank_size")
 _DEFAULT_RANK = 16
 _MAX_RANK = 2**16
 
@@ -62,7 +63,8 @@ class Components:
     by_name: Mapping[str, Component]
     flags: Mapping[str, bool]
     routers: Mapping[str, Mapping[str, object]]
-    approximator: str | None
+    approximator: int
+    """The rank of what stands in for skipped sublayers; 0 where nothing does."""
 
     def __getitem__(self, name: str) -> Component:
         return self.by_name[name]
@@ -84,10 +86,7 @@ class Components:
             raise FileContentError(file, f"{key}.router_type", kind, f"one of {', '.join(_ROUTERS)}")
         if kind == "linear":
             return 0
-        rank = router.get("router_rank_size", _DEFAULT_RANK)
-        if isinstance(rank, bool) or not isinstance(rank, int) or not 0 < rank <= _MAX_RANK:
-            raise FileContentError(file, f"{key}.router_rank_size", rank, f"an integer from 1 to {_MAX_RANK}")
-        return rank
+        return _rank(router, "router_rank_size", key, file)
 
 
 def components(content: Mapping[str, object], file: Path) -> Components:
@@ -108,8 +107,28 @@ def components(content: Mapping[str, object], file: Path) -> Components:
         by_name=found,
         flags={name: _flag(content, name, file) for name in SWITCHES},
         routers=routers,
-        approximator=_word(_table(content, "approximator", "", file).get("approximator_type")),
+        approximator=_approximator_rank(_table(content, "approximator", "", file), file),
     )
+
+
+def _approximator_rank(table: Mapping[str, object], file: Path) -> int:
+    for name, value in table.items():
+        if name not in _OF_THE_APPROXIMATOR:
+            expected = f"one of the keys {', '.join(_OF_THE_APPROXIMATOR)}"
+            raise FileContentError(file, f"approximator.{name}", value, expected)
+    kind = _word(table.get("approximator_type"))
+    if kind is None:
+        return 0
+    if kind != "bottleneck":
+        raise FileContentError(file, "approximator.approximator_type", kind, "bottleneck or none")
+    return _rank(table, "approximator_rank_size", "approximator", file)
+
+
+def _rank(table: Mapping[str, object], name: str, key: str, file: Path) -> int:
+    rank = table.get(name, _DEFAULT_RANK)
+    if isinstance(rank, bool) or not isinstance(rank, int) or not 0 < rank <= _MAX_RANK:
+        raise FileContentError(file, f"{key}.{name}", rank, f"an integer from 1 to {_MAX_RANK}")
+    return rank
 
 
 def _component(

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from infersim.cost.collectives.collectives import LONG_BYTES, MIDDLE_BYTES
 from infersim.cost.regimes import DECODE_MAX_M, LARGE_MIN_NK, PREFILL_MIN_M
 from infersim.domain.profile import Calibration
 from infersim.fitting.samples.identity import Overlap
@@ -30,6 +31,8 @@ _TITLES = {
     "attention.prefill": "prefill attention",
     "attention.decode": "decode attention",
     "memory": "memory-bound kernels",
+    "moe": "expert layers",
+    "collective": "exchanges between GPUs",
     "launch": "launches",
     "power": "power",
 }
@@ -94,6 +97,8 @@ _MEANINGS = {
     ("alignment", "aligned"): f"n, k of {TILE}",
     ("alignment", "part-aligned"): f"n, k of {VECTOR}",
     ("context", "long"): f"from {LONG_CONTEXT} tokens",
+    ("size", "short"): f"below {MIDDLE_BYTES / 2**10:.0f} KiB",
+    ("size", "long"): f"from {LONG_BYTES / 2**20:.0f} MiB",
 }
 """What the classes of a division mean, where their names do not say it."""
 
@@ -174,6 +179,8 @@ def _shapes(kind: str, division: str, shape_class: str) -> str:
     meaning = _MEANINGS.get((division, shape_class))
     if kind == "memory" and shape_class == "large":
         meaning = f"from {rounding.prefixed(LARGE_MEMORY_BYTES, 'B')}"
+    if division == "gpus":
+        return f"{shape_class} GPUs"
     if division == "range":
         return {"calibrated": "in the calibrated range", "outside": "outside of it"}[shape_class]
     return f"{shape_class} ({meaning})" if meaning else shape_class

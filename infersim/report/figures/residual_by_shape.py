@@ -30,6 +30,8 @@ _TITLES = {
     "batch": "batch (sequences)",
     "num_heads": "heads (number)",
     "bytes": "read and written (bytes)",
+    "message_bytes": "message (bytes)",
+    "gpus": "GPUs (number)",
 }
 """Dimensions with their units."""
 

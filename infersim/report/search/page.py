@@ -64,7 +64,7 @@ def _layer_chart(found: SearchResult) -> Chart:
         name="layers",
         title="What became of each layer",
         caption="Each bar is a layer: the time that its attention and its FFN take, as a share of what all "
-        "sublayers of the dense model take. The line behind is the dense layer's.",
+        "sublayers of the dense model take. Grey behind it is the dense layer.",
         panels=(Panel(title="Layers", figure=layer_bars(found.layers), data=found.layers),),
         wide=True,
     )
@@ -118,7 +118,7 @@ def layer_bars(layers: pd.DataFrame) -> go.Figure:
         figure,
         height=_AXIS + _ROW * len(names),
         x="share of the dense model's sublayers (%)",
-        y="layer",
+        y="layer (from 0)",
         yaxis={"autorange": "reversed", "type": "category", "dtick": max(1, len(names) // 20)},
         barmode="overlay",
     )
@@ -181,6 +181,7 @@ def trade_off(curve: pd.DataFrame, uniform: pd.DataFrame | None = None) -> go.Fi
     )
     for family, rows in () if uniform is None else uniform.groupby("family", sort=False):
         look = family_look(str(family))
+        symbol = "x" if look.colour == INK else look.marker  # of no family: not the curve's circle
         figure.add_scatter(
             x=rows["loss"],
             y=rows["predicted"],
@@ -188,15 +189,18 @@ def trade_off(curve: pd.DataFrame, uniform: pd.DataFrame | None = None) -> go.Fi
             name=plain(str(family)),
             legendgroup=str(family),
             mode="markers",
-            marker={"color": look.colour, "symbol": look.marker, "size": 9},
+            marker={"color": look.colour, "symbol": symbol, "size": 9},
             hovertemplate="%{customdata[0]}<br>loss %{x:.4g}, %{y:.2f}x<extra>uniform</extra>",
         )
     top = float(max(answer["predicted"].max() * 2.2, 2.0))
+    shown = curve.loc[curve["predicted"] <= top, "loss"]
+    right = float(max([shown.max(), *([] if uniform is None else uniform["loss"])]) * 1.05)
     return finish(
         figure,
         height=440,
         x="loss (in the unit of its source)",
-        y="predicted speedup",
+        xaxis={"range": [-0.02 * right, right]} if right > 0 else {},
+        y="predicted speedup (x)",
         yaxis={"range": [0.8, min(top, float(curve["predicted_upper"].max()) * 1.05)]},
         shapes=[dense_line()],
     )

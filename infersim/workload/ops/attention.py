@@ -13,6 +13,7 @@ from infersim.domain.arrays import as_array
 from infersim.domain.ops import Op, Part
 from infersim.domain.shapes import Phase
 from infersim.workload.ops import elementwise
+from infersim.workload.ops.exchanges import squares_added_up
 from infersim.workload.ops.flow import Flow
 from infersim.workload.ops.group_skip import group_linear_ops, group_routing_ops
 from infersim.workload.ops.linear import linear_ops, stacked_ops
@@ -44,6 +45,8 @@ def attention_ops(attention: Attention, around: Surroundings) -> Iterator[Op]:
     if in_place or groups is not None:
         yield zero_fill("attn", _result_widths(attention), everyone, execution)
     yield from _projections(attention, kept, cached, scenario)
+    if attention.qk_norm is not None and attention.qk_norm.over_all_heads:
+        yield from squares_added_up(cached, execution)
     if attention.qk_norm is not None:
         yield elementwise.qk_norm(attention, queries_per_run, cached, execution)
     if attention.rotary:

@@ -27,6 +27,21 @@ def added_up(name: str, flow: Flow, width: int, execution: Execution) -> Iterato
         yield Op(name=f"{name}_all_reduce", part=Part.COMMUNICATION, shape=shape, count=flow.runs)
 
 
+def squares_added_up(flow: Flow, execution: Execution) -> Iterator[Op]:
+    """The all-reduce `qk_norm_all_reduce`, of norms over all of q and of k, of which each GPU has some heads.
+
+    Two sums of squares a token are added up, in 32 bit.
+    """
+    if execution.gpus > 1:
+        shape = Collective(
+            message_bytes=flow.tokens * 2 * SUM_BYTES, gpus=execution.gpus, library=execution.exchanges
+        )
+        yield Op(name="qk_norm_all_reduce", part=Part.COMMUNICATION, shape=shape, count=flow.runs)
+
+
+SUM_BYTES = 4
+
+
 def gathered(name: str, flow: Flow, width: int, execution: Execution) -> Iterator[Op]:
     """The all-gather `<name>_all_gather` of `width` values a token, of which each GPU has its share."""
     if execution.gpus > 1:

@@ -28,7 +28,7 @@ from infersim.workload.transformer import (
     Linear,
     ReplacedSublayer,
     Transformer,
-    has_experts,
+    is_dense,
 )
 
 
@@ -39,10 +39,10 @@ def model_ops(transformer: Transformer, scenario: Scenario) -> tuple[Op, ...]:
     distinct blocks. Within a group, as outside the blocks, names are unique. Where GPUs share the model, the
     transformer is the share of one of them (`parallel.shares`). The scenario is taken as it is:
     `scenario_checks.check_scenario` tells users what is wrong with theirs. Raises InvalidValueError where
-    tokens are to choose experts unevenly, of a model that has none.
+    tokens are to choose experts unevenly, of a model of dense FFNs.
     """
     skew = scenario.execution.skew
-    if skew and not has_experts(transformer):
+    if skew and is_dense(transformer):
         raise InvalidValueError(
             "routing", routing_name(skew), f"{BALANCED}: {transformer.name} has no experts"
         )

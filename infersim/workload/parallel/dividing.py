@@ -20,6 +20,7 @@ from infersim.workload.transformer import (
     Linear,
     ReplacedSublayer,
     Transformer,
+    is_dense,
 )
 
 MOST_TRIED = 72
@@ -32,10 +33,9 @@ GROUP_OF_2_4 = 4
 def check_divides(transformer: Transformer, gpus: int, *, expert_parallel: bool = False) -> None:
     """Raise InvalidValueError where `gpus` do not share the model evenly; it says which numbers would do.
 
-    Also where experts are to be shared of a model that has none.
+    Also where experts are to be shared of a model of dense FFNs.
     """
-    layers = (block.ffn for block, _ in transformer.grouped_blocks())
-    if expert_parallel and not any(isinstance(layer, ExpertLayer) for layer in layers):
+    if expert_parallel and is_dense(transformer):
         raise InvalidValueError("expert_parallel", True, f"false: {transformer.name} has no experts")
     reason = obstacle(transformer, gpus, expert_parallel=expert_parallel)
     if reason:

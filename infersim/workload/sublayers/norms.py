@@ -42,6 +42,11 @@ class QkNorm:
     norm: Norm = RMS_NORM
     every_feature: bool = False
 
+    @property
+    def over_all_heads(self) -> bool:
+        """Whether one norm sees the whole width; layer norms of each feature are of each head (Cohere)."""
+        return self.every_feature and self.norm.kind is NormKind.RMS
+
     def values(self, *, query: int, key: int, head_dim: int) -> int:
         """Parameters, for `query` and `key` features of all heads together."""
         width = query + key if self.every_feature else 2 * head_dim

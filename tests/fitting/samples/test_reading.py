@@ -81,7 +81,7 @@ def test_defaults_fill_missing_columns_and_empty_cells_only() -> None:
     assert frame["weight_copies"].tolist() == [2, 6]
 
 
-@pytest.mark.parametrize("word", ["gpu", "gpu=", "colour=red"])
+@pytest.mark.parametrize("word", ["gpu", "gpu=", "colour=red", "gpus=t4", "m=0"])
 def test_a_default_that_names_no_column_or_value_is_refused(word: str) -> None:
     with pytest.raises(InvalidValueError, match=f"default = '{word}'"):
         parse_defaults([word])

@@ -206,6 +206,8 @@ def test_what_needs_other_kernels_is_predicted_only(
         ({"model_type": "arcee", "num_hidden_layers": 2}, "the activation relu2"),
         ({"model_type": "glm", "num_hidden_layers": 2}, "positions other than rotary ones of whole heads"),
         ({"model_type": "falcon", "num_hidden_layers": 2}, "a final norm"),
+        ({"model_type": "mixtral", "num_hidden_layers": 2}, "measured are dense models on one GPU"),
+        ({"model_type": "youtu", "num_hidden_layers": 2, "tie_word_embeddings": False}, "dense models"),
     ],
 )
 def test_other_architectures_are_predicted_only(config: dict[str, object], reason: str) -> None:

@@ -17,7 +17,7 @@ from infersim.domain.errors import FileContentError, InfersimError, UnsupportedE
 from infersim.pruning.composition import prune
 from infersim.pruning.plan import OptionValue
 from infersim.pruning.plan_files.reading import plan_from_file
-from infersim.workload.transformer import Transformer
+from infersim.workload.transformer import Attention, FeedForward, Transformer
 
 Write = Callable[[Mapping[str, Any]], Path]
 
@@ -187,6 +187,30 @@ def test_routers_by_kind_rank_and_sublayer(llama: Transformer, write: Write) -> 
     assert plan_from_file(write(content), llama, sparsity=0.5) == expected
 
 
+APPROXIMATOR = {"approximator_type": "bottleneck", "approximator_rank_size": 32}
+
+
+def test_an_approximator_is_a_forecaster_of_its_rank(llama: Transformer, write: Write) -> None:
+    content = changed("dynamic-m", "approximator", to=APPROXIMATOR)
+    plan = plan_from_file(write(content), llama, sparsity=0.5)
+    assert plan == prune(llama, "dynamic-m", 0.5, router_width=16, forecaster=32)
+    for block in plan.transformer.blocks:
+        assert isinstance(block.attention, Attention)
+        assert isinstance(block.ffn, FeedForward)
+        assert block.attention.skip is not None
+        assert block.ffn.skip is not None
+        assert block.attention.skip.forecaster == block.ffn.skip.forecaster == 32
+
+
+def test_an_approximator_stands_by_each_sublayer_that_is_routed(llama: Transformer, write: Write) -> None:
+    content = {
+        "approximator": {"approximator_type": "bottleneck"},
+        "mlp": {**left("m"), "router": {"router_type": "linear"}},
+    }
+    plan = plan_from_file(write(content), llama, sparsity=0.5)
+    assert plan == prune(llama, "dynamic-m", 0.5, target="ffn", router_width=0, forecaster=16)
+
+
 def test_seer_attention_pools_its_scores(llama: Transformer, write: Write) -> None:
     content = {"attention": {"estimated_sparsity": 0.4, "pruning_type": "seer"}}
     assert plan_from_file(write(content), llama) == prune(llama, "dynamic-nk", 0.4, estimate="pooled")
@@ -245,9 +269,18 @@ def changed(family: str, *path: str, to: object) -> dict[str, Any]:
             "mlp.router.router_rank_size = 0; expected an integer",
         ),
         (
-            changed("dynamic-m", "approximator", "approximator_type", to="bottleneck"),
-            "approximator.approximator_type adds work",
+            changed("dynamic-m", "approximator", "approximator_type", to="linear"),
+            "approximator.approximator_type = 'linear'; expected bottleneck or none",
         ),
+        (
+            changed("dynamic-m", "approximator", to=APPROXIMATOR | {"approximator_rank_size": 2.5}),
+            "approximator.approximator_rank_size = 2.5; expected an integer",
+        ),
+        (
+            changed("dynamic-m", "approximator", "rank", to=16),
+            "approximator.rank = 16; expected one of the keys approximator_type, approximator_rank_size",
+        ),
+        ({**FILES["static-m"], "approximator": APPROXIMATOR}, "what a router skips, and no sublayer has one"),
         (
             changed("dynamic-m", "self_attn", "k_proj", "pruning_type", to="m"),
             "self_attn.k_proj and v_proj are routed together",

@@ -11,7 +11,8 @@ import pytest
 from infersim.domain.dtypes import DType
 from infersim.domain.profile import HardwareProfile
 from infersim.fitting.samples.identity import Overlap
-from infersim.fitting.validation.validation import Validation
+from infersim.fitting.validation.validation import Validation, validate
+from infersim.profile_files.profiles import load_profile
 from infersim.report.accuracy.validation_page import validation_page
 from infersim.report.accuracy.validation_points import MAX_POINTS, drawn_dimensions, validation_points
 from infersim.report.accuracy.validation_tables import (
@@ -23,6 +24,7 @@ from infersim.report.accuracy.validation_tables import (
 from infersim.report.figures.predicted_measured import predicted_measured
 from infersim.report.figures.residual_by_shape import residual_by_shape
 from infersim.report.figures.sample_roofline import sample_roofline
+from infersim.simulation.speedups.exchange_latency import all_reduce_latency
 from tests.report.example_pages import validated
 from tests.report.handmade import check_order, check_says
 
@@ -147,3 +149,30 @@ def test_there_is_a_view_for_each_kind_that_has_a_shape(found: Validation, profi
         # Kernels that only move bytes have no place under a tensor peak.
         roofline = {"roofline"} if view.label != "memory" else set()
         assert {chart.name for chart in view.charts} == {"predicted", "residuals"} | roofline
+
+
+def test_exchanges_between_gpus_are_named_with_what_their_classes_mean() -> None:
+    gpu = load_profile("h100-sxm")
+    sizes = np.array([2.0**13, 2.0**20, 2.0**26])
+    samples = pd.concat(
+        [
+            pd.DataFrame(
+                {
+                    "message_bytes": sizes,
+                    "latency_us": 1e6 * all_reduce_latency(gpu, message_bytes=sizes, gpus=gpus).latency_s,
+                }
+            ).assign(gpu="h100-sxm", kind="collective", exchange="all_reduce", gpus=gpus)
+            for gpus in (2, 8)
+        ],
+        ignore_index=True,
+    )
+    found = validate(gpu, samples)
+    verdict = validation_verdict(found)
+    assert verdict.sentences[0].startswith("Mean error of exchanges between GPUs on h100-sxm: 0 %")
+    table = error_report_table(found.errors)
+    classes = table.columns[0]
+    shown = {classes.text(*(row[key] for key in classes.keys)) for _, row in table.frame.iterrows()}
+    assert {"short (below 128 KiB)", "long (from 16 MiB)", "8 GPUs"} <= shown
+    points = validation_points(found.predictions)
+    assert {"message_bytes", "gpus"} <= set(drawn_dimensions(points))
+    assert residual_by_shape(points, "message_bytes").layout.xaxis.title.text == "message (bytes)"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,15 @@ import infersim as sim
 from infersim.domain.errors import InfersimError, InvalidValueError, UnsupportedError
 from infersim.pruning.families.static_m import is_empty
 from infersim.pruning.plan import Plan
+from infersim.pruning.plan_files.reading import plan_from_file
+from infersim.simulation.search.importance.losses import by_rule
 from infersim.simulation.search.settings.served import InService
+from infersim.simulation.search.spaces.limits import Limits
+from infersim.simulation.search.spaces.plan_text import plan_text
+from infersim.simulation.search.spaces.space import space_of
 from infersim.simulation.search.table import REMAINDER, LatencyTable, table_frame, table_of
-from infersim.workload.transformer import Attention, Block, FeedForward, Transformer
+from infersim.workload.sizes import expert_layer
+from infersim.workload.transformer import Attention, Block, FeedForward, Transformer, has_experts
 from tests.simulation.search.toys import DECODE, gpu, toy
 
 PLANS = 20
@@ -148,13 +155,61 @@ def test_ten_thousand_entries_take_less_than_a_second() -> None:
     assert time.process_time() - before < 1.0
 
 
-def test_experts_and_formats_are_choices() -> None:
+def test_formats_are_choices() -> None:
     frame = sim.latency_table("llama-3.1-8b", gpu(), choices={"ffn": ["fp8", "width=50%+fp8"]}, **DECODE)
     by_choice: Any = frame[frame["layer"] == 0].set_index("choice")
     assert by_choice.loc["fp8", "memory_gib"] == pytest.approx(
         by_choice.loc["kept", "memory_gib"] / 2, rel=0.01
     )
     assert by_choice.loc["width=7168+fp8", "latency_ms"] < by_choice.loc["fp8", "latency_ms"]
+
+
+def _of_experts() -> Transformer:
+    """A dense layer, then layers of 64 experts of which a token runs 8."""
+    ffn = expert_layer(hidden=1024, width=512, num_experts=64, top_k=8)
+    first, *others = toy().blocks
+    return replace(toy(), blocks=(first, *(replace(block, ffn=ffn) for block in others)))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"routing": "power_law_1.2"},
+        {"gpus": 2},
+        {"gpus": 4, "expert_parallel": True, "routing": "power_law_1.2"},
+    ],
+)
+def test_sums_of_layers_of_experts_are_full_predictions(options: dict[str, Any], tmp_path: Path) -> None:
+    model = _of_experts()
+    ffn = ["width=2048", "experts=32", "top_k=4", "experts=16+top_k=2+expert_width=256", "fp8", "linear"]
+    choices = {"attention": ["kv_heads=2", "none", "fp8"], "ffn": [*ffn, "none"]}
+    table = table_of(model, gpu(), choices, None, DECODE | options)
+    chance = np.random.default_rng(4)
+    for _ in range(PLANS):
+        places = random_places(table, chance)
+        plan = plan_of(table, places)
+        if not has_experts(plan.transformer):  # nothing to route
+            continue
+        found = sim.predict(plan.transformer, gpu(), **DECODE, **options).iloc[0]
+        total = table.scenarios[0][1]["latency_ms"].total(table.entries.chosen(places))
+        assert float(total) == pytest.approx(float(found["latency_ms"]), rel=0.01)
+        file = tmp_path / "plan.toml"
+        file.write_text(plan_text(table.space, places, "random"))
+        assert plan_from_file(file, model).transformer == plan.transformer
+
+
+def test_fewer_experts_of_a_token_lose_by_a_rule() -> None:
+    space = space_of(_of_experts(), {"ffn": ["experts=32", "top_k=4", "experts=32+top_k=4"]}, Limits())
+    lost = by_rule("uniform", space).of_slot(next(slot for slot in space.slots if slot.layer == 1))
+    assert lost == pytest.approx([0, 0.5**2, 0.5**2, 0.75**2], rel=0.01)  # a router stays, small
+
+
+def test_no_experts_left_divide_by_any_rule() -> None:
+    options: dict[str, Any] = {"gpus": 2, "expert_parallel": True}
+    with pytest.raises(InvalidValueError, match="at most speedup"):
+        sim.search(
+            _of_experts(), gpu(), "uniform", choices={"ffn": ["none"]}, target_speedup=50, **DECODE, **options
+        )
 
 
 @pytest.mark.parametrize(

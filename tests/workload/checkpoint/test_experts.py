@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ import pytest
 from infersim.domain.errors import FileContentError, UnsupportedError
 from infersim.workload.checkpoint.reading import transformer_from_path
 from infersim.workload.hf.reading import transformer_from_config
-from infersim.workload.transformer import ExpertLayer, LatentAttention, Transformer
+from infersim.workload.transformer import ExpertLayer, LatentAttention, Linear, Transformer
+from tests.workload.checkpoint.packing import Tensors as Packed
+from tests.workload.checkpoint.packing import awq, fp8_block, gptq, modelopt_nvfp4, packed_integers
 from tests.workload.checkpoint.writing import write_checkpoint
 
 Tensors = dict[str, tuple[str, tuple[int, ...]]]
@@ -285,23 +288,51 @@ def test_fewer_heads_of_latent_attention(tmp_path: Path) -> None:
     assert any("heads 3 in the weight files" in note for note in model.notes)
 
 
-def test_experts_of_gptq(tmp_path: Path) -> None:
+COMPRESSED: dict[str, Any] = {
+    "quant_method": "compressed-tensors",
+    "format": "pack-quantized",
+    "ignore": ["lm_head", "re:.*self_attn.*"],
+    "config_groups": {
+        "group_0": {
+            "targets": ["Linear"],
+            "weights": {
+                "num_bits": 4,
+                "type": "int",
+                "group_size": 32,
+                "symmetric": True,
+                "strategy": "group",
+            },
+        }
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("pack", "stated", "name"),
+    [
+        (gptq, None, "w4a16"),
+        (awq, None, "w4a16"),
+        (packed_integers, COMPRESSED, "w4a16"),
+        (modelopt_nvfp4, None, "nvfp4"),
+        (fp8_block, None, "fp8_block"),
+    ],
+)
+def test_experts_that_are_packed(
+    tmp_path: Path, pack: Callable[[Linear], Packed], stated: dict[str, Any] | None, name: str
+) -> None:
     tensors = around()
     for layer in range(3):
         tensors |= heads(layer)
-        for name, (_, shape) in one_by_one(layer).items():
-            if name.endswith("gate.weight"):
-                tensors[name] = bf16(*shape)
+        for tensor, (_, shape) in one_by_one(layer).items():
+            if tensor.endswith("gate.weight"):
+                tensors[tensor] = bf16(*shape)
                 continue
             n, k = shape
-            place = name.removesuffix(".weight")
-            tensors |= {
-                f"{place}.qweight": ("I32", (k // 8, n)),
-                f"{place}.qzeros": ("I32", (k // 64, n // 8)),
-                f"{place}.scales": ("F16", (k // 64, n)),
-                f"{place}.g_idx": ("I32", (k,)),
-            }
-    model = transformer_from_path(write_checkpoint(tmp_path / "it", QWEN3, tensors))
+            packed = pack(Linear(out_features=n, in_features=k))
+            tensors |= {f"{tensor.removesuffix('.weight')}.{leaf}": each for leaf, each in packed.items()}
+    config = QWEN3 | ({} if stated is None else {"quantization_config": stated})
+    model = transformer_from_path(write_checkpoint(tmp_path / "it", config, tensors))
     first = layers_of(model)[0]
-    assert {linear.format.name for linear in first.expert.linears if linear.format} == {"w4a16"}
+    assert {linear.format.name for linear in first.expert.linears if linear.format} == {name}
     assert first.router.format is None
+    assert first.num_experts == EXPERTS

@@ -166,6 +166,7 @@ def test_llama_4_attends_in_chunks_where_positions_turn() -> None:
         ("qwen2_moe", {"decoder_sparse_step": 3, "mlp_only_layers": [5]}),
         ("qwen3_moe", {"decoder_sparse_step": 1, "mlp_only_layers": [0, 7]}),
         ("ernie4_5_moe", {"moe_layer_start_index": 3, "moe_layer_interval": 2, "moe_layer_end_index": 7}),
+        ("ernie4_5_moe", {"moe_layer_end_index": -1}),
         ("llama4_text", {"interleave_moe_layer_step": 2}),
         ("deepseek_v2", {"first_k_dense_replace": 3}),
         ("glm4_moe_lite", {}),

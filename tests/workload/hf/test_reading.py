@@ -275,3 +275,47 @@ def test_any_value_of_any_key_of_any_type(model_type: str, data: st.DataObject) 
         return
     assert model.blocks
     assert parameters(model) > 0
+
+
+HUNYUAN: dict[str, object] = {
+    "model_type": "hunyuan_v1_moe",
+    "architectures": ["HunYuanMoEV1ForCausalLM"],
+    "hidden_size": 256,
+    "intermediate_size": 96,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "vocab_size": 512,
+    "max_position_embeddings": 128,
+    "num_experts": 8,
+    "moe_topk": 2,
+}
+
+
+def test_numbers_that_a_file_repeats_for_each_layer() -> None:
+    listed = {"moe_topk": [2, 2], "moe_intermediate_size": [96, 96], "num_shared_expert": [1, 1]}
+    model = transformer_from_config(HUNYUAN | listed | {"use_mixed_mlp_moe": True, "cla_share_factor": 2})
+    assert model == transformer_from_config(HUNYUAN)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("moe_topk", [2, 3]),
+        ("moe_intermediate_size", [96, 64]),
+        ("num_shared_expert", [2, 2]),
+        ("moe_topk", 9),
+    ],
+)
+def test_experts_that_are_not_as_the_code_has_them(key: str, value: object) -> None:
+    with pytest.raises(FileContentError, match=key):
+        transformer_from_config(HUNYUAN | {key: value})
+
+
+def test_the_last_layer_with_experts_may_be_left_open() -> None:
+    ernie = {
+        "model_type": "ernie4_5_moe", "hidden_size": 64, "num_hidden_layers": 3, "num_attention_heads": 4,
+        "num_key_value_heads": 2, "moe_num_experts": 4, "moe_k": 2, "moe_intermediate_size": 32,
+    }  # fmt: skip
+    open_ended = transformer_from_config(ernie | {"moe_layer_end_index": None})
+    assert open_ended == transformer_from_config(ernie | {"moe_layer_end_index": 2})

@@ -72,6 +72,15 @@ def test_what_eight_gpus_exchange_of_llama_70b_by_hand(phase: Phase, tokens: int
     }
 
 
+def test_norms_over_the_whole_of_q_and_k_add_up_squares() -> None:
+    # MiniMax-M2.5: 62 layers, each with an RMS norm over all heads of q and one over all of k.
+    found = exchanged(ops_on(load_model("minimax-m2.5"), 4, batch=16))
+    assert found["qk_norm_all_reduce"] == (16 * 2 * 4, 62)
+    assert not [op for op in ops_on(load_model("minimax-m2.5"), 1) if "qk_norm_all" in op.name]
+    # Qwen3's norms are of each head.
+    assert "qk_norm_all_reduce" not in exchanged(ops_on(load_model("qwen3-32b"), 4))
+
+
 def test_one_gpu_exchanges_nothing() -> None:
     assert exchanged(ops_on(LLAMA_70B, 1)) == {}
 

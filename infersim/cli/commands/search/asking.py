@@ -12,9 +12,6 @@ from infersim.domain.errors import InvalidValueError
 if TYPE_CHECKING:
     from infersim.domain.profile import HardwareProfile
 
-DEFAULT_CONTEXT = "4096"
-"""Tokens, where neither a context nor a request is asked about."""
-
 ModelOption: TypeAlias = Annotated[
     str,
     typer.Option("--model", "-m", help="Dense model: a name (infersim models), or a Hugging Face config."),
@@ -70,7 +67,7 @@ def setting_options(
     price_per_hour: float | None,
 ) -> dict[str, Any]:
     """The options of `latency_table` and `search`: a record of scenarios, or one of a service."""
-    from infersim.cli.questions import chosen_scenarios, integers
+    from infersim.cli.questions import DEFAULT_CONTEXT, chosen_scenarios, integers
 
     if engine is None:
         for key, value in (("concurrency", concurrency), ("price-per-hour", price_per_hour)):

@@ -3,7 +3,8 @@
 Losses add over layers: that is the assumption of every search of this kind, and no prediction of a model's
 quality. They are in whatever unit their source has. Rules are no measurements and say so:
 
-- `uniform`: a sublayer without the share r of its parameters loses r^2, in each layer alike.
+- `uniform`: a sublayer without the share r of its parameters loses r^2, in each layer alike; where a token
+  runs fewer experts, r is the share of parameters times experts a token that is gone.
 - `depth`: the same times 1 - 0.75 x, where x goes from 0 in the first layer to 1 in the last but one; the
   last one counts in full. Deep layers matter less and the last one does not (ShortGPT, arXiv 2403.03853;
   "The Unreasonable Ineffectiveness of the Deeper Layers", arXiv 2403.17887). The slope is a stated guess.
@@ -19,7 +20,7 @@ from infersim.domain.errors import InfersimError, UnsupportedError
 from infersim.simulation.search.spaces.choices import DENSE, Choice, Sublayer, with_sublayer
 from infersim.simulation.search.spaces.space import Slot, Space, Texts
 from infersim.workload.counts import parameters
-from infersim.workload.transformer import Block
+from infersim.workload.transformer import Block, ExpertLayer
 
 RULES = ("uniform", "depth")
 """Names of the rules."""
@@ -79,7 +80,7 @@ def by_rule(name: str, space: Space) -> Importance:
 
 
 def _removed(slot: Slot, space: Space, bare: int) -> list[float]:
-    """The share of the slot's parameters that each choice removes."""
+    """The share of the slot's parameters, times experts that a token runs, that each choice removes."""
     formats = ", ".join(choice.text for choice in slot.choices if choice.format is not None)
     if formats:
         expected = "measured losses, or no formats"
@@ -87,7 +88,8 @@ def _removed(slot: Slot, space: Space, bare: int) -> list[float]:
     counts = []
     for became in slot.made:
         alone = with_sublayer(Block(attention=None, ffn=None), slot.sublayer, became)
-        counts.append(0 if became is None else parameters(space.model.with_blocks((alone,))) - bare)
+        run = became.top_k if isinstance(became, ExpertLayer) else 1
+        counts.append(0 if became is None else run * (parameters(space.model.with_blocks((alone,))) - bare))
     return [max(0.0, 1 - count / counts[0]) for count in counts]
 
 

@@ -29,7 +29,7 @@ from infersim.workload.formats import as_stored
 from infersim.workload.memory import kv_cache_bytes
 from infersim.workload.parallel.shares import gpu_share
 from infersim.workload.scenario import Execution, Scenario
-from infersim.workload.transformer import Block, Transformer
+from infersim.workload.transformer import Block, ExpertLayer, Transformer, has_experts
 
 STRETCH = 512
 """Distinct blocks that are timed at once."""
@@ -141,7 +141,7 @@ def pass_costs(
     check_formats(entries.blocks, model, passes[0].scenario.execution)
     dense = timelines(lay_out((model,), passes), profile)[0]
     parts = [
-        _of_blocks(model.with_blocks(entries.blocks[start : start + STRETCH]), passes, profile)
+        _of_blocks(model, entries.blocks[start : start + STRETCH], passes, profile)
         for start in range(0, len(entries.blocks), STRETCH)
     ]
     seconds, attention, floors, flop = (np.concatenate(values) for values in zip(*parts, strict=True))
@@ -157,16 +157,19 @@ def pass_costs(
 
 
 def _of_blocks(
-    blocks: Transformer, passes: Sequence[Pass], profile: HardwareProfile
+    model: Transformer, blocks: Sequence[Block], passes: Sequence[Pass], profile: HardwareProfile
 ) -> tuple[Array, Array, Array, Array]:
     """Seconds, those of attention kernels, cold roofline and FLOPs of each block: blocks x flat scenarios."""
-    found = timelines(lay_out((blocks,), passes), profile)[0]
+    # What is said of experts (`expert_parallel`, `routing`) is refused of blocks that are all without.
+    experts = [block for block, _ in model.grouped_blocks() if isinstance(block.ffn, ExpertLayer)][:1]
+    laid_out = lay_out((model.with_blocks((*blocks, *experts)),), passes)
+    found = timelines(laid_out, profile)[0]
     groups = np.array([-1 if op.group is None else op.group for op in found.program.ops])
     attention = np.array([op.part is Part.ATTENTION for op in found.program.ops])
     # Choices that differ may leave one GPU the same share: these are one group, that many times.
     shares = list(found.program.share.grouped_blocks())
     group_of = {block: place for place, (block, _) in enumerate(shares)}
-    places = [group_of[block] for block in found.program.share.blocks]
+    places = [group_of[block] for block in found.program.share.blocks[: len(blocks)]]
     times = np.array([count for _, count in shares], dtype=np.float64)
     costs = found.costs
 
@@ -207,13 +210,19 @@ def block_bytes(entries: Entries, scenario: Scenario, shape: tuple[int, ...], ca
     model = entries.space.model
     execution = as_stored(scenario.execution, model)
     scenario = replace(scenario, execution=execution)
-    bare = weight_bytes(gpu_share(model.with_blocks(()), execution), execution)
+    bare = weight_bytes(_share(model.with_blocks(()), execution), execution)
     found = np.zeros((len(entries.blocks), int(np.prod(shape))))
     for place, block in enumerate(entries.blocks):
-        one = gpu_share(model.with_blocks((block,)), execution)
+        one = _share(model.with_blocks((block,)), execution)
         cache = np.broadcast_to(kv_cache_bytes(one, scenario), shape).ravel()
         found[place] = weight_bytes(one, execution) - bare + caches * cache
     return found
+
+
+def _share(blocks: Transformer, execution: Execution) -> Transformer:
+    """What a GPU has of some blocks, with experts or without."""
+    whole = execution.expert_parallel and has_experts(blocks)
+    return gpu_share(blocks, replace(execution, expert_parallel=whole))
 
 
 def parameter_counts(entries: Entries) -> Quantity:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from infersim.workload.hf.architecture import Architecture, ExpertsOf
+from infersim.workload.hf.building import head_dim_of
+from infersim.workload.hf.config_keys import Keys
 from infersim.workload.hf.entries.defaults import defaults
 from infersim.workload.hf.entries.experts import COUNTED, ROUTING
 from infersim.workload.hf.entries.norms_and_windows import EXAONE4_WINDOWS
@@ -13,6 +15,27 @@ from infersim.workload.hf.layers import experts, patterns
 from infersim.workload.sublayers.norms import Norm, QkNorm
 
 DEEPSEEK_COUNTED = {"num_experts": ("n_routed_experts", "num_experts", "num_local_experts")}
+
+_OF_HUNYUAN = frozenset(
+    {"moe_intermediate_size", "num_shared_expert", "attention_head_dim", "cla_share_factor", "dense_list"}
+    | {"moe_layer_num_skipped", "use_mixed_mlp_moe", "num_media_embeds", "max_image_size", "org_vocab_size"}
+    | {"anyres_pooling_size", "mask_init_id", "use_rotary_pos_emb", "position_embedding_xdrope", "pool_type"}
+    | {"group_limited_greedy", "class_num", "moe_drop_tokens", "moe_random_routing_dropped_token"}
+)
+"""Keys that the library's code does not read; `_hunyuan_lists` checks those that would change shapes."""
+
+
+def _hunyuan_lists(keys: Keys) -> None:
+    """One shared expert, and experts as wide as `intermediate_size`, in every layer, as the code has it."""
+    for key, wanted in (
+        ("moe_intermediate_size", keys.whole("intermediate_size")),
+        ("num_shared_expert", 1),
+        ("attention_head_dim", head_dim_of(keys)),
+    ):
+        stated = keys.config.get(key)
+        if any(each != wanted for each in (stated if isinstance(stated, list) else [stated]) if each):
+            keys.fail(key, stated, f"{wanted} in every layer, as the model's code has it")
+
 
 GLM4_MOE = Architecture(
     model_type="glm4_moe",
@@ -152,7 +175,9 @@ ENTRIES = (
             "num_experts": ("num_experts", "num_local_experts"),
             "num_experts_per_tok": ("moe_topk", "num_experts_per_tok"),
         },
-        harmless=ROUTING,
+        harmless=ROUTING | _OF_HUNYUAN,
+        only={"use_cla": False, "use_mla": False, "use_qk_norm": True, "mlp_bias": False},
+        check=_hunyuan_lists,
         qkv_bias="attention_bias",
         o_bias="attention_bias",
         qk_norm=QkNorm(),

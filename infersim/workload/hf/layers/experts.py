@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from infersim.domain.errors import InvalidValueError
 from infersim.workload.hf.architecture import ExpertsOf, LayersWithExperts
-from infersim.workload.hf.config_keys import MAX_LAYERS, Keys
+from infersim.workload.hf.config_keys import MAX_EXPERTS, MAX_LAYERS, Keys
 from infersim.workload.sizes import expert_layer, latent_attention
 from infersim.workload.sublayers.activations import Activation
 from infersim.workload.sublayers.norms import Norm
@@ -30,7 +30,7 @@ def between(keys: Keys) -> list[bool]:
     """ERNIE: every `moe_layer_interval`-th layer from `moe_layer_start_index` to `moe_layer_end_index`."""
     layers, step = keys.whole("num_hidden_layers"), keys.whole("moe_layer_interval")
     first, last = keys.count("moe_layer_start_index"), keys.value("moe_layer_end_index")
-    end = layers - 1 if last == -1 else keys.count("moe_layer_end_index")
+    end = layers - 1 if last in (-1, None) else keys.count("moe_layer_end_index")
     return [first <= layer <= end and (layer + 1) % step == 0 for layer in range(layers)]
 
 
@@ -73,6 +73,14 @@ def _numbers(keys: Keys, name: str) -> list[int] | None:
     return value
 
 
+def alike(keys: Keys, name: str) -> int:
+    """A positive integer, which some files repeat for each layer."""
+    value = keys.value(name)
+    if isinstance(value, list) and value and all(each == value[0] for each in value):
+        return keys.checked_whole(keys.spelling(name), value[0], high=MAX_EXPERTS)
+    return keys.whole(name)
+
+
 def shared_by_count(name: str) -> Callable[[Keys], int]:
     """Shared experts, so many as the key says, each as wide as a routed one."""
     return lambda keys: keys.count(name) * keys.whole("moe_intermediate_size")
@@ -99,8 +107,8 @@ def expert_sublayer(
         return expert_layer(
             hidden=keys.whole("hidden_size"),
             width=keys.whole(experts.width),
-            num_experts=keys.whole("num_experts"),
-            top_k=keys.whole("num_experts_per_tok"),
+            num_experts=alike(keys, "num_experts"),
+            top_k=alike(keys, "num_experts_per_tok"),
             gate=gate,
             bias=bias,
             router_bias=experts.router_bias,
