@@ -60,7 +60,7 @@ def test_numbers_are_those_of_compare(visit: Visit, answered: Infersim) -> None:
     printed = answered(*shlex.split(visit.line)[1:], "--csv").out
     saved = pd.read_csv(StringIO(visit.csv))
     assert_frame_equal(saved, pd.read_csv(StringIO(printed)), rtol=1e-9)
-    strings = {name: saved[name].fillna("") for name in ("measured_scope", "measured_source")}
+    strings = {name: saved[name].astype(object).fillna("") for name in ("measured_scope", "measured_source")}
     cells = [[*row] for row in compare_table(saved.assign(**strings)).rows()]
     assert [[text.replace("\xa0", " ") for text in row] for row in visit.table] == cells
 

@@ -46,8 +46,10 @@ _OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.cli
 _TABLE = """[...document.querySelectorAll("#verdict tbody tr:not(.section)")].map(
   (row) => [...row.children].map((cell) => cell.textContent))"""
 
-_PLACES = """() => Object.fromEntries([...document.querySelectorAll("[data-slider] input")].map(
-  (input) => [input.id, Number(input.value)]))"""
+_PLACES = """() => Object.fromEntries([...document.querySelectorAll("[data-slider] input")]
+  .filter((input) => input.closest(".family")?.querySelector("[type=checkbox]").checked ?? true)
+  .map((input) => [input.id, Number(input.value)]))"""
+"""Of the sliders that count: those of families that are compared, and all others."""
 
 _LOOKS = """() => ({
   paper: getComputedStyle(document.body).backgroundColor,
@@ -55,7 +57,7 @@ _LOOKS = """() => ({
   menu: getComputedStyle(document.getElementById("model")).color,
 })"""
 
-_UNNAMED = """() => [...document.querySelectorAll("input:not([type=file]), button, select, [role=combobox]")]
+_UNNAMED = """() => [...document.querySelectorAll("input:not([type=file], [aria-hidden=true]), button, select, [role=combobox]")]
   .filter((each) => !(each.labels?.length || each.getAttribute("aria-label")
     || each.getAttribute("aria-labelledby") || each.textContent.trim()))
   .map((each) => each.outerHTML.slice(0, 200))"""
