@@ -32,15 +32,19 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from infersim.domain.profile import HardwareProfile
+    from infersim.workload.scenario import Execution
     from infersim.workload.transformer import Transformer
 
 _KEPT = 64
 """Answers of each kind that are kept."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Pruned:
-    """The model, its plans, and why others that were chosen are left out."""
+    """The model, its plans, and why others that were chosen are left out.
+
+    Equal choices have the same record: it is told by its identity, as comparing models takes long.
+    """
 
     model: Transformer
     plans: tuple[Plan, ...]
@@ -61,12 +65,19 @@ def scenarios_of(choices: Choices) -> Scenarios:
 
 def pruned(choices: Choices) -> Pruned:
     """The plans of the page; raises InfersimError where none is chosen or none can be made or shared."""
-    if not choices.families:
+    model = (choices.model, choices.config, choices.config_name)
+    return _pruned(model, choices.families, scenarios_of(choices).executions())
+
+
+@lru_cache(maxsize=_KEPT)
+def _pruned(
+    named: tuple[str, str, str], families: tuple[tuple[str, float], ...], executions: tuple[Execution, ...]
+) -> Pruned:
+    if not families:
         raise InvalidValueError("families", "none", "at least one family of pruning")
-    model = chosen_model(choices.model, choices.config, choices.config_name)
-    executions = scenarios_of(choices).executions()
+    model = chosen_model(*named)
     check_shared(model, executions)
-    made = [_family_plans(model, name, (sparsity,)) for name, sparsity in choices.families]
+    made = [_family_plans(named, name, (sparsity,)) for name, sparsity in families]
     sharing = shared_plans([plan for each in made for plan in each.plans], executions)
     skipped = [f"{one.family} at {one.sparsity:g}: {one.reason}" for each in made for one in each.skipped]
     left_out = (*skipped, *sharing.left_out)
@@ -83,18 +94,18 @@ def profiles_of(choices: Choices) -> list[HardwareProfile]:
 def comparison(choices: Choices) -> Comparison:
     """What `infersim compare` computes; its frame says too which plans the engine runs."""
     found = pruned(choices)
-    timed = _compared(found.model, found.plans, choices.profiles, scenarios_of(choices))
+    timed = _compared(found, choices.profiles, scenarios_of(choices))
     return replace(timed, frame=with_support(timed.frame, found.plans, load_engine(choices.engine)))
 
 
-def ops_on(timed: Comparison, place: int, scenarios: Scenarios) -> pd.DataFrame:
+def ops_on(timed: Comparison, place: int, choices: Choices) -> pd.DataFrame:
     """The ops of the dense model and of every plan on one of the GPUs."""
     import pandas as pd
 
     timings = timed.timings[place]
-    gpu, base = timings.profile.name, timings.dense.program.transformer
+    alone = replace(choices, gpu=timings.profile.name, versus="", families=(), losses="")
     frames = [
-        _ops(_Timed(base=base, plan=plan, gpu=gpu, scenarios=scenarios, timings=timings))
+        _ops(_Timed(choices=alone, title=plan.title if plan else DENSE, plan=plan, timings=timings))
         for plan in (None, *timings.plans)
     ]
     return pd.concat(frames, ignore_index=True)
@@ -105,12 +116,13 @@ def curves(choices: Choices) -> pd.DataFrame:
     import pandas as pd
 
     found, scenarios = pruned(choices), scenarios_of(choices)
-    rows = [_compared(found.model, found.plans, choices.profiles, scenarios).frame]
-    between = _between(found.model, tuple(plan.family for plan in found.plans), scenarios)
-    if between:
-        rows.append(_compared(found.model, between, choices.profiles, scenarios).frame)
+    rows = [_compared(found, choices.profiles, scenarios).frame]
+    named = (choices.model, choices.config, choices.config_name)
+    between = _between(named, tuple(plan.family for plan in found.plans), scenarios.executions())
+    if between.plans:
+        rows.append(_compared(between, choices.profiles, scenarios).frame)
     frame = pd.concat(rows, ignore_index=True).drop_duplicates(["gpu", "plan"])
-    names = {plan.title: curve_name(plan) for plan in (*found.plans, *between)}
+    names = {plan.title: curve_name(plan) for plan in (*found.plans, *between.plans)}
     return frame.assign(curve=frame["plan"].map(names))
 
 
@@ -130,11 +142,14 @@ def service_of(choices: Choices) -> Service:
 def served(choices: Choices) -> list[UnderLoad]:
     """Each GPU with the dense model and the plans under load; raises InfersimError where nothing fits."""
     found = pruned(choices)
-    load = replace(choices, families=(), losses="", phase="prefill", batch=1, gpu=choices.gpu, versus="")
+    load = replace(choices, families=(), losses="", phase="prefill", batch=1, versus="")
     dense = Plan(base=found.model, transformer=found.model, name=DENSE)
     answers = []
     for name in choices.profiles:
-        curves_here = [_served(plan, name, replace(load, gpu=name)) for plan in (dense, *found.plans)]
+        here = replace(load, gpu=name)
+        curves_here = [
+            _served(_Loaded(choices=here, title=plan.title, plan=plan)) for plan in (dense, *found.plans)
+        ]
         if not any(curve.most for curve in curves_here):
             raise InfersimError(f"nothing fits into the memory of {name} beside what {choices.engine} needs")
         first, *others = curves_here
@@ -143,38 +158,48 @@ def served(choices: Choices) -> list[UnderLoad]:
 
 
 @lru_cache(maxsize=1024)
-def _family_plans(model: Transformer, family: str, sparsities: tuple[float, ...]) -> FamilyPlans:
-    return family_plans(model, [family], sparsities)
+def _family_plans(named: tuple[str, str, str], family: str, sparsities: tuple[float, ...]) -> FamilyPlans:
+    return family_plans(chosen_model(*named), [family], sparsities)
 
 
 @lru_cache(maxsize=_KEPT)
-def _compared(
-    model: Transformer, plans: tuple[Plan, ...], profiles: tuple[str, ...], scenarios: Scenarios
-) -> Comparison:
+def _compared(found: Pruned, profiles: tuple[str, ...], scenarios: Scenarios) -> Comparison:
     gpus = [load_profile(name) for name in profiles]
-    return compared(model, plans, gpus, scenarios, measured_index(None))
+    return compared(found.model, found.plans, gpus, scenarios, measured_index(None))
 
 
 @lru_cache(maxsize=_KEPT)
-def _between(model: Transformer, families: tuple[str, ...], scenarios: Scenarios) -> tuple[Plan, ...]:
+def _between(
+    named: tuple[str, str, str], families: tuple[str, ...], executions: tuple[Execution, ...]
+) -> Pruned:
     """Plans of families at the sparsities where curves are drawn, as far as GPUs can share them."""
-    made = [plan for family in families for plan in _family_plans(model, family, SPARSITIES).plans]
-    return shared_plans(made, scenarios.executions()).plans
+    made = [plan for family in families for plan in _family_plans(named, family, SPARSITIES).plans]
+    sharing = shared_plans(made, executions)
+    return Pruned(model=chosen_model(*named), plans=sharing.plans, left_out=sharing.left_out)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Loaded:
+    """A plan under load on the one GPU of `choices`; those of one title have equal curves."""
+
+    choices: Choices
+    title: str
+    plan: Plan = field(compare=False)
 
 
 @lru_cache(maxsize=_KEPT)
-def _served(plan: Plan, gpu: str, choices: Choices) -> Curve:
-    return curve_of(answered(plan, load_profile(gpu), service_of(choices)))
+def _served(loaded: _Loaded) -> Curve:
+    service = service_of(loaded.choices)
+    return curve_of(answered(loaded.plan, load_profile(loaded.choices.gpu), service))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Timed:
-    """The dense model (no plan) or a plan in a scenario on a GPU; equal ones have equal timings."""
+    """The dense model (no plan) or a plan; those of one title have equal timings for equal `choices`."""
 
-    base: Transformer
-    plan: Plan | None
-    gpu: str
-    scenarios: Scenarios
+    choices: Choices
+    title: str
+    plan: Plan | None = field(compare=False)
     timings: CaseTimings = field(compare=False)
 
 

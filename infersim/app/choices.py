@@ -120,7 +120,7 @@ class Choices:
     @classmethod
     def from_controls(cls, values: Mapping[str, Any]) -> Choices:
         """The choices that the values of controls state, by the ids that `controls` gives them."""
-        given = {name: values.get(name) or NONE for name in WORDS}
+        given: dict[str, Any] = {name: values.get(name) or NONE for name in WORDS}
         for name, stops in STOPS.items():
             given[name] = _stop(name, stops, values.get(name))
         chosen = [family for family in families() if values.get(switch_id(family))]

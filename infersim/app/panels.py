@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from infersim.app.answers import comparison, curves, ops_on, profiles_of, pruned, scenarios_of, served
+from infersim.app.answers import comparison, curves, ops_on, profiles_of, pruned, served
 from infersim.report.figures.loss_waterfall import loss_waterfall
 from infersim.report.figures.roofline import roofline
 from infersim.report.figures.speedup_curves import family_curves
@@ -42,8 +43,6 @@ class Panel(NamedTuple):
 
 def verdict(choices: Choices) -> str:
     """The verdict and the table of speedups, as `infersim compare` prints them."""
-    from dataclasses import replace
-
     frame = comparison(choices).frame
     said = compare_verdict(frame)
     left_out = tuple(f"Left out: {reason}." for reason in pruned(choices).left_out)
@@ -65,16 +64,16 @@ def _curves(choices: Choices) -> Drawn:
 
 
 def _time(choices: Choices) -> Drawn:
-    timed, scenarios = comparison(choices), scenarios_of(choices)
-    return Drawn(tuple(time_by_op(ops_on(timed, place, scenarios)) for place in range(len(timed.timings))))
+    timed = comparison(choices)
+    return Drawn(tuple(time_by_op(ops_on(timed, place, choices)) for place in range(len(timed.timings))))
 
 
 def _roofline(choices: Choices) -> Drawn:
-    timed, scenarios = comparison(choices), scenarios_of(choices)
+    timed = comparison(choices)
     plans = [plan.title for plan in pruned(choices).plans]
     return Drawn(
         tuple(
-            roofline(ops_on(timed, place, scenarios), profile, (DENSE, *plans))
+            roofline(ops_on(timed, place, choices), profile, (DENSE, *plans))
             for place, profile in enumerate(profiles_of(choices))
         )
     )

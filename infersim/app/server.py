@@ -151,7 +151,7 @@ def saved_page(choices: Choices) -> str:
 def _add_callbacks(app: Dash) -> None:
     controls = [Output(name, "value") for name in _CONTROLS]
 
-    @app.callback(
+    @app.callback(  # type: ignore[untyped-decorator]
         *controls, Output("config", "data"), Output("model", "options"), Output("notice", "data"),
         Input("url", "search"),
     )  # fmt: skip
@@ -167,7 +167,7 @@ def _add_callbacks(app: Dash) -> None:
         own = choices.config_name or "config.json" if choices.model == OWN else ""
         return [*(values[name] for name in _CONTROLS), config, model_options(own), problem]
 
-    @app.callback(
+    @app.callback(  # type: ignore[untyped-decorator]
         Output("config", "data", allow_duplicate=True),
         Output("model", "options", allow_duplicate=True),
         Output("model", "value", allow_duplicate=True),
@@ -194,7 +194,9 @@ def _add_callbacks(app: Dash) -> None:
         Input("notice", "data"),
     )
 
-    @app.callback(Output("answer", "data"), Input("asked", "data"), prevent_initial_call=True)
+    @app.callback(  # type: ignore[untyped-decorator]
+        Output("answer", "data"), Input("asked", "data"), prevent_initial_call=True
+    )
     def respond(asked: dict[str, Any] | None) -> Any:
         return no_update if asked is None else answer(asked)
 
@@ -205,7 +207,7 @@ def _add_callbacks(app: Dash) -> None:
         prevent_initial_call=True,
     )
 
-    @app.callback(
+    @app.callback(  # type: ignore[untyped-decorator]
         Output("file", "data"),
         Input("save-csv", "n_clicks"),
         State("asked", "data"),
@@ -214,7 +216,7 @@ def _add_callbacks(app: Dash) -> None:
     def save_csv(_: int, asked: dict[str, Any]) -> Any:
         return dcc.send_string(saved_csv(Choices.from_controls(asked["controls"])), "infersim.csv")
 
-    @app.callback(
+    @app.callback(  # type: ignore[untyped-decorator]
         Output("file", "data", allow_duplicate=True),
         Input("save-page", "n_clicks"),
         State("asked", "data"),

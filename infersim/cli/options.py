@@ -101,10 +101,7 @@ RoutingOption: TypeAlias = Annotated[
 FamiliesOption: TypeAlias = Annotated[
     str | None,
     typer.Option(
-        "--families",
-        "--family",
-        "-f",
-        help="Families, or all; after the name options or a sparsity: dynamic-m/target=ffn,static-m@0.25",
+        "--families", "--family", "-f", help="Families, or all; options after the name: dynamic-m/target=ffn"
     ),
 ]
 SparsityOption: TypeAlias = Annotated[

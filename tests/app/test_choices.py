@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -39,6 +40,7 @@ def dropped(text: str) -> str:
 
 @st.composite
 def some_choices(draw: st.DrawFn) -> Choices:
+    places: dict[str, Any] = {name: draw(st.sampled_from(stops)) for name, stops in STOPS.items()}
     pruned = [
         (
             family.name,
@@ -56,7 +58,7 @@ def some_choices(draw: st.DrawFn) -> Choices:
         phase=draw(st.sampled_from(("prefill", "decode"))),
         losses=draw(st.sampled_from(("", "static-k-2:4"))),
         families=tuple(pruned),
-        **{name: draw(st.sampled_from(stops)) for name, stops in STOPS.items()},
+        **places,
     )
 
 
@@ -98,7 +100,7 @@ def test_an_address_holds_a_dropped_config() -> None:
     again = Choices.from_query(choices.query())
     assert json.loads(packed_text(again.config)) == CONFIG
     model = chosen_model(again.model, again.config, again.config_name)
-    assert (model.hidden_size, len(model.blocks)) == (1024, 3)
+    assert (model.hidden, len(model.blocks)) == (1024, 3)
     assert "--model tiny.json " in compare_line(again)
 
 

@@ -57,7 +57,8 @@ _LOOKS = """() => ({
   menu: getComputedStyle(document.getElementById("model")).color,
 })"""
 
-_UNNAMED = """() => [...document.querySelectorAll("input:not([type=file], [aria-hidden=true]), button, select, [role=combobox]")]
+_UNNAMED = """() => [...document.querySelectorAll("input, button, select, [role=combobox]")]
+  .filter((each) => each.type !== "file" && !each.ariaHidden)
   .filter((each) => !(each.labels?.length || each.getAttribute("aria-label")
     || each.getAttribute("aria-labelledby") || each.textContent.trim()))
   .map((each) => each.outerHTML.slice(0, 200))"""
