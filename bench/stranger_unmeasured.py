@@ -74,7 +74,8 @@ def weights(rows: pd.DataFrame) -> Array:
 
 def added(rows: pd.DataFrame) -> float:
     """The least half-width that, in quadrature, brings the mean coverage to what intervals promise."""
-    asked = np.sqrt(np.maximum(rows["error"] ** 2 - rows["own"] ** 2, 0.0)).to_numpy(dtype=np.float64)
+    missed, own = (rows[name].to_numpy(dtype=np.float64) for name in ("error", "own"))
+    asked = np.sqrt(np.maximum(missed**2 - own**2, 0.0))
     order = np.argsort(asked)
     reached = np.cumsum(weights(rows)[order])
     return float(asked[order][np.searchsorted(reached, COVERAGE)])

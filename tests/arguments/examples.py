@@ -32,6 +32,9 @@ OPTIONS: Arguments = {
     "kv_dtype": None,
     "execution": "fused",
     "cuda_graph": True,
+    "gpus": 1,
+    "expert_parallel": False,
+    "routing": "balanced",
 }
 """Scenario options; a request in place of the context is a case of its own."""
 
@@ -43,6 +46,8 @@ SERVICE: Arguments = {
     "concurrency": 2,
     "engine": "vllm",
     "gpus": 1,
+    "expert_parallel": False,
+    "routing": "balanced",
     "dtype": "bf16",
     "kv_dtype": None,
     "price_per_hour": None,

@@ -46,7 +46,7 @@ _BOUNDS: Mapping[str, tuple[float, float]] = {
     "misaligned": (0.01, 20.0),
 }
 SECOND_STARTS = {"l2_residency": 0.85}
-"""An L2 that every SM reaches keeps nearly all it can hold (as for GEMMs): a search does not cross its edge."""
+"""An L2 that every SM reaches keeps nearly all it can hold, as for GEMMs; no search crosses its edge."""
 
 _DEQUANTISE = {"dequantise_per_clock_per_sm": (4.0, 4000.0)}
 

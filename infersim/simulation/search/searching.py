@@ -189,7 +189,8 @@ def search(
 
 
 def _layers(value: object) -> tuple[int, ...]:
-    listed: list[Any] = list(value) if isinstance(value, list | tuple | range | np.ndarray) else [value]
+    several = isinstance(value, list | tuple | range) or (isinstance(value, np.ndarray) and value.ndim == 1)
+    listed: list[Any] = list(value) if several else [value]  # type: ignore[call-overload]
     found = []
     for each in listed:
         whole = isinstance(each, int | np.integer) and not isinstance(each, bool)

@@ -82,8 +82,8 @@ def test_amperes_kernels_on_hopper_lose_and_prefills_do_not_run_them() -> None:
 
 
 def test_times_of_a_report_that_names_no_board_lie_between_those_of_the_boards() -> None:
-    """CUTLASS_1335: its dense kernel is slower than the interval of an SXM board's library reaches, and the 2:4
-    one by no more than that. Over its own dense time the 2:4 one is inside, as on a PCIe board.
+    """CUTLASS_1335: its dense kernel is slower than the interval of an SXM board reaches, and its 2:4 kernel
+    by no more than that. Over its own dense time the 2:4 one is inside, as on a PCIe board.
     """
     sxm, pcie = (
         [gemm_latency(gpu, 768, 4096, 4096, sparsity=form) for form in (None, "2:4")]
