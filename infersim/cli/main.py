@@ -16,11 +16,11 @@ from infersim.cli.commands.advise import advise_command
 from infersim.cli.commands.app import app_command
 from infersim.cli.commands.calibrate import calibrate_command
 from infersim.cli.commands.compare import compare_command
-from infersim.cli.commands.engines import engines_command
 from infersim.cli.commands.frontier import frontier_command
 from infersim.cli.commands.gemm import gemm_command
-from infersim.cli.commands.gpus import gpus_command, models_command
 from infersim.cli.commands.importing import import_command
+from infersim.cli.commands.inventories.engines import engines_command
+from infersim.cli.commands.inventories.gpus import gpus_command, models_command
 from infersim.cli.commands.measure import measure_app
 from infersim.cli.commands.measure_model import measure_model_command
 from infersim.cli.commands.predict import predict_command
