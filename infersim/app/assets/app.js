@@ -4,9 +4,10 @@
 (() => {
   const root = document.documentElement;
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
+  const LEGEND_ROW = 22;
   const REST_MS = 400;
   const PATIENCE_MS = 20000; // after so long without an answer the next change asks again
-  const config = { displaylogo: false, responsive: true, displayModeBar: false };
+  const config = { displaylogo: false, displayModeBar: false };
 
   let controls = {};
   let serial = 0;
@@ -37,7 +38,16 @@
     return JSON.parse(json);
   }
 
-  function themed(layout) {
+  // Figures have no room of their own for a legend above them.
+  function legendHeight(data, width) {
+    const names = data.filter((trace) => trace.showlegend !== false && trace.name).map((trace) => trace.name);
+    const rows = Math.ceil(names.reduce((sum, name) => sum + 50 + 7 * name.length, 0) / Math.max(width - 110, 150));
+    return LEGEND_ROW * rows;
+  }
+
+  function themed(layout, data, width) {
+    layout.width = width;
+    layout.height += legendHeight(data, width);
     const [ink, grid] = [custom("--ink"), custom("--grid")];
     layout.font = { ...layout.font, color: ink };
     layout.hoverlabel = { bgcolor: custom("--paper"), bordercolor: grid, font: { color: ink } };
@@ -52,11 +62,16 @@
     if (!json) return;
     while (!globalThis.Plotly) await new Promise((resolve) => setTimeout(resolve, 20));
     const { data, layout } = inPageColours(json);
-    await Plotly.react(place, data, themed(layout), config);
+    await Plotly.react(place, data, themed(layout, data, place.clientWidth), config);
   }
 
   const redraw = () => Promise.all([...document.querySelectorAll("[data-plot]")].map(draw));
   dark.addEventListener("change", redraw);
+  let resizing = 0;
+  window.addEventListener("resize", () => {
+    clearTimeout(resizing);
+    resizing = setTimeout(redraw, 100);
+  });
 
   // What is asked for: the latest values and the panels in view that do not show them yet.
   function ask(more = null) {
@@ -137,11 +152,11 @@
     panel.querySelector(".words").innerHTML = found.words;
     if (found.problem) panel.querySelector(".words").textContent = found.problem;
     const sides = [...panel.querySelectorAll("figure")];
+    sides.forEach((side, place) => (side.hidden = !found.figures[place])); // before any is drawn: they share the width
     await Promise.all(
       sides.map((side, place) => {
         const json = found.figures[place];
         const plot = side.querySelector("[data-plot]");
-        side.hidden = !json;
         side.querySelector(".gpu").textContent = gpus.length > 1 ? gpus[place] ?? "" : "";
         if (json) figures.set(plot.dataset.plot, json);
         else figures.delete(plot.dataset.plot);
@@ -155,6 +170,7 @@
     askedAt = 0;
     if (pending) askAgain(); // the server computes while this is drawn
     say(answer.problem ?? problem);
+    if (answer.gpus) document.body.dataset.gpus = answer.gpus.length;
     document.body.dataset.problem = answer.problem ? "yes" : "";
     if (!answer.problem) {
       document.getElementById("verdict").innerHTML = answer.verdict;
