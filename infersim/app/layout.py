@@ -48,8 +48,6 @@ def page() -> Any:
             dcc.Location(id="url", refresh=False),
             dcc.Store(id="config"),
             dcc.Store(id="asked"),
-            dcc.Store(id="answer"),
-            dcc.Store(id="shown"),
             dcc.Store(id="notice", data=""),
             dcc.Download(id="file"),
             html.Header([html.H1("infersim"), html.P("What pruning gains, and what takes the rest.")]),

@@ -74,11 +74,11 @@
   });
 
   // What is asked for: the latest values and the panels in view that do not show them yet.
-  function ask(more = null) {
+  async function ask(more = null) {
     clearTimeout(resting);
     if (askedAt && performance.now() - askedAt < PATIENCE_MS) {
       pending = true;
-      return window.dash_clientside.no_update;
+      return;
     }
     pending = false;
     askedAt = performance.now();
@@ -86,12 +86,20 @@
     filling = more !== null;
     if (!filling) setState("busy");
     const wanted = panels().map((panel) => panel.dataset.panel).filter((name) => stale.has(name) && (inView.has(name) || name === more));
-    return { serial, controls, panels: wanted };
-  }
-
-  function askAgain(more = null) {
-    const asked = ask(more);
-    if (asked !== window.dash_clientside.no_update) window.dash_clientside.set_props("asked", { data: asked });
+    const own = serial;
+    try {
+      const response = await fetch("/answer", {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify({ serial, controls, panels: wanted }),
+      });
+      await show(await response.json());
+    } catch (error) {
+      if (own !== serial) return;
+      askedAt = 0;
+      say(`No answer: ${error.message}. Is infersim app still running?`);
+      setState("settled");
+    }
   }
 
   const observer = new IntersectionObserver((entries) => {
@@ -100,7 +108,7 @@
       if (entry.isIntersecting) inView.add(name);
       else inView.delete(name);
     }
-    if (serial && [...inView].some((name) => stale.has(name))) askAgain();
+    if (serial && [...inView].some((name) => stale.has(name))) ask();
   });
 
   // What sliders say beside them: the stop, or percent.
@@ -138,7 +146,8 @@
     }
     labelSliders();
     setState("busy");
-    return ask();
+    ask();
+    return { controls };
   }
 
   function say(text) {
@@ -168,7 +177,7 @@
   async function show(answer) {
     if (!answer || answer.serial !== serial) return;
     askedAt = 0;
-    if (pending) askAgain(); // the server computes while this is drawn
+    if (pending) ask(); // the server computes while this is drawn
     say(answer.problem ?? problem);
     if (answer.gpus) document.body.dataset.gpus = answer.gpus.length;
     document.body.dataset.problem = answer.problem ? "yes" : "";
@@ -180,11 +189,11 @@
       }
       const drawn = panels().filter((panel) => answer.panels[panel.dataset.panel]);
       await Promise.all(drawn.map((panel) => showPanel(panel, answer.panels[panel.dataset.panel], answer.gpus)));
-      if (!askedAt && [...inView].some((name) => stale.has(name))) askAgain();
+      if (!askedAt && [...inView].some((name) => stale.has(name))) ask();
     }
     if (askedAt) return;
     setState(stale.size && !answer.problem ? "ready" : "settled");
-    if (stale.size && !answer.problem) resting = setTimeout(() => askAgain([...stale][0]), filling ? 0 : REST_MS);
+    if (stale.size && !answer.problem) resting = setTimeout(() => ask([...stale][0]), filling ? 0 : REST_MS);
   }
 
   document.addEventListener("click", async (event) => {
@@ -203,11 +212,5 @@
   document.addEventListener("submit", (event) => event.preventDefault());
 
   window.dash_clientside = window.dash_clientside || {};
-  window.dash_clientside.infersim = {
-    gather,
-    show(answer) {
-      show(answer);
-      return window.dash_clientside.no_update;
-    },
-  };
+  window.dash_clientside.infersim = { gather };
 })();
