@@ -183,6 +183,7 @@ def _panel(name: str) -> Any:
         [
             html.H2(panel.title),
             html.P(panel.caption, className="caption"),
+            html.Div(className="legend-place"),
             html.Div(sides, className="sides"),
             html.Div(className="words"),
         ],

@@ -20,6 +20,7 @@ from infersim.domain.errors import InfersimError
 from infersim.pruning.families.registry import families
 from infersim.report.figures.palette import DARK, INK, css_name, palette_css
 from infersim.report.html.elements import csv_text
+from infersim.report.html.legend import legend_entries, legend_html
 from infersim.report.html.page import render_page
 from infersim.report.html.plotly_js import plotly_file, quick_to_start
 from infersim.report.speedups.comparison_page import compare_page
@@ -132,8 +133,12 @@ def _drawn(choices: Choices, name: str) -> dict[str, Any]:
     try:
         shown = drawn(choices, (name,))[name]
     except InfersimError as error:
-        return {"figures": [], "words": "", "problem": str(error)}
-    return {"figures": [figure.to_json() for figure in shown.figures], "words": shown.words}
+        return {"figures": [], "legend": "", "words": "", "problem": str(error)}
+    return {
+        "figures": [figure.to_json() for figure in shown.figures],
+        "legend": legend_html(legend_entries(shown.figures)),
+        "words": shown.words,
+    }
 
 
 def saved_csv(choices: Choices) -> str:

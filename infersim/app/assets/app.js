@@ -4,7 +4,6 @@
 (() => {
   const root = document.documentElement;
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
-  const LEGEND_ROW = 22;
   const REST_MS = 400;
   const PATIENCE_MS = 20000; // after so long without an answer the next change asks again
   const config = { displaylogo: false, displayModeBar: false };
@@ -19,6 +18,7 @@
   const stale = new Set();
   const inView = new Set();
   const figures = new Map(); // JSON by the name of its place
+  const hidden = new Map(); // by panel, the groups that its legend hides
 
   const custom = (name) => getComputedStyle(root).getPropertyValue(name).trim();
   const channels = (hex) => [1, 3, 5].map((place) => parseInt(hex.slice(place, place + 2), 16)).join(", ");
@@ -38,16 +38,9 @@
     return JSON.parse(json);
   }
 
-  // Figures have no room of their own for a legend above them.
-  function legendHeight(data, width) {
-    const names = data.filter((trace) => trace.showlegend !== false && trace.name).map((trace) => trace.name);
-    const rows = Math.ceil(names.reduce((sum, name) => sum + 50 + 7 * name.length, 0) / Math.max(width - 110, 150));
-    return LEGEND_ROW * rows;
-  }
-
-  function themed(layout, data, width) {
-    layout.width = width;
-    layout.height += legendHeight(data, width);
+  // Legends stand above figures, shared by those of a panel: plotly's own would make it lay figures out twice.
+  function themed(layout, width) {
+    Object.assign(layout, { width, showlegend: false });
     const [ink, grid] = [custom("--ink"), custom("--grid")];
     layout.font = { ...layout.font, color: ink };
     layout.hoverlabel = { bgcolor: custom("--paper"), bordercolor: grid, font: { color: ink } };
@@ -62,7 +55,9 @@
     if (!json) return;
     while (!globalThis.Plotly) await new Promise((resolve) => setTimeout(resolve, 20));
     const { data, layout } = inPageColours(json);
-    await Plotly.react(place, data, themed(layout, data, place.clientWidth), config);
+    const groups = hidden.get(place.closest("[data-panel]").dataset.panel);
+    for (const trace of data) if (groups?.has(trace.legendgroup)) trace.visible = false;
+    await Plotly.react(place, data, themed(layout, place.clientWidth), config);
   }
 
   const redraw = () => Promise.all([...document.querySelectorAll("[data-plot]")].map(draw));
@@ -159,6 +154,14 @@
   async function showPanel(panel, found, gpus) {
     stale.delete(panel.dataset.panel);
     panel.querySelector(".words").innerHTML = found.words;
+    const legend = panel.querySelector(".legend-place");
+    if (legend.dataset.shown !== found.legend) {
+      legend.dataset.shown = found.legend;
+      legend.innerHTML = found.legend;
+      for (const entry of legend.querySelectorAll("button")) {
+        if (hidden.get(panel.dataset.panel)?.has(entry.dataset.group)) entry.setAttribute("aria-pressed", "false");
+      }
+    }
     if (found.problem) panel.querySelector(".words").textContent = found.problem;
     const sides = [...panel.querySelectorAll("figure")];
     sides.forEach((side, place) => (side.hidden = !found.figures[place])); // before any is drawn: they share the width
@@ -208,6 +211,19 @@
     } catch {
       status.textContent = "The browser does not let pages copy: select the text instead.";
     }
+  });
+  // A legend's button hides and shows what it names in the figures below it.
+  document.addEventListener("click", (event) => {
+    const entry = event.target.closest(".legend button");
+    if (!entry) return;
+    const panel = entry.closest("[data-panel]");
+    const groups = hidden.get(panel.dataset.panel) ?? new Set();
+    hidden.set(panel.dataset.panel, groups);
+    const shown = entry.getAttribute("aria-pressed") === "true";
+    if (shown) groups.add(entry.dataset.group);
+    else groups.delete(entry.dataset.group);
+    entry.setAttribute("aria-pressed", String(!shown));
+    panel.querySelectorAll("[data-plot]").forEach(draw);
   });
   document.addEventListener("submit", (event) => event.preventDefault());
 
