@@ -39,6 +39,14 @@ def _exchange(row: Row, _: Bench) -> Prepared:
     raise UnsupportedError(f"{row['exchange']}: one GPU is measured here; import a table of exchanges")
 
 
+def _experts(row: Row, _: Bench) -> Prepared:
+    """PyTorch has no kernel for a layer of experts; engines have, and tables of theirs can be imported."""
+    experts = f"{row['num_experts']} experts"
+    raise UnsupportedError(
+        f"{experts}: PyTorch has no kernel of expert layers; import a table of an engine's"
+    )
+
+
 KINDS: Mapping[Kind, Callable[[Row, Bench], Prepared]] = {
     Kind.GEMM: prepare_gemm,
     Kind.SPARSE_GEMM: prepare_sparse_gemm,
@@ -46,6 +54,7 @@ KINDS: Mapping[Kind, Callable[[Row, Bench], Prepared]] = {
     Kind.MEMORY: prepare_memory_bound,
     Kind.LAUNCH: prepare_launch,
     Kind.COLLECTIVE: _exchange,
+    Kind.MOE: _experts,
 }
 
 

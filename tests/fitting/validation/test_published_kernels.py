@@ -31,9 +31,11 @@ def test_a_consumer_card_multiplies_as_fast_as_others_measured() -> None:
     assert found["coverage"] == 1.0
 
 
-@pytest.mark.parametrize(("timed", "mape", "covered"), [("alone", 0.06, 1.0), ("graph", 0.25, 0.5)])
+@pytest.mark.parametrize(("timed", "mape", "covered"), [("alone", 0.06, 0.8), ("graph", 0.25, 0.5)])
 def test_kernels_timed_alone_are_right_once_samples_say_so(timed: str, mape: float, covered: float) -> None:
-    """By a profiler, each alone on the GPU; taken for a graph's, half of them are no better than wrong."""
+    """By a profiler, each alone on the GPU: an 80 % interval holds four of five. Taken for a graph's,
+    half of them are no better than wrong.
+    """
     latency = {size: 2e-6 * size[0] * size[1] * size[2] / rate for size, rate in LONE_TFLOPS.items()}
     found = validate("h100-sxm", gemms("h100-sxm", latency).assign(timed=timed)).errors.iloc[0]
     assert found["mape"] < mape if timed == "alone" else found["bias"] < -mape / 2

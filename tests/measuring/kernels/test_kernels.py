@@ -326,6 +326,18 @@ def test_every_kind_of_the_samples_format_has_a_kernel() -> None:
     assert set(preparing.KINDS) == set(Kind)
 
 
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ({"kind": "moe", "num_experts": 64}, "64 experts: PyTorch has no kernel of expert layers; import"),
+        ({"kind": "collective", "exchange": "all_reduce"}, "all_reduce: one GPU is measured here; import"),
+    ],
+)
+def test_what_is_imported_only_is_told(row: dict[str, object], told: str) -> None:
+    with pytest.raises(UnsupportedError, match=told):
+        prepare(row, bench_with())
+
+
 def test_two_largest_of_four_are_kept() -> None:
     weight = torch.tensor([[1.0, -5.0, 3.0, 2.0, 0.1, 0.2, -0.4, 0.3]])
 
