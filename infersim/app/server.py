@@ -77,7 +77,7 @@ def _index() -> str:
 
 
 def _guard(server: Any) -> None:
-    """Serve the look, plotly.js and answers; refuse requests under other names, and what comes from elsewhere."""
+    """Serve the look, plotly.js and answers; refuse requests under other names, and loads from elsewhere."""
     look = files("infersim.report").joinpath("assets", "page.css").read_text(encoding="utf-8")
     plotly: list[str] = []
 
