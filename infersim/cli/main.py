@@ -14,18 +14,19 @@ from typing import Annotated
 import typer
 
 from infersim.cli.commands.advise import advise_command
+from infersim.cli.commands.app import app_command
 from infersim.cli.commands.calibrate import calibrate_command
 from infersim.cli.commands.compare import compare_command
 from infersim.cli.commands.doctor import doctor_command
 from infersim.cli.commands.frontier import frontier_command
 from infersim.cli.commands.gemm import gemm_command
-from infersim.cli.commands.gpus import (
+from infersim.cli.commands.importing import import_command
+from infersim.cli.commands.inventories.gpus import (
     engines_command,
     glossary_command,
     gpus_command,
     models_command,
 )
-from infersim.cli.commands.importing import import_command
 from infersim.cli.commands.measure import measure_app
 from infersim.cli.commands.measure_model import measure_model_command
 from infersim.cli.commands.predict import predict_command
@@ -90,6 +91,7 @@ _COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
     ("predict", predict_command, "How long a model takes, dense or pruned."),
     ("serve", serve_command, "A model as an engine serves it, and what pruning buys under load."),
     ("gemm", gemm_command, "How long single GEMMs take."),
+    ("app", app_command, "The page in the browser: sliders, figures, two GPUs side by side."),
     ("reproduce", reproduce_command, "A paper's tables with predictions beside them."),
     ("gpus", gpus_command, "The GPUs that are known, with sources."),
     ("models", models_command, "The models that are known by name."),

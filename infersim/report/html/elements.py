@@ -35,11 +35,7 @@ class Islands:
 
     def add_data(self, frame: pd.DataFrame) -> str:
         """Keep `frame` as CSV, in full precision and without formulas; the key that links name it by."""
-        written = with_joined_notes(frame)
-        words = written.select_dtypes(exclude=["number", "bool"])
-        written = written.assign(**{str(name): words[name].map(harmless) for name in words.columns})
-        csv = written.to_csv(index=False, lineterminator="\n")
-        return self._keys.setdefault(csv, f"d{len(self._keys)}")
+        return self._keys.setdefault(csv_text(frame), f"d{len(self._keys)}")
 
     def figures_json(self) -> str:
         """Figures by name, as plotly reads them."""
@@ -49,6 +45,14 @@ class Islands:
     def data_json(self) -> str:
         """CSV by key."""
         return json.dumps({key: csv for csv, key in self._keys.items()}, ensure_ascii=False)
+
+
+def csv_text(frame: pd.DataFrame) -> str:
+    """`frame` as CSV, in full precision and without formulas."""
+    written = with_joined_notes(frame)
+    words = written.select_dtypes(exclude=["number", "bool"])
+    written = written.assign(**{str(name): words[name].map(harmless) for name in words.columns})
+    return written.to_csv(index=False, lineterminator="\n")
 
 
 MAX_ROWS = 500
@@ -120,6 +124,16 @@ def table_html(table: Table, name: str, islands: Islands) -> str:
         f'<p class="files">{csv_link(table.frame, name, islands)}</p>\n'
         f'<div class="scroll" tabindex="0" role="region" aria-label="{title}">{_grid(table)}</div>\n'
         f"{_caption(table, 'CSV')}\n</details>"
+    )
+
+
+def framed_table(table: Table) -> str:
+    """The table under its title, without links, in a frame that scrolls where there is too little room."""
+    title = text(table.title)
+    return (
+        f"<h3>{title}</h3>\n"
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{title}">{_grid(table)}</div>\n'
+        f"{_caption(table, 'CSV')}"
     )
 
 
