@@ -12,7 +12,7 @@ BALANCED, RANDOM, POWER_LAW, ZIPF = "balanced", "random", "power_law_", "zipf_"
 STEEPEST = 4.0
 """Beyond this exponent a few experts get nearly all tokens: no router is trained to that."""
 
-ROUTINGS = f"{BALANCED}, {RANDOM}, or {POWER_LAW}1.2 or {ZIPF}0.9 with an exponent up to {STEEPEST:g}"
+ROUTINGS = f"{BALANCED}, {RANDOM}, {POWER_LAW}1.2 or {ZIPF}0.9, with an exponent up to {STEEPEST:g}"
 """What routing may be called, for error messages."""
 
 
