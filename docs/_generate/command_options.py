@@ -10,14 +10,8 @@ from typing import Any
 import typer
 
 from _generate.markdown import markdown_table
+from infersim.cli.help import shown as shown_by_help
 from infersim.cli.main import app
-
-_VALUES = {
-    "TEXT": re.compile(r" (?:<str>|<list\[str\]>|TEXT)"),
-    "NUMBER": re.compile(r" (?:<int>|<float>|INTEGER|FLOAT)"),
-    "FILE": re.compile(r" (?:<path>|<list\[path\]>|PATH|FILE)", re.IGNORECASE),
-}
-"""What versions of typer call the types of values."""
 
 _EXTRA = re.compile(r"\s*\[(?P<extra>(?:default: |required).*)\]$")
 
@@ -90,7 +84,7 @@ def _row(parameter: Any, typed: str, text: str) -> list[str]:
     match = _EXTRA.search(text)
     extra = "" if match is None else match["extra"]
     default = "needed" if extra == "required" else f"`{extra.removeprefix('default: ')}`" if extra else "–"
-    name = _bare_name(parameter) if _is_argument(parameter) else _with_value(typed)
+    name = _bare_name(parameter) if _is_argument(parameter) else shown_by_help(parameter, typed)
     return [f"`{name}`", default, text[: match.start()] if match else text]
 
 
@@ -106,13 +100,6 @@ def _argument(parameter: Any) -> str:
     """As usage lines have it: `[NAME]` may be left out, `NAME...` may be several."""
     name = _bare_name(parameter) + ("..." if parameter.nargs == -1 else "")
     return name if parameter.required else f"[{name}]"
-
-
-def _with_value(typed: str) -> str:
-    """An option with what stands for its value, whatever this version of typer calls its type."""
-    for name, pattern in _VALUES.items():
-        typed = pattern.sub(f" {name}", typed)
-    return typed
 
 
 def _cell(text: str) -> str:

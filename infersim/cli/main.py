@@ -6,20 +6,27 @@ import errno
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from io import StringIO
+from typing import Annotated
 
 import typer
 
 from infersim.cli.commands.advise import advise_command
+from infersim.cli.commands.app import app_command
 from infersim.cli.commands.calibrate import calibrate_command
 from infersim.cli.commands.compare import compare_command
-from infersim.cli.commands.engines import engines_command
+from infersim.cli.commands.doctor import doctor_command
 from infersim.cli.commands.frontier import frontier_command
 from infersim.cli.commands.gemm import gemm_command
-from infersim.cli.commands.gpus import gpus_command, models_command
 from infersim.cli.commands.importing import import_command
+from infersim.cli.commands.inventories.gpus import (
+    engines_command,
+    glossary_command,
+    gpus_command,
+    models_command,
+)
 from infersim.cli.commands.measure import measure_app
 from infersim.cli.commands.measure_model import measure_model_command
 from infersim.cli.commands.predict import predict_command
@@ -29,6 +36,7 @@ from infersim.cli.commands.search.table import table_command
 from infersim.cli.commands.serve import serve_command
 from infersim.cli.commands.sweep import sweep_command
 from infersim.cli.commands.validate import validate_command
+from infersim.cli.help import PlainCommand, example_of
 from infersim.cli.interrupts import STOPPED, StoppedError, interruptible
 from infersim.cli.streams import give_output_up, output_fails, prepare_streams, tell
 from infersim.domain.errors import InfersimError
@@ -42,45 +50,66 @@ FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
 BROKEN_PIPE = 141
 """What a shell reports of a program whose reader went away: 128 + SIGPIPE."""
 
+PURPOSE = "How fast a pruned LLM will be, how fast it could ever be, and what takes the difference."
+
 app = typer.Typer(
     name="infersim",
-    help="How fast a pruned LLM will be, how fast it could ever be, and what eats the difference.",
-    epilog="infersim COMMAND --help tells more of each; no command needs a GPU.",
+    help=PURPOSE,
+    epilog="infersim COMMAND --help shows its options and examples. Only measure needs a GPU.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("compare", short_help="How much faster plans are, could be, and what eats the rest.")(
-    compare_command
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from infersim.cli.commands.doctor import version_of
+
+        print(f"infersim {version_of('infersim')}")
+        raise typer.Exit
+
+
+@app.callback(help=PURPOSE)
+def _program(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Options of the program itself."""
+
+
+_COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
+    ("compare", compare_command, "How much faster plans are, could be, and what takes the rest."),
+    ("frontier", frontier_command, "What speed pruning gains for what it loses in quality."),
+    ("advise", advise_command, "What sparsity a speedup needs, and where families pay."),
+    ("search", search_command, "The plan layer by layer that loses least and meets targets."),
+    ("table", table_command, "The time of every choice of every sublayer, for a search."),
+    ("sweep", sweep_command, "Every combination of a plan as one table."),
+    ("predict", predict_command, "How long a model takes, dense or pruned."),
+    ("serve", serve_command, "A model as an engine serves it, and what pruning buys under load."),
+    ("gemm", gemm_command, "How long single GEMMs take."),
+    ("app", app_command, "The page in the browser: sliders, figures, two GPUs side by side."),
+    ("reproduce", reproduce_command, "A paper's tables with predictions beside them."),
+    ("gpus", gpus_command, "The GPUs that are known, with sources."),
+    ("models", models_command, "The models that are known by name."),
+    ("engines", engines_command, "The engines that are known, and what they run."),
+    ("import", import_command, "Turn published measurements into samples."),
+    ("calibrate", calibrate_command, "Fit a GPU's profile to measurements."),
+    ("validate", validate_command, "How far predictions are from measurements."),
+    ("glossary", glossary_command, "What the words of tables and pages mean."),
+    ("doctor", doctor_command, "What is installed, and what of it works here."),
 )
-app.command("frontier", short_help="What speed pruning gains for what it loses in quality.")(frontier_command)
-app.command("advise", short_help="What sparsity a speedup needs, and where families pay.")(advise_command)
-app.command("search", short_help="The plan layer by layer that loses least and meets targets.")(
-    search_command
+for _name, _function, _short in _COMMANDS:
+    # Of gemm a negative dimension is refused as such, not as an option that does not exist.
+    _settings = {"ignore_unknown_options": True} if _name == "gemm" else None
+    app.command(_name, cls=PlainCommand, short_help=_short, context_settings=_settings)(_function)
+measure_app.command("model", cls=PlainCommand, short_help="Time dense and pruned models for real.")(
+    measure_model_command
 )
-app.command("table", short_help="The time of every choice of every sublayer, for a search.")(table_command)
-app.command("sweep", short_help="Every combination of a plan as one table.")(sweep_command)
-app.command("predict", short_help="How long a model takes, dense or pruned.")(predict_command)
-app.command("serve", short_help="A model as an engine serves it, and what pruning buys under load.")(
-    serve_command
-)
-app.command(
-    "gemm",
-    short_help="How long single GEMMs take.",
-    # A negative dimension is refused as such, not as an option that does not exist.
-    context_settings={"ignore_unknown_options": True},
-)(gemm_command)
-app.command("reproduce", short_help="A paper's tables with predictions beside them.")(reproduce_command)
-app.command("gpus", short_help="The GPUs that are known, with sources.")(gpus_command)
-app.command("models", short_help="The models that are known by name.")(models_command)
-app.command("engines", short_help="The engines that are known, and what they run.")(engines_command)
-app.command("import", short_help="Turn published measurements into samples.")(import_command)
-measure_app.command("model", short_help="Time dense and pruned models for real.")(measure_model_command)
 app.add_typer(measure_app, name="measure", short_help="Time kernels and pruned models on this machine.")
-app.command("calibrate", short_help="Fit a GPU's profile to measurements.")(calibrate_command)
-app.command("validate", short_help="How far predictions are from measurements.")(validate_command)
 
 
 def run(arguments: Sequence[str] | None = None) -> None:
@@ -145,11 +174,18 @@ def _command(arguments: Sequence[str] | None) -> int:
         shown, code = getattr(error, "show", None), getattr(error, "exit_code", None)
         if shown is None or code is None:
             raise
-        told = StringIO()
-        shown(file=told)
-        tell(told.getvalue().rstrip("\n"))
+        message = StringIO()
+        shown(file=message)
+        tell(message.getvalue().rstrip("\n") + _example(error))
     sys.stdout.flush()
     return code if isinstance(code, int) else 0
+
+
+def _example(error: Exception) -> str:
+    """How the option is typed that an error is about, on a line of its own."""
+    param = getattr(error, "param", None)
+    example = "" if param is None else example_of([str(param.name), *param.opts])
+    return f"\n{example[0].upper()}{example[1:]}" if example else ""
 
 
 def _refused(error: OSError) -> str:

@@ -41,7 +41,7 @@ FitOption: TypeAlias = Annotated[
     typer.Option("--fit", metavar="FILE", help="Use this fit; left out: the one beside the datasheet."),
 ]
 SkipBadOption: TypeAlias = Annotated[
-    bool, typer.Option("--skip-bad", help="Set rows aside that are no samples, and count them.")
+    bool, typer.Option("--skip-bad", help="Set invalid rows aside, and count them.")
 ]
 SeedOption: TypeAlias = Annotated[int, typer.Option("--seed", help="Of every random choice.")]
 

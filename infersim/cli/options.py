@@ -125,6 +125,9 @@ LayersOption: TypeAlias = Annotated[
 ]
 JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print rows as JSON.")]
 CsvOption: TypeAlias = Annotated[bool, typer.Option("--csv", help="Print rows as CSV.")]
+FullOption: TypeAlias = Annotated[
+    bool, typer.Option("--full", help="Print every sentence, note and table, not one screen.")
+]
 HtmlOption: TypeAlias = Annotated[
     Path | None, typer.Option("--html", metavar="FILE", help="Write a page with figures.")
 ]

@@ -59,7 +59,8 @@ def chosen_pruning(
 ) -> Pruning:
     """Plans from files first, then each family at each sparsity; with `layers` a stack of so many of each.
 
-    Options of a family follow its name: `dynamic-m/execution=gather`. Where nothing is asked for, a 2:4
+    Options of a family follow its name: `dynamic-m/execution=gather`; so does a sparsity of its own:
+    `static-m@0.25`. Where nothing is asked for, a 2:4
     checkpoint is a plan of its dense model, and of any other model the families of `otherwise` are meant.
 
     `model` may be left out where a plan file names it; `sparsity` is also for plan files that state none.
@@ -103,12 +104,15 @@ def _swept(base: Transformer, families: str, sparsity: str) -> tuple[tuple[Plan,
     chosen = names("families", families)
     if ALL in chosen:
         chosen = [family.name for family in suitable_families(base)]
-    choices = [
-        FamilyChoice(name=name, options=family_options(words))
-        for name, *words in (entry.split("/") for entry in chosen)
-    ]
-    swept = family_plans(base, choices, fractions("sparsity", sparsity))
-    left_out = tuple(f"{each.family} at {each.sparsity:g}: {each.reason}" for each in swept.skipped)
-    if not swept.plans:
+    plans: list[Plan] = []
+    left_out: list[str] = []
+    for entry in chosen:
+        words, _, own = entry.partition("@")  # FAMILY@SPARSITY has a sparsity of its own
+        name, *settings = words.split("/")
+        choice = FamilyChoice(name=name, options=family_options(settings))
+        swept = family_plans(base, [choice], fractions("sparsity", own or sparsity))
+        plans += swept.plans
+        left_out += [f"{each.family} at {each.sparsity:g}: {each.reason}" for each in swept.skipped]
+    if not plans:
         raise InfersimError(f"no plan can be made: {'; '.join(left_out)}")
-    return swept.plans, left_out
+    return tuple(dict.fromkeys(plans)), tuple(left_out)

@@ -11,7 +11,7 @@ import json
 import math
 import shutil
 import sys
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
@@ -24,7 +24,7 @@ from infersim.report.core.table import Column, Table
 if TYPE_CHECKING:
     import pandas as pd
 
-    from infersim.report.core.table import Table
+    from infersim.report.core.screen import Answer
     from infersim.report.core.verdict import Verdict
     from infersim.report.html.page import Page
     from infersim.report.summary import Summarised
@@ -79,6 +79,9 @@ def write_asked(page: Callable[[], Page], *, html: Path | None, figures: Path | 
         print_aside(f"Wrote {len(write_figures(figures, made))} files to {figures}")
 
 
+BRIEF = 150
+"""Characters of what is said briefly on standard error: two lines of a narrow terminal."""
+
 GAP = 2
 """Blanks that a column takes beside its cells."""
 
@@ -128,7 +131,7 @@ def print_for_people(verdict: Verdict | None, *tables: Table) -> None:
     from infersim.cli.printing import in_blocks
     from infersim.report.core.terminal import ENDLESS, Terminal, print_table, print_verdict
 
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else ENDLESS
+    width = terminal_width() or ENDLESS
     console = Terminal(width=width, highlight=False)
     if verdict is not None:
         print_verdict(verdict, console)
@@ -137,12 +140,52 @@ def print_for_people(verdict: Verdict | None, *tables: Table) -> None:
             print_table(block, console)
 
 
-def print_summary(found: Summarised) -> None:
-    """Print the verdict and the tables that belong to what a function returned."""
+def print_answer(answer: Answer, *, full: bool) -> None:
+    """Print one screen of an answer, or all of it."""
+    if full:
+        print_for_people(answer.verdict, *answer.tables)
+        return
+    # rich is imported with the first line: JSON and CSV need not wait for it.
+    from infersim.report.core.screen import screen_lines
+    from infersim.report.core.terminal import ENDLESS, Terminal, print_lines
+
+    width = terminal_width()
+    console = Terminal(width=ENDLESS if width is None else width, highlight=False)
+    print_lines(screen_lines(answer, ENDLESS if width is None else width), console)
+
+
+def terminal_width() -> int | None:
+    """Columns of the terminal; None in a file or a pipe, where no sentence is broken."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def print_summary(found: Summarised, *, full: bool) -> None:
+    """Print the answer that belongs to what a function returned: one screen of it, or all."""
     from infersim.report.summary import summary
 
-    said = summary(found)
-    print_for_people(said.verdict, *said.tables)
+    print_answer(summary(found), full=full)
+
+
+def print_left_out(reasons: Sequence[str], *, briefly: bool) -> None:
+    """Say on standard error what was asked for and cannot be: each with its reason, or all in one line."""
+    if not briefly:
+        for reason in reasons:
+            print_aside(f"Left out: {reason}")
+    elif reasons:
+        more = f", and {len(reasons) - 1} more" if len(reasons) > 1 else ""
+        line = f"Left out: {reasons[0]}{more}"
+        print_aside(line if len(line) <= BRIEF else f"{line[: BRIEF - 1 - len(more)]}…{more}")
+
+
+def print_notes(notes: Sequence[str], *, briefly: bool) -> None:
+    """Say on standard error what models' files say beside shapes: all of it, or in one line."""
+    if not briefly:
+        for note in notes:
+            print_aside(note)
+    elif notes:
+        more = f" (and {len(notes) - 1} more)" if len(notes) > 1 else ""
+        line = notes[0]
+        print_aside((line if len(line + more) <= BRIEF else f"{line[: BRIEF - 1 - len(more)]}…") + more)
 
 
 def print_aside(line: str) -> None:

@@ -31,7 +31,8 @@ def names(key: str, text: str) -> list[str]:
     """`a,b` as its names, each once; InvalidValueError where there is none."""
     found = list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
     if not found:
-        raise InvalidValueError(key, text, "a name, or several with commas between")
+        expected = _with_example(key, "a name, or several with commas between")
+        raise InvalidValueError(key, text, expected)
     return found
 
 
@@ -86,8 +87,15 @@ def _parsed(key: str, text: str, parse: Callable[[str], Value], expected: str) -
         try:
             found.append(parse(part.strip()))
         except ValueError:
-            raise InvalidValueError(key, part.strip(), expected) from None
+            raise InvalidValueError(key, part.strip(), _with_example(key, expected)) from None
     return list(dict.fromkeys(found))
+
+
+def _with_example(key: str, expected: str) -> str:
+    """What was expected, and how the option is typed."""
+    from infersim.cli.help import example_of
+
+    return ", ".join(filter(None, (expected, example_of([key]))))
 
 
 NO_REQUEST = RequestFlags()

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 
 from infersim.domain.dtypes import DType
 from infersim.domain.interconnect import Interconnect, Wiring
-from infersim.domain.profile import GIGA, MEGA, HardwareProfile
+from infersim.domain.profile import GIGA, MEGA, Calibration, HardwareProfile
 from infersim.report.core import rounding
 from infersim.report.core.table import Column, Table, number_column, text_column
+from infersim.report.core.verdict import Verdict
 from infersim.workload.counts import active_parameters, parameters
 from infersim.workload.transformer import Attention, ExpertLayer, FeedForward, LatentAttention, Transformer
 
@@ -49,18 +51,38 @@ def gpus_table(profiles: Sequence[HardwareProfile]) -> Table:
         columns=(
             text_column("GPU", "gpu"),
             Column(
-                heading="calibration", keys=("calibration", "fit_source"), text=_calibration, numeric=False
+                heading="calibration",
+                keys=("calibration", "fit_source"),
+                text=_calibration,
+                numeric=False,
+                detail=2,
             ),
-            Column(heading="16 bit", keys=("bf16_tflops", "fp16_tflops"), text=_sixteen_bit),
-            *(number_column(dtype, f"{dtype}_tflops", rounding.quantity) for dtype in _OTHER_DTYPES),
-            number_column("GB/s", "bandwidth_gb_s", rounding.quantity),
+            Column(heading="16 bit", keys=("bf16_tflops", "fp16_tflops"), text=_sixteen_bit, detail=1),
+            *(
+                number_column(dtype, f"{dtype}_tflops", rounding.quantity, detail=3)
+                for dtype in _OTHER_DTYPES
+            ),
+            number_column("GB/s", "bandwidth_gb_s", rounding.quantity, detail=1),
             number_column("GB", "memory_gb", rounding.count),
-            number_column("SMs", "sm_count", rounding.count),
-            Column(heading="node", keys=("gpus_per_node", "link_gb_s"), text=_node),
-            number_column("unver-\nified", "unverified", rounding.count),
+            number_column("SMs", "sm_count", rounding.count, detail=2),
+            Column(heading="node", keys=("gpus_per_node", "link_gb_s"), text=_node, detail=2),
+            number_column("unverified", "unverified", rounding.count, detail=3),
         ),
         caption="Datasheet TFLOP/s, dense. Node: GPUs, and the GB/s that each sends to the others. "
         "Unverified: numbers that no public table confirmed.",
+    )
+
+
+def gpus_verdict(profiles: Sequence[HardwareProfile]) -> Verdict:
+    """How many are measured, and what the others are predicted from."""
+    counted = Counter(profile.calibration for profile in profiles)
+    return Verdict(
+        sentences=(),
+        short=(
+            f"{counted[Calibration.FITTED]} of {len(profiles)} GPUs are measured, "
+            f"{counted[Calibration.BORROWED]} borrow the fit of a sibling card, and the others are predicted "
+            "from measurements of other cards.",
+        ),
     )
 
 
@@ -77,7 +99,7 @@ def models_table(transformers: Sequence[Transformer]) -> Table:
         frame=pd.DataFrame(rows),
         columns=(
             text_column("model", "model"),
-            Column(heading="param-\neters", keys=("parameters",), text=_billions),
+            Column(heading="parameters", keys=("parameters",), text=_billions),
             Column(heading="active", keys=("active_parameters",), text=_billions),
             number_column("layers", "layers", rounding.count),
             number_column("hidden", "hidden", rounding.count),

@@ -16,7 +16,7 @@ from infersim.domain.arrays import Array, Numeric
 from infersim.domain.costs import Latency
 from infersim.report.core import rounding
 from infersim.report.core.table import Column, Table, text_column
-from infersim.report.core.trust import kernel_notes
+from infersim.report.core.trust import grade_line, kernel_notes
 from infersim.report.core.verdict import Verdict, as_sentence
 
 if TYPE_CHECKING:
@@ -117,7 +117,9 @@ def kernel_verdict(kind: str, rows: KernelRows) -> Verdict:
         text = f"{count} {kind}s are predicted to take {low} to {high} us; "
         text += f"{most} of them are limited by {limiter}"
     notes = kernel_notes(rows["calibration"], rows["gpu"], rows["in_range"], rows["kernels"])
-    return Verdict(sentences=(as_sentence(text),), notes=notes)
+    half_widths = np.sqrt(rows["upper_us"] / rows["lower_us"]) - 1
+    grade = grade_line(rows["calibration"], rows["gpu"], half_widths.tolist(), ~rows["in_range"])
+    return Verdict(sentences=(as_sentence(text),), notes=notes, grade=grade)
 
 
 def _dimensions(rows: KernelRows) -> list[str]:

@@ -7,7 +7,6 @@ decided here, for both.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -17,8 +16,7 @@ from infersim.domain.numbers import a_number
 from infersim.domain.profile import HardwareProfile
 from infersim.report.advice.tables import break_even_table, padding_table, target_table, widths_table
 from infersim.report.advice.verdict import advice_verdict
-from infersim.report.core.table import Table
-from infersim.report.core.verdict import Verdict
+from infersim.report.core.screen import Answer
 from infersim.report.html.elements import notebook_html
 from infersim.simulation.frame_kinds import MARK, FrameKind, kind_of
 from infersim.simulation.frontier.search import Frontier
@@ -33,12 +31,8 @@ if TYPE_CHECKING:
     Summarised = pd.DataFrame | Frontier | Validation | HardwareProfile | SweepResult | SearchResult
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Summary:
+class Summary(Answer):
     """The answer in words, and the tables behind it."""
-
-    verdict: Verdict
-    tables: tuple[Table, ...]
 
     def __str__(self) -> str:
         """As the command line prints it."""
@@ -86,6 +80,10 @@ def summary(found: Summarised, *, max_loss_percent: float | None = None) -> Summ
     raise UnsupportedError(f"no summary of a {type(found).__name__}; {_KNOWN}")
 
 
+def _as_summary(answer: Answer) -> Summary:
+    return Summary(verdict=answer.verdict, tables=answer.tables, lead=answer.lead)
+
+
 def _of_frame(frame: pd.DataFrame) -> Summary:
     kind = kind_of(frame)
     if kind is None or frame.empty:
@@ -108,12 +106,9 @@ def _of_hardware(frame: pd.DataFrame) -> Summary:
 
 
 def _of_comparison(frame: pd.DataFrame) -> Summary:
-    from infersim.report.speedups.by_gpus import by_gpus_table, several_gpus
-    from infersim.report.speedups.tables import compare_table, loss_table
-    from infersim.report.speedups.verdict import compare_verdict
+    from infersim.report.speedups.answer import comparison_answer
 
-    shared = (by_gpus_table(frame),) if several_gpus(frame) else ()
-    return Summary(verdict=compare_verdict(frame), tables=(*shared, compare_table(frame), loss_table(frame)))
+    return _as_summary(comparison_answer(frame))
 
 
 def _of_prediction(frame: pd.DataFrame) -> Summary:
@@ -164,14 +159,17 @@ def _of_search(found: SearchResult) -> Summary:
     from infersim.report.search.tables import search_tables
     from infersim.report.search.verdict import search_verdict
 
-    return Summary(verdict=search_verdict(found), tables=search_tables(found))
+    tables = search_tables(found)
+    return Summary(verdict=search_verdict(found), tables=tables, lead=tables[1])
 
 
 def _of_latencies(frame: pd.DataFrame) -> Summary:
-    from infersim.report.search.tables import latency_tables
+    from infersim.report.search.tables import latency_tables, scenarios_table
     from infersim.report.search.verdict import table_verdict
 
-    return Summary(verdict=table_verdict(frame), tables=latency_tables(frame))
+    tables = latency_tables(frame)
+    lead = scenarios_table(frame) if len(tables) > 1 else None
+    return Summary(verdict=table_verdict(frame), tables=tables, lead=lead)
 
 
 def _of_validation(found: Validation) -> Summary:
@@ -181,12 +179,10 @@ def _of_validation(found: Validation) -> Summary:
 
 
 def _of_sweep(found: SweepResult) -> Summary:
-    from infersim.report.sweep.tables import families_table, fastest_table
-    from infersim.report.sweep.verdict import sweep_verdict
+    from infersim.report.sweep.answer import sweep_answer
     from infersim.simulation.sweeping.result import sweep_summary
 
-    means = sweep_summary(found)
-    return Summary(verdict=sweep_verdict(means), tables=(families_table(means), fastest_table(means)))
+    return _as_summary(sweep_answer(sweep_summary(found)))
 
 
 def _of_profile(profile: HardwareProfile) -> Summary:

@@ -106,7 +106,7 @@ def test_gpus_lists_all_with_their_calibration(answered: Infersim) -> None:
     assert {row["gpu"]: row["calibration"] for row in rows} == {
         name: load_profile(name).calibration.value for name in list_profiles()
     }
-    assert "calibration" in answered("gpus").out
+    assert "calibration" in answered("gpus", "--full").out
 
 
 def test_one_gpu_has_a_source_or_a_doubt_for_every_number(answered: Infersim) -> None:
@@ -139,7 +139,7 @@ def test_import_writes_samples_and_counts_them(answered: Infersim, tmp_path: Pat
 
 
 def test_reproduce_sets_the_paper_beside_the_prediction(answered: Infersim) -> None:
-    text = answered("reproduce", "beyond-flops").out
+    text = answered("reproduce", "beyond-flops", "--full").out
     for expected in ("2,190", "14.97", "1.77x", "static-m equivalent", "Figure 2", "difference", "growth"):
         assert expected in text
     rows = answered("reproduce", "beyond-flops", "--json").rows

@@ -36,6 +36,7 @@ def advise_command(
     runs: RunFlags,
     kernels: options.KernelsOption = None,
     overrides: options.SetOption = [],  # noqa: B006 - typer makes a list of its own for each call
+    full: options.FullOption = False,
     as_json: options.JsonOption = False,
     as_csv: options.CsvOption = False,
     html: options.HtmlOption = None,
@@ -48,8 +49,9 @@ def advise_command(
     from infersim.cli.plans import chosen_pruning
     from infersim.cli.printing import (
         check_outputs,
-        print_aside,
-        print_for_people,
+        print_answer,
+        print_left_out,
+        print_notes,
         printed_for_machines,
         write_asked,
     )
@@ -59,6 +61,7 @@ def advise_command(
     from infersim.report.advice.tables import advice_tables
     from infersim.report.advice.verdict import advice_verdict
     from infersim.report.core.scenarios import setting_text
+    from infersim.report.core.screen import Answer
     from infersim.simulation.advice.break_even import break_even
     from infersim.simulation.advice.padded import padded_widths
     from infersim.simulation.advice.target import sparsity_for
@@ -84,11 +87,10 @@ def advise_command(
     padded = padded_widths(pruning.model, gpus, scenarios=scenarios)
     setting = setting_text(scenarios.execution, transformer=pruning.model, gpus=scenarios.gpus)
     write_asked(lambda: advice_page(needed, pays, widths, setting, padded), html=html, figures=figures)
-    for note in pruning.notes:
-        print_aside(note)
-    for reason in pruning.left_out:
-        print_aside(f"Left out: {reason}")
+    briefly = not (full or as_json or as_csv)
+    print_notes(pruning.notes, briefly=briefly)
+    print_left_out(pruning.left_out, briefly=briefly)
     rows = next(frame for frame in (needed, pays, widths) if frame is not None)
     if not printed_for_machines(rows, as_json=as_json, as_csv=as_csv):
         shown = needed, pays, widths, padded
-        print_for_people(advice_verdict(*shown), *advice_tables(*shown))
+        print_answer(Answer(verdict=advice_verdict(*shown), tables=advice_tables(*shown)), full=full)

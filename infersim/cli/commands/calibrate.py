@@ -18,16 +18,19 @@ if TYPE_CHECKING:
     from infersim.report.html.page import Page
 
 
-def pool_command(gpus: Sequence[str], out: Path | None, beside_datasheets: bool) -> None:
+def pool_command(
+    gpus: Sequence[str], out: Path | None, beside_datasheets: bool, *, full: bool = False
+) -> None:
     """Pool the fits of `gpus` (names or .toml), or of all that come with one, and write the pool."""
     import time
 
-    from infersim.cli.printing import check_outputs, print_aside, print_for_people
+    from infersim.cli.printing import check_outputs, print_answer, print_aside
     from infersim.cli.progress import working
     from infersim.domain.profile import Calibration
     from infersim.fitting.transfer.pooling import pool_fits
     from infersim.profile_files.pool_files import NAME, shipped_pool_path, write_pool
     from infersim.profile_files.profiles import list_profiles, load_profile
+    from infersim.report.core.screen import Answer
     from infersim.report.hardware.pool_tables import pool_table, pool_verdict
 
     if out is not None and beside_datasheets:
@@ -42,7 +45,8 @@ def pool_command(gpus: Sequence[str], out: Path | None, beside_datasheets: bool)
     with working(f"Pooling the fits of {len(profiles)} GPUs"):
         pool = pool_fits(profiles)
     write_pool(pool, destination)
-    print_for_people(pool_verdict(pool, time.perf_counter() - started), pool_table(pool))
+    verdict = pool_verdict(pool, time.perf_counter() - started)
+    print_answer(Answer(verdict=verdict, tables=(pool_table(pool),)), full=full)
     where = "every command finds it" if beside_datasheets else "--beside-datasheet puts it where it is found"
     print_aside(f"The pool is in {destination}: {where}.")
 
@@ -70,7 +74,7 @@ BesideOption = Annotated[
 ]
 PoolOption = Annotated[
     bool,
-    typer.Option("--pool", help="Pool the fits of these GPUs (or all): what unmeasured ones lean on."),
+    typer.Option("--pool", help="Pool the fits of these GPUs (or all): what unmeasured ones rely on."),
 ]
 
 
@@ -88,6 +92,7 @@ def calibrate_command(
     skip_bad: measurements.SkipBadOption = False,
     kernels: options.KernelsOption = None,
     pool: PoolOption = False,
+    full: options.FullOption = False,
     html: options.HtmlOption = None,
     figures: options.FiguresOption = None,
 ) -> None:
@@ -103,26 +108,22 @@ def calibrate_command(
             if given is not None:
                 raise InvalidValueError(option, str(given), "none: there is no page of a pool")
         named = [name for name in (datasheet, *map(str, samples or ())) if name is not None]
-        pool_command(named, out, beside_datasheet)
+        pool_command(named, out, beside_datasheet, full=full)
         return
     if datasheet is None or not samples:
         raise InfersimError("a datasheet and samples are missing; expected DATASHEET SAMPLES..., or --pool")
     import time
 
     from infersim.cli.measurements import chosen_kinds, profile_and_samples
-    from infersim.cli.printing import check_outputs, print_aside, print_for_people, print_summary, write_asked
+    from infersim.cli.printing import check_outputs, print_answer, print_aside, write_asked
     from infersim.cli.progress import working
     from infersim.fitting.calibration import calibrate
     from infersim.fitting.calibration_rows import divide
     from infersim.fitting.samples.in_parts import drawn as drawn_samples
     from infersim.fitting.validation.validation import validate_held_out, validate_read
     from infersim.profile_files.fit_files import write_fit
+    from infersim.report.accuracy.answer import calibration_answer
     from infersim.report.accuracy.calibration_page import calibration_page
-    from infersim.report.accuracy.calibration_tables import (
-        calibration_verdict,
-        fitted_kinds_table,
-        parameters_table,
-    )
 
     destination = _destination(datasheet, out, beside_datasheet)
     check_outputs([destination, html], [datasheet, fit, *samples], folder=figures)
@@ -151,13 +152,7 @@ def calibrate_command(
     write_asked(page, html=html, figures=figures)
 
     print_aside(f"{read.account()}. {division.account()}.")
-    print_for_people(
-        calibration_verdict(fitted.fit, kinds, seconds),
-        fitted_kinds_table(fitted.fit, kinds),
-        parameters_table(fitted.fit, kinds),
-    )
-    if held_out is not None:
-        print_summary(held_out)
+    print_answer(calibration_answer(fitted.fit, kinds, seconds, held_out), full=full)
     print_aside(
         f"The fit is in {destination}: commands find it when it lies beside {_sheet(datasheet).name}."
     )

@@ -36,16 +36,16 @@ def compare_along_number(
     *,
     as_json: bool,
     as_csv: bool,
+    full: bool,
     html: Path | None,
     figures: Path | None,
 ) -> None:
     """Print the comparison along the number that `text` names, and write its page or figures."""
     from functools import partial
 
-    from infersim.cli.printing import print_aside, print_for_people, printed_for_machines, write_asked
+    from infersim.cli.printing import print_left_out, print_summary, printed_for_machines, write_asked
     from infersim.report.core.scenarios import setting_text
     from infersim.report.hardware.page import hardware_page
-    from infersim.report.hardware.tables import hardware_table, hardware_verdict
     from infersim.simulation.speedups.comparison import measured_index
     from infersim.simulation.speedups.hardware_sweep import compared_along
 
@@ -54,10 +54,9 @@ def compare_along_number(
     key, values = swept_number(text)
     index = measured_index(None)
     frame = compared_along(pruning.model, pruning.plans, gpus[0], key, values, scenarios, index)
-    for reason in pruning.left_out:
-        print_aside(f"Left out: {reason}")
+    print_left_out(pruning.left_out, briefly=not (full or as_json or as_csv))
     if not printed_for_machines(frame, as_json=as_json, as_csv=as_csv):
-        print_for_people(hardware_verdict(frame), hardware_table(frame))
+        print_summary(frame, full=full)
     setting = setting_text(scenarios.execution, transformer=pruning.model, gpus=scenarios.gpus)
     write_asked(partial(hardware_page, frame, setting), html=html, figures=figures)
 
@@ -129,6 +128,7 @@ def compare_command(
     overrides: options.SetOption = [],  # noqa: B006
     sweep_set: SweepSetOption = None,
     engine: EngineOption = None,
+    full: options.FullOption = False,
     as_json: options.JsonOption = False,
     as_csv: options.CsvOption = False,
     html: options.HtmlOption = None,
@@ -145,9 +145,10 @@ def compare_command(
     from infersim.cli.plans import chosen_pruning
     from infersim.cli.printing import (
         check_outputs,
+        print_answer,
         print_aside,
-        print_for_people,
-        print_summary,
+        print_left_out,
+        print_notes,
         printed_for_machines,
         write_asked,
     )
@@ -155,6 +156,7 @@ def compare_command(
     from infersim.cli.targets import plans_for_target
     from infersim.engines.reading import load_engine
     from infersim.report.serving.engines import runs_table
+    from infersim.report.speedups.answer import comparison_answer
     from infersim.report.speedups.comparison_page import compare_page
     from infersim.report.speedups.gathering import gather_comparison
     from infersim.simulation.measured.benchmark_results import is_results
@@ -205,7 +207,15 @@ def compare_command(
         if table is not None:
             raise InvalidValueError("measured", str(measured), "none beside --sweep-set")
         compare_along_number(
-            sweep_set, pruning, gpus, scenarios, as_json=as_json, as_csv=as_csv, html=html, figures=figures
+            sweep_set,
+            pruning,
+            gpus,
+            scenarios,
+            as_json=as_json,
+            as_csv=as_csv,
+            full=full,
+            html=html,
+            figures=figures,
         )
         return
     if html is None and figures is None:
@@ -222,16 +232,14 @@ def compare_command(
         )
         write_asked(partial(compare_page, report), html=html, figures=figures)
         frame = report.comparison
-    for note in pruning.notes:
-        print_aside(note)
-    for reason in pruning.left_out:
-        print_aside(f"Left out: {reason}")
+    briefly = not (full or as_json or as_csv)
+    print_notes(pruning.notes, briefly=briefly)
+    print_left_out(pruning.left_out, briefly=briefly)
     if table is not None:
         for sentence in measured_account(table, frame, scenarios.execution):
             print_aside(sentence)
     if runtime is not None:
         frame = with_support(frame, pruning.plans, runtime)
     if not printed_for_machines(frame, as_json=as_json, as_csv=as_csv):
-        print_summary(frame)
-        if runtime is not None:
-            print_for_people(None, runs_table(pruning.plans, runtime))
+        more = () if runtime is None else (runs_table(pruning.plans, runtime),)
+        print_answer(comparison_answer(frame, more), full=full)

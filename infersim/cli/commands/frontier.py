@@ -63,6 +63,7 @@ def frontier_command(
     runs: RunFlags,
     kernels: options.KernelsOption = None,
     overrides: options.SetOption = [],  # noqa: B006 - typer makes a list of its own for each call
+    full: options.FullOption = False,
     as_json: options.JsonOption = False,
     as_csv: options.CsvOption = False,
     html: options.HtmlOption = None,
@@ -75,8 +76,8 @@ def frontier_command(
     """
     from infersim.cli.printing import (
         check_outputs,
-        print_aside,
-        print_for_people,
+        print_answer,
+        print_left_out,
         printed_for_machines,
         write_asked,
     )
@@ -103,7 +104,6 @@ def frontier_command(
     )
     said = summary(found, max_loss_percent=max_loss)
     write_asked(lambda: frontier_page(found, max_loss), html=html, figures=figures)
-    for reason in found.left_out:
-        print_aside(f"Left out: {reason}")
+    print_left_out(found.left_out, briefly=not (full or as_json or as_csv))
     if not printed_for_machines(found.points, as_json=as_json, as_csv=as_csv):
-        print_for_people(said.verdict, *said.tables)
+        print_answer(said, full=full)

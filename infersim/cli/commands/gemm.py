@@ -9,6 +9,7 @@ import typer
 
 from infersim.cli.options import (
     CsvOption,
+    FullOption,
     GpuOption,
     JsonOption,
     KernelDtypeOption,
@@ -59,15 +60,17 @@ def gemm_command(
     kernels: KernelsOption = None,
     sparse_kernel: SparseKernelOption = "macko",
     overrides: SetOption = [],  # noqa: B006 - typer makes a list of its own for each call
+    full: FullOption = False,
     as_json: JsonOption = False,
     as_csv: CsvOption = False,
 ) -> None:
     """Predict GEMMs O[M,N] = A[M,K] @ W[N,K]^T: all combinations of the M, N and K given."""
     import numpy as np
 
-    from infersim.cli.printing import print_for_people, printed_for_machines
+    from infersim.cli.printing import print_answer, printed_for_machines
     from infersim.cli.questions import chosen_gpus
     from infersim.files.memory import check_room
+    from infersim.report.core.screen import Answer
     from infersim.report.kernels import joined_rows, kernel_rows, kernel_table, kernel_verdict
     from infersim.simulation.speedups.kernel_latency import gemm_latency
 
@@ -92,7 +95,8 @@ def gemm_command(
         found.append(kernel_rows(profile.name, {**form, "m": tokens, "n": outputs, "k": inputs}, latency))
     rows = joined_rows(found)
     if not printed_for_machines(rows, as_json=as_json, as_csv=as_csv):
-        print_for_people(kernel_verdict("GEMM", rows), kernel_table(rows))
+        answer = Answer(verdict=kernel_verdict("GEMM", rows), tables=(kernel_table(rows),))
+        print_answer(answer, full=full)
 
 
 def _form(text: str | None) -> str | float | None:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from infersim.cli.options import FullOption
+
 SourceArgument = Annotated[
     str,
     typer.Argument(
@@ -19,9 +21,7 @@ OutOption = Annotated[Path, typer.Option("--out", "-o", help="Samples to write: 
 GpuNameOption = Annotated[
     str | None, typer.Option("--gpu", "-g", help="The GPU, where the source does not name it clearly.")
 ]
-SkipBadOption = Annotated[
-    bool, typer.Option("--skip-bad", help="Set rows aside that are no samples, and count them.")
-]
+SkipBadOption = Annotated[bool, typer.Option("--skip-bad", help="Set invalid rows aside, and count them.")]
 
 
 def import_command(
@@ -30,23 +30,27 @@ def import_command(
     out: OutOption,
     gpu: GpuNameOption = None,
     skip_bad: SkipBadOption = False,
+    full: FullOption = False,
 ) -> None:
     """Turn published kernel measurements into samples to calibrate with."""
-    from infersim.cli.printing import check_outputs, print_for_people
+    from infersim.cli.printing import check_outputs, print_answer
     from infersim.fitting.importers.importing import import_source
     from infersim.fitting.samples.writing import check_samples_name, write_samples
     from infersim.report.core import rounding
+    from infersim.report.core.screen import Answer
     from infersim.report.core.table import Column, Table, text_column
+    from infersim.report.core.verdict import Verdict
 
     check_outputs([out], [path])
     check_samples_name(out)
     read = import_source(source, path, gpu=gpu, skip_bad=skip_bad)
     write_samples(read.frame, out)
-    print(f"{out}: {read.account()}.")
+    verdict = Verdict(sentences=(f"{out}: {read.account()}.",))
     keys = [key for key in ("gpu", "kind", "dtype") if key in read.frame.columns]
     counts = read.frame.groupby(keys, sort=False, dropna=False).size().reset_index(name="rows")
     columns = (
         *(text_column(key, key) for key in keys),
         Column(heading="rows", keys=("rows",), text=rounding.count),
     )
-    print_for_people(None, Table(title="", frame=counts.fillna(""), columns=columns))
+    table = Table(title="", frame=counts.fillna(""), columns=columns)
+    print_answer(Answer(verdict=verdict, tables=(table,)), full=full)

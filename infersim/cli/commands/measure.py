@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from infersim.cli.help import PlainCommand
 from infersim.cli.interrupts import StoppedError
 from infersim.cli.options import ClockOption, DeviceOption, ThreadsOption
 from infersim.domain.errors import InvalidValueError
@@ -53,7 +54,7 @@ CPU_PASSES, GPU_PASSES = 3, 1
 """Other programs disturb a CPU for seconds: the median of passes apart in time leaves that behind."""
 
 
-@measure_app.command("kernels", short_help="Time the kernels that a calibration needs.")
+@measure_app.command("kernels", cls=PlainCommand, short_help="Time the kernels that a calibration needs.")
 def measure_kernels_command(
     out: LogOption,
     device: DeviceOption = "cuda:0",
@@ -106,7 +107,9 @@ def measure_kernels_command(
     print_aside(f"{account}. The log is {out}: infersim calibrate fits it.")
 
 
-@measure_app.command("machine", short_help="Write a profile of this CPU, from measured ceilings.")
+@measure_app.command(
+    "machine", cls=PlainCommand, short_help="Write a profile of this CPU, from measured ceilings."
+)
 def measure_machine_command(
     out: ProfileOption,
     device: DeviceOption = "cpu",

@@ -21,6 +21,7 @@ def predict_command(
     runs: RunFlags,
     kernels: options.KernelsOption = None,
     overrides: options.SetOption = [],  # noqa: B006
+    full: options.FullOption = False,
     as_json: options.JsonOption = False,
     as_csv: options.CsvOption = False,
     html: options.HtmlOption = None,
@@ -34,7 +35,8 @@ def predict_command(
     from infersim.cli.plans import chosen_pruning
     from infersim.cli.printing import (
         check_outputs,
-        print_aside,
+        print_left_out,
+        print_notes,
         print_summary,
         printed_for_machines,
         write_asked,
@@ -61,9 +63,8 @@ def predict_command(
         raise InfersimError(
             f"a page shows one model or plan, not {len(subjects)}; `compare` sets plans side by side"
         )
-    for note in pruning.notes:
-        print_aside(note)
-    for reason in pruning.left_out:
-        print_aside(f"Left out: {reason}")
+    briefly = not (full or as_json or as_csv)
+    print_notes(pruning.notes, briefly=briefly)
+    print_left_out(pruning.left_out, briefly=briefly)
     if not printed_for_machines(frame, as_json=as_json, as_csv=as_csv):
-        print_summary(frame)
+        print_summary(frame, full=full)

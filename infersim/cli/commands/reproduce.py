@@ -22,6 +22,7 @@ PaperArgument = Annotated[
 
 def reproduce_command(
     paper: PaperArgument,
+    full: options.FullOption = False,
     as_json: options.JsonOption = False,
     as_csv: options.CsvOption = False,
     html: options.HtmlOption = None,
@@ -34,13 +35,16 @@ def reproduce_command(
     if paper not in (BEYOND_FLOPS, PUBLISHED):
         raise UnknownNameError("paper", paper, [BEYOND_FLOPS, PUBLISHED])
     if paper == PUBLISHED:
-        _print_published(as_json=as_json, as_csv=as_csv, html=html, figures=figures)
+        _print_published(full=full, as_json=as_json, as_csv=as_csv, html=html, figures=figures)
     else:
-        _print_beyond_flops(as_json=as_json, as_csv=as_csv, html=html, figures=figures)
+        _print_beyond_flops(full=full, as_json=as_json, as_csv=as_csv, html=html, figures=figures)
 
 
-def _print_published(*, as_json: bool, as_csv: bool, html: Path | None, figures: Path | None) -> None:
-    from infersim.cli.printing import print_for_people, printed_for_machines
+def _print_published(
+    *, full: bool, as_json: bool, as_csv: bool, html: Path | None, figures: Path | None
+) -> None:
+    from infersim.cli.printing import print_answer, printed_for_machines
+    from infersim.report.core.screen import Answer
     from infersim.report.paper.published_check import (
         overpredicted_table,
         partial_table,
@@ -55,11 +59,14 @@ def _print_published(*, as_json: bool, as_csv: bool, html: Path | None, figures:
     check = check_published()
     if not printed_for_machines(check, as_json=as_json, as_csv=as_csv):
         tables = (scored_table(check), overpredicted_table(check), partial_table(check))
-        print_for_people(published_verdict(check), *tables)
+        print_answer(Answer(verdict=published_verdict(check), tables=tables), full=full)
 
 
-def _print_beyond_flops(*, as_json: bool, as_csv: bool, html: Path | None, figures: Path | None) -> None:
-    from infersim.cli.printing import check_outputs, print_for_people, printed_for_machines, write_asked
+def _print_beyond_flops(
+    *, full: bool, as_json: bool, as_csv: bool, html: Path | None, figures: Path | None
+) -> None:
+    from infersim.cli.printing import check_outputs, print_answer, printed_for_machines, write_asked
+    from infersim.report.core.screen import Answer
     from infersim.report.paper.reproduction import (
         claims_table,
         components_table,
@@ -74,4 +81,5 @@ def _print_beyond_flops(*, as_json: bool, as_csv: bool, html: Path | None, figur
     write_asked(lambda: reproduction_page(found), html=html, figures=figures)
     if not printed_for_machines(found.speedups, as_json=as_json, as_csv=as_csv):
         tables = (components_table(found), mean_speedups_table(found), claims_table(found))
-        print_for_people(reproduction_verdict(found), *tables)
+        answer = Answer(verdict=reproduction_verdict(found), tables=tables, lead=tables[1])
+        print_answer(answer, full=full)

@@ -81,6 +81,7 @@ def serve_command(
     requests: RequestsOption = None,
     formats: FormatFlags = FormatFlags(),  # noqa: B008 - frozen
     overrides: options.SetOption = [],  # noqa: B006
+    full: options.FullOption = False,
     as_json: options.JsonOption = False,
     as_csv: options.CsvOption = False,
     html: options.HtmlOption = None,
@@ -96,14 +97,17 @@ def serve_command(
     from infersim.cli.plans import chosen_pruning
     from infersim.cli.printing import (
         check_outputs,
-        print_aside,
-        print_summary,
+        print_answer,
+        print_left_out,
+        print_notes,
         printed_for_machines,
         write_asked,
     )
     from infersim.cli.questions import chosen_gpus, integers
     from infersim.pruning.plan import Plan
+    from infersim.report.serving.answer import services_answer
     from infersim.report.serving.page import serving_page
+    from infersim.report.summary import summary
     from infersim.simulation.serving.service import MAX, Service
     from infersim.simulation.serving.serving import served_frame
     from infersim.simulation.serving.simulating import simulated_frame
@@ -139,10 +143,8 @@ def serve_command(
     else:
         frame = served_frame([dense], profiles, service)
         shown = [frame]
-    for note in pruning.notes:
-        print_aside(note)
-    for reason in pruning.left_out:
-        print_aside(f"Left out: {reason}")
+    briefly = not (full or as_json or as_csv)
+    print_notes(pruning.notes, briefly=briefly)
+    print_left_out(pruning.left_out, briefly=briefly)
     if not printed_for_machines(frame, as_json=as_json, as_csv=as_csv):
-        for each in shown:
-            print_summary(each)
+        print_answer(services_answer([summary(each) for each in shown], shown), full=full)

@@ -48,6 +48,7 @@ def sweep_command(
     engine: EngineOption = "local",
     scheduler: SchedulerOption = None,
     chunk_rows: ChunkOption = None,
+    full: options.FullOption = False,
     as_json: options.JsonOption = False,
     as_csv: options.CsvOption = False,
     html: options.HtmlOption = None,
@@ -57,7 +58,7 @@ def sweep_command(
 
     --json and --csv print the mean of every case and plan; the rows themselves are in --out.
     """
-    from infersim.cli.printing import check_outputs, print_aside, print_for_people, printed_for_machines
+    from infersim.cli.printing import check_outputs, print_answer, print_aside, printed_for_machines
     from infersim.cli.progress import progress_bar, working
     from infersim.simulation.sweeping.grid import CHUNK_ROWS
     from infersim.simulation.sweeping.parts import check_out
@@ -77,7 +78,7 @@ def sweep_command(
         resolved = resolve_sweep(plan)
     if dry_run:
         _print_estimate(resolved, rows, workers, as_json=as_json, as_csv=as_csv)
-        _print_left_out(resolved.left_out)
+        _print_left_out(resolved.left_out, briefly=False)
         return
     try:
         with progress_bar("Sweeping", resolved.rows) as on_rows:
@@ -90,15 +91,14 @@ def sweep_command(
     from functools import partial
 
     from infersim.cli.printing import write_asked
+    from infersim.report.sweep.answer import sweep_answer
     from infersim.report.sweep.page import sweep_page
-    from infersim.report.sweep.tables import families_table, fastest_table
-    from infersim.report.sweep.verdict import sweep_verdict
     from infersim.simulation.sweeping.result import sweep_summary
 
     summary = sweep_summary(result)
     if not printed_for_machines(summary, as_json=as_json, as_csv=as_csv):
-        print_for_people(sweep_verdict(summary), families_table(summary), fastest_table(summary))
-    _print_left_out(resolved.left_out)
+        print_answer(sweep_answer(summary), full=full)
+    _print_left_out(resolved.left_out, briefly=not (full or as_json or as_csv))
     print_aside(f"Wrote {out}: {result.rows:,} rows")
     write_asked(partial(sweep_page, result, summary), html=html, figures=figures)
 
@@ -147,9 +147,13 @@ def _print_estimate(
         print(estimate_text(estimate, workers))
 
 
-def _print_left_out(left_out: tuple[LeftOut, ...]) -> None:
-    from infersim.cli.printing import print_aside
+def _print_left_out(left_out: tuple[LeftOut, ...], *, briefly: bool) -> None:
+    from infersim.cli.printing import print_aside, print_left_out
 
+    if briefly:
+        reasons = [f"{each.what} ({each.scenarios:,} scenarios): {each.reason}" for each in left_out]
+        print_left_out(reasons, briefly=True)
+        return
     for each in left_out[:MAX_LEFT_OUT]:
         print_aside(f"Left out: {each.what} ({each.scenarios:,} scenarios): {each.reason}")
     if len(left_out) > MAX_LEFT_OUT:

@@ -34,6 +34,7 @@ def validate_command(
     skip_bad: measurements.SkipBadOption = False,
     kernels: options.KernelsOption = None,
     predictions: PredictionsOption = None,
+    full: options.FullOption = False,
     as_json: options.JsonOption = False,
     as_csv: options.CsvOption = False,
     html: options.HtmlOption = None,
@@ -67,5 +68,5 @@ def validate_command(
     write_asked(lambda: validation_page(found, chosen), html=html, figures=figures)
     rows = validation_frame(found.errors, found.speedups)
     if not printed_for_machines(rows, as_json=as_json, as_csv=as_csv):
-        print_summary(found)
+        print_summary(found, full=full)
     print_aside(f"{read.account()}.")

@@ -40,7 +40,7 @@ class BadSamplesError(InfersimError):
         count = len(bad) if count is None else count
         first = "\n".join(f"  {row}" for row in bad[:SHOWN])
         more = f"\n  ... and {count - SHOWN} more" if count > SHOWN else ""
-        verb = "rows is no sample" if count == 1 else "rows are no samples"
+        verb = "row is invalid" if count == 1 else "rows are invalid"
         remedy = "correct them, or set them aside and count them (skip_bad, --skip-bad)"
         super().__init__(f"{count} of {rows} {verb}:\n{first}{more}\n{remedy}")
 

@@ -16,7 +16,7 @@ from infersim.fitting.validation.error_table import ALL
 from infersim.fitting.validation.validation import Validation
 from infersim.report.core import rounding
 from infersim.report.core.table import Column, Table, number_column
-from infersim.report.core.trust import outside_notes, trust_in
+from infersim.report.core.trust import grade_line, outside_notes, trust_in
 from infersim.report.core.verdict import Verdict, as_sentence, enumeration
 
 if TYPE_CHECKING:
@@ -49,7 +49,13 @@ def validation_verdict(found: Validation) -> Verdict:
     summed = found.errors[found.errors["division"] == ALL]
     sentences = [_kind_sentence(row, found.gpu) for _, row in summed.iterrows()]
     sentences += [_speedup_sentence(row) for _, row in found.speedups.iterrows() if row["cut"] == "n or k"]
-    return Verdict(sentences=tuple(map(as_sentence, sentences)), notes=tuple(_notes(found)))
+    return Verdict(
+        sentences=tuple(map(as_sentence, sentences)),
+        notes=tuple(_notes(found)),
+        grade=" ".join(
+            (grade_line([found.calibration.value], [found.gpu]), _OVERLAPS.get(found.overlap, ""))
+        ).strip(),
+    )
 
 
 def _kind_sentence(row: pd.Series, gpu: str) -> str:

@@ -1,4 +1,4 @@
-"""Advice in words: what a speedup takes, which families never pay, and which widths are for free."""
+"""Advice in words: what a speedup takes, where families do not pay, and which widths are for free."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from infersim.report.advice.tables import needed_sparsity, saved_between, signed
 from infersim.report.core import rounding
 from infersim.report.core.notes import trust_notes
 from infersim.report.core.scenarios import SCENARIO_KEYS, place, varying_keys
+from infersim.report.core.trust import grade_line
 from infersim.report.core.verdict import Verdict, as_sentence, enumeration
 
 if TYPE_CHECKING:
@@ -40,7 +41,35 @@ def advice_verdict(
         sentences += _widths(widths)
     if padded is not None and not padded.empty:
         sentences += _padding(padded)
-    return Verdict(sentences=tuple(map(as_sentence, sentences)), notes=(*notes, _QUALITY))
+    frames = (needed, pays, widths, padded)
+    known = next((each for each in frames if each is not None and "calibration" in each), None)
+    return Verdict(
+        sentences=tuple(map(as_sentence, sentences)),
+        notes=(*notes, _QUALITY),
+        short=tuple(map(as_sentence, _short(needed, pays))),
+        grade="" if known is None else grade_line(known["calibration"], known["gpu"]),
+    )
+
+
+def _short(needed: pd.DataFrame | None, pays: pd.DataFrame | None) -> list[str]:
+    """For one screen: what a target needs, or where plans pay, the exceptions left to the table."""
+    if needed is not None:
+        return [said for said in _targets(needed) if not said.startswith(_MISSED)]
+    if pays is None:
+        return []
+    keys = {*varying_keys(pays), "phase"}
+    sentences = []
+    for _, rows in pays.groupby(["gpu", "gpus", "phase"], sort=False):
+        always = rows[(rows["batches"] == "always") & (rows["contexts"] == "always")]["plan"].tolist()
+        never = rows[(rows["batches"] == "never") & (rows["contexts"] == "never")]["plan"].tolist()
+        where = place(rows.iloc[0], keys).strip()
+        said = f"{enumeration(always)} pay everywhere" if always else "nothing pays everywhere"
+        rest = f", {enumeration(never)} nowhere" if never else ""
+        sentences.append(f"{where} {said}{rest}; the others pay where the table says")
+    return sentences
+
+
+_MISSED = "not with "
 
 
 _QUALITY = "Speed only: `infersim frontier` sets what a sparsity costs in quality beside it."
@@ -67,7 +96,7 @@ def _targets(needed: pd.DataFrame) -> Iterator[str]:
             if not row["reached"]
         ]
         if missed:
-            yield f"not with {enumeration(missed)}"
+            yield f"{_MISSED}{enumeration(missed)}"
 
 
 def _listed(names: list[str]) -> list[str]:
@@ -88,7 +117,7 @@ def _paying(pays: pd.DataFrame) -> Iterator[str]:
         if some:
             yield f"{where} these do not pay everywhere: {enumeration(some)}"
         if never:
-            yield f"{where} never pays {enumeration(never)}"
+            yield f"{where} {enumeration(never)} {'is' if len(never) == 1 else 'are'} never worth it"
         if not some and not never:
             yield f"{where} all of them pay at every batch and context that was tried"
 

@@ -102,6 +102,7 @@
   // Paper is white whatever the screen is, and shows what nobody scrolled to.
   window.addEventListener("beforeprint", () => {
     root.dataset.printing = "";
+    for (const folded of document.querySelectorAll("details.trust")) folded.open = true;
     renderAll();
   });
   window.addEventListener("afterprint", () => {

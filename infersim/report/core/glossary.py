@@ -1,4 +1,4 @@
-"""The words of infersim's tables and figures, each with its meaning: one place for pages and terminal."""
+"""The words of tables and figures, each with its meaning: one place for terminal, pages and docs."""
 
 from __future__ import annotations
 
@@ -23,6 +23,15 @@ WORDS: Mapping[str, str] = {
     "communication": "What GPUs that share a model exchange: it shrinks with tokens and layers alone.",
     "unexplained": "Measured over predicted.",
     "80 % interval": "Where four of five measurements are expected to lie.",
+    "at its bound": "The bound lies within the predicted interval: no more is to be had.",
+    "measured on": "The GPU itself was measured, and the cost model fitted to it.",
+    "from a sibling card": "The fit of a card with the same chip stands in; intervals are wider.",
+    "from other cards": "Its datasheet and the fits of other GPUs; intervals are wider.",
+    "typically": "Half of the intervals are this wide to either side, or narrower.",
+    "extrapolated": (
+        "Most of the time goes to kernels unlike the measured ones, and the interval is wider than 10 % to "
+        "either side; or no measurement stands behind the GPU at all."
+    ),
     "Covered": "The share of rows that lie in their interval; near 80 % the intervals are right.",
     "Bias": "The mean of log(predicted / measured): above 0 where predictions are too slow.",
     "Plain roofline": ("max(FLOPs / peak, bytes / bandwidth) with the datasheet's numbers: no calibration."),
@@ -36,7 +45,7 @@ WORDS: Mapping[str, str] = {
     "quality lost": "Relative to the dense model: what an accuracy loses, what a perplexity adds.",
     "recovery": "What was trained after pruning. Points of different recovery never share a frontier.",
     "frontier": "No other stated point loses less and gains more; the dense model is a point too.",
-    "not told apart": "Another point is better, but not beyond the uncertainty of the two speedups.",
+    "as good, within intervals": "Another point is better, but not beyond the intervals of the two speedups.",
     "dominated": "Another point loses no more and is surely faster; drawn hollow.",
     "between stated points": "Straight lines between points of one method; no source states them.",
     "gain per point": "Percent of speed gained for each percent of quality lost.",
@@ -63,6 +72,16 @@ WORDS: Mapping[str, str] = {
     ),
     "difference": "Predicted over published, less one.",
 }
+
+
+def meanings(part: str = "") -> dict[str, str]:
+    """All words with `part` in them, whatever its case; those that begin with it first."""
+    sought = part.lower()
+    found = [word for word in WORDS if sought in word.lower()]
+    return {
+        word: WORDS[word]
+        for word in sorted(found, key=lambda w: (not w.lower().startswith(sought), w.lower()))
+    }
 
 
 def glossary(*words: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What eats a plan's speedup: the factors of the chain below 1, named and weighed."""
+"""What takes a plan's speedup: the factors of the chain below 1, named and weighed."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Loss:
 
 
 def largest_loss(row: pd.Series) -> Loss | None:
-    """What eats most of a comparison row's speedup; None where all losses together are negligible.
+    """What takes most of a comparison row's speedup; None where all losses together are negligible.
 
     Factors that are not known (no measurement; FLOPs undefined) are left out.
     """

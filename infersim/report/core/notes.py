@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from infersim.domain.profile import Calibration
 from infersim.report.core import rounding
 from infersim.report.core.scenarios import SCENARIO_KEYS, label, varying_keys
-from infersim.report.core.trust import trust_in
+from infersim.report.core.trust import grade_line, trust_in
 from infersim.simulation.measured.table import Scope
 from infersim.simulation.speedups.columns import as_notes
 
@@ -51,6 +51,15 @@ def prediction_notes(frame: pd.DataFrame) -> tuple[str, ...]:
         *_memory_notes(frame),
         *_row_notes(frame),
     )
+
+
+def frame_grade(frame: pd.DataFrame, value: str = "predicted_", unit: str = "") -> str:
+    """The graded line on a frame whose columns `{value}lower{unit}` and `{value}upper{unit}` bound it."""
+    lower, upper = frame[f"{value}lower{unit}"], frame[f"{value}upper{unit}"]
+    widths = (upper / lower.where(lower > 0)) ** 0.5 - 1
+    known = "calibrated_share" in frame
+    unlike = (frame["calibrated_share"] < WELL_CALIBRATED).tolist() if known else []
+    return grade_line(frame["calibration"], frame["gpu"], widths.tolist(), unlike)
 
 
 def trust_notes(frame: pd.DataFrame) -> Iterator[str]:

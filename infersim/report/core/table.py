@@ -18,13 +18,19 @@ if TYPE_CHECKING:
 class Column:
     """One column: `text` writes a cell from the values of `keys` in its row; `numeric` ones align right.
 
-    A line break in the heading says where it may be broken.
+    A line break in the heading says where it may be broken. Where not all columns fit on one screen, those
+    of the most `detail` are left out first.
     """
 
     heading: str
     keys: tuple[str, ...]
     text: Callable[..., str] = str
     numeric: bool = True
+    detail: int = 0
+
+    def head(self, one_line: bool) -> str:
+        """The heading, in one line if it is to be."""
+        return self.heading.replace("\n", " ") if one_line else self.heading
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,14 +64,14 @@ class Table:
             yield Section(label=label, rows=tuple(row for _, row in members))
 
 
-def number_column(heading: str, key: str, text: Callable[[float], str]) -> Column:
+def number_column(heading: str, key: str, text: Callable[[float], str], detail: int = 0) -> Column:
     """A column of numbers, each written by `text`."""
-    return Column(heading=heading, keys=(key,), text=text)
+    return Column(heading=heading, keys=(key,), text=text, detail=detail)
 
 
-def text_column(heading: str, key: str) -> Column:
+def text_column(heading: str, key: str, detail: int = 0) -> Column:
     """A column of words as they are."""
-    return Column(heading=heading, keys=(key,), numeric=False)
+    return Column(heading=heading, keys=(key,), numeric=False, detail=detail)
 
 
 def without_constant(columns: Sequence[tuple[str, Column]], frame: pd.DataFrame) -> tuple[Column, ...]:

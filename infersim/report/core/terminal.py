@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from infersim.report.core.screen import Line
 from infersim.report.core.table import Column, Section, Table
 from infersim.report.core.verdict import Verdict
 
@@ -50,6 +51,12 @@ def print_verdict(verdict: Verdict, console: Console) -> None:
         console.print(_text(sentence, console.width, style="bold"))
     for note in verdict.notes:
         console.print(_text(note, console.width, style="dim"))
+
+
+def print_lines(lines: Sequence[Line], console: Console) -> None:
+    """Lines as they are, each in its style."""
+    for line in lines:
+        console.print(Text(printable(line.text), style=line.style), soft_wrap=True)
 
 
 def print_table(table: Table, console: Console) -> None:

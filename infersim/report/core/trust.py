@@ -51,3 +51,42 @@ def outside_notes(outside: int, rows: int) -> tuple[str, ...]:
     """A note on kernels outside the calibrated range, where there are any."""
     note = f"Outside the calibrated range: {outside} of {rows} kernels; their intervals are wider."
     return (note,) if outside else ()
+
+
+WIDE = 0.10
+"""A prediction whose interval is no wider than this to either side is good, whatever it rests on."""
+
+_GRADES = {
+    Calibration.FITTED: "measured on {}",
+    Calibration.BORROWED: "from a sibling card for {}",
+    Calibration.TRANSFERRED: "from other cards for {}",
+    Calibration.NONE: "extrapolated from the datasheet for {}",
+}
+
+
+def grade_line(
+    calibrations: Iterable[str],
+    gpus: Iterable[str],
+    half_widths: Iterable[float] = (),
+    unlike: Iterable[bool] = (),
+) -> str:
+    """What numbers rest on, in one line: measured here, from sibling cards, or extrapolated; and how wide.
+
+    Each argument has an entry for each row. `unlike` says of which rows most kernels are unlike the measured
+    ones: those whose interval is wide as well are counted as extrapolated.
+    """
+    pairs = dict.fromkeys(zip(calibrations, gpus, strict=True))
+    parts = []
+    for status, text in _GRADES.items():
+        named = [gpu for calibration, gpu in pairs if calibration == status]
+        if named:
+            parts.append(text.format(enumeration(named) if len(named) < 5 else f"{len(named)} GPUs"))
+    line = "; ".join(parts)
+    given = list(half_widths)
+    widths = sorted(width for width in given if width == width)
+    if widths:
+        line += f"; typically ±{100 * widths[len(widths) // 2]:.0f} %"
+        far = sum(outside and width > WIDE for outside, width in zip(unlike, given, strict=False))
+        if far:
+            line += f"; {far} of {len(widths)} rows extrapolated"
+    return f"Calibration: {line}." if line else ""

@@ -7,10 +7,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """`sentences` answer, those about one scenario together; `notes` say how far to trust the answer."""
+    """`sentences` answer, those about one scenario together; `notes` say how far to trust the answer.
+
+    On one screen stand the `short` sentences (none: the first of `sentences`), and one line, the `grade`, on
+    what the numbers rest on.
+    """
 
     sentences: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    short: tuple[str, ...] = ()
+    grade: str = ""
 
     def __str__(self) -> str:
         """Sentences and notes, one a line."""

@@ -40,7 +40,7 @@ GLOSSARY = glossary(
     "quality lost",
     "recovery",
     "frontier",
-    "not told apart",
+    "as good, within intervals",
     "dominated",
     "between stated points",
     "gain per point",

@@ -65,7 +65,7 @@ def _points_table(title: str, points: pd.DataFrame, caption: str) -> Table:
                 text=_speedup_between,
             ),
             *((measured,) if shown["measured"].notna().any() else ()),
-            number_column("gain per\npoint", "gain_per_point", gain),
+            number_column("gain per\npoint", "gain_per_point", gain, detail=2),
             Column(heading="standing", keys=("standing",), text=_standing, numeric=False),
             *((text_column("quality from", "source"),) if shown["source"].nunique() > 1 else ()),
         ),
@@ -85,8 +85,8 @@ def bands_table(bands: pd.DataFrame) -> Table:
             Column(heading="leads", keys=("plan", "plan_high", "family"), text=_from_to, numeric=False),
             Column(heading="speedup\n(80 %)", keys=("speedup", "lower", "upper"), text=_speedup_between),
             Column(heading="up to", keys=("speedup", "speedup_high"), text=_up_to),
-            number_column("gain per\npoint", "gain_per_point", gain),
-            text_column("not told apart", "rivals"),
+            number_column("gain per\npoint", "gain_per_point", gain, detail=2),
+            text_column("as good, within intervals", "rivals", detail=1),
         ),
         labels=group_labels(ordered),
         caption="From stated points alone: a family leads from its point's loss until a faster point comes.",
@@ -108,7 +108,7 @@ def workloads_table(workloads: pd.DataFrame) -> Table:
             *((text_column("GPU", "gpu"),) if workloads["gpu"].nunique() > 1 else ()),
             number_column("ms", "dense_ms", rounding.quantity),
             number_column("in decode", "decode_share", rounding.share),
-            number_column("memory-\nbound", "memory_bound_share", rounding.share),
+            number_column("memory-bound", "memory_bound_share", rounding.share),
             number_column("in block\nlinears", "weight_share", rounding.share),
         ),
         caption="Memory-bound: reading and writing takes longer than computing, at the GPU's peaks.",
@@ -214,6 +214,8 @@ def _up_to(speedup: float, speedup_high: float) -> str:
 
 
 def _standing(standing: str) -> str:
+    if standing == Standing.NOT_TOLD_APART:
+        return "as good"
     return standing or "measured only"
 
 

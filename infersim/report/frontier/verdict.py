@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from infersim.report.core import rounding
-from infersim.report.core.notes import trust_notes
+from infersim.report.core.notes import frame_grade, trust_notes
 from infersim.report.core.verdict import Verdict, as_sentence, enumeration
 from infersim.report.frontier.labels import (
     SCENARIO,
@@ -87,7 +87,9 @@ def frontier_verdict(found: Frontier, max_loss_percent: float | None = None) -> 
     if left > 0:
         shown.append(f"{left} more frontiers are in the tables")
     shown += list(workload_sentences(found))
-    return Verdict(sentences=tuple(map(as_sentence, shown)), notes=frontier_notes(found))
+    return Verdict(
+        sentences=tuple(map(as_sentence, shown)), notes=frontier_notes(found), grade=frame_grade(points)
+    )
 
 
 def _choices(points: pd.DataFrame, allowed: float, varying: set[str]) -> Iterator[str]:

@@ -107,7 +107,7 @@ def reliance_table(profile: HardwareProfile, pool: Pool) -> Table:
         frame=pd.DataFrame(rows, columns=["kind", "leans_on", "narrowest", "widest", "pair"]),
         columns=(
             text_column("kind", "kind"),
-            text_column("leans on", "leans_on"),
+            text_column("relies on", "leans_on"),
             number_column("interval\n±", "narrowest", rounding.from_log),
             number_column("up to\n±", "widest", rounding.from_log),
             number_column("speedups\n±", "pair", rounding.from_log),

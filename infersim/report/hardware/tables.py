@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from infersim.report.core import rounding
-from infersim.report.core.notes import comparison_notes
+from infersim.report.core.notes import comparison_notes, frame_grade
 from infersim.report.core.scenarios import (
     SCENARIO_KEYS,
     by_scenario,
@@ -68,11 +68,11 @@ def hardware_verdict(frame: pd.DataFrame) -> Verdict:
         "Away from the datasheet's own value no GPU was measured: kernels are taken to be as efficient there "
         "as on this one."
     )
-    return Verdict(sentences=tuple(sentences), notes=(*comparison_notes(own), note))
+    return Verdict(sentences=tuple(sentences), notes=(*comparison_notes(own), note), grade=frame_grade(own))
 
 
 def _sentences(rows: pd.DataFrame, where: str) -> list[str]:
-    """Who leads where along the number and what that gains; who hangs on it most, and who overtakes whom."""
+    """Who leads where along the number and what that gains; which plan depends on it most, which overtake."""
     key = str(rows["key"].iloc[0])
     leading = stretches(rows)
     if not leading:
@@ -108,7 +108,7 @@ def _most_dependent(rows: pd.DataFrame, leader: str) -> list[str]:
         f"{rounding.speedup(speedup)} at {written(key, value)}"
         for speedup, value in zip(speedups[plan], values, strict=True)
     ]
-    return [f"{plan} hangs on it most: {' and '.join(said)}"]
+    return [f"{plan} depends on it most: {' and '.join(said)}"]
 
 
 def _order_changes(rows: pd.DataFrame) -> list[str]:

@@ -12,6 +12,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from infersim.files.csv_cells import harmless
+from infersim.report.core.screen import brief
 from infersim.report.core.table import Column, Table
 from infersim.report.core.verdict import Verdict
 from infersim.simulation.speedups.columns import with_joined_notes
@@ -34,11 +35,7 @@ class Islands:
 
     def add_data(self, frame: pd.DataFrame) -> str:
         """Keep `frame` as CSV, in full precision and without formulas; the key that links name it by."""
-        written = with_joined_notes(frame)
-        words = written.select_dtypes(exclude=["number", "bool"])
-        written = written.assign(**{str(name): words[name].map(harmless) for name in words.columns})
-        csv = written.to_csv(index=False, lineterminator="\n")
-        return self._keys.setdefault(csv, f"d{len(self._keys)}")
+        return self._keys.setdefault(csv_text(frame), f"d{len(self._keys)}")
 
     def figures_json(self) -> str:
         """Figures by name, as plotly reads them."""
@@ -48,6 +45,14 @@ class Islands:
     def data_json(self) -> str:
         """CSV by key."""
         return json.dumps({key: csv for csv, key in self._keys.items()}, ensure_ascii=False)
+
+
+def csv_text(frame: pd.DataFrame) -> str:
+    """`frame` as CSV, in full precision and without formulas."""
+    written = with_joined_notes(frame)
+    words = written.select_dtypes(exclude=["number", "bool"])
+    written = written.assign(**{str(name): words[name].map(harmless) for name in words.columns})
+    return written.to_csv(index=False, lineterminator="\n")
 
 
 MAX_ROWS = 500
@@ -74,15 +79,27 @@ def paragraphs(lines: Iterable[str], css_class: str = "") -> str:
     return "\n".join(f"{opening}{text(line)}</p>" for line in lines if line)
 
 
-def verdict_html(verdict: Verdict) -> str:
-    """The answer, its first clause in bold, and notes in small print."""
-    first, *others = verdict.sentences or ("",)
+def verdict_html(verdict: Verdict, picture: str = "") -> str:
+    """The answer, its first clause in bold; what it rests on; and notes, which fold.
+
+    Where there is a `picture` it stands below the first sentences, and all others fold too.
+    """
+    opening = brief(verdict, _READABLE) if picture else verdict.sentences
+    first, *others = opening or ("",)
     answer = f"{_led(first)}\n{paragraphs(others)}"
+    grade = paragraphs([verdict.grade], "caption")
     notes = "\n".join(f"<li>{text(note)}</li>" for note in verdict.notes)
+    more = paragraphs(verdict.sentences) if picture and verdict.sentences != opening else ""
+    folded = f"{more}\n<ul>\n{notes}\n</ul>" if notes else more
+    title = "In every scenario, and how far to trust it" if more else "How far to trust it"
     trust = (
-        f'<div class="trust">\n<h2>How far to trust it</h2>\n<ul>\n{notes}\n</ul>\n</div>' if notes else ""
+        f'<details class="trust"><summary><h2>{title}</h2></summary>\n{folded}\n</details>' if folded else ""
     )
-    return f'<section class="verdict">\n{answer}\n{trust}\n</section>'
+    return f'<section class="verdict">\n{answer}\n{grade}\n{picture}\n{trust}\n</section>'
+
+
+_READABLE = 100
+"""Characters of a line of a page."""
 
 
 def _led(paragraph: str) -> str:
@@ -107,6 +124,16 @@ def table_html(table: Table, name: str, islands: Islands) -> str:
         f'<p class="files">{csv_link(table.frame, name, islands)}</p>\n'
         f'<div class="scroll" tabindex="0" role="region" aria-label="{title}">{_grid(table)}</div>\n'
         f"{_caption(table, 'CSV')}\n</details>"
+    )
+
+
+def framed_table(table: Table) -> str:
+    """The table under its title, without links, in a frame that scrolls where there is too little room."""
+    title = text(table.title)
+    return (
+        f"<h3>{title}</h3>\n"
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{title}">{_grid(table)}</div>\n'
+        f"{_caption(table, 'CSV')}"
     )
 
 

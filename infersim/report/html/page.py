@@ -21,13 +21,14 @@ from infersim.report.core.verdict import Verdict
 from infersim.report.figures.palette import DARK, INK, css_name, palette_css
 from infersim.report.html.body import View, glossary_html, picker, tables_html, view_html
 from infersim.report.html.elements import Islands, text, verdict_html
+from infersim.report.html.matrix import Matrix, matrix_html
 from infersim.report.html.packing import packed
 from infersim.report.html.plotly_js import packed_plotly
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Page:
-    """A page's content; `glossary` explains the words it uses."""
+    """A page's content; `glossary` explains the words it uses, `matrix` is the picture it opens with."""
 
     title: str
     setting: str
@@ -35,6 +36,7 @@ class Page:
     views: tuple[View, ...]
     tables: tuple[Table, ...]
     glossary: Mapping[str, str]
+    matrix: Matrix | None = None
 
 
 def write_page(path: str | Path, page: Page) -> None:
@@ -47,7 +49,14 @@ def render_page(page: Page) -> str:
     islands = Islands()
     views = "\n".join(view_html(view, index, islands) for index, view in enumerate(page.views))
     tables = tables_html(page.tables, islands)
-    body = (verdict_html(page.verdict), picker(page.views), views, tables, glossary_html(page.glossary))
+    picture = "" if page.matrix is None else matrix_html(page.matrix)
+    body = (
+        verdict_html(page.verdict, picture),
+        picker(page.views),
+        views,
+        tables,
+        glossary_html(page.glossary),
+    )
     return Template(_asset("page.html")).substitute(
         title=text(page.title),
         setting=text(page.setting),

@@ -87,9 +87,12 @@ def _both(dense: float, pruned: float) -> str:
 
 _LATENCIES = (
     Column(
-        heading="measured ms\ndense, pruned", keys=("measured_dense_ms", "measured_pruned_ms"), text=_both
+        heading="measured ms\ndense, pruned",
+        keys=("measured_dense_ms", "measured_pruned_ms"),
+        text=_both,
+        detail=4,
     ),
-    Column(heading="predicted ms\ndense, pruned", keys=("dense_ms", "pruned_ms"), text=_both),
+    Column(heading="predicted ms\ndense, pruned", keys=("dense_ms", "pruned_ms"), text=_both, detail=4),
 )
 
 
@@ -98,12 +101,12 @@ def _table(title: str, frame: pd.DataFrame, last: str, more: tuple[Column, ...] 
         text_column("row", "number"),
         text_column("GPU", "gpu"),
         text_column("what", "what"),
-        text_column("conditions", "conditions"),
+        text_column("conditions", "conditions", detail=5),
         Column(heading="measured", keys=("measured", "quantity"), text=_figure),
         Column(heading="predicted\n(80 %)", keys=("predicted", "lower", "upper", "quantity"), text=_interval),
         number_column("difference", "difference", rounding.difference),
         *more,
-        text_column("verdict" if last == "verdict" else "what is missing", last),
+        text_column("verdict" if last == "verdict" else "what is missing", last, detail=3),
     )
     return Table(title=title, frame=frame, columns=columns, labels=tuple(frame["source"]))
 

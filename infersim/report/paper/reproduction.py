@@ -80,15 +80,17 @@ def mean_speedups_table(reproduction: Reproduction) -> Table:
         frame=frame,
         columns=(
             Column(heading="plan", keys=("family", "sparsity"), text=_plan, numeric=False),
-            number_column("scenarios", "scenarios", rounding.count),
+            number_column("scenarios", "scenarios", rounding.count, detail=4),
             number_column("flops", "flops", rounding.speedup),
-            Column(heading="bound\n(spread)", keys=("bound", "bound_min", "bound_max"), text=_spread),
+            Column(
+                heading="bound\n(spread)", keys=("bound", "bound_min", "bound_max"), text=_spread, detail=2
+            ),
             Column(
                 heading="predicted\n(spread)",
                 keys=("predicted", "predicted_min", "predicted_max"),
                 text=_spread,
             ),
-            number_column(f"at {SHORT_CONTEXT}\ntokens", "predicted_short", rounding.speedup),
+            number_column(f"at {SHORT_CONTEXT}\ntokens", "predicted_short", rounding.speedup, detail=3),
             number_column("paper", "paper", rounding.speedup),
             number_column("difference", "difference", rounding.difference),
         ),

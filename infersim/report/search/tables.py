@@ -157,6 +157,39 @@ def latency_tables(frame: pd.DataFrame) -> tuple[Table, ...]:
     )
 
 
+def scenarios_table(frame: pd.DataFrame) -> Table:
+    """Each distinct sublayer once, with its time in every scenario."""
+    keys = [name for name in ("phase", "batch", "context", "engine", "concurrency") if name in frame]
+    varying = [name for name in keys if frame[name].nunique() > 1]
+    time = "latency_ms" if "latency_ms" in frame else "request_ms"
+    wide: pd.DataFrame | None = None
+    columns = []
+    for place, (_, rows) in enumerate(frame.groupby(keys, sort=False)):
+        name = f"scenario {place}"
+        own = rows[["sublayer", "choice", "layer", time]].rename(columns={time: name})
+        wide = (
+            own
+            if wide is None
+            else wide.merge(own, on=["sublayer", "choice", "layer"], how="left", sort=False)
+        )
+        where = "\n".join(str(rows[key].iloc[0]) for key in varying)
+        columns.append(number_column(f"{where}\n(ms)", name, rounding.quantity))
+    assert wide is not None
+    names = [column.keys[0] for column in columns]
+    shown = wide.groupby(["sublayer", "choice", *names], sort=False).agg(layers=("layer", _layers))
+    same = ", ".join(f"{name} {frame[name].iloc[0]}" for name in keys if name not in varying)
+    return Table(
+        title=f"Time of one layer{f': {same}' if same else ''}",
+        frame=shown.reset_index(),
+        columns=(
+            text_column("sublayer", "sublayer"),
+            text_column("choice", "choice"),
+            text_column("layers", "layers"),
+            *columns,
+        ),
+    )
+
+
 def _latency_table(rows: pd.DataFrame, title: str) -> Table:
     times = [each for each in _TIMES if each[0] in rows]
     names = [name for name, *_ in times]

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from infersim.report.core import rounding
+from infersim.report.core.notes import frame_grade
+from infersim.report.core.trust import grade_line
 from infersim.report.core.verdict import Verdict, as_sentence
 from infersim.report.search.tables import TARGET_TITLES, loss_text
 from infersim.simulation.search.curve import SAME_LOSS, SAME_TIME
@@ -23,7 +25,11 @@ AS_GOOD = 1e-3
 def search_verdict(found: SearchResult) -> Verdict:
     """What the plan is, what it is worth, and how far to trust it."""
     sentences = [_plan(found), *_layers(found), *_beside(found), *_runs(found)]
-    return Verdict(sentences=tuple(map(as_sentence, sentences)), notes=(*found.notes, *_trust(found)))
+    return Verdict(
+        sentences=tuple(map(as_sentence, sentences)),
+        notes=(*found.notes, *_trust(found)),
+        grade=frame_grade(found.answer),
+    )
 
 
 def _plan(found: SearchResult) -> str:
@@ -115,7 +121,11 @@ def table_verdict(frame: pd.DataFrame) -> Verdict:
             f"{where}: {rounding.quantity(whole)} ms, of which {rounding.share(own / whole)} in what there "
             "is a choice of"
         )
-    return Verdict(sentences=tuple(map(as_sentence, sentences)), notes=tuple(_table_notes(frame)))
+    return Verdict(
+        sentences=tuple(map(as_sentence, sentences)),
+        notes=tuple(_table_notes(frame)),
+        grade=grade_line(frame["calibration"], frame["gpu"]),
+    )
 
 
 def _table_notes(frame: pd.DataFrame) -> Iterator[str]:

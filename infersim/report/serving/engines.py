@@ -10,10 +10,21 @@ from infersim.pruning.families.registry import families
 from infersim.pruning.plan import Plan
 from infersim.report.core import rounding
 from infersim.report.core.table import Column, Table, number_column, text_column
+from infersim.report.core.verdict import Verdict
 from infersim.simulation.serving.runnable import support_of
 
 if TYPE_CHECKING:
     from infersim.engines.engine import Engine
+
+
+def engines_verdict(name: str | None) -> Verdict:
+    """What the tables are good for; those of one engine say it themselves."""
+    if name is not None:
+        return Verdict(sentences=())
+    return Verdict(
+        sentences=(),
+        short=("What engines cost for each step; `infersim engines NAME` shows the families one runs.",),
+    )
 
 
 def engines_table(engines: Sequence[Engine]) -> Table:
@@ -44,7 +55,7 @@ def engines_table(engines: Sequence[Engine]) -> Table:
             Column(heading="memory", keys=("memory.share", "memory.of"), text=_share, numeric=False),
             number_column("KV\nblock", "memory.block_tokens", rounding.count),
         ),
-        caption="`infersim engines NAME` tells the source of each number.",
+        caption="`infersim engines NAME` shows the source of each number.",
     )
 
 

@@ -26,16 +26,16 @@ def serve_table(frame: pd.DataFrame) -> Table:
         return _simulated_table(frame, without_constant(varying, frame))
     columns = [
         *without_constant(varying, frame),
-        number_column("concur-\nrency", "concurrency", rounding.count),
-        Column(heading="running", keys=("running",), text=_running),
+        number_column("concurrency", "concurrency", rounding.count),
+        Column(heading="running", keys=("running",), text=_running, detail=2),
         _between("TTFT ms", "ttft"),
         _between("TPOT ms", "tpot"),
         number_column("tokens/s", "tokens_per_s", rounding.quantity),
-        number_column("GiB", "memory_gib", rounding.quantity),
-        number_column("most\nthat fit", "max_concurrency", rounding.count),
+        number_column("GiB", "memory_gib", rounding.quantity, detail=3),
+        number_column("most\nthat fit", "max_concurrency", rounding.count, detail=1),
     ]
     if frame["energy_j_per_token"].notna().any():
-        columns.append(number_column("J a\ntoken", "energy_j_per_token", rounding.quantity))
+        columns.append(number_column("J a\ntoken", "energy_j_per_token", rounding.quantity, detail=3))
     if frame["price_per_million"].notna().any():
         columns.append(number_column("per million\ntokens", "price_per_million", rounding.quantity))
     return Table(
@@ -52,7 +52,7 @@ def _simulated_table(frame: pd.DataFrame, varying: tuple[Column, ...]) -> Table:
     load = (
         number_column("requests/s", "rate", rounding.quantity)
         if by_rate
-        else number_column("concur-\nrency", "concurrency", rounding.count)
+        else number_column("concurrency", "concurrency", rounding.count)
     )
     return Table(
         title=f"{served_title(frame.drop(columns='concurrency') if by_rate else frame)}, simulated",
@@ -92,10 +92,10 @@ def load_table(frame: pd.DataFrame) -> Table:
             )
         )
     columns += [
-        number_column("TTFT\nms", "ttft_ms", rounding.quantity),
-        number_column("TPOT\nms", "tpot_ms", rounding.quantity),
+        number_column("TTFT\nms", "ttft_ms", rounding.quantity, detail=2),
+        number_column("TPOT\nms", "tpot_ms", rounding.quantity, detail=1),
         number_column("tokens/s", "tokens_per_s", rounding.quantity),
-        number_column("GiB\nfreed", "memory_freed_gib", rounding.quantity),
+        number_column("GiB\nfreed", "memory_freed_gib", rounding.quantity, detail=3),
         text_column("runs", "runs"),
     ]
     return Table(

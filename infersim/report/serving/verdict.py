@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from infersim.report.core import rounding
 from infersim.report.core.notes import trust_notes
 from infersim.report.core.scenarios import gpu_text
+from infersim.report.core.trust import grade_line
 from infersim.report.core.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -35,7 +36,19 @@ def serve_verdict(frame: pd.DataFrame) -> Verdict:
         f"{rounding.quantity(best['ttft_ms'])} ms to the first token, "
         f"{_tpot(best)}; up to {best['max_concurrency']} requests fit."
     )
-    return Verdict(sentences=(sentence, *_waiting(fitting)), notes=(*trust_notes(frame), *row_notes(frame)))
+    return Verdict(
+        sentences=(sentence, *_waiting(fitting)),
+        notes=(*trust_notes(frame), *row_notes(frame)),
+        grade=service_grade(frame),
+    )
+
+
+def service_grade(frame: pd.DataFrame) -> str:
+    """What the numbers rest on, and how wide the intervals of TPOT are where they are known."""
+    widths: list[float] = []
+    if "tpot_lower_ms" in frame:
+        widths = ((frame["tpot_upper_ms"] / frame["tpot_lower_ms"]) ** 0.5 - 1).tolist()
+    return grade_line(frame["calibration"], frame["gpu"], widths)
 
 
 def load_verdict(frame: pd.DataFrame) -> Verdict:
@@ -51,7 +64,9 @@ def load_verdict(frame: pd.DataFrame) -> Verdict:
             f"The dense model does not fit; {best['plan']} does, and writes "
             f"{rounding.quantity(best['tokens_per_s'])} tokens/s with {best['concurrency']} requests at once."
         )
-        return Verdict(sentences=(sentence,), notes=(*trust_notes(frame), *row_notes(frame)))
+        return Verdict(
+            sentences=(sentence,), notes=(*trust_notes(frame), *row_notes(frame)), grade=service_grade(frame)
+        )
     key = "target_speedup" if plans["target_speedup"].notna().any() else "most_speedup"
     best = _largest(plans, key)
     said = [f"{rounding.speedup(best['speedup'])} at {best['concurrency']} requests at once"]
@@ -60,7 +75,9 @@ def load_verdict(frame: pd.DataFrame) -> Verdict:
         said.append(f"{rounding.speedup(best['target_speedup'])} within the targets")
     first = f"{best['plan']} writes {', '.join(said)}."
     sentences = (first, *_causes(best, dense, key.removesuffix("_speedup")))
-    return Verdict(sentences=sentences, notes=(*trust_notes(frame), *row_notes(frame)))
+    return Verdict(
+        sentences=sentences, notes=(*trust_notes(frame), *row_notes(frame)), grade=service_grade(frame)
+    )
 
 
 def _causes(best: pd.Series, dense: pd.Series, name: str) -> Iterator[str]:

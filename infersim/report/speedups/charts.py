@@ -65,10 +65,10 @@ def curve_charts(curves: pd.DataFrame) -> tuple[Chart, ...]:
 
 
 def waterfall_chart(rows: pd.DataFrame) -> Chart:
-    """What eats the speedup of every plan."""
+    """Where the speedup goes of every plan."""
     return Chart(
         name="waterfall",
-        title="What eats the speedup",
+        title="Where the speedup goes",
         finding=losses_finding(rows),
         caption="From the speedup that FLOPs promise to the one that comes out, factor by factor.",
         panels=tuple(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from infersim.pruning.families.registry import find_family
 from infersim.report.core.glossary import glossary
 from infersim.report.core.scenarios import SCENARIO_KEYS, label, of_scenario, varying_keys
-from infersim.report.core.verdict import Verdict
 from infersim.report.html.body import View
 from infersim.report.html.page import Page
 from infersim.report.inventories import gpus_table
@@ -20,6 +20,7 @@ from infersim.report.speedups.charts import (
     waterfall_chart,
 )
 from infersim.report.speedups.gathering import ComparisonReport
+from infersim.report.speedups.matrix import speedup_matrix
 from infersim.report.speedups.tables import compare_table, loss_table, ops_table, parts_table
 from infersim.report.speedups.verdict import compare_verdict
 from infersim.simulation.speedups.resolving import DENSE
@@ -53,7 +54,8 @@ def compare_page(report: ComparisonReport) -> Page:
     return Page(
         title=f"{models}, pruned, on {', '.join(gpus)}",
         setting=report.setting,
-        verdict=Verdict(sentences=verdict.sentences, notes=(*verdict.notes, *_left_out(report))),
+        verdict=replace(verdict, notes=(*verdict.notes, *_left_out(report))),
+        matrix=speedup_matrix(frame),
         views=tuple(_view(report, row) for _, row in report.scenarios.iterrows()),
         tables=(
             *((by_gpus_table(frame),) if several_gpus(frame) else ()),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from infersim.report.core import rounding
 from infersim.report.core.losses import PART_TITLES
-from infersim.report.core.notes import prediction_notes
+from infersim.report.core.notes import frame_grade, prediction_notes
 from infersim.report.core.scenarios import gpu_text, label, varying_keys
 from infersim.report.core.verdict import Verdict, as_sentence
 from infersim.report.speedups.tables import TIMED_PARTS
@@ -25,7 +25,11 @@ def predict_verdict(frame: pd.DataFrame) -> Verdict:
     rows = [row for _, row in frame.iterrows()] if len(frame) <= MAX_ROWS else []
     keys = set(varying_keys(frame)) & {"batch", "context"}
     sentences = [_sentence(row, label(row, keys)) for row in rows] or _summary(frame)
-    return Verdict(sentences=tuple(map(as_sentence, sentences)), notes=prediction_notes(frame))
+    return Verdict(
+        sentences=tuple(map(as_sentence, sentences)),
+        notes=prediction_notes(frame),
+        grade=frame_grade(frame, "", "_ms"),
+    )
 
 
 def _sentence(row: pd.Series, sizes: str) -> str:

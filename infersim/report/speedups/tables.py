@@ -57,15 +57,15 @@ def compare_table(frame: pd.DataFrame) -> Table:
         *(() if as_requested.all() else (realised,)),
         number_column("flops", "flops", rounding.speedup),
         number_column("bound", "bound", rounding.speedup),
-        number_column("ceil-\ning", "ceiling", rounding.speedup),
+        number_column("ceiling", "ceiling", rounding.speedup, detail=1),
         Column(
             heading="predicted\n(80 %)",
             keys=("predicted", "predicted_lower", "predicted_upper"),
             text=rounding.speedup_between,
         ),
         *((measured,) if any_measured else ()),
-        Column(heading="attain-\nment", keys=("attainment", "measured_scope"), text=_attainment),
-        number_column("static-m\nequiv.", "static_m_equivalent", rounding.share),
+        Column(heading="attainment", keys=("attainment", "measured_scope"), text=_attainment, detail=2),
+        number_column("static-m\nequivalent", "static_m_equivalent", rounding.share, detail=3),
         # At 80 columns there is room for one of the two; the dense latency is told with each scenario.
         *(() if any_measured else (number_column("ms", "latency_ms", rounding.quantity),)),
         *(() if all_fit else (fits,)),
@@ -105,7 +105,7 @@ def loss_table(frame: pd.DataFrame) -> Table:
             Column(heading="measured", keys=("measured", "measured_scope"), text=_measured),
         ]
     return Table(
-        title="What eats the speedup",
+        title="Where the speedup goes",
         frame=frame,
         columns=tuple(columns),
         labels=_case_labels(frame),

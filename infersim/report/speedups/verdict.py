@@ -13,7 +13,7 @@ from infersim.pruning.families.registry import find_family
 from infersim.pruning.families.static_m import STATIC_M
 from infersim.report.core import rounding
 from infersim.report.core.losses import largest_loss
-from infersim.report.core.notes import comparison_notes
+from infersim.report.core.notes import comparison_notes, frame_grade
 from infersim.report.core.scenarios import SCENARIO_KEYS, place, scenario_groups, varying_keys
 from infersim.report.core.verdict import Verdict, as_sentence, enumeration
 from infersim.simulation.measured.table import Scope
@@ -118,13 +118,18 @@ def reason(row: pd.Series) -> str:
 
 
 def _possible(row: pd.Series) -> str:
-    """The bound is a ratio of rooflines, no limit: it is exceeded where dense is the less efficient."""
+    """Beside the bound, a ratio of rooflines and no limit: at it where it lies within the interval."""
     bound = rounding.speedup(row["bound"])
-    above = row["predicted"] > row["bound"] and rounding.speedup(row["predicted"]) != bound
-    return (
-        f", above the bound of {bound} as dense is the less efficient" if above else f" of a possible {bound}"
-    )
+    if row["predicted_lower"] <= row["bound"] <= row["predicted_upper"]:
+        return f", at its bound ({bound})"
+    return f", above its bound ({bound})" if row["predicted"] > row["bound"] else f" of a possible {bound}"
 
+
+MOST_SHORT = 3
+"""Sentences of a verdict on one screen."""
+
+MOST_NAMED = 6
+"""Plans that such a sentence names."""
 
 MAX_SCENARIOS = 6
 """Up to so many scenarios are judged one by one, more are summed up."""
@@ -146,7 +151,40 @@ def compare_verdict(frame: pd.DataFrame) -> Verdict:
             " ".join(map(as_sentence, _scenario_sentences(rows, place(rows.iloc[0], keys))))
             for rows in scenario_groups(frame)
         ]
-    return Verdict(sentences=tuple(sentences), notes=comparison_notes(frame))
+    return Verdict(
+        sentences=tuple(sentences),
+        notes=comparison_notes(frame),
+        short=_short(frame),
+        grade=frame_grade(frame),
+    )
+
+
+def _short(frame: pd.DataFrame) -> tuple[str, ...]:
+    """Of two scenarios the best plan of each, of more how often which is; then what pays nowhere."""
+    groups = list(scenario_groups(frame))
+    if len(groups) == 1:
+        return ()
+    keys = varying_keys(frame)
+    said = [_scenario_sentences(rows, place(rows.iloc[0], keys))[0] for rows in groups]
+    sentences = said if len(groups) < MOST_SHORT else _summary(frame)[: MOST_SHORT - 1]
+    return tuple(map(as_sentence, [*sentences, *_poor_everywhere(frame)][:MOST_SHORT]))
+
+
+def _poor_everywhere(frame: pd.DataFrame) -> list[str]:
+    """Plans that are surely faster in no scenario."""
+    if frame["plan"].nunique() == 1:
+        return []
+    faster = frame.assign(pays=[outcome(row) is Outcome.FASTER for _, row in frame.iterrows()])
+    pays = faster.groupby("plan", sort=False)["pays"].any()
+    never = [str(plan) for plan, once in pays.items() if not once]
+    if not never:
+        return []
+    shown = (
+        never
+        if len(never) <= MOST_NAMED
+        else [*never[: MOST_NAMED - 1], f"{len(never) - MOST_NAMED + 1} more"]
+    )
+    return [f"surely faster in no scenario: {enumeration(shown)}"]
 
 
 def _scenario_sentences(rows: pd.DataFrame, where: str) -> list[str]:
@@ -190,7 +228,7 @@ def _others(best: pd.Series, ranked: pd.DataFrame) -> list[str]:
     sentences = []
     if not near.empty:
         names = [f"{row['plan']} ({rounding.speedup(row['realised'])})" for _, row in near.iterrows()]
-        sentences.append(f"not to be told apart from it: {enumeration(names)}")
+        sentences.append(f"as good, within the intervals: {enumeration(names)}")
     poor = [
         f"{row['family']} {_POOR[outcome(row)]} ({rounding.speedup(row['realised'])})"
         for _, row in ranked.drop_duplicates("family").iterrows()

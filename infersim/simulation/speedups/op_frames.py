@@ -65,7 +65,9 @@ _TOTALS = ("count", "flop", "kernel_bytes", "compulsory_bytes", "floor_ms", "ker
 _LIKE_THE_LARGEST = ("limiter", "in_range", "m", "n", "k")
 
 
-def op_frames(timings: Iterable[CaseTimings], scenarios: pd.DataFrame) -> pd.DataFrame:
+def op_frames(
+    timings: Iterable[CaseTimings], scenarios: pd.DataFrame, *, with_dense: bool = True
+) -> pd.DataFrame:
     """One row for each GPU, scenario, plan (the dense model first) and op, ops in order of execution.
 
     Of `scenarios`, rows of `gpu gpus phase batch context`; those of `timings` that are none of them are left
@@ -87,7 +89,7 @@ def op_frames(timings: Iterable[CaseTimings], scenarios: pd.DataFrame) -> pd.Dat
         )
         for each in timings
         if (places := _places(each, scenarios))
-        for name, timeline in ({DENSE: each.dense} | each.by_title()).items()
+        for name, timeline in (({DENSE: each.dense} if with_dense else {}) | each.by_title()).items()
     ]
     return pd.concat(frames, ignore_index=True)
 

@@ -192,5 +192,5 @@ def _reported(out: Path) -> Iterator[None]:
         reason = error.reason if isinstance(error, UnwritableError) else error.strerror or error
         raise InfersimError(
             f"{out}: cannot be written: {reason}. What is finished is kept; once there is "
-            "room and leave to write, the same command goes on"
+            "room and permission to write, the same command goes on"
         ) from error

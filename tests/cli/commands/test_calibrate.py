@@ -96,7 +96,7 @@ def test_beside_its_datasheet_every_command_finds_the_fit(answered: Infersim, fo
     ran = answered("calibrate", str(sheet), "attention.parquet", "--beside-datasheet")
     assert load_profile(sheet).calibration is Calibration.FITTED
     assert str(profiles / "h100-sxm.fit.json") in ran.err
-    text = answered("validate", str(sheet), "attention.parquet").out
+    text = answered("validate", str(sheet), "attention.parquet", "--full").out
     check_says(text, "samples that were fitted")
 
 

@@ -29,7 +29,7 @@ PREDICTED = [f"loss_{name}" for name in FACTORS if name != "unexplained"]
 
 
 def test_it_prints_the_verdict_then_speedups_then_losses(answered: Infersim) -> None:
-    lines = answered(*MAIN.split()).out.splitlines()
+    lines = answered(*MAIN.split(), "--full").out.splitlines()
     assert "static-m" in lines[0]
     assert "predicted" in lines[0]
     text = "\n".join(lines)
@@ -134,7 +134,7 @@ def test_no_number_is_cut_on_a_terminal_of_any_width(
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
-    text = answered(*SHORT, "-f", "static-k-lowrank").out
+    text = answered(*SHORT, "-f", "static-k-lowrank", "--full").out
     assert "…" not in text
     plain = re.sub("\x1b.*?m", "", text)
     assert "unexpl" not in plain  # nothing was measured of it
@@ -143,7 +143,7 @@ def test_no_number_is_cut_on_a_terminal_of_any_width(
 
 
 def test_batches_and_phases_are_sections_with_every_plan_in_each(answered: Infersim) -> None:
-    text = answered(*SHORT, "-f", "static-m,static-nk", "-b", "1,8").out.replace("\u00a0", " ")
+    text = answered(*SHORT, "-f", "static-m,static-nk", "-b", "1,8", "--full").out.replace("\u00a0", " ")
     heading = re.compile(r"^(?:prefill|decode), batch \d \(dense: \S+ ms\)$", flags=re.MULTILINE)
     assert len(set(heading.findall(text))) == 4
     for section in heading.split(text)[1:]:

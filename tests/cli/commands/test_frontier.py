@@ -64,7 +64,9 @@ def test_a_users_quality_and_an_allowed_loss(answered: Infersim, quality: Path) 
 
 
 def test_several_requests_are_told_apart(answered: Infersim, quality: Path) -> None:
-    text = answered(*own(quality, "--request", "classification,reasoning")).out.replace("\u00a0", " ")
+    text = answered(*own(quality, "--request", "classification,reasoning", "--full")).out.replace(
+        "\u00a0", " "
+    )
     check_says(text, "classification", "reasoning", "memory-bound")
 
 
@@ -110,7 +112,9 @@ def test_a_damaged_quality_file_is_told_with_its_line(refused: Callable[..., str
 
 
 def test_advice_says_what_a_target_needs_and_where_families_pay(answered: Infersim) -> None:
-    text = answered("advise", *MODEL, *GPU, "-t", "1.4", "-p", "prefill", "-f", "static-m,kv-pruning").out
+    text = answered(
+        "advise", *MODEL, *GPU, "-t", "1.4", "-p", "prefill", "-f", "static-m,kv-pruning", "--full"
+    ).out
     text = text.replace("\u00a0", " ")
     needs, missed, never, *_ = text.splitlines()
     check_order(needs, "1.40x", "prefill", "static-m")

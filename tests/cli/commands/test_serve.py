@@ -56,4 +56,6 @@ def test_compare_says_what_an_engine_runs() -> None:
     assert rows["static-m"]["runs"] == "yes"
     assert rows["static-k-2:4"]["runs"] == "no"
     assert all(row["runs_source"] for row in rows.values())
-    assert "What vLLM" in CliRunner().invoke(app, [*asked, "--engine", "vllm"]).stdout
+    shown = CliRunner().invoke(app, [*asked, "--engine", "vllm"]).stdout
+    assert any(line.split()[:4] == ["static-m", "50", "%", "yes"] for line in shown.splitlines())
+    assert "What vLLM" in CliRunner().invoke(app, [*asked, "--engine", "vllm", "--full"]).stdout

@@ -23,9 +23,9 @@ def test_compare_takes_several_numbers_and_tells_of_plans_that_cannot_be_shared(
 
 
 def test_people_see_a_column_for_each_number(answered: Infersim) -> None:
-    out = answered("compare", *ASKED, "-f", "static-nk", "--gpus", "1,2,8").out
+    out = answered("compare", *ASKED, "-f", "static-nk", "--gpus", "1,2,8", "--full").out
     check_says(out, "Speedups by number of GPUs", "1 GPU", "2 GPUs", "8 GPUs", "communication")
-    one = answered("compare", *ASKED, "-f", "static-nk").out
+    one = answered("compare", *ASKED, "-f", "static-nk", "--full").out
     assert "communication" not in one
 
 

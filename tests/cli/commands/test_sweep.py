@@ -44,7 +44,7 @@ def plain(text: str) -> str:
 def test_a_verdict_comes_first_then_tables_and_what_was_left_out(
     answered: Infersim, plan: str, out: str
 ) -> None:
-    ran = answered("sweep", plan, "--out", out)
+    ran = answered("sweep", plan, "--out", out, "--full")
     text = plain(ran.out)
     check_order(text.splitlines()[0], "25 %", "static-m", "fastest")
     check_order(text, "60 scenarios", "GPU x dtype", "mean speedup", "llama-3.2-1b, decode")

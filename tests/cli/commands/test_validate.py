@@ -69,7 +69,7 @@ def test_without_measurements_of_the_gpu_it_says_so(answered: Infersim, tmp_path
     path = tmp_path / "samples.csv"
     slower = SAMPLES["latency_us"] * 30
     write_samples(SAMPLES.assign(gpu="t4", dtype="fp16", latency_us=slower), path)
-    text = answered("validate", "t4", str(path), "--kind", "gemm").out
+    text = answered("validate", "t4", str(path), "--kind", "gemm", "--full").out
     (note,) = [line for line in text.splitlines() if "ransferred" in line]
     check_says(note, "transferred", "t4")
     check_says(text, f"{(SAMPLES['kind'] == 'attention').sum()} of kind attention")

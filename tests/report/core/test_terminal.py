@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
+from infersim.cli.printing import in_blocks
 from infersim.report.core.table import Column, Table, text_column
 from infersim.report.core.terminal import print_table, print_verdict
 from infersim.report.core.verdict import Verdict
@@ -53,7 +54,8 @@ def test_a_wide_terminal_breaks_no_line(report: ComparisonReport) -> None:
 
 
 def test_at_80_columns_words_stay_whole(report: ComparisonReport) -> None:
-    text = printed(compare_table(report.comparison), 80).replace("\u00a0", " ")
+    blocks = in_blocks(compare_table(report.comparison), 80)
+    text = "".join(printed(block, 80) for block in blocks).replace("\u00a0", " ")
     for word in ("static-k-2:4", "predicted", "measured", "50 %"):
         assert word in text
 

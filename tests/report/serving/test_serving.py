@@ -17,7 +17,7 @@ def test_a_service_is_told_in_a_sentence_and_a_table_of_what_varies() -> None:
     verdict, table = serve_verdict(frame), serve_table(frame)
     assert "with 8 requests at once" in verdict.sentences[0]
     headings = [column.heading.replace("\n", " ") for column in table.columns]
-    assert headings[0] == "concur- rency"
+    assert headings[0] == "concurrency"
     assert "per million tokens" in headings
     assert "512 tokens read, 64 written" in table.title
     assert str(sim.summary(frame)).startswith("dense on h100-sxm under vllm writes")

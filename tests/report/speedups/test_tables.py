@@ -33,7 +33,7 @@ def test_the_comparison_says_what_is_promised_possible_predicted_and_measured() 
         "ceiling": "2.50x",
         "predicted (80 %)": "1.52x (1.47–1.57)",
         "attainment": "95 %",
-        "static-m equiv.": "38 %",
+        "static-m equivalent": "38 %",
         "ms": "65.0",
     }
     assert table.caption.startswith("All fit into memory.")

@@ -175,8 +175,8 @@ FAMILIES: tuple[dict[str, Any], ...] = (
 
 def test_a_verdict_on_several_families_reads_like_this() -> None:
     assert verdict(*FAMILIES) == (
-        "At 50 % static-m is the fastest of 4 plans of 4 families in prefill: predicted 2.00x (1.95–2.05) "
-        "of a possible 2.00x. Not to be told apart from it: static-nk 50 % (1.92x). Not worth it: "
+        "At 50 % static-m is the fastest of 4 plans of 4 families in prefill: predicted 2.00x (1.95–2.05), "
+        "at its bound (2.00x). As good, within the intervals: static-nk 50 % (1.92x). Not worth it: "
         "kv-pruning changes nothing (1.00x) and dynamic-m is slower than dense (0.90x).",
     )
 

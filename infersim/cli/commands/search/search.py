@@ -106,6 +106,7 @@ def search_command(
     kernels: options.KernelsOption = None,
     overrides: options.SetOption = [],  # noqa: B006 - typer makes a list of its own for each call
     out: OutOption = None,
+    full: options.FullOption = False,
     as_json: options.JsonOption = False,
     as_csv: options.CsvOption = False,
     html: options.HtmlOption = None,
@@ -156,4 +157,4 @@ def search_command(
         print_aside(f"Wrote {out}")
     write_asked(lambda: search_page(found), html=html, figures=figures)
     if not printed_for_machines(found.layers, as_json=as_json, as_csv=as_csv):
-        print_summary(found)
+        print_summary(found, full=full)

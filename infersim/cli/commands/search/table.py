@@ -41,6 +41,7 @@ def table_command(
     overrides: options.SetOption = [],  # noqa: B006 - typer makes a list of its own for each call
     out: OutOption = None,
     form: FormatOption = None,
+    full: options.FullOption = False,
     as_json: options.JsonOption = False,
     as_csv: options.CsvOption = False,
 ) -> None:
@@ -49,7 +50,13 @@ def table_command(
     One choice for each sublayer of each layer and the remainder sum to the whole model. --json and --csv
     print every layer.
     """
-    from infersim.cli.printing import check_outputs, print_aside, print_summary, printed_for_machines
+    from infersim.cli.printing import (
+        check_outputs,
+        print_aside,
+        print_left_out,
+        print_summary,
+        printed_for_machines,
+    )
     from infersim.simulation.search.exports.writing import FORMS, form_of, write_latencies
     from infersim.simulation.search.spaces.space import checked_texts
     from infersim.simulation.search.table import table_frame, table_of
@@ -67,11 +74,10 @@ def table_command(
     if out is not None:
         write_latencies(out, found, form)
         print_aside(f"Wrote {out}")
-    for reason in found.left_out:
-        print_aside(f"Left out: {reason}")
+    print_left_out(found.left_out, briefly=not (full or as_json or as_csv))
     frame = table_frame(found)
     if not printed_for_machines(frame, as_json=as_json, as_csv=as_csv):
-        print_summary(frame)
+        print_summary(frame, full=full)
 
 
 def _check_form(form: str, known: object) -> None:

@@ -1,0 +1,1 @@
+"""Commands that list what is known: GPUs, models and engines."""
