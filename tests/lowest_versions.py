@@ -1,6 +1,7 @@
 """Prints, as constraints for pip, the lowest version of each direct dependency that pyproject.toml allows.
 
-Those of the page in the browser, the extra `app`, are among them. It runs before anything is installed: the standard library only.
+Those of the page in the browser, the extra `app`, are among them. It runs before anything is installed: the
+standard library only.
 """
 
 from __future__ import annotations
