@@ -1,1 +1,1 @@
-"""Commands that list what is known: GPUs, models and engines."""
+"""Commands that list what is known and what is installed: GPUs, models and engines; `doctor`."""
