@@ -222,6 +222,7 @@ def test_why_a_target_is_out_of_reach() -> None:
 def test_one_plan_is_said_whole_where_it_pays() -> None:
     frame = pd.DataFrame(
         {
+            "model": "llama-3.1-8b",
             "gpu": "rtx-4090",
             "gpus": 1,
             "phase": ["prefill", "decode"],
