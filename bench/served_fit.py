@@ -25,6 +25,9 @@ ENGINES = ("vllm", "tensorrt-llm", "sglang")
 FITTED = ("TPOT", "tokens/s", "tokens/s, dense", "tokens/s, 2:4")
 """What the host's constants are fitted to; TTFT has those of queues."""
 
+APART = ("prompts cached", "queued")
+"""Groups that nothing is fitted to."""
+
 
 def main() -> None:
     """Hosts first, then queues, then what is left of each group."""
@@ -46,7 +49,7 @@ def main() -> None:
         print(f"{name}: together {_best(queues, ('TPOT', 'TTFT'), engine=name)[1]:g}")
     services = next(iter(hosts.values()))
     groups = services.loc[services["source"] == "services", "group"].unique()
-    rows = [_held_out(group, hosts, queues) for group in groups if "cached" not in group]
+    rows = [_held_out(group, hosts, queues) for group in groups if not set(APART) & set(group.split(", "))]
     print(pd.DataFrame(rows).round(3).to_string(index=False))
 
 
@@ -78,7 +81,9 @@ def _with_queue(name: str, together: float) -> Engine:
 
 def _with_host(name: str, step_ms: float, sequence_us: float) -> Engine:
     engine = load_engine(name)
-    host = engine.host.model_copy(update={"step_ms": step_ms, "sequence_us": sequence_us})
+    host = engine.host.model_copy(
+        update={"step_ms": step_ms, "newer_step_ms": step_ms, "sequence_us": sequence_us}
+    )
     return engine.model_copy(update={"host": host})
 
 
@@ -99,7 +104,7 @@ def _best(
     """The point with the least error, each source counting alike and in it each group."""
 
     def loss(frame: pd.DataFrame) -> float:
-        some = frame[frame["quantity"].isin(quantities) & ~frame["group"].str.contains("cached")]
+        some = frame[frame["quantity"].isin(quantities) & ~frame["group"].str.contains("|".join(APART))]
         some = some[some["group"].str.contains(f", {engine}") & (some["group"] != without)]
         return float(some.groupby("source")["mean"].mean().mean())
 

@@ -57,6 +57,10 @@ QWEN_SIZES = {
 WAVE = 256
 """Requests that ran at once in `sparse_models`, whatever was asked for: twice as many took twice as long."""
 
+QUEUED = {"gpt-oss-120b": 512}
+"""Concurrency at which a model's first tokens took 20 to 460 s and its TPOT was that of few requests: the
+server let few in. Such services are told apart."""
+
 CACHED_PROMPT = 4000
 """Services that were asked with prompts of this length read them faster than the GPU multiplies: the prompts
 were cached. They are told apart."""
@@ -97,6 +101,7 @@ def services(engines: dict[str, Engine]) -> Iterator[Record]:
             gpus=gpus,
             expert_parallel=whole,
         )
+        queues = rows["batch_size"].to_numpy() >= QUEUED.get(PRESETS[model], np.inf)
         cached = ", prompts cached" if prompt == CACHED_PROMPT else ""
         shared = f", {gpus} GPUs" if gpus > 1 else ""
         shared += ", whole experts" if whole else ""
@@ -104,8 +109,9 @@ def services(engines: dict[str, Engine]) -> Iterator[Record]:
         for name in ("tpot", "ttft"):
             measured = rows[f"silicon_{name}_ms"].to_numpy()
             shown = found[[f"{name}_ms", f"{name}_lower_ms", f"{name}_upper_ms"]].to_numpy()
-            for value, (predicted, lower, upper) in zip(measured, shown, strict=True):
-                yield _record("services", group, name.upper(), value, predicted, lower, upper)
+            for value, (predicted, lower, upper), queued in zip(measured, shown, queues, strict=True):
+                of = f"{group}, queued" if queued else group
+                yield _record("services", of, name.upper(), value, predicted, lower, upper)
 
 
 def whole_models(engines: dict[str, Engine]) -> Iterator[Record]:

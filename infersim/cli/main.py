@@ -17,10 +17,10 @@ from infersim.cli.commands.advise import advise_command
 from infersim.cli.commands.app import app_command
 from infersim.cli.commands.calibrate import calibrate_command
 from infersim.cli.commands.compare import compare_command
-from infersim.cli.commands.doctor import doctor_command
 from infersim.cli.commands.frontier import frontier_command
 from infersim.cli.commands.gemm import gemm_command
 from infersim.cli.commands.importing import import_command
+from infersim.cli.commands.inventories.doctor import doctor_command
 from infersim.cli.commands.inventories.gpus import (
     engines_command,
     glossary_command,
@@ -66,7 +66,7 @@ app = typer.Typer(
 
 def _version(asked: bool) -> None:
     if asked:
-        from infersim.cli.commands.doctor import version_of
+        from infersim.cli.commands.inventories.doctor import version_of
 
         print(f"infersim {version_of('infersim')}")
         raise typer.Exit

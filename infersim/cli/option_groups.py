@@ -39,7 +39,7 @@ class RunFlags:
     cuda_graph: options.CudaGraphOption = True
     gpus: options.GpusOption = "1"
     expert_parallel: options.ExpertParallelOption = False
-    routing: options.RoutingOption = "balanced"
+    routing: options.RoutingOption = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ class FormatFlags:
     dtype: options.DtypeOption = None
     kv_dtype: options.KvDtypeOption = None
     expert_parallel: options.ExpertParallelOption = False
-    routing: options.RoutingOption = "balanced"
+    routing: options.RoutingOption = None
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:

@@ -95,8 +95,11 @@ ExpertParallelOption: TypeAlias = Annotated[
     typer.Option("--expert-parallel", help="Each GPU has whole experts instead of a share of each one."),
 ]
 RoutingOption: TypeAlias = Annotated[
-    str,
-    typer.Option("--routing", help="How tokens choose experts: balanced, or power_law_1.2 and its like."),
+    str | None,
+    typer.Option(
+        "--routing",
+        help="How tokens choose experts (default: the model's own): balanced, zipf_0.9, power_law_1.2.",
+    ),
 ]
 FamiliesOption: TypeAlias = Annotated[
     str | None,

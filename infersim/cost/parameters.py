@@ -155,6 +155,7 @@ _STAND_INS: Mapping[str, tuple[str, ...]] = {
     "fp4": ("nvfp4", *_EIGHT_BIT, *_PLAIN),
     "nvfp4": ("mxfp4", *_EIGHT_BIT, *_PLAIN),
     "mxfp4": ("nvfp4", *_EIGHT_BIT, *_PLAIN),
+    "mxfp4a8": ("nvfp4", "mxfp4", *_EIGHT_BIT, *_PLAIN),
     "w4a16": ("nvfp4a16", "mxfp4a16", "w8a16", *_PLAIN),
     "w8a16": ("w4a16", *_PLAIN),
     "nvfp4a16": ("mxfp4a16", "w4a16", "w8a16", *_PLAIN),

@@ -158,7 +158,8 @@ class Experts(Shape):
     GPU, each of `width` channels here (a share of an expert's width under tensor parallelism). `gated`: three
     matrices an expert, else two. `skew` is how uneven routing is: 0 is balanced, else the exponent of a power
     law of the experts' shares. Balanced tokens draw their experts at random, as those of a served batch;
-    benchmarks deal them to the experts in turn (`dealt`). `weight_copies` is that of a `Gemm`.
+    benchmarks deal them to the experts in turn (`dealt`). `popularity` is the exponent of Zipf's law by which
+    tokens draw them (0: each alike). `weight_copies` is that of a `Gemm`.
     """
 
     DIMENSIONS: ClassVar[tuple[str, ...]] = (
@@ -180,6 +181,7 @@ class Experts(Shape):
     gated: bool = True
     skew: float = 0.0
     dealt: bool = False
+    popularity: float = 0.0
     weight_copies: int | None = None
 
 

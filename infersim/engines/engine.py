@@ -26,7 +26,8 @@ class KernelTable(Table):
     `none`: it runs on one GPU. On GPUs of the compute capabilities in `sums_and_norms` it is one kernel with
     the norm behind it, that of TensorRT-LLM. `experts` is how GPUs with whole experts and all tokens go about
     it: each runs its experts and results are added up (`all_reduce`), or tokens are sent to and fro
-    (`all_to_all`).
+    (`all_to_all`). On compute capabilities in `narrow_activations` experts that are stored in mxfp4 multiply
+    activations of 8 bit, else of 16.
     """
 
     layout: Literal["fused", "separate"]
@@ -34,6 +35,7 @@ class KernelTable(Table):
     graph_batch: Annotated[int, Field(ge=0)]
     all_reduce: Literal["custom", "nccl", "none"]
     sums_and_norms: list[Text]
+    narrow_activations: list[Text]
     experts: Literal["all_reduce", "all_to_all"]
 
 
@@ -41,16 +43,24 @@ class HostTable(Table):
     """`[host]`: what the GPU waits for.
 
     `step_ms` and `sequence_us` come on top of the kernels of each step, the second for each running sequence:
-    scheduling, sampling and detokenising as far as they are not hidden. `hidden_ms` runs beside the kernels
-    and is a floor of a step. `kernel_us` is what issuing a kernel takes where no graph is replayed.
-    `request_ms` comes once, before the first token: the network, the tokeniser, the queue between processes.
+    scheduling, sampling and detokenising as far as they are not hidden. Beside GPUs of the compute
+    capabilities in `newer` it is `newer_step_ms`: newer hosts, and versions that hide more. `hidden_ms` runs
+    beside the kernels and is a floor of a step. `kernel_us` is what issuing a kernel takes where no graph is
+    replayed. `request_ms` comes once, before the first token: the network, the tokeniser, the queue between
+    processes.
     """
 
     step_ms: NotNegative
+    newer: list[Text]
+    newer_step_ms: NotNegative
     sequence_us: NotNegative
     hidden_ms: NotNegative
     kernel_us: NotNegative
     request_ms: NotNegative
+
+    def step_ms_beside(self, compute_capability: str | None) -> float:
+        """What the host adds to a step beside a GPU."""
+        return self.newer_step_ms if compute_capability in self.newer else self.step_ms
 
 
 class SchedulerTable(Table):

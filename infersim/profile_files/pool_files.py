@@ -56,6 +56,7 @@ class SpreadTable(Table):
     rate: Width
     memory: Width
     links: Width = 0.0
+    kernels: Width = 0.0
 
 
 class ParameterTable(Table):
@@ -133,13 +134,19 @@ def _read_once(path: Path, _modified: int) -> Pool:
     return read_pool(path)
 
 
+def _plain_kind(kind: PooledKind | FormatRelation) -> dict[str, Any]:
+    """What is written of a kind, without its name, and of spreads no `kernels` where there are none."""
+    fields = {key: value for key, value in asdict(kind).items() if key != "kind"}
+    for parameter in fields["parameters"].values():
+        if "spread" in parameter and not parameter["spread"]["kernels"]:
+            del parameter["spread"]["kernels"]
+    return fields
+
+
 def write_pool(pool: Pool, path: str | Path) -> None:
     """Write `pool` as JSON, whole or not at all; raises what `write_fit` raises."""
     kinds, relations = (
-        {
-            name: {key: value for key, value in asdict(kind).items() if key != "kind"}
-            for name, kind in several.items()
-        }
+        {name: _plain_kind(kind) for name, kind in several.items()}
         for several in (pool.kinds, pool.relations)
     )
     gpus = {name: asdict(facts) for name, facts in pool.gpus.items()}

@@ -124,6 +124,18 @@ SM_DESIGNS = {"ada": 1024.0}
 """16-bit FLOP per clock of an SM, for generations with cards whose every rate is halved: L40 and L20."""
 
 
+EXPERT_KERNELS = {"blackwell": "trtllm", "blackwell-ultra": "trtllm", "blackwell-geforce": "cutlass"}
+"""Whose grouped kernels vLLM runs expert layers in 16 bit with, by generation: Triton's elsewhere.
+
+Its order of preference, as the kernels' names in tables of vLLM 0.24 show it on A100, H100, L40S, B200 and
+RTX PRO 6000; on Hopper it prefers Triton by default since vLLM pull request 44220."""
+
+
+def expert_kernels(facts: GpuFacts) -> str:
+    """The design of the 16-bit grouped kernels of a GPU; empty where no table tells (other vendors)."""
+    return EXPERT_KERNELS.get(facts.generation, "triton") if facts.vendor == "nvidia" else ""
+
+
 def covariates(facts: GpuFacts) -> tuple[float, float]:
     """Standardised log2 of the rates of multiplying and of memory, per clock and SM."""
     rate = math.log2(facts.flop_per_clock_per_sm / TYPICAL_FLOP) / RATE_OCTAVES

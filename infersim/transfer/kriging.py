@@ -15,7 +15,7 @@ from functools import lru_cache
 import numpy as np
 
 from infersim.domain.arrays import Array
-from infersim.transfer.gpu_facts import covariates, law_offset
+from infersim.transfer.gpu_facts import covariates, expert_kernels, law_offset
 from infersim.transfer.pool import GpuFacts, PooledParameter, Spread
 
 
@@ -35,10 +35,13 @@ def covariance(spread: Spread, facts: Sequence[GpuFacts]) -> Array:
     same_generation = np.array([[a == b for a in kind] for b in kind])
     links = np.array([each.links for each in facts])
     same_links = (links[:, np.newaxis] == links) & (links != "")
+    kernels = np.array([expert_kernels(each) for each in facts])
+    same_kernels = (kernels[:, np.newaxis] == kernels) & (kernels != "")
     shared: Array = (
         spread.shared**2
         + spread.generation**2 * same_generation
         + spread.links**2 * same_links
+        + spread.kernels**2 * same_kernels
         + spread.own**2 * np.eye(len(facts))
         + spread.rate**2 * np.outer(rate, rate)
         + spread.memory**2 * np.outer(memory, memory)

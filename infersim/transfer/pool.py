@@ -55,8 +55,8 @@ class GpuFacts:
 class Spread:
     """Standard deviations of a coordinate: of its mean over all GPUs around the typical value (`shared`),
     of a generation (`generation`), of a single GPU (`own`), along a standardised log of the rate of
-    multiplying (`rate`) and of memory (`memory`), each per clock and SM, and of those whose links are of one
-    generation (`links`).
+    multiplying (`rate`) and of memory (`memory`), each per clock and SM, of those whose links are of one
+    generation (`links`), and of those on which engines run expert layers of one design (`kernels`).
     """
 
     shared: float
@@ -65,6 +65,7 @@ class Spread:
     rate: float
     memory: float
     links: float = 0.0
+    kernels: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

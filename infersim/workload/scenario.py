@@ -55,6 +55,8 @@ class Execution:
     library by which they exchange (None: the engine's own kernels, and NCCL where it has none; the name of a
     kernel set: that engine's where they are faster). `norms_with_sums`: a norm runs in the sum before it.
     `skew` is how uneven a model's routers are: 0, or the exponent of a power law of its experts' shares.
+    `narrow_activations`: experts stored in mxfp4 multiply activations of 8 bit, not of 16.
+    `popularity` is that of Zipf's law by which tokens draw them (None: what the layer states).
     """
 
     layout: Layout = Layout.FUSED
@@ -67,7 +69,9 @@ class Execution:
     stays: bool = False
     exchanges: str | None = None
     norms_with_sums: bool = False
+    narrow_activations: bool = False
     skew: float = 0.0
+    popularity: float | None = None
 
     @property
     def sends_tokens(self) -> bool:

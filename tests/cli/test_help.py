@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from infersim.cli.commands import doctor
+from infersim.cli.commands.inventories import doctor
 from infersim.cli.help import _EXAMPLES, _GROUPS
 from infersim.cli.main import app
 from tests.cli.conftest import Infersim

@@ -108,7 +108,7 @@ def test_a_plan_file_is_compared(capsys: pytest.CaptureFixture[str]) -> None:
 def test_its_losses_stand_on_the_axis_that_it_states(
     toy: Family, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, out, err = _run("frontier", capsys)
+    code, out, err = _run("frontier", capsys, "--full")
     assert code == 0, err
     assert "points of sparse attention depend on the length of their task" in out
     page = (folder / "frontier.html").read_text(encoding="utf-8")

@@ -231,3 +231,30 @@ def test_a_consumer_die_leans_on_dies_like_it() -> None:
     """GA102 (A40, RTX 3090) bears the name of the A100's generation, and is no such die."""
     assert facts_of(load_profile("a40")).generation == facts_of(load_profile("rtx-3090")).generation
     assert facts_of(load_profile("a40")).generation != facts_of(load_profile("a100-pcie-40gb")).generation
+
+
+def test_gpus_with_expert_kernels_of_one_design_do_not_outvote_others() -> None:
+    """Three that run Triton's kernels weigh about what one of another design does, and most for their own."""
+    spread = Spread(shared=1.0, own=0.1, generation=0.1, rate=0.0, memory=0.0, kernels=1.0)
+    known = {
+        "a100": replace(H100, generation="ampere"),
+        "h100": H100,
+        "l40s": L40S,
+        "rtx": replace(L40S, generation="blackwell-geforce"),
+    }
+    found = replace(parameter(dict.fromkeys(known, 1.0)), spread=spread)
+    weights = transfer(found, replace(H100, generation="blackwell"), known).weights
+    assert weights["a100"] + weights["h100"] + weights["l40s"] == pytest.approx(weights["rtx"], rel=0.05)
+    weights = transfer(found, replace(H100, generation="turing"), known).weights
+    assert weights["a100"] > 3 * weights["rtx"]
+
+
+def test_a_spread_of_designs_is_written_where_there_is_one(tmp_path: Path) -> None:
+    pool = example_pool()
+    kind = pool.kinds["gemm.bf16"]
+    name, plain = next(iter(kind.parameters.items()))
+    write_pool(pool, tmp_path / "plain.json")
+    assert '"kernels"' not in (tmp_path / "plain.json").read_text()
+    told = replace(kind, parameters={name: replace(plain, spread=replace(plain.spread, kernels=0.5))})
+    write_pool(replace(pool, kinds={"gemm.bf16": told}), tmp_path / "told.json")
+    assert read_pool(tmp_path / "told.json").kinds["gemm.bf16"].parameters[name].spread.kernels == 0.5

@@ -49,6 +49,12 @@ def hit(experts: int, top_k: int, tokens: int) -> float:
     return experts * (1 - (1 - top_k / experts) ** tokens)
 
 
+def hit_by_popularity(experts: int, top_k: int, tokens: int, exponent: float) -> float:
+    """As `hit`, where the share of the expert of rank r falls as r to a power."""
+    shares = np.arange(1, experts + 1.0) ** -exponent
+    return float((1 - (1 - top_k * shares / shares.sum()) ** tokens).sum())
+
+
 # Of each layer: attention, router, one expert; then norms of the layer, and table, head and last norm.
 MIXTRAL_ATTENTION = 2 * 4096 * 4096 + 2 * 4096 * 1024
 MIXTRAL_EXPERT = 3 * 4096 * 14336
@@ -143,7 +149,10 @@ DECODE_BYTES = {
     "qwen3-30b-a3b": 2 * 48 * (QWEN3_ATTENTION + 128 * 2048 + hit(128, 8, BATCH) * QWEN3_EXPERT)
     + 2 * 151936 * 2048,
     "gpt-oss-120b": 36
-    * (2 * (2 * 2880 * 4096 + 2 * 2880 * 512 + 128 * 2880) + hit(128, 4, BATCH) * MXFP4 * 3 * 2880 * 2880)
+    * (
+        2 * (2 * 2880 * 4096 + 2 * 2880 * 512 + 128 * 2880)
+        + hit_by_popularity(128, 4, BATCH, 1.0) * MXFP4 * 3 * 2880 * 2880
+    )
     + 2 * 201088 * 2880,
     "deepseek-v3": 2 * 61 * DEEPSEEK_ATTENTION
     + 2 * 3 * 3 * 7168 * 18432

@@ -67,6 +67,7 @@ class _Rows:
             top_k=at.top_k[chunk],
             skew=at.skew,
             dealt=at.dealt,
+            popularity=at.popularity,
         )
         return _Rows(hidden=self.hidden[chunk], width=self.width[chunk], routing=routing)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from infersim.cost.experts.popularity import POINTS, chances
 from infersim.cost.machine import F32
 
 LOADS = 16
@@ -33,7 +34,8 @@ it: sums of many differ less than single ones. Set so that the pairs of the full
 class Routing:
     """An expert layer's routing; arrays of one length, in float32.
 
-    `tokens` each choose `top_k` of `num_experts`, of which `local` stand on this GPU.
+    `tokens` each choose `top_k` of `num_experts`, of which `local` stand on this GPU. `skew`, `dealt` and
+    `popularity` are those of `domain.shapes.Experts`.
     """
 
     tokens: F32
@@ -42,6 +44,7 @@ class Routing:
     top_k: F32
     skew: float
     dealt: bool
+    popularity: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +80,8 @@ def loads_of(routing: Routing) -> Loads:
         values = _power_law(routing)
     elif routing.dealt:
         values = _dealt(routing)
+    elif routing.popularity > 0:
+        values = _popular(routing)
     else:
         values = _drawn(routing)
     return Loads(local=routing.local, values=np.minimum(values, routing.tokens))
@@ -119,6 +124,31 @@ def _drawn(routing: Routing) -> F32:
         mean / np.maximum(chance, np.float32(1e-6)) * np.log1p(-np.minimum(chance, np.float32(1 - 1e-6)))
     )
     return _within(_with_hits(loads, hit, mean), routing.tokens)
+
+
+def _popular(routing: Routing) -> F32:
+    """Every token draws its experts by their popularity: 1 - (1 - p)^T of those of chance p are hit.
+
+    A load is T p, and binomial about it. Popular experts stand on any GPU: the fullest has more of them, and
+    no fewer pairs than the one with the most popular expert and others at the mean.
+    """
+    chance = chances(routing.num_experts, routing.top_k, routing.popularity)
+    of_quantile = chance.reshape(LOADS, POINTS // LOADS, -1).mean(axis=1)
+    mean = routing.tokens * np.minimum(routing.top_k / routing.num_experts, np.float32(1))
+    drawn = routing.tokens * (chance * (1 - chance)).mean(axis=0)
+    by_popularity = routing.tokens**2 * chance.var(axis=0)
+    gpus = routing.num_experts / routing.local
+    pairs_spread = np.sqrt(np.maximum((mean + by_popularity) * routing.local * (1 - 1 / gpus), 0))
+    by_spread = mean + _largest_of(gpus) * pairs_spread / routing.local
+    by_first = mean + (routing.tokens * chance[-1] - mean) / routing.local * (gpus > 1)
+    fullest = np.minimum(np.maximum(by_spread, by_first), routing.tokens)
+    more = fullest / np.maximum(mean, np.float32(1e-6))
+    # Beside the spread of popularity that of draws adds little: variances are added, not widths.
+    of_draws = np.sqrt(more**2 * by_popularity + more * drawn) - more * np.sqrt(by_popularity)
+    loads = np.maximum(more * routing.tokens * of_quantile + of_draws * _normal(_MIDDLES), 0)
+    missed = np.log1p(-np.minimum(chance, np.float32(1 - 1e-6)))
+    hit = -np.expm1(more * routing.tokens * missed).mean(axis=0)
+    return _within(_with_hits(loads, hit, fullest), routing.tokens)
 
 
 def _with_hits(loads: F32, hit: F32, mean: F32) -> F32:

@@ -27,6 +27,7 @@ def flat_routing(shape: Experts) -> Routing:
         top_k=top_k.ravel().astype(np.float32),
         skew=shape.skew,
         dealt=shape.dealt,
+        popularity=shape.popularity,
     )
 
 

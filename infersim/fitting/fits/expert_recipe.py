@@ -125,6 +125,7 @@ def _features_of(rows: pd.DataFrame, name: str) -> Mapping[str, Array]:
         local=local_experts(rows).astype(np.float32),
         top_k=top_k,
         skew=named.skew,
+        popularity=named.popularity,
         dealt=named.dealt,
     )
     loads = loads_of(routing)

@@ -216,6 +216,7 @@ def _experts(rows: pd.DataFrame) -> Experts:
         gated=gated is None or bool(gated),
         skew=routing.skew,
         dealt=routing.dealt,
+        popularity=routing.popularity,
         weight_copies=None if copies is None else int(copies),
     )
 

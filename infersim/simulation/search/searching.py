@@ -147,8 +147,8 @@ def search(
         A name (`infersim gpus`), a `.toml`, or a ready profile.
     importance
         A CSV or Parquet file (`layer sublayer choice loss`), Puzzletron's
-        `replacement_metrics_and_stats.json` or its folder of `solution_*.json`, or a stated rule, `uniform` or
-        `depth`, which nobody measured.
+        `replacement_metrics_and_stats.json` or its folder of `solution_*.json`, or a stated rule, `uniform`
+        or `depth`, which nobody measured.
     choices
         As in `latency_table`. Left out: those of the file, or the default ones without formats.
     target_speedup

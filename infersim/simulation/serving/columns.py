@@ -13,6 +13,7 @@ from infersim.simulation.serving.answers import Answer
 from infersim.simulation.serving.fitting_in import missing_text
 from infersim.simulation.serving.memory import GIB
 from infersim.workload.formats import as_stored, dtype_name
+from infersim.workload.ops.experts import narrows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -137,13 +138,18 @@ def _energy_columns(answer: Answer) -> Columns:
     }
 
 
+STANDS_IN = "experts in mxfp4 with activations of 8 bit are timed as nvfp4: their own kernel was not measured"
+
+
 def _notes(answer: Answer, concurrencies: int) -> list[str]:
     """One text a row."""
     service, transformer = answer.service, answer.plan.transformer
     notes: list[str] = []
+    narrow = any(narrows(block.ffn, answer.served.execution) for block, _ in transformer.grouped_blocks())
+    stands_in = (STANDS_IN,) if narrow else ()
     for row, lengths in enumerate(service.lengths):
         tokens = sum(lengths.longest())
-        said = list(answer.support.notes)
+        said = [*answer.support.notes, *stands_in]
         if answer.most[row] < 1:
             said.insert(0, missing_text(transformer, answer.profile, service, tokens))
         if tokens > transformer.max_position:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import numpy as np
 
-from infersim.cost.experts.routing_names import BALANCED, a_routing
+from infersim.cost.experts.routing_names import a_routing
 from infersim.domain.arguments import Rule, a_path, either, flag, one_of, optional, refused
 from infersim.domain.dtypes import PRECISIONS, DType
 from infersim.domain.errors import InvalidValueError
@@ -43,7 +43,8 @@ class ServiceOptions(TypedDict, total=False):
       holds.
     - `engine` (`vllm`): a name (`infersim engines`), or a path to a `.toml`.
     - `gpus` (1): GPUs of one node that share the model (tensor parallel); `expert_parallel` (False): each has
-      whole experts of a mixture instead of a share of each one. `routing` (`balanced`): as in `predict`.
+      whole experts of a mixture instead of a share of each one. `routing` (the model's own): as in
+      `predict`.
     - `dtype`, `kv_dtype`: as in `predict`. Where weights are fp8 and nothing is said of the cache, it is what
       the engine makes of it.
     - `price_per_hour`: what a GPU costs, in any currency.
@@ -56,7 +57,7 @@ class ServiceOptions(TypedDict, total=False):
     engine: str | Path | Engine
     gpus: int
     expert_parallel: bool
-    routing: str
+    routing: str | None
     dtype: str | None
     kv_dtype: str | None
     price_per_hour: float | None
@@ -73,7 +74,7 @@ DEFAULTS: ServiceOptions = {
     "engine": DEFAULT_ENGINE,
     "gpus": 1,
     "expert_parallel": False,
-    "routing": BALANCED,
+    "routing": None,
     "dtype": None,
     "kv_dtype": None,
     "price_per_hour": None,
@@ -185,7 +186,7 @@ _OPTIONS: dict[str, Rule] = {
     "engine": an_engine,
     "gpus": count(MAX_GPUS),
     "expert_parallel": flag,
-    "routing": a_routing,
+    "routing": optional(a_routing),
     "dtype": optional(one_of("dtype", PRECISIONS)),
     "kv_dtype": optional(one_of("kv_dtype", list(DType))),
     "price_per_hour": optional(number("a price above 0", above=0.0)),

@@ -74,7 +74,8 @@ class Served:
         issued_s = self._kernels(Phase.DECODE) * host.kernel_us * US
         beyond = whole.reshape(batch.shape) > self.engine.kernels.graph_batch
         beside_s = np.where(beyond, issued_s, host.hidden_ms * MS)
-        seconds = np.maximum(gpu_s, beside_s) + host.step_ms * MS + host.sequence_us * US * batch
+        step_ms = host.step_ms_beside(self.profile.compute_capability)
+        seconds = np.maximum(gpu_s, beside_s) + step_ms * MS + host.sequence_us * US * batch
         host_s = seconds - gpu_s
         return Times(
             seconds=seconds, host_s=host_s, log_half_width=width, joules=joules + self.idle_w * host_s
@@ -160,7 +161,10 @@ BROUGHT_ALONG = "tensorrt-llm"
 
 
 def execution_on(profile: HardwareProfile, execution: Execution, engine: Engine) -> Execution:
-    """The execution on a GPU: on some an engine norms in the kernel that adds up."""
+    """The execution on a GPU: on some an engine norms in the kernel that adds up, or narrows activations."""
+    narrows = profile.compute_capability in engine.kernels.narrow_activations and DType.FP4 in profile.matrix
+    if narrows:
+        execution = replace(execution, narrow_activations=True)
     if execution.gpus == 1 or profile.compute_capability not in engine.kernels.sums_and_norms:
         return execution
     exchanges = execution.exchanges or BROUGHT_ALONG

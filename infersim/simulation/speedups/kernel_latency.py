@@ -166,10 +166,11 @@ def moe_latency(
     Each of `tokens` runs `top_k` of `num_experts` experts of `ffn_width` channels: top-k, rows to their
     experts, up (and gate, where `gated`), activation, down, rows added up; no router, no shared expert, no
     exchange between GPUs. `routing`: `balanced`, tokens dealt to the experts in turn, as benchmarks do;
-    `random`, each token draws its experts; `power_law_1.2`, experts whose shares follow a power law of that
-    exponent. With `tensor_parallel` every GPU holds that share of each expert's width, with `expert_parallel`
-    whole experts, and the GPU is the fullest one. `weight_copies` is the number of distinct layers that a
-    timing loop rotates over: 1, as benchmarks do, lets a small layer stay in L2; None is cold, as in a model.
+    `random`, each token draws its experts; `zipf_0.9`, draws them by fixed popularity; `power_law_1.2`,
+    experts whose shares follow a power law of that exponent. With `tensor_parallel` every GPU holds that
+    share of each expert's width, with `expert_parallel` whole experts, and the GPU is the fullest one.
+    `weight_copies` is the number of distinct layers that a timing loop rotates over: 1, as benchmarks do,
+    lets a small layer stay in L2; None is cold, as in a model.
 
     Parameters
     ----------
@@ -235,6 +236,7 @@ def moe_latency(
         precision=precision_named(dtype),
         gated=gated,
         skew=named.skew,
+        popularity=named.popularity,
         dealt=named.dealt,
         weight_copies=weight_copies,
     )

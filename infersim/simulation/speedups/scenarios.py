@@ -11,7 +11,7 @@ from typing import Any, TypedDict, Unpack, cast
 
 import numpy as np
 
-from infersim.cost.experts.routing_names import BALANCED, a_routing, routing_name, skew_of
+from infersim.cost.experts.routing_names import a_routing, routing_name, routing_named
 from infersim.domain.arguments import Rule, a, as_it_is, either, flag, one_of, optional, refused
 from infersim.domain.arrays import Array
 from infersim.domain.dtypes import PRECISIONS, DType, precision_named
@@ -33,7 +33,7 @@ class RunOptions(TypedDict, total=False):
     execution: str
     cuda_graph: bool
     expert_parallel: bool
-    routing: str
+    routing: str | None
 
 
 class PassOptions(RunOptions, total=False):
@@ -67,8 +67,9 @@ class ScenarioOptions(PassOptions, total=False):
     - `cuda_graph` (True): launches are replayed from a CUDA graph; False: the host issues each.
     - `gpus` (1): GPUs of one node that share each layer (tensor parallel), a number or several.
     - `expert_parallel` (False): each GPU has whole experts of a mixture instead of a share of each one.
-    - `routing` (`balanced`): how tokens choose experts: each draws evenly, or `power_law_1.2`, by a power law
-      with any exponent, so that fewer experts are hit and some of them by many tokens.
+    - `routing` (the model's own, which is even unless its type states else): how tokens choose experts:
+      `balanced`, each draws evenly; `zipf_0.9`, by fixed popularity, or `power_law_1.2`, by a power law, with
+      any exponent, so that fewer experts are hit and some of them by many tokens.
     """
 
     request: str | Request | None
@@ -91,7 +92,7 @@ DEFAULTS: ScenarioOptions = {
     "cuda_graph": True,
     "gpus": 1,
     "expert_parallel": False,
-    "routing": BALANCED,
+    "routing": None,
 }
 """What is taken where an option is left out; neither a context nor a request is an error."""
 
@@ -192,7 +193,7 @@ class Scenarios:
             "cuda_graph": self.execution.cuda_graph,
             "gpus": self.gpus,
             "expert_parallel": self.execution.expert_parallel,
-            "routing": routing_name(self.execution.skew),
+            "routing": routing_name(self.execution.skew, self.execution.popularity),
         }
 
 
@@ -220,7 +221,7 @@ _OPTIONS: dict[str, Rule] = {
     "cuda_graph": flag,
     "gpus": as_it_is,
     "expert_parallel": flag,
-    "routing": a_routing,
+    "routing": optional(a_routing),
 }
 """What each option may be."""
 
@@ -253,6 +254,7 @@ def _with_defaults(options: ScenarioOptions) -> ScenarioOptions:
 
 def _execution(said: ScenarioOptions) -> Execution:
     kv_dtype = said["kv_dtype"]
+    routing = None if said["routing"] is None else routing_named(said["routing"])
     return Execution(
         layout=Layout(said["execution"]),
         cuda_graph=said["cuda_graph"],
@@ -260,7 +262,8 @@ def _execution(said: ScenarioOptions) -> Execution:
         kv_dtype=None if kv_dtype is None else DType(kv_dtype),
         explicit=said["dtype"] is not None,
         expert_parallel=said["expert_parallel"],
-        skew=skew_of(said["routing"]),
+        skew=0.0 if routing is None else routing.skew,
+        popularity=None if routing is None else routing.popularity,
     )
 
 

@@ -29,8 +29,8 @@ class ExpertsOf:
     Counts are `num_experts` and `num_experts_per_tok` by our names. `width` names the key of an expert's
     intermediate size, `dense_width` that of layers without experts, which `layers` leaves out
     (None: there are none). `shared` gives
-    the joint width of shared experts; `shared_gate`, `router_bias` and `correction` are those of an
-    `ExpertLayer`. `bias`: of the routed experts; that of shared ones is `Architecture.ffn_bias`.
+    the joint width of shared experts; `shared_gate`, `router_bias`, `correction` and `popularity` are those
+    of an `ExpertLayer`. `bias`: of the routed experts; that of shared ones is `Architecture.ffn_bias`.
     """
 
     width: str = "moe_intermediate_size"
@@ -41,6 +41,7 @@ class ExpertsOf:
     router_bias: bool = False
     correction: bool = False
     bias: Flag = False
+    popularity: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ import numpy as np
 
 from infersim.domain import shapes
 from infersim.domain.arrays import as_array
-from infersim.domain.dtypes import Precision
+from infersim.domain.dtypes import MXFP4_BY_8_BIT, Precision
 from infersim.domain.errors import UnsupportedError
 from infersim.domain.ops import Op, Part
 from infersim.domain.shapes import MemoryBound, WeightForm
@@ -28,6 +28,10 @@ EAGER_CHOICE_KERNELS = 4
 
 _WEIGHT_BYTES, _INDEX_BYTES = 4, 4
 """Of what is chosen for each token and expert: a 32-bit weight and the expert's number."""
+
+
+_IN_MXFP4 = ("mxfp4", "mxfp4a16")
+"""Formats of experts that engines run with narrower activations on some GPUs."""
 
 
 def expert_ops(layer: ExpertLayer, around: Surroundings) -> Iterator[Op]:
@@ -92,8 +96,14 @@ def routed(layer: ExpertLayer, flow: Flow, execution: Execution) -> Op:
         precision=_precision(layer.expert, execution),
         gated=layer.expert.gate is not None,
         skew=execution.skew,
+        popularity=_popularity(layer, execution),
     )
     return Op(name="experts", part=Part.FFN, shape=shape, count=flow.runs)
+
+
+def _popularity(layer: ExpertLayer, execution: Execution) -> float:
+    """What is asked for, or the layer's own where nothing is."""
+    return layer.popularity if execution.popularity is None else execution.popularity
 
 
 def _precision(expert: FeedForward, execution: Execution) -> Precision:
@@ -104,7 +114,13 @@ def _precision(expert: FeedForward, execution: Execution) -> Precision:
     if form is not WeightForm.DENSE or rank is not None:
         state = "of low rank" if rank is not None else f"in {form.value} form"
         raise UnsupportedError(f"experts whose matrices are {state} have no kernel here")
-    return execution.precision if stored is None else stored.precision
+    precision = execution.precision if stored is None else stored.precision
+    return MXFP4_BY_8_BIT if execution.narrow_activations and precision.name in _IN_MXFP4 else precision
+
+
+def narrows(layer: object, execution: Execution) -> bool:
+    """Whether a sublayer is one of experts in mxfp4 that multiply activations of 8 bit."""
+    return isinstance(layer, ExpertLayer) and _precision(layer.expert, execution) is MXFP4_BY_8_BIT
 
 
 def _shared_ops(layer: ExpertLayer, shared: FeedForward, flow: Flow, execution: Execution) -> Iterator[Op]:

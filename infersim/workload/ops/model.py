@@ -41,11 +41,10 @@ def model_ops(transformer: Transformer, scenario: Scenario) -> tuple[Op, ...]:
     `scenario_checks.check_scenario` tells users what is wrong with theirs. Raises InvalidValueError where
     tokens are to choose experts unevenly, of a model of dense FFNs.
     """
-    skew = scenario.execution.skew
-    if skew and is_dense(transformer):
-        raise InvalidValueError(
-            "routing", routing_name(skew), f"{BALANCED}: {transformer.name} has no experts"
-        )
+    skew, popularity = scenario.execution.skew, scenario.execution.popularity
+    if (skew or popularity) and is_dense(transformer):
+        named = routing_name(skew, popularity)
+        raise InvalidValueError("routing", named, f"{BALANCED}: {transformer.name} has no experts")
     scenario = scenario_as_stored(scenario, transformer)
     ops = list(embedding_ops(transformer, scenario))
     for group, (block, times) in enumerate(transformer.grouped_blocks()):

@@ -24,7 +24,8 @@ class ExpertLayer:
     experts as one of their joint width; with `shared_gate` its result is multiplied by the sigmoid of one
     score. `correction`: the choice of experts adds a learned value for each of them that counts as a
     parameter. `norm`, `post_norm` and `skip` are those of `FeedForward`. `local` (None: all): how many of the
-    experts stand on this GPU, where several have whole experts.
+    experts stand on this GPU, where several have whole experts. `popularity` is the exponent of Zipf's law by
+    which tokens of one service choose experts (0: each alike).
     """
 
     router: Linear
@@ -38,6 +39,7 @@ class ExpertLayer:
     post_norm: Norm | None = None
     skip: TokenSkip | None = None
     local: int | None = None
+    popularity: float = 0.0
 
     def __post_init__(self) -> None:
         """Raise InvalidValueError for counts that do not go together."""

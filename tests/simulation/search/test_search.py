@@ -131,13 +131,13 @@ def test_the_full_prediction_meets_the_targets(targets: dict[str, Any]) -> None:
 def test_a_served_plan_meets_targets_as_served() -> None:
     model = sim.load_model("llama-3.1-8b")
     options = {**SERVED, "price_per_hour": 2.0}
-    targets: dict[str, Any] = {"speedup": 1.3, "tpot_ms": 8.0, "price_per_million": 0.3, "memory_gib": 30.0}
+    targets: dict[str, Any] = {"speedup": 1.3, "tpot_ms": 7.4, "price_per_million": 0.3, "memory_gib": 30.0}
     texts = {"attention": ["kv_heads=4", "none"], "ffn": ["width=25%..75%/25%"]}
     found = problem(model, "uniform", texts=texts, options=options, **targets)
     answer = solved(found, points=0, uniform=False)
     served = sim.compare_served(model, [answer.plan], gpu(), **options).iloc[1]
     assert served["speedup"] >= 1.3
-    assert served["tpot_ms"] <= 8.0
+    assert served["tpot_ms"] <= 7.4
     assert served["price_per_million"] <= 0.3
     assert served["memory_gib"] <= 30.0
     assert answer.answer["predicted"].iloc[0] == pytest.approx(served["speedup"])

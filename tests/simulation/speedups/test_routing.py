@@ -20,10 +20,10 @@ def two_layers() -> Transformer:
     return model.with_blocks(model.blocks[:2])
 
 
-def hit_bytes(routing: str) -> float:
+def hit_bytes(routing: str | None, model: Transformer | None = None) -> float:
     asked = Scenarios.of(phase="decode", batch=32, context=1024, routing=routing)
     (case,) = asked.cases()
-    ops = model_ops(two_layers(), case.passes[0].scenario)
+    ops = model_ops(model or two_layers(), case.passes[0].scenario)
     (experts,) = (op.shape for op in ops if isinstance(op.shape, Experts))
     return float(as_array(kernel_kind(experts).operand_bytes(experts)).ravel()[0])
 
@@ -33,15 +33,27 @@ def test_a_power_law_hits_fewer_experts() -> None:
     assert balanced > steep
 
 
-def test_balanced_is_what_nobody_says() -> None:
+def test_balanced_is_what_most_models_do_where_nobody_says() -> None:
     asked = Scenarios.of(context=1024)
-    assert asked == Scenarios.of(context=1024, routing="balanced")
-    assert asked.execution.skew == 0
+    assert (asked.execution.skew, asked.execution.popularity) == (0, None)
+    assert hit_bytes(None) == hit_bytes("balanced")
+
+
+def test_a_model_has_popular_experts_of_its_own() -> None:
+    model = load_model("gpt-oss-20b")
+    model = model.with_blocks(model.blocks[1:2])
+    own, balanced, steeper = (hit_bytes(name, model) for name in (None, "balanced", "zipf_1.5"))
+    assert balanced > own > steeper
+    assert own == hit_bytes("zipf_1", model)
 
 
 def test_another_option_keeps_the_routing() -> None:
     asked = Scenarios.of(context=1024, routing="power_law_1.2").replace(batch=4)
     assert asked.execution.skew == 1.2
+    asked = Scenarios.of(context=1024, routing="zipf_0.9").replace(batch=4)
+    assert asked.execution.popularity == 0.9
+    asked = Scenarios.of(context=1024, routing="balanced").replace(batch=4)
+    assert asked.execution.popularity == 0
 
 
 @pytest.mark.parametrize("routing", ["even", "power_law_", "power_law_-1", "power_law_9", 1.2])

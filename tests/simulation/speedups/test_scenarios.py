@@ -21,7 +21,7 @@ from infersim.workload.requests import Request
 from infersim.workload.scenario import Execution
 
 MODEL = "llama-3.2-1b"
-BORDER = 3
+BORDER = 4
 """Files that may name the keywords one by one: the record's own, and where the command line makes it."""
 
 OF_KERNELS = "kernel_latency.py"

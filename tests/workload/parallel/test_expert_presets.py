@@ -116,4 +116,4 @@ def test_flops_of_eight_are_those_of_the_whole_and_of_what_each_does(name: str) 
             if isinstance(op.shape, Gemm | Attention | Experts)
         )
 
-    assert GPUS * flop(GPUS) == pytest.approx(flop(1) + 2 * CONTEXT * MORE_OF_A_TOKEN[name], rel=1e-9)
+    assert GPUS * flop(GPUS) == pytest.approx(flop(1) + 2 * CONTEXT * MORE_OF_A_TOKEN[name], rel=1e-7)

@@ -1,1 +1,1 @@
-"""Commands that list what is known: GPUs, models and engines."""
+"""Commands that list what is known: GPUs, models, engines, words, and what is installed."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
-from infersim.cli.option_groups import PassFlags, RequestFlags, RunFlags
+from infersim.cli.option_groups import FormatFlags, PassFlags, RequestFlags, RunFlags
 from infersim.domain.errors import InvalidValueError
 
 if TYPE_CHECKING:
@@ -86,10 +87,7 @@ def setting_options(
         engine=engine,
         gpus=gpus[0],
         price_per_hour=price_per_hour,
-        dtype=runs.dtype,
-        kv_dtype=runs.kv_dtype,
-        expert_parallel=runs.expert_parallel,
-        routing=runs.routing,
+        **{field.name: getattr(runs, field.name) for field in fields(FormatFlags)},
         concurrency=64 if concurrency is None else concurrency,
     )
     return {"service": service}

@@ -254,6 +254,7 @@ class _Point:
         steps, asked = float(load.steps[0, 0]), float(load.concurrency[0, 0])
         waits = np.asarray(asked > running)
         before = float(prompts_read(np.asarray(running), waits, engine.scheduler.together))
+        step_ms = engine.host.step_ms_beside(answer.profile.compute_capability)
         room = max(engine.scheduler.batched_tokens - running, 1) / float(load.reading.prompt[0, 0])
         return cls(
             running=running,
@@ -262,7 +263,7 @@ class _Point:
             together=min(max(before, 1.0), max(room, 1.0)),
             phase=0.5 if running > 1 and steps > 0 else 0.0,
             waits=max(0.0, asked / running - 1),
-            step_extra_ms=engine.host.step_ms + engine.host.sequence_us * running * 1e-3,
+            step_extra_ms=step_ms + engine.host.sequence_us * running * 1e-3,
             once_ms=engine.host.request_ms,
         )
 

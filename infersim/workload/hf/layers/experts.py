@@ -116,6 +116,7 @@ def expert_sublayer(
             activation=activation,
             shared_width=0 if experts.shared is None else experts.shared(keys),
             shared_gate=experts.shared_gate,
+            popularity=experts.popularity,
             shared_bias=shared_bias,
             norm=norm,
             post_norm=post_norm,
