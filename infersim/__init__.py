@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from infersim.simulation.advice.padded import padded_widths
     from infersim.simulation.advice.target import sparsity_for
     from infersim.simulation.advice.width import free_widths
+    from infersim.simulation.attention_kernel import attention_latency
     from infersim.simulation.frontier.search import frontier
     from infersim.simulation.search.exports.writing import write_latency_table
     from infersim.simulation.search.searching import search
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from infersim.simulation.speedups.comparison import compare
     from infersim.simulation.speedups.exchange_latency import all_reduce_latency, exchange_latency
     from infersim.simulation.speedups.hardware_sweep import compare_along
-    from infersim.simulation.speedups.kernel_latency import attention_latency, gemm_latency, moe_latency
+    from infersim.simulation.speedups.kernel_latency import gemm_latency, moe_latency
     from infersim.simulation.speedups.prediction import predict
     from infersim.simulation.speedups.scenarios import ScenarioOptions, Scenarios
     from infersim.simulation.sweeping.running import sweep
@@ -108,7 +109,7 @@ _HOMES = {
     "ScenarioOptions": "infersim.simulation.speedups.scenarios",
     "Scenarios": "infersim.simulation.speedups.scenarios",
     "all_reduce_latency": "infersim.simulation.speedups.exchange_latency",
-    "attention_latency": "infersim.simulation.speedups.kernel_latency",
+    "attention_latency": "infersim.simulation.attention_kernel",
     "break_even": "infersim.simulation.advice.break_even",
     "calibrate": "infersim.fitting.calibration",
     "compare": "infersim.simulation.speedups.comparison",

@@ -64,13 +64,42 @@ def calibrate(
 ) -> HardwareProfile:
     """Fit the cost model to measured samples of one GPU.
 
-    `gpu` is a profile, a name or a .toml path; `samples` a frame or file in the samples format (latencies in
-    microseconds). Only the kinds that `samples` holds are fitted, and the board's power where a column
-    `power_w` says what it drew; other kinds of the profile's own fit are kept. What other GPUs' fits say is
-    the prior; a profile without any fit (`datasheet_alone`) has none.
-    `kernels` names the engine whose kernels were measured; its fits stand beside those of other engines.
-    `provenance` (driver, source, ...) is recorded in the fit. Raises BadSamplesError for bad rows,
-    WrongUnitError where latencies cannot be microseconds, and InvalidValueError for samples of another GPU.
+    Only the kinds that `samples` holds are fitted, and the board's power where a column `power_w` says what
+    it drew; other kinds of the profile's own fit are kept. What other GPUs' fits say is the prior; a profile
+    without any fit (`datasheet_alone`) has none.
+
+    Parameters
+    ----------
+    gpu
+        A profile, a name or a `.toml` path.
+    samples
+        A frame or file in the samples format; latencies in microseconds.
+    kernels
+        The engine whose kernels were measured; its fits stand beside those of other engines.
+    **provenance
+        Driver, source, ...: recorded in the fit.
+
+    Returns
+    -------
+    HardwareProfile
+        The profile with its new fit.
+
+    Raises
+    ------
+    BadSamplesError
+        For bad rows.
+    WrongUnitError
+        Where latencies cannot be microseconds.
+    InvalidValueError
+        For samples of another GPU.
+
+    Examples
+    --------
+    >>> import infersim as sim
+    >>> import pandas as pd
+    >>> samples = pd.DataFrame({"kind": "launch", "latency_us": [4.9, 5.0, 5.1]})
+    >>> sim.calibrate("l40s", samples, source="mine").fit.kinds["launch"].parameters["host_us"]
+    5.0
     """
     profile = a_profile("gpu", gpu)
     frame = read_samples(samples, defaults={"gpu": profile.name}).frame

@@ -48,11 +48,35 @@ def load_profile(name_or_path: str | Path, kernels: str | None = None) -> Hardwa
     """The profile of a GPU: `"h100-sxm"`, `"NVIDIA H100 80GB HBM3"` in any case, or a path to a `.toml`.
 
     The fit beside the file (`<gpu>.fit.json`) is read with it; without one, the fit of the GPU that the file
-    names in `fit_from` is borrowed; what no fit says is transferred from the pool of other GPUs. `kernels`
-    chooses the engine whose kernels are predicted, where several were measured (`profile.kernel_sets`): a
-    kind that was not measured with them is the default set's. Raises
-    UnknownNameError, InvalidValueError for a path that is no file, and FileContentError for content that is
-    not what it must be.
+    names in `fit_from` is borrowed; what no fit says is transferred from the pool of other GPUs.
+
+    Parameters
+    ----------
+    name_or_path
+        A name, an alias, or a path to a `.toml`.
+    kernels
+        The engine whose kernels are predicted, where several were measured (`profile.kernel_sets`): a kind
+        that was not measured with them is the default set's.
+
+    Returns
+    -------
+    HardwareProfile
+        The datasheet with its fit.
+
+    Raises
+    ------
+    UnknownNameError
+        For a name that is not known.
+    InvalidValueError
+        For a path that is no file.
+    FileContentError
+        For content that is not what it must be.
+
+    Examples
+    --------
+    >>> import infersim as sim
+    >>> sim.load_profile("NVIDIA H100 80GB HBM3").name
+    'h100-sxm'
     """
     path = _file_of(name_or_path)
     if path.parent.resolve() == data_folder("hw_profiles").resolve():

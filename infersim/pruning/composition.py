@@ -101,10 +101,41 @@ def an_option(key: str, value: object) -> OptionValue:
 def prune(model: Model | Plan, /, family: str, sparsity: float | None = None, **options: OptionValue) -> Plan:
     """Apply a family to a model (or to that of a name or file), or to what a plan made of one.
 
-    `sparsity` is a fraction in [0, 1) of what the family targets, None only where the family has a fixed
-    one; `options` are those of the family. A composed step works on, and counts from, what the steps before
-    left. Raises UnknownNameError for an unknown family or option, InvalidValueError for a value outside
-    what is possible, and UnsupportedError where the model has nothing to prune or families do not compose.
+    A composed step works on, and counts from, what the steps before left.
+
+    Parameters
+    ----------
+    model
+        A model as in `predict`, or a plan.
+    family
+        One of the families (`infersim glossary`), such as `static-nk`.
+    sparsity
+        A fraction in [0, 1) of what the family targets. None only where the family has a fixed one.
+    **options
+        Those of the family.
+
+    Returns
+    -------
+    Plan
+        The pruned model, with the steps that led to it.
+
+    Raises
+    ------
+    UnknownNameError
+        For an unknown family or option.
+    InvalidValueError
+        For a value outside what is possible.
+    UnsupportedError
+        Where the model has nothing to prune, or families do not compose.
+
+    Examples
+    --------
+    >>> import infersim as sim
+    >>> plan = sim.prune("llama-3.1-8b", "static-m", sparsity=0.25)
+    >>> len(plan.transformer.blocks)
+    24
+    >>> sim.prune(plan, "static-k-2:4").title
+    'static-m 25 % + static-k-2:4 50 %'
     """
     chosen = family_named(family)
     chosen.check_options(options)

@@ -40,8 +40,30 @@ def load_model(name_or_path: str | Path) -> Transformer:
     """Return a model by preset name or alias (in any case), config file, folder or weight file.
 
     A folder with a `config.json` is read by its weight files' headers where it has any. A preset's name wins
-    over a folder of the same name; write `./NAME` for the folder. Raises UnknownNameError that lists the
-    presets, and the errors of `checkpoint.reading.transformer_from_path`.
+    over a folder of the same name; write `./NAME` for the folder.
+
+    Parameters
+    ----------
+    name_or_path
+        A preset's name or alias, or a path.
+
+    Returns
+    -------
+    Transformer
+        The model, layer by layer.
+
+    Raises
+    ------
+    UnknownNameError
+        For a name that is no preset: it lists them.
+    FileContentError
+        For a config that cannot be.
+
+    Examples
+    --------
+    >>> import infersim as sim
+    >>> sim.load_model("llama-3.1-8b").hidden
+    4096
     """
     # Names are listed without the reader of files.
     from infersim.workload.checkpoint.reading import transformer_from_path

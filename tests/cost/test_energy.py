@@ -15,7 +15,8 @@ from infersim.domain.errors import UnsupportedError
 from infersim.domain.profile import Calibration
 from infersim.domain.shapes import Gemm
 from infersim.profile_files.profiles import load_profile
-from infersim.simulation.speedups.kernel_latency import attention_latency, gemm_latency
+from infersim.simulation.attention_kernel import attention_latency
+from infersim.simulation.speedups.kernel_latency import gemm_latency
 
 LAW = PowerLaw(
     idle_w=100.0,

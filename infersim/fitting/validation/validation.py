@@ -54,9 +54,41 @@ def validate(
 ) -> Validation:
     """Compare `profile` (or the one of that name or file) with `samples`, a samples file or frame.
 
-    `kinds` limits the comparison to these kinds of samples; rows of other GPUs are left out. Raises
-    BadSamplesError for rows that are no samples, WrongUnitError where latencies cannot be microseconds,
-    InfersimError where nothing is left to compare, and UnsupportedError for a data type that the GPU lacks.
+    `kinds` limits the comparison to these kinds of samples; rows of other GPUs are left out.
+
+    Parameters
+    ----------
+    profile
+        A profile, a name or a `.toml` path.
+    samples
+        A frame or file in the samples format.
+    kinds
+        Kinds of samples to compare. Left out: all.
+
+    Returns
+    -------
+    Validation
+        Predictions, errors, and what was left out.
+
+    Raises
+    ------
+    BadSamplesError
+        For rows that cannot be samples.
+    WrongUnitError
+        Where latencies cannot be microseconds.
+    InfersimError
+        Where nothing is left to compare.
+    UnsupportedError
+        For a data type that the GPU lacks.
+
+    Examples
+    --------
+    >>> import infersim as sim
+    >>> import pandas as pd
+    >>> shapes = {"gpu": "h100-sxm", "kind": "gemm", "dtype": "bf16", "m": [16, 256], "n": 4096, "k": 4096}
+    >>> samples = pd.DataFrame({**shapes, "latency_us": [20.0, 25.0]})
+    >>> sim.validate("h100-sxm", samples).rows
+    2
     """
     profile = as_profile(profile)
     read = read_samples(samples, gpu=profile.name)

@@ -63,10 +63,20 @@ def _short(needed: pd.DataFrame | None, pays: pd.DataFrame | None) -> list[str]:
         always = rows[(rows["batches"] == "always") & (rows["contexts"] == "always")]["plan"].tolist()
         never = rows[(rows["batches"] == "never") & (rows["contexts"] == "never")]["plan"].tolist()
         where = place(rows.iloc[0], keys).strip()
-        said = f"{enumeration(always)} pay everywhere" if always else "nothing pays everywhere"
-        rest = f", {enumeration(never)} nowhere" if never else ""
-        sentences.append(f"{where} {said}{rest}; the others pay where the table says")
+        some = rows[~rows["plan"].isin([*always, *never])]
+        said = [f"{enumeration(always)} {_pay(always)} everywhere"] if always else []
+        said += [f"{enumeration(never)} {_pay(never)} nowhere"] if never else []
+        if len(some) == 1:
+            only = some.iloc[0]
+            said.append(f"{only['plan']} pays at batches: {only['batches']}; at contexts: {only['contexts']}")
+        elif len(some):
+            said.append(f"{'the others' if said else 'all'} pay where the table says")
+        sentences.append(f"{where} {', '.join(said)}")
     return sentences
+
+
+def _pay(plans: list[str]) -> str:
+    return "pays" if len(plans) == 1 else "pay"
 
 
 _MISSED = "not with "

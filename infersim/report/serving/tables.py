@@ -36,8 +36,7 @@ def serve_table(frame: pd.DataFrame) -> Table:
     ]
     if frame["energy_j_per_token"].notna().any():
         columns.append(number_column("J a\ntoken", "energy_j_per_token", rounding.quantity, detail=3))
-    if frame["price_per_million"].notna().any():
-        columns.append(number_column("per million\ntokens", "price_per_million", rounding.quantity))
+    columns += _price(frame)
     return Table(
         title=served_title(frame),
         frame=frame,
@@ -95,6 +94,7 @@ def load_table(frame: pd.DataFrame) -> Table:
         number_column("TTFT\nms", "ttft_ms", rounding.quantity, detail=2),
         number_column("TPOT\nms", "tpot_ms", rounding.quantity, detail=1),
         number_column("tokens/s", "tokens_per_s", rounding.quantity),
+        *_price(frame),
         number_column("GiB\nfreed", "memory_freed_gib", rounding.quantity, detail=3),
         text_column("runs", "runs"),
     ]
@@ -121,6 +121,13 @@ def served_title(frame: pd.DataFrame) -> str:
         str(row["dtype"]) if "dtype" in shared else "",
     ]
     return f"{under}: {', '.join(filter(None, said))}"
+
+
+def _price(frame: pd.DataFrame) -> list[Column]:
+    """What a million written tokens cost, where a price is given."""
+    if not frame["price_per_million"].notna().any():
+        return []
+    return [number_column("per million\ntokens", "price_per_million", rounding.quantity)]
 
 
 def _between(heading: str, name: str) -> Column:

@@ -74,9 +74,22 @@ def load_verdict(frame: pd.DataFrame) -> Verdict:
     if best["target_speedup"] == best["target_speedup"]:
         said.append(f"{rounding.speedup(best['target_speedup'])} within the targets")
     first = f"{best['plan']} writes {', '.join(said)}."
-    sentences = (first, *_causes(best, dense, key.removesuffix("_speedup")))
+    sentences = (first, *_price(best, dense), *_causes(best, dense, key.removesuffix("_speedup")))
     return Verdict(
         sentences=sentences, notes=(*trust_notes(frame), *row_notes(frame)), grade=service_grade(frame)
+    )
+
+
+def _price(best: pd.Series, dense: pd.Series) -> Iterator[str]:
+    """What a plan saves of the price of written tokens, at the same load."""
+    price, before = float(best["price_per_million"]), float(dense["price_per_million"])
+    if price != price or before != before:
+        return
+    change = rounding.fraction(abs(1 - price / before))
+    yield (
+        f"A million tokens written by {best['plan']} cost {rounding.quantity(price)} instead of "
+        f"{rounding.quantity(before)} at {best['concurrency']} requests at once: "
+        f"{change} {'less' if price <= before else 'more'}."
     )
 
 

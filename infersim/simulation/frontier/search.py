@@ -92,10 +92,45 @@ def frontier(
 ) -> Frontier:
     """Join losses of quality with the speedups of the same plans.
 
-    `quality` is a table of losses, by default the published one; `quality_model` the model whose losses are
-    taken, by default the one asked about. `recovery`, `task_type` and `source` narrow them. Scenario options:
-    see `ScenarioOptions`, of which several requests may be given; or `scenarios`, ready records of them, run
-    in one way. `measured`, and errors, are those of `compare`; more errors are those of `chosen_points`.
+    Parameters
+    ----------
+    model
+        A name (`infersim models`), a path to a config or checkpoint, or a ready model.
+    gpu
+        A name (`infersim gpus`), a `.toml`, or a ready profile; or several of them.
+    request
+        A whole request in place of a context, or several.
+    quality
+        A table of losses. Left out: the published one.
+    quality_model
+        The model whose losses are taken. Left out: the one asked about.
+    recovery, task_type, source
+        Narrow the losses.
+    measured
+        As in `compare`.
+    scenarios
+        Ready records of the options, run in one way.
+    **options
+        See `ScenarioOptions`.
+
+    Returns
+    -------
+    Frontier
+        Points, workloads, and what was left out.
+
+    Raises
+    ------
+    InfersimError
+        Where no plan is left.
+    UnknownNameError, UnsupportedError
+        For a GPU or data type that is not known, or not there.
+
+    Examples
+    --------
+    >>> import infersim as sim
+    >>> found = sim.frontier("llama-3.1-8b", "a100-sxm-80gb", phase="prefill", context=4096, recovery="none")
+    >>> "static-m" in set(found.points["family"])
+    True
     """
     import pandas as pd
 

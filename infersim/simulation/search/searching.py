@@ -137,23 +137,74 @@ def search(
 ) -> SearchResult:
     """The plan of least loss that meets all targets, by mixed-integer programming over `latency_table`.
 
-    - `importance`: a CSV or Parquet file (`layer sublayer choice loss`), Puzzletron's
-      `replacement_metrics_and_stats.json` or its folder of `solution_*.json` (`metric` chooses among its
-      losses), or a stated rule, `uniform` or `depth`, which nobody measured. Losses add over layers.
-    - `choices`: as in `latency_table`; left out: those of the file, or the default ones without formats.
-    - Targets, each as a full prediction meets it: `target_speedup` (of each scenario; of a service, tokens
-      per second at the same concurrency), `target_latency_ms`, `target_tpot_ms` (decode), `target_ttft_ms`
-      (prefill), `target_memory_gib`, `target_price_per_million` (a service with `price_per_hour`).
-    - `sure`: each target is met with this probability by the prediction's interval (0.5: by its middle).
-    - Limits: `multiple` of widths, `tensor_parallel` GPUs that divide heads and widths, `group` consecutive
-      layers that are equal, at most `shapes` distinct shapes of each kind of sublayer, layers to `keep`, and
-      `runs_on`: what a released version of an engine runs.
-    - `gap` and `time_limit` of the solver: the best plan so far comes with the gap that is left. `points` of
-      the trade-off curve; `uniform`: whether uniform plans are compared.
-    - Options: as in `latency_table`.
+    Each target is met as a full prediction meets it. Losses add over layers.
 
-    Raises InvalidValueError for targets beyond reach, with the best that exists and what binds,
-    FileContentError for losses that are missing or no numbers, and what `latency_table` raises.
+    Parameters
+    ----------
+    model
+        A name (`infersim models`), a path to a config or checkpoint, or a ready model.
+    gpu
+        A name (`infersim gpus`), a `.toml`, or a ready profile.
+    importance
+        A CSV or Parquet file (`layer sublayer choice loss`), Puzzletron's
+        `replacement_metrics_and_stats.json` or its folder of `solution_*.json`, or a stated rule, `uniform`
+        or `depth`, which nobody measured.
+    choices
+        As in `latency_table`. Left out: those of the file, or the default ones without formats.
+    target_speedup
+        Of each scenario; of a service, tokens per second at the same concurrency.
+    target_latency_ms, target_memory_gib
+        Of each scenario.
+    target_tpot_ms, target_ttft_ms
+        Of decode, and of prefill.
+    target_price_per_million
+        Of a service with `price_per_hour`.
+    sure
+        Each target is met with this probability by the prediction's interval (0.5: by its middle).
+    multiple
+        What widths are multiples of.
+    tensor_parallel
+        GPUs that divide heads and widths.
+    group
+        Consecutive layers that are equal.
+    shapes
+        The most distinct shapes of each kind of sublayer.
+    keep
+        Layers to leave as they are.
+    runs_on
+        An engine: what a released version of it runs.
+    metric
+        Which of Puzzletron's losses.
+    gap, time_limit
+        Of the solver: the best plan so far comes with the gap that is left.
+    points
+        Of the trade-off curve.
+    uniform
+        Whether uniform plans are compared.
+    kernels
+        The engine whose kernels are predicted, as in `load_profile`.
+    **options
+        As in `latency_table`.
+
+    Returns
+    -------
+    SearchResult
+        The plan, its file, what it meets and costs, and the trade-off.
+
+    Raises
+    ------
+    InvalidValueError
+        For targets beyond reach, with the best that exists and what binds.
+    FileContentError
+        For losses that are missing or no numbers.
+
+    Examples
+    --------
+    >>> import infersim as sim
+    >>> limits = {"target_speedup": 1.1, "choices": {"ffn": "width=50%"}, "points": 0, "uniform": False}
+    >>> found = sim.search("llama-3.2-1b", "h100-sxm", "depth", **limits, phase="decode", context=1024)
+    >>> bool(found.answer["predicted"].iloc[0] >= 1.1)
+    True
     """
     targets = Targets.of(
         speedup=target_speedup,

@@ -78,18 +78,50 @@ def latency_table(
     `lowrank=0.5`, `2:4`, formats such as `fp8`, several with `+` between; percentages and ranges
     (`width=25%..75%/25%`). Left out: a choice of each kind. Every sublayer has `kept` beside them. Options
     are those of `ScenarioOptions`, or where `engine`, `prompt`, `output` or `concurrency` is among them those
-    of `ServiceOptions`, with one length of requests. `kernels` is that of `predict`.
+    of `ServiceOptions`, with one length of requests.
 
     Columns: `model gpu calibration`; the scenario `phase batch context`, or `engine prompt output
     concurrency`; `layer sublayer choice family`; `latency_ms` (of a request also `prefill_ms decode_ms`), or
-    `step_ms prompt_ms tpot_ms ttft_ms request_ms` at the dense model's number of running requests;
-    `floor_ms` (each op at the GPU's peaks), `memory_gib` (weights and KV cache), `parameters flops`, and the
-    sizes `num_heads num_kv_heads ffn_width num_experts top_k` that the choice leaves (0: none). The row of
-    each scenario with `sublayer` `remainder` is the rest of the model: embedding, norms, head, host, and
-    layers without a choice. One choice of each sublayer of each layer and the remainder sum to the whole
-    model's; where several GPUs share it, to what each of them takes.
+    `step_ms prompt_ms tpot_ms ttft_ms request_ms` at the dense model's number of running requests; `floor_ms`
+    (each op at the GPU's peaks), `memory_gib` (weights and KV cache), `parameters flops`, and the sizes
+    `num_heads num_kv_heads ffn_width num_experts top_k` that the choice leaves (0: none). The row of each
+    scenario with `sublayer` `remainder` is the rest of the model: embedding, norms, head, host, and layers
+    without a choice. One choice of each sublayer of each layer and the remainder sum to the whole model's;
+    where several GPUs share it, to what each of them takes.
 
-    Raises InvalidValueError for texts that are no choices, and what `predict` and `serve` raise.
+    Parameters
+    ----------
+    model
+        A name (`infersim models`), a path to a config or checkpoint, or a ready model.
+    gpu
+        A name (`infersim gpus`), a `.toml`, or a ready profile.
+    choices
+        Texts for `attention` and `ffn`. Left out: a choice of each kind.
+    kernels
+        The engine whose kernels are predicted, as in `load_profile`.
+    **options
+        See above.
+
+    Returns
+    -------
+    DataFrame
+        One row for each scenario, sublayer and choice, and one for the remainder.
+
+    Raises
+    ------
+    InvalidValueError
+        For texts that are no choices.
+    UnknownNameError, UnsupportedError
+        For a GPU or data type that is not known, or not there.
+
+    Examples
+    --------
+    >>> import infersim as sim
+    >>> frame = sim.latency_table(
+    ...     "llama-3.2-1b", "h100-sxm", choices={"ffn": "width=50%"}, phase="decode", context=1024
+    ... )
+    >>> sorted(set(frame["sublayer"]))
+    ['ffn', 'remainder']
     """
     found = table_of(model, gpu, checked_texts(choices), kernels, options)  # type: ignore[arg-type]
     return table_frame(found)

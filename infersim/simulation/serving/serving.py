@@ -30,10 +30,10 @@ def serve(
 ) -> pd.DataFrame:
     """How a model, dense or pruned, or several, is served: one row for each length and concurrency.
 
-    Options: see `ServiceOptions`. Columns: `model plan engine gpu gpus calibration kernels dtype
-    kv_dtype prompt output concurrency`; `running` (requests that run at once; the rest waits), `fits_memory`,
-    `max_concurrency` (the most whole requests that the KV cache holds); `ttft_ms` and `tpot_ms`, means with
-    80 % intervals (`ttft_lower_ms`...), `queue_ms` (of TTFT, waiting for memory); `tokens_per_s` (written),
+    Columns: `model plan engine gpu gpus calibration kernels dtype kv_dtype prompt output concurrency`;
+    `running` (requests that run at once; the rest waits), `fits_memory`, `max_concurrency` (the most whole
+    requests that the KV cache holds); `ttft_ms` and `tpot_ms`, means with 80 % intervals
+    (`ttft_lower_ms`...), `queue_ms` (of TTFT, waiting for memory); `tokens_per_s` (written),
     `tokens_per_s_per_gpu`, `requests_per_s`; `step_ms host_ms prefill_ms prefill_share` (a decode step, the
     host's part of it, reading a prompt, and the share of TPOT that reading others' prompts takes);
     `memory_gib weights_gib activations_gib cache_gib kv_blocks` (of each GPU); `price_per_million` (written
@@ -41,10 +41,39 @@ def serve(
     watts energy_calibration`; `runs` (whether the engine can run it: `yes`, `needs`, `no`, `unknown`) and
     `notes`.
 
-    Where a single request does not fit, numbers are NaN and the note says what is missing. Raises
-    InfersimError where nothing fits, UnknownNameError for names that are not known, InvalidValueError for
-    impossible numbers or GPUs that do not share the model evenly, and UnsupportedError for a data type that
-    the GPU lacks, or more GPUs than a node has.
+    Where a single request does not fit, numbers are NaN and the note says what is missing.
+
+    Parameters
+    ----------
+    model_or_plan
+        A model as in `predict`, or a plan of `prune`; or several of them.
+    gpu
+        A name (`infersim gpus`), a `.toml`, or a ready profile; or several of them.
+    **options
+        See `ServiceOptions`.
+
+    Returns
+    -------
+    DataFrame
+        One row for each length and concurrency.
+
+    Raises
+    ------
+    InfersimError
+        Where nothing fits.
+    UnknownNameError
+        For names that are not known.
+    InvalidValueError
+        For impossible numbers, or GPUs that do not share the model evenly.
+    UnsupportedError
+        For a data type that the GPU lacks, or more GPUs than a node has.
+
+    Examples
+    --------
+    >>> import infersim as sim
+    >>> frame = sim.serve("qwen3-8b", "h100-sxm", prompt=1000, output=200, concurrency=[8, 64])
+    >>> bool(frame["tokens_per_s"].is_monotonic_increasing)
+    True
     """
     several = model_or_plan if isinstance(model_or_plan, tuple) else (model_or_plan,)
     return served_frame([as_plan(each) for each in several], as_profiles(gpu), Service.of(**options))

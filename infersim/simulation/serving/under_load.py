@@ -146,15 +146,46 @@ def compare_served(
 ) -> pd.DataFrame:
     """What plans of a model buy under load: one row for the dense model and one for each plan.
 
-    Options: see `ServiceOptions`; one length of requests, and one concurrency. The columns of `serve`, all at
-    that concurrency, and `speedup` (tokens per second over the dense model's); `most_concurrency
-    most_tokens_per_s most_speedup most_faster most_batch`: each at its own most; `target_concurrency
-    target_tokens_per_s target_speedup target_faster target_batch`: each at the most that keeps the targets
-    (NaN without, and where none does); `step_speedup prefill_speedup memory_freed_gib` (of weights and
-    activations).
+    The columns of `serve`, all at that concurrency, and `speedup` (tokens per second over the dense model's);
+    `most_concurrency most_tokens_per_s most_speedup most_faster most_batch`: each at its own most;
+    `target_concurrency target_tokens_per_s target_speedup target_faster target_batch`: each at the most that
+    keeps the targets (NaN without, and where none does); `step_speedup prefill_speedup memory_freed_gib` (of
+    weights and activations).
 
-    Raises InfersimError where nothing fits, and where a target is given that no concurrency keeps: it names
-    the best that is reached.
+    Parameters
+    ----------
+    model
+        A name (`infersim models`), a path to a config or checkpoint, or a ready model.
+    several
+        What `prune` made of that model, one plan or several.
+    gpu
+        A name (`infersim gpus`), a `.toml`, or a ready profile.
+    tpot_target_ms, ttft_target_ms
+        What a service keeps; None: any.
+    **options
+        See `ServiceOptions`; one length of requests, and one concurrency.
+
+    Returns
+    -------
+    DataFrame
+        One row for the dense model and one for each plan.
+
+    Raises
+    ------
+    InfersimError
+        Where nothing fits.
+    InvalidValueError
+        Where no concurrency keeps a target: it names the best that is reached.
+
+    Examples
+    --------
+    >>> import infersim as sim
+    >>> plan = sim.prune("qwen3-8b", "static-m", sparsity=0.25)
+    >>> frame = sim.compare_served(
+    ...     "qwen3-8b", plan, "h100-sxm", prompt=1000, output=200, concurrency=8, price_per_hour=3.0
+    ... )
+    >>> bool(frame["price_per_million"].iloc[1] < frame["price_per_million"].iloc[0])
+    True
     """
     targets = Targets(tpot_ms=tpot_target_ms, ttft_ms=ttft_target_ms)
     service = Service.of(**options)

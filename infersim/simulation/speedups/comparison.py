@@ -86,8 +86,7 @@ def compare(
 ) -> pd.DataFrame:
     """Set plans against their dense `model`: one row for each GPU, phase, plan, batch and context.
 
-    Scenario options: see `ScenarioOptions`; or `scenarios`, a ready record of them. The columns of latency
-    (the plan's) are those of `predict`, and so is `kernels`. The others:
+    The columns of latency (the plan's) are those of `predict`, and so is `kernels`. The others:
 
     - `plan targets family sparsity sparsity_realised params_removed flops_removed bytes_removed`: the plan
       by its title, and the parts it means to cut. FLOPs and compulsory bytes (weights, KV cache, embedding
@@ -104,7 +103,47 @@ def compare(
       `loss_unexplained` `measured`. Where `flops` is NaN, so is `loss_unpruned_work`; `notes` says why.
     - `dense_ms dense_fits_memory`: the dense model in the same scenario.
 
-    Raises what `predict` raises, and InvalidValueError for plans that were not made of `model`.
+    Parameters
+    ----------
+    model
+        A name (`infersim models`), a path to a config or checkpoint, or a ready model.
+    plans
+        What `prune` made of that model, one or several.
+    gpu
+        A name (`infersim gpus`), a `.toml`, or a ready profile; or several of them.
+    measured
+        Your own measured speedups: a table or its path. Left out: the published ones.
+    scenarios
+        A ready record of the options.
+    kernels
+        The engine whose kernels are predicted, as in `load_profile`.
+    **options
+        See `ScenarioOptions`.
+
+    Returns
+    -------
+    DataFrame
+        One row for each GPU, phase, plan, batch and context.
+
+    Raises
+    ------
+    InvalidValueError
+        For plans that were not made of `model`, and for impossible dimensions.
+    UnknownNameError, UnsupportedError
+        For a GPU or data type that is not known, or not there.
+
+    References
+    ----------
+    .. [1] S. Williams, A. Waterman, D. Patterson, "Roofline: an insightful visual performance model for
+       multicore architectures", Communications of the ACM 52(4), 2009, from which `bound` follows.
+
+    Examples
+    --------
+    >>> import infersim as sim
+    >>> plan = sim.prune("llama-3.1-8b", "static-m", sparsity=0.5)
+    >>> frame = sim.compare("llama-3.1-8b", plan, "h100-sxm", phase="decode", batch=8, context=4096)
+    >>> bool(1 < frame["predicted"].iloc[0] <= frame["ceiling"].iloc[0])
+    True
     """
     base = as_transformer(model)
     several = as_plans(base, plans)

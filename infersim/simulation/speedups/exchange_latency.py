@@ -43,12 +43,42 @@ def all_reduce_latency(
 ) -> Latency:
     """Latency of adding up a buffer of `message_bytes` over `gpus` GPUs of one node; arrays broadcast.
 
-    What tensor parallel layers do with their activations: `message_bytes` is the buffer of each GPU, tokens x
-    hidden size x 2 in 16 bit. `library` None is what an engine runs: its own kernels (one-shot, two-shot,
-    sums in the switch) as far as they are faster, else NCCL; `"nccl"` is NCCL alone. `cuda_graph` False: the
-    host issues it. `kernels` chooses the engine, as in `load_profile`. Raises InvalidValueError for fewer
-    than two GPUs and for more than a node of this GPU has, UnsupportedError where nobody says how they are
-    connected.
+    What tensor parallel layers do with their activations.
+
+    Parameters
+    ----------
+    gpu
+        A name (`infersim gpus`), a `.toml`, or a ready profile.
+    message_bytes
+        The buffer of each GPU: tokens x hidden size x 2 in 16 bit.
+    gpus
+        GPUs of one node.
+    library
+        None is what an engine runs: its own kernels (one-shot, two-shot, sums in the switch) as far as they
+        are faster, else NCCL. `"nccl"` is NCCL alone.
+    cuda_graph
+        False: the host issues it.
+    kernels
+        The engine whose kernels are predicted, as in `load_profile`.
+
+    Returns
+    -------
+    Latency
+        As in `gemm_latency`.
+
+    Raises
+    ------
+    InvalidValueError
+        For fewer than two GPUs, and for more than a node of this GPU has.
+    UnsupportedError
+        Where nobody says how they are connected.
+
+    Examples
+    --------
+    >>> import infersim as sim
+    >>> small, large = sim.all_reduce_latency("h100-sxm", message_bytes=[2**16, 2**26], gpus=8).latency_s
+    >>> bool(small < large)
+    True
     """
     return exchange_latency(
         gpu,

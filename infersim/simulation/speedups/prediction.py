@@ -53,22 +53,52 @@ def predict(
 ) -> pd.DataFrame:
     """Latency of every combination of batch and context, one row each.
 
-    Scenario options: see `ScenarioOptions`; or `scenarios`, a ready record of them. `kernels` chooses the
-    engine whose kernels are predicted, as in `load_profile`.
-
     Columns: `model gpu calibration phase batch context fits_memory`, `latency_ms` with its 80 % interval
     `lower_ms upper_ms` and `floor_ms`, `tokens_per_s` (read in prefill, generated otherwise), `memory_gib`,
-    kernel milliseconds of each part and all launches (`ms_qkvo ms_ffn ms_attention ms_lm_head
-    ms_elementwise ms_extra ms_launch`, which sum to `latency_ms`), `calibrated_share` (of the latency: from
-    kernels inside the calibrated range), joules of the whole board `energy_j_per_token` (of those that
-    `tokens_per_s` counts) with the 80 % interval `energy_lower_j_per_token energy_upper_j_per_token` and
+    kernel milliseconds of each part and all launches (`ms_qkvo ms_ffn ms_attention ms_lm_head ms_elementwise
+    ms_extra ms_launch`, which sum to `latency_ms`), `calibrated_share` (of the latency: from kernels inside
+    the calibrated range), joules of the whole board `energy_j_per_token` (of those that `tokens_per_s`
+    counts) with the 80 % interval `energy_lower_j_per_token energy_upper_j_per_token` and
     `energy_j_per_request` (of the row's passes, for each request of the batch), mean `watts`,
     `energy_calibration` (`fitted` where the board was metered, `transferred` by the datasheet, `none` and NaN
     where nobody states its power limit) and `notes`, one text. A scenario that does not fit in memory is
     timed as if it did, and marked.
 
-    Raises UnknownNameError for names that are not known, InvalidValueError for impossible dimensions, and
-    UnsupportedError for a data type that the GPU lacks.
+    Parameters
+    ----------
+    model_or_plan
+        A name (`infersim models`), a path to a config or checkpoint, a ready model, or a plan of `prune`.
+    gpu
+        A name (`infersim gpus`), a `.toml`, or a ready profile; or several of them.
+    scenarios
+        A ready record of the options.
+    kernels
+        The engine whose kernels are predicted, as in `load_profile`.
+    **options
+        See `ScenarioOptions`.
+
+    Returns
+    -------
+    DataFrame
+        One row for each GPU, phase, batch and context.
+
+    Raises
+    ------
+    UnknownNameError
+        For names that are not known.
+    InvalidValueError
+        For impossible dimensions.
+    UnsupportedError
+        For a data type that the GPU lacks.
+
+    Examples
+    --------
+    >>> import infersim as sim
+    >>> frame = sim.predict("llama-3.1-8b", "h100-sxm", phase="decode", batch=[1, 8], context=4096)
+    >>> frame["batch"].tolist()
+    [1, 8]
+    >>> bool((frame["latency_ms"] > frame["floor_ms"]).all())
+    True
     """
     gpus = [profile.with_kernels(kernels) for profile in as_profiles(gpu)]
     return with_joined_notes(predicted(model_or_plan, gpus, Scenarios.of(scenarios, **options)))

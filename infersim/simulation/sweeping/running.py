@@ -52,8 +52,38 @@ def sweep(
 
     `workers` processes of this machine compute chunks of about `chunk_rows` rows, or the Dask cluster whose
     `scheduler` address is given. Killed at any time, the same call goes on and ends with the same table.
-    Raises InfersimError and its kinds for what is wrong in the plan, before anything is computed; for an
-    `out` that another plan, infersim or profile made; and where nothing can be written.
+
+    Parameters
+    ----------
+    plan
+        A TOML file, the name of a shipped plan, or its tables as a mapping.
+    out
+        A Parquet file. Left out: the table stays in memory.
+    workers
+        Processes of this machine.
+    scheduler
+        The address of a Dask cluster, in place of workers.
+    chunk_rows
+        About how many rows are computed at a time.
+
+    Returns
+    -------
+    SweepResult
+        The table, and what was left out.
+
+    Raises
+    ------
+    InfersimError
+        For what is wrong in the plan, before anything is computed; for an `out` that another plan, infersim
+        or profile made; and where nothing can be written.
+
+    Examples
+    --------
+    >>> import infersim as sim
+    >>> plan = {"model": "llama-3.2-1b", "gpu": "l4", "family": "static-m", "sparsity": [0.25, 0.5]}
+    >>> found = sim.sweep({**plan, "phase": "decode", "batch": [1, 8], "context": 1024})
+    >>> len(found.frame())
+    4
     """
     return run_sweep(resolve_sweep(plan), out, workers=workers, scheduler=scheduler, chunk_rows=chunk_rows)
 

@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from infersim.pruning.composition import prune
@@ -216,3 +217,24 @@ def test_why_a_target_is_out_of_reach() -> None:
     check_says(beyond, "1.20x")
     assert "2.00x" not in beyond
     assert needed_sparsity(0.4373, "", 4.0, 8.0) == "43.7 %"
+
+
+def test_one_plan_is_said_whole_where_it_pays() -> None:
+    frame = pd.DataFrame(
+        {
+            "model": "llama-3.1-8b",
+            "gpu": "rtx-4090",
+            "gpus": 1,
+            "phase": ["prefill", "decode"],
+            "batch": 1,
+            "context": 1024,
+            "plan": "static-k-2:4 50 %",
+            "batches": ["always", "from 64"],
+            "contexts": ["always", "never"],
+            "calibration": "fitted",
+        }
+    )
+    assert advice_verdict(None, frame, None).short == (
+        "In prefill static-k-2:4 50 % pays everywhere.",
+        "In decode static-k-2:4 50 % pays at batches: from 64; at contexts: never.",
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 import infersim as sim
 from infersim.report.serving.page import serving_page
 from infersim.report.serving.tables import load_table, serve_table
@@ -38,6 +40,18 @@ def test_plans_under_load_are_told_with_their_causes_and_what_the_engine_says() 
     assert any(note.startswith("static-k-2:4 50 %: vllm") for note in verdict.notes)
     assert len(table.rows()) == 3
     assert sim.summary(frame).verdict == verdict
+
+
+def test_plans_under_load_say_what_they_save_of_the_price() -> None:
+    plan = sim.prune(MODEL, "static-m", 0.5)
+    options = {"prompt": 512, "output": 64, "concurrency": 8}
+    frame = sim.compare_served(MODEL, plan, GPU, price_per_hour=2.0, **options)  # type: ignore[arg-type]
+    before, after = frame["price_per_million"]
+    assert after * frame["speedup"].iloc[1] == pytest.approx(before)
+    assert f"{100 * (1 - after / before):.1f} % less." in load_verdict(frame).sentences[1]
+    assert "per million\ntokens" in [column.heading for column in load_table(frame).columns]
+    free = sim.compare_served(MODEL, plan, GPU, **options)  # type: ignore[arg-type]
+    assert "million" not in str(sim.summary(free))
 
 
 def test_the_page_has_a_curve_for_each_plan() -> None:
