@@ -264,7 +264,11 @@ def _import(chance: random.Random, folder: Path) -> Options:
 
 
 def _known(chance: random.Random, folder: Path) -> Options:
-    way = chance.randrange(8)
+    way = chance.randrange(10)
+    if way == 8:
+        return ["glossary", _either(chance, ("bound", "TTFT"), 0.5), *_printed(chance)]
+    if way == 9:
+        return ["doctor", *_printed(chance)]
     if way < 3:
         explain = ["--explain"] if chance.random() < 0.5 else []
         return ["gpus", _gpu(chance, folder), *explain, *_printed(chance)]

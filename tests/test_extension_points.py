@@ -10,6 +10,8 @@ from functools import cache
 from pathlib import Path
 
 import infersim
+from infersim.app import choices
+from infersim.cli import help as cli_help
 from infersim.cost.gemm import sparse_relations
 from infersim.fitting.importers import aiconfigurator
 from infersim.profile_files import list_profiles
@@ -28,6 +30,10 @@ OF_FITS = {Path(str(module.__file__)) for module in (sparse_relations, aiconfigu
 
 OF_FORMATS = {Path(str(module.__file__)) for module in (pruning_infersim_keys, compressed)}
 """Words of other programs' files, of which one is a family's name too."""
+
+
+OF_BEGINNINGS = {Path(str(module.__file__)) for module in (choices, cli_help)}
+"""What the page in the browser begins with, and examples of commands: names among others, no list of them."""
 
 
 @cache
@@ -55,11 +61,11 @@ def _naming(names: Iterable[str], but: set[Path]) -> dict[str, list[str]]:
 
 def test_no_list_of_families_stands_beside_the_registry() -> None:
     own = {Path(inspect.getfile(family.function)) for family in families()}
-    assert _naming([family.name for family in families()], own | OF_PAPERS | OF_FORMATS) == {}
+    assert _naming([family.name for family in families()], own | OF_PAPERS | OF_FORMATS | OF_BEGINNINGS) == {}
 
 
 def test_no_list_of_gpus_stands_beside_their_files() -> None:
-    assert _naming(list_profiles(), OF_PAPERS | OF_FITS) == {}
+    assert _naming(list_profiles(), OF_PAPERS | OF_FITS | OF_BEGINNINGS) == {}
 
 
 def test_the_search_finds_names_where_they_stand() -> None:

@@ -191,6 +191,7 @@ _EXAMPLES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "-m qwen3-8b -g h100-sxm --prompt 1024 --output 256 -f static-nk -s 0.25 --price-per-hour 2.5",
         ),
         "gemm": ("16 4096 4096 -g h100-sxm", "1,256 4096 14336 -g l4 --dtype fp8 --sparsity 2:4"),
+        "app": ("", "--port 8050 --no-browser"),
         "reproduce": ("beyond-flops", "published --full"),
         "gpus": ("", "rtx-4090 --explain"),
         "models": ("", "--json"),

@@ -71,5 +71,5 @@ def test_a_file_of_bad_rows_alone_is_told(tmp_path: Path) -> None:
     path = tmp_path / "linear.csv"
     head, *others = rows(NEUSIGHT_LINEAR, NEUSIGHT_ROW, "Latency", "slow").splitlines()
     path.write_text("\n".join((head, others[1], "")), encoding="utf-8")
-    with pytest.raises(BadSamplesError, match="1 of 1 rows is no sample"):
+    with pytest.raises(BadSamplesError, match="1 of 1 row is invalid"):
         import_source("neusight", path)

@@ -1,1 +1,1 @@
-"""Commands that list what is known and what is installed: GPUs, models and engines; `doctor`."""
+"""Commands that list what is known: GPUs, models, engines, words, and what is installed."""
