@@ -39,6 +39,9 @@ _MOVE = """async ([name, value]) => {
 _READY = "['ready', 'settled'].includes(document.body.dataset.state)"
 """Whether all that is in view is drawn."""
 
+_ADDRESS = "location.href"
+"""As the page has it: what playwright calls the address of a tab comes a little later."""
+
 _SLIDERS = "[...document.querySelectorAll('[data-slider]')].map((each) => each.dataset.slider)"
 
 _OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
@@ -168,13 +171,11 @@ class _Visitor:
 
     async def _changed(self, name: str, doing: Any, *, in_view: bool = False) -> None:
         """Do it, wait until all is drawn, or only what is in view, and keep the address."""
-        before = self._tab.url
+        before = await self._tab.evaluate(_ADDRESS)
         await step(f"moving {name}", doing)
-        await step(
-            f"answer to {name}", self._tab.wait_for_function(f"location.href !== '{before}'", timeout=0)
-        )
+        await step(f"answer to {name}", self._tab.wait_for_function(f"{_ADDRESS} !== '{before}'", timeout=0))
         await (self._ready() if in_view else self._settled())
-        self._seen.moved[name] = self._tab.url
+        self._seen.moved[name] = await self._tab.evaluate(_ADDRESS)
 
     async def _move_all(self) -> None:
         """Every control once, by keys: sliders, boxes, buttons and menus."""

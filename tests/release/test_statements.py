@@ -9,6 +9,8 @@ from typing import Any
 
 import yaml
 
+from tests.lowest_versions import lowest_versions
+
 ROOT = Path(__file__).resolve().parents[2]
 
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
@@ -54,3 +56,9 @@ def test_the_paper_is_the_one_that_is_reproduced() -> None:
     (paper,) = CITATION["references"]
     assert source.SOURCE in [each["value"] for each in paper["identifiers"]]
     assert paper["title"] in str(source.__doc__)
+
+
+def test_the_lowest_versions_that_are_tested_are_of_all_that_is_imported() -> None:
+    imported = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["app"]]
+    assert lowest_versions(ROOT / "pyproject.toml") == [name.replace(">=", "==") for name in imported]
+    assert "dash==" in "".join(lowest_versions(ROOT / "pyproject.toml"))
