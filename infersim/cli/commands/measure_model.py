@@ -52,6 +52,7 @@ def measure_model_command(
     layers: options.LayersOption = None,
     gpu: NameOption = None,
     seconds: SecondsOption = 5.0,
+    full: options.FullOption = False,
 ) -> None:
     """Time dense and pruned models in turn, with random weights and the kernels that each family would use.
 
@@ -61,7 +62,7 @@ def measure_model_command(
     import dataclasses
 
     from infersim.cli.plans import chosen_pruning
-    from infersim.cli.printing import check_outputs, print_aside, print_for_people
+    from infersim.cli.printing import check_outputs, print_answer, print_aside
     from infersim.measuring.devices.opening import open_device
     from infersim.measuring.model.measurable import check_families_measurable
     from infersim.profile_files import load_profile
@@ -87,7 +88,7 @@ def measure_model_command(
     from infersim.measuring.model.result_file import ResultFile
     from infersim.measuring.model.runs import MeasurementRun, measure_run
     from infersim.measuring.model.sizing import sized
-    from infersim.report.speedups.measured_models import measured_models_table, measured_row_line
+    from infersim.report.speedups.measured_models import measured_models_answer, measured_row_line
     from infersim.simulation.speedups.cases import BOTH
     from infersim.simulation.speedups.scenarios import Scenarios
 
@@ -138,7 +139,7 @@ def measure_model_command(
             if out.exists()
             else "nothing was measured"
         ) from None
-    print_for_people(None, measured_models_table(results.rows))
+    print_answer(measured_models_answer(results.rows), full=full)
     print_aside(f"Set beside predictions by: infersim compare --measured {out} --gpu PROFILE ...")
 
 

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from infersim.report.core import rounding
+from infersim.report.core.screen import Answer
 from infersim.report.core.table import Column, Table, number_column, text_column
+from infersim.report.core.verdict import Verdict
 
 PARTS = ("qkvo", "ffn", "attention", "lm_head", "elementwise", "extra")
 
@@ -18,6 +20,23 @@ def measured_row_line(row: Mapping[str, Any]) -> str:
         return f"{where}: {row['status']}"
     times = f"dense {rounding.quantity(row['dense_ms'])} ms, pruned {rounding.quantity(row['pruned_ms'])} ms"
     return f"{where}: {rounding.speedup(row['measured_speedup'])} ({times})"
+
+
+def measured_models_answer(rows: Sequence[Mapping[str, Any]]) -> Answer:
+    """The fastest plan of each phase, what was not measured, and the table of all rows."""
+    timed = [row for row in rows if row["status"] == "ok"]
+    said = []
+    for phase in dict.fromkeys(str(row["phase"]) for row in timed):
+        best = max(
+            (row for row in timed if row["phase"] == phase), key=lambda row: float(row["measured_speedup"])
+        )
+        speedup = rounding.speedup(float(best["measured_speedup"]))
+        where = f"batch {best['batch']}, context {best['context']}"
+        said.append(f"In {phase} {best['plan']} is the fastest that was measured: {speedup} ({where}).")
+    missing = len(rows) - len(timed)
+    if missing:
+        said.append(f"{missing} of {len(rows)} rows could not be measured; the status says why.")
+    return Answer(verdict=Verdict(sentences=tuple(said)), tables=(measured_models_table(rows),))
 
 
 def measured_models_table(rows: Sequence[Mapping[str, Any]]) -> Table:
@@ -50,12 +69,13 @@ def measured_models_table(rows: Sequence[Mapping[str, Any]]) -> Table:
             Column(heading="speedup\n(spread)", keys=("measured_speedup", "speedup_spread"), text=_spread),
             number_column("dense\nms", "dense_ms", rounding.quantity),
             number_column("pruned\nms", "pruned_ms", rounding.quantity),
-            number_column("drift", "dense_drift", rounding.fraction),
+            number_column("drift", "dense_drift", rounding.fraction, detail=2),
             *(_part_column(part) for part in PARTS),
             Column(
                 heading="GiB dense\n> pruned",
                 keys=("dense_memory_gib", "pruned_memory_gib"),
                 text=_from_to,
+                detail=2,
             ),
             text_column("status", "status"),
         ),
@@ -65,7 +85,10 @@ def measured_models_table(rows: Sequence[Mapping[str, Any]]) -> Table:
 
 def _part_column(part: str) -> Column:
     return Column(
-        heading=part.replace("_", " "), keys=(f"dense_ms_{part}", f"pruned_ms_{part}"), text=_from_to
+        heading=part.replace("_", " "),
+        keys=(f"dense_ms_{part}", f"pruned_ms_{part}"),
+        text=_from_to,
+        detail=3,
     )
 
 
