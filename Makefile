@@ -118,5 +118,5 @@ $(OLDEST)/dev.stamp: pyproject.toml tests/lowest_versions.py
 	$(PYTHON) -m venv --clear $(OLDEST)
 	$(PYTHON) tests/lowest_versions.py pyproject.toml > $(OLDEST)/constraints.txt
 	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check \
-		--constraint $(OLDEST)/constraints.txt --editable . hypothesis pytest pytest-xdist
+		--constraint $(OLDEST)/constraints.txt --editable '.[app]' hypothesis pytest pytest-xdist
 	@touch $@

@@ -1,6 +1,7 @@
 """Prints, as constraints for pip, the lowest version of each direct dependency that pyproject.toml allows.
 
-It runs before anything is installed: the standard library only.
+Those of the page in the browser, the extra `app`, are among them. It runs before anything is installed: the
+standard library only.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from pathlib import Path
 def lowest_versions(pyproject: Path) -> list[str]:
     """`numpy==1.26` for `numpy>=1.26`; a dependency without a lowest version is refused."""
     project = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]
-    return [_lowest(requirement) for requirement in project["dependencies"]]
+    imported = [*project["dependencies"], *project["optional-dependencies"]["app"]]
+    return [_lowest(requirement) for requirement in imported]
 
 
 def _lowest(requirement: str) -> str:

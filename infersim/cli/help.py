@@ -212,6 +212,7 @@ _EXAMPLES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "validate": ("rtx-4090 samples.parquet", "rtx-4090 samples.parquet --kind gemm --html page.html"),
         "glossary": ("", "bound"),
         "doctor": ("", "--json"),
+        "app": ("", "--port 8051 --no-browser"),
     }
 )
 

@@ -163,14 +163,17 @@ class _Visitor:
         found: float = await step(f"moving {name}", self._tab.evaluate(_MOVE, [name, value]))
         return found
 
-    async def _changed(self, name: str, doing: Any) -> None:
-        """Do it, wait for the answer, and keep the address."""
+    async def _ready(self) -> None:
+        await step("what is in view", self._tab.wait_for_function(_READY, timeout=0))
+
+    async def _changed(self, name: str, doing: Any, *, in_view: bool = False) -> None:
+        """Do it, wait until all is drawn, or only what is in view, and keep the address."""
         before = self._tab.url
         await step(f"moving {name}", doing)
         await step(
             f"answer to {name}", self._tab.wait_for_function(f"location.href !== '{before}'", timeout=0)
         )
-        await self._settled()
+        await (self._ready() if in_view else self._settled())
         self._seen.moved[name] = self._tab.url
 
     async def _move_all(self) -> None:
@@ -182,7 +185,7 @@ class _Visitor:
             is_family = name.startswith("sparsity")
             if is_family:
                 was_on = await box.is_checked()
-                await self._changed(name.replace("sparsity", "with"), box.press("Space"))
+                await self._changed(name.replace("sparsity", "with"), box.press("Space"), in_view=True)
                 if was_on:
                     await self._pressed(box)
             if await slider.is_enabled():
@@ -195,7 +198,7 @@ class _Visitor:
 
     async def _pressed(self, box: Any) -> None:
         """Back as it was: few families at a time are quick to compare."""
-        await self._changed("", box.press("Space"))
+        await self._changed("", box.press("Space"), in_view=True)
         del self._seen.moved[""]
 
     async def _choose(self, name: str, chosen: str) -> None:

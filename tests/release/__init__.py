@@ -1,0 +1,1 @@
+"""Tests of what a release hands out: files, versions, the installed program."""
