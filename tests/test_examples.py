@@ -10,11 +10,12 @@ import pytest
 
 import infersim as sim
 
-SLOW = {"frontier", "search", "sweep"}
+SLOW = {"search"}
 WITH_SECTIONS = {
     *("all_reduce_latency", "attention_latency", "calibrate", "compare", "compare_served", "frontier"),
     *("gemm_latency", "latency_table", "load_model", "load_profile", "moe_latency", "predict", "prune"),
-    *("search", "serve", "sweep", "validate"),
+    *("search", "serve", "sweep", "validate", "with_overrides", "padded_widths", "free_widths", "break_even"),
+    *("exchange_latency", "compare_along", "summary"),
 }
 
 

@@ -27,8 +27,33 @@ def with_overrides(gpu: HardwareProfile | str | Path, overrides: Mapping[str, fl
     Keys and units are those of the profile files. A changed SM count, clock or FLOP per clock moves the
     datasheet peaks that follow from it, unless those are set too. The name says what was set, aliases are
     dropped, and a fit counts as borrowed: it was measured on the hardware as it is; a transfer is made anew.
-    Raises UnknownNameError for a key that is none, and FileContentError where the numbers are impossible or
-    contradict each other.
+
+    Parameters
+    ----------
+    gpu
+        A name (`infersim gpus`), a `.toml`, or a ready profile.
+    overrides
+        Numbers by the keys of profile files.
+
+    Returns
+    -------
+    HardwareProfile
+        The profile with these numbers.
+
+    Raises
+    ------
+    UnknownNameError
+        For a key that is none.
+    FileContentError
+        Where the numbers are impossible or contradict each other.
+
+    Examples
+    --------
+    >>> import infersim as sim
+    >>> faster = sim.with_overrides("h100-sxm", {"memory.bandwidth_gb_s": 6700})
+    >>> now, then = (sim.gemm_latency(gpu, 1, 4096, 4096) for gpu in ("h100-sxm", faster))
+    >>> bool(then.floor_s < now.floor_s)
+    True
     """
     profile = a_profile("gpu", gpu)
     if not overrides:

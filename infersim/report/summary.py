@@ -52,9 +52,31 @@ def summary(found: Summarised, *, max_loss_percent: float | None = None) -> Summ
     `found` is a frame of `compare`, `compare_along`, `predict`, `sparsity_for`, `break_even`, `free_widths`,
     `padded_widths`, `serve`, `compare_served` or `latency_table`, or some rows of it with all their columns;
     what `frontier`, `validate`, `search` or `sweep` returned; or a profile, of which it is told what its
-    predictions stand on.
-    `max_loss_percent` puts the best choice of a frontier within that loss first.
-    Raises UnsupportedError for anything else.
+    predictions stand on. `max_loss_percent` puts the best choice of a frontier within that loss first.
+
+    Parameters
+    ----------
+    found
+        A frame, a result or a profile, as above.
+    max_loss_percent
+        Of a frontier.
+
+    Returns
+    -------
+    Summary
+        Its text is what the command line prints.
+
+    Raises
+    ------
+    UnsupportedError
+        For anything else.
+
+    Examples
+    --------
+    >>> import infersim as sim
+    >>> frame = sim.predict("llama-3.1-8b", "h100-sxm", phase="decode", context=4096)
+    >>> str(sim.summary(frame)).startswith("A decode step of llama-3.1-8b")
+    True
     """
     import pandas as pd
 

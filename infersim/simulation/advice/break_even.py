@@ -42,13 +42,41 @@ def break_even(
     **options: Unpack[PassOptions],
 ) -> pd.DataFrame:
     """One row for each GPU (and number of them), phase and plan: where its whole 80 % interval is above 1.
+    `batches` and `contexts` say it in words over BATCHES (at `context`) and CONTEXTS (at `batch`): `always`,
+    `never`, `from 8`, `up to 4`, or each by name; `predicted_low` and `predicted_high` are the least and the
+    greatest predicted speedup met on the way. Whether a scenario fits into memory is not asked.
 
-    Scenario options: see `ScenarioOptions`, here of one batch, one context and, by default, both phases; or
-    `scenarios`, a ready record of them. `batches` and `contexts` say it in words over BATCHES (at `context`)
-    and CONTEXTS (at `batch`): `always`, `never`, `from 8`, `up to 4`, or each by name; `predicted_low` and
-    `predicted_high` are the least and the greatest predicted speedup met on the way. Whether a scenario fits
-    into memory is not asked. Raises what `compare` raises, and InvalidValueError for a request, several
-    batches or several contexts.
+    Parameters
+    ----------
+    model
+        A name (`infersim models`), a path to a config or checkpoint, or a ready model.
+    plans
+        What `prune` made of that model, one or several.
+    gpu
+        A name (`infersim gpus`), a `.toml`, or a ready profile; or several of them.
+    scenarios
+        A ready record of the options.
+    **options
+        See `ScenarioOptions`: one batch, one context and, by default, both phases.
+
+    Returns
+    -------
+    DataFrame
+        One row for each GPU, number of them, phase and plan.
+
+    Raises
+    ------
+    InvalidValueError
+        For a request, several batches or several contexts.
+    UnknownNameError, UnsupportedError
+        For a GPU or data type that is not known, or not there.
+
+    Examples
+    --------
+    >>> import infersim as sim
+    >>> plan = sim.prune("llama-3.1-8b", "static-m", sparsity=0.5)
+    >>> sim.break_even("llama-3.1-8b", plan, "h100-sxm", phase="decode", context=1024)["batches"].tolist()
+    ['always']
     """
     import pandas as pd
 

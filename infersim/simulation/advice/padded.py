@@ -47,8 +47,36 @@ def padded_widths(
     one with zeros up to the `multiple`. `saves` is the part of the time that goes, with its 80 % interval
     `saves_lower saves_upper` (below 0: it takes longer), `memory_mib` the memory that comes; `latency_ms` and
     `padded_ms` are the times. Of what GPUs share, each has such multiples. No rows where all widths are
-    multiples of 64. Scenario options: see `ScenarioOptions`; or `scenarios`, a ready record of them. Raises
-    what `predict` raises.
+    multiples of 64.
+
+    Parameters
+    ----------
+    model_or_plan
+        A model as in `predict`, or a plan of `prune`.
+    gpu
+        A name (`infersim gpus`), a `.toml`, or a ready profile; or several of them.
+    scenarios
+        A ready record of the options.
+    **options
+        See `ScenarioOptions`.
+
+    Returns
+    -------
+    DataFrame
+        One row for each scenario, width and multiple.
+
+    Raises
+    ------
+    InvalidValueError
+        For impossible dimensions.
+    UnknownNameError, UnsupportedError
+        For a GPU or data type that is not known, or not there.
+
+    Examples
+    --------
+    >>> import infersim as sim
+    >>> len(sim.padded_widths("llama-3.1-8b", "h100-sxm", phase="decode", context=1024))
+    0
     """
     import pandas as pd
 

@@ -56,8 +56,39 @@ def free_widths(
     multiple of 64, of the eight from there on, that is predicted to take no longer (`asked` itself where none
     is); `nearest` the first of them with its `nearest_cost`, the part of the latency that it adds, and `kept`
     the part of the dimension that `free` gives back. A dimension that leaves no aligned width below the dense
-    one has no row. Scenario options: see `ScenarioOptions`; or `scenarios`, a ready record of them. Raises
-    what `compare` and `prune` raise.
+    one has no row.
+
+    Parameters
+    ----------
+    model
+        A name (`infersim models`), a path to a config or checkpoint, or a ready model.
+    gpu
+        A name (`infersim gpus`), a `.toml`, or a ready profile; or several of them.
+    sparsity
+        A fraction of the dimension.
+    scenarios
+        A ready record of the options.
+    **options
+        See `ScenarioOptions`.
+
+    Returns
+    -------
+    DataFrame
+        One row for each scenario and dimension.
+
+    Raises
+    ------
+    InvalidValueError
+        For a sparsity that cannot be.
+    UnknownNameError, UnsupportedError
+        For a GPU or data type that is not known, or not there.
+
+    Examples
+    --------
+    >>> import infersim as sim
+    >>> frame = sim.free_widths("llama-3.1-8b", "h100-sxm", 0.3, phase="prefill", context=1024)
+    >>> frame["asked"].tolist()
+    [10035, 2867]
     """
     import pandas as pd
 

@@ -112,8 +112,34 @@ def exchange_latency(
 ) -> Latency:
     """Latency of an exchange (`all_reduce`, `all_gather`, `reduce_scatter`, `all_to_all`) inside a node.
 
-    `message_bytes` is the whole buffer of one GPU: what an all-gather ends with, what a reduce-scatter and an
-    all-to-all begin with. All else is as in `all_reduce_latency`.
+    Parameters
+    ----------
+    gpu
+        As in `all_reduce_latency`.
+    exchange
+        `all_reduce`, `all_gather`, `reduce_scatter` or `all_to_all`.
+    message_bytes
+        The whole buffer of one GPU: what an all-gather ends with, what a reduce-scatter and an all-to-all
+        begin with.
+    gpus, library, cuda_graph, kernels
+        As in `all_reduce_latency`.
+
+    Returns
+    -------
+    Latency
+        As in `gemm_latency`.
+
+    Raises
+    ------
+    InvalidValueError, UnsupportedError
+        As in `all_reduce_latency`.
+
+    Examples
+    --------
+    >>> import infersim as sim
+    >>> latency = sim.exchange_latency("h100-sxm", "all_gather", message_bytes=2**20, gpus=8)
+    >>> bool(latency.latency_s >= latency.floor_s)
+    True
     """
     shape = Collective(
         message_bytes=np.asarray(message_bytes, dtype=np.float64),

@@ -67,11 +67,48 @@ def compare_along(
 ) -> pd.DataFrame:
     """A frame of `compare` for each of `values` of the number `key`, and for the datasheet's own value.
 
-    `key` and its unit are those of profile files (`memory.bandwidth_gb_s`). `measured` is that of `compare`.
-    Scenario options: see `ScenarioOptions`; or `scenarios`, a ready record of them. Columns before those of
+    `key` and its unit are those of profile files (`memory.bandwidth_gb_s`). Columns before those of
     `compare`: `key`, `value` and `own`, whether that is the datasheet's. Rows are sorted by `value`; the GPU
-    keeps its name in all of them. Raises what `with_overrides` and `compare` raise, and InvalidValueError for
-    no values, too many, or some that are no positive numbers.
+    keeps its name in all of them.
+
+    Parameters
+    ----------
+    model
+        A name (`infersim models`), a path to a config or checkpoint, or a ready model.
+    plans
+        What `prune` made of that model, one or several.
+    gpu
+        A name (`infersim gpus`), a `.toml`, or a ready profile.
+    key
+        A number of profile files, such as `memory.bandwidth_gb_s`.
+    values
+        In the unit of profile files.
+    measured
+        As in `compare`.
+    scenarios
+        A ready record of the options.
+    **options
+        See `ScenarioOptions`.
+
+    Returns
+    -------
+    DataFrame
+        Rows of `compare` for each value.
+
+    Raises
+    ------
+    InvalidValueError
+        For no values, too many, or some that are no positive numbers.
+    UnknownNameError
+        For a key that is none.
+
+    Examples
+    --------
+    >>> import infersim as sim
+    >>> plan = sim.prune("llama-3.1-8b", "static-m", sparsity=0.5)
+    >>> options = {"key": "memory.bandwidth_gb_s", "values": [2000, 5000], "phase": "decode", "context": 1024}
+    >>> sim.compare_along("llama-3.1-8b", plan, "h100-sxm", **options)["value"].tolist()
+    [2000.0, 3350.0, 5000.0]
     """
     record = Scenarios.of(scenarios, **options)
     return with_joined_notes(compared_along(model, plans, gpu, key, values, record, measured_index(measured)))
