@@ -72,6 +72,46 @@ def test_a_gpu_that_only_resembles_a_known_one_is_unknown(other_part: str) -> No
         load_profile(other_part)
 
 
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [
+        ("4090", "rtx-4090"),
+        ("RTX4090", "rtx-4090"),
+        ("A6000", "rtx-a6000"),
+        ("6000 Ada", "rtx-6000-ada"),
+        ("2080 SUPER", "rtx-2080-super"),
+        ("H100SXM", "h100-sxm"),
+        ("b200", "b200-sxm"),
+        ("L40", "l40"),
+    ],
+)
+def test_a_short_name_of_one_board_is_enough(typed: str, name: str) -> None:
+    assert load_profile(typed).name == name
+
+
+@pytest.mark.parametrize(
+    ("typed", "boards"),
+    [
+        ("A100", ["a100-pcie-40gb", "a100-pcie-80gb", "a100-sxm-40gb", "a100-sxm-80gb"]),
+        ("h100", ["h100-nvl", "h100-pcie", "h100-sxm"]),
+        ("PRO-6000", ["rtx-pro-6000", "rtx-pro-6000-server"]),
+        ("4070", ["rtx-4070-ti-super"]),  # another chip, not a shorter name
+        ("2080", ["rtx-2080-super"]),
+        ("v100", ["v100-sxm"]),  # others had 16 GB, or PCIe
+    ],
+)
+def test_a_short_name_is_no_guess_between_boards(typed: str, boards: list[str]) -> None:
+    with pytest.raises(UnknownNameError) as caught:
+        load_profile(typed)
+    assert sorted(caught.value.closest) == boards
+
+
+@pytest.mark.parametrize("typed", ["NVL", "super", "ada", "server", "6000", "sxm", "rtx", "rtx-"])
+def test_words_of_a_name_are_no_name(typed: str) -> None:
+    with pytest.raises(UnknownNameError):
+        load_profile(typed)
+
+
 def test_the_error_lists_all_names_the_closest_first() -> None:
     with pytest.raises(UnknownNameError, match=r"'h100-sxn'.*h100-sxm") as caught:
         load_profile("h100-sxn")
