@@ -149,6 +149,9 @@ def _lengths(said: dict[str, Any], concurrencies: int) -> tuple[Lengths, ...]:
             key = "prompt" if prompt is not None else "output"
             raise refused(key, said[key], "none beside a trace, which has its own lengths")
         return (lengths_of_trace(trace),)
+    if prompt is None and output is None:
+        expected = "tokens that a request reads and writes (--prompt 1024 --output 256), or a trace (--trace)"
+        raise InvalidValueError("prompt, output", None, expected)
     for key in ("prompt", "output"):
         if said[key] is None:
             raise InvalidValueError(key, None, f"a number of tokens (--{key} 1024), or a trace (--trace)")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,19 @@ def test_bad_input_ends_in_one_line() -> None:
     assert ran.exit_code != 0
     ran = CliRunner().invoke(app, [*SERVE, "--gpus", "3"])
     assert "gpus = 3" in str(ran.exception)
+
+
+@pytest.mark.parametrize(
+    ("said", "missing"),
+    [
+        ([], r"prompt, output = None; .*--prompt 1024 --output 256.*--trace"),
+        (["--prompt", "100"], r"^output = None; .*--output 1024"),
+        (["--output", "100"], r"^prompt = None; .*--prompt 1024"),
+    ],
+)
+def test_missing_lengths_are_named_together_with_an_example(said: list[str], missing: str) -> None:
+    ran = CliRunner().invoke(app, ["serve", "-m", "llama-3.2-1b", "-g", "h100-sxm", *said])
+    assert re.search(missing, str(ran.exception))
 
 
 def test_engines_are_listed_with_what_they_run_and_their_sources() -> None:
