@@ -5,18 +5,15 @@ from __future__ import annotations
 import doctest
 import inspect
 import re
+from dataclasses import fields
 
 import pytest
 
 import infersim as sim
 
 SLOW = {"search"}
-WITH_SECTIONS = {
-    *("all_reduce_latency", "attention_latency", "calibrate", "compare", "compare_served", "frontier"),
-    *("gemm_latency", "latency_table", "load_model", "load_profile", "moe_latency", "predict", "prune"),
-    *("search", "serve", "sweep", "validate", "with_overrides", "padded_widths", "free_widths", "break_even"),
-    *("exchange_latency", "compare_along", "summary"),
-}
+FUNCTIONS = sorted(name for name in sim.__all__ if inspect.isfunction(getattr(sim, name)))
+RECORDS = ["Request", "Scenarios"]
 
 
 def _example(name: str) -> doctest.DocTest:
@@ -38,11 +35,31 @@ def test_examples_print_what_they_show(name: str) -> None:
     assert result.failed == 0, "".join(said)
 
 
-@pytest.mark.parametrize("name", sorted(WITH_SECTIONS))
-def test_sections_are_whole_and_name_every_parameter(name: str) -> None:
+def _sections(name: str) -> dict[str, str]:
+    """The texts of a docstring's sections, by their headings."""
     text = inspect.getdoc(getattr(sim, name)) or ""
-    sections = dict(re.findall(r"^(\w+)\n-{3,}\n(.*?)(?=^\w+\n-{3,}|\Z)", text, re.MULTILINE | re.DOTALL))
+    return dict(re.findall(r"^(\w+)\n-{3,}\n(.*?)(?=^\w+\n-{3,}|\Z)", text, re.MULTILINE | re.DOTALL))
+
+
+def _named(parameters: str) -> set[str]:
+    """The names in a section of parameters: `m, n` and `**options` among them."""
+    lines = re.findall(r"^(\*{0,2}\w[\w, *]*)$", parameters, re.MULTILINE)
+    return {each.strip("* ") for line in lines for each in line.split(",")}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_sections_are_whole_and_name_every_parameter(name: str) -> None:
+    sections = _sections(name)
     assert {"Parameters", "Returns", "Raises", "Examples"} <= set(sections)
-    lines = re.findall(r"^(\*{0,2}\w[\w, ]*)$", sections["Parameters"], re.MULTILINE)
-    said = {each.strip("* ") for line in lines for each in line.split(",")}
-    assert set(inspect.signature(getattr(sim, name)).parameters) == said
+    assert set(inspect.signature(getattr(sim, name)).parameters) == _named(sections["Parameters"])
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_records_say_what_each_field_is(name: str) -> None:
+    sections = _sections(name)
+    assert "Examples" in sections
+    assert {field.name for field in fields(getattr(sim, name))} == _named(sections["Parameters"])
+
+
+def test_sections_are_looked_at_where_they_are() -> None:
+    assert len(FUNCTIONS) > 40

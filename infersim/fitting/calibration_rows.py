@@ -16,7 +16,7 @@ from infersim.domain.errors import InvalidValueError
 from infersim.domain.numbers import count, number
 from infersim.files.frames import a_frame
 from infersim.fitting.samples.account import SampleRead
-from infersim.fitting.samples.reading import of_kinds, read_samples
+from infersim.fitting.samples.reading import read_samples
 from infersim.fitting.samples.schema import GEMMS, Kind, in_order
 from infersim.fitting.samples.splits import (
     ATTENTION_GROUPS,
@@ -24,6 +24,7 @@ from infersim.fitting.samples.splits import (
     GEMM_GROUPS,
     canonical_order,
     hold_out_groups,
+    of_kinds,
     sample_rows,
 )
 from infersim.fitting.validation.error_table import cost_kinds
@@ -76,6 +77,34 @@ def held_out_rows(frame: pd.DataFrame, fraction: float, seed: int) -> npt.NDArra
 
     Groups are (n, k) of GEMMs, dense and 2:4 together, (batch, heads, kv heads) of attention, sizes of
     memory-bound kernels, sizes of messages, and layers of experts. Launch samples are never held out.
+
+    Parameters
+    ----------
+    frame
+        Samples, as `read_samples` leaves them.
+    fraction
+        The share of the groups, between 0 and 1.
+    seed
+        Draws the groups; the order of the rows has no say.
+
+    Returns
+    -------
+    ndarray
+        True where a row is held out.
+
+    Raises
+    ------
+    InvalidValueError
+        For a fraction that is not between 0 and 1, a seed below 0, or a frame without the columns.
+
+    Examples
+    --------
+    >>> import infersim as sim
+    >>> import pandas as pd
+    >>> shapes = {"kind": "gemm", "m": [16, 32] * 2, "n": [1024] * 2 + [4096] * 2, "k": 1024}
+    >>> held = sim.held_out_rows(pd.DataFrame(shapes), 0.5, seed=0)
+    >>> int(held.sum()), bool(held[0] == held[1])
+    (2, True)
     """
     held = np.zeros(len(frame), dtype=np.bool_)
     for kinds, columns in _GROUPS:

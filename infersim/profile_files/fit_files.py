@@ -32,8 +32,33 @@ def fit_path(datasheet: Path) -> Path:
 def write_fit(fit: Fit, path: str | Path) -> None:
     """Write `fit` as JSON: stable key order, 7 significant digits, residuals deflated.
 
-    The file appears whole or not at all. Raises InvalidValueError for a number that is not finite, a value
-    that JSON does not know, or a place that cannot be written.
+    Parameters
+    ----------
+    fit
+        What `calibrate` leaves in a profile.
+    path
+        A file, which is replaced; a profile `h100-sxm.toml` finds its fit in `h100-sxm.fit.json`.
+
+    Returns
+    -------
+    None
+        The file appears whole or not at all.
+
+    Raises
+    ------
+    InvalidValueError
+        For a number that is not finite, a value that JSON does not know, or a place that cannot be written.
+
+    Examples
+    --------
+    >>> import infersim as sim
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "l4.fit.json")
+    ...     sim.write_fit(sim.load_profile("h100-sxm").fit, path)
+    ...     path.is_file()
+    True
     """
     text = json.dumps(table_of_fit(fit), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     write_whole(path, text, "fit file")

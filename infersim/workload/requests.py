@@ -22,7 +22,23 @@ DECODE_POINTS = 16
 class Request:
     """`prompt_len` tokens read at once, `output_len` generated: the first by prefill, the rest by decode.
 
-    Raises InvalidValueError for lengths that are no positive, plausible integers (1024.0 is none).
+    Parameters
+    ----------
+    prompt_len, output_len
+        Tokens.
+    name
+        What tables call it.
+
+    Raises
+    ------
+    InvalidValueError
+        For lengths that are no positive, plausible integers (1024.0 is none).
+
+    Examples
+    --------
+    >>> import infersim as sim
+    >>> sim.Request(prompt_len=1024, output_len=256).decode_steps
+    255
     """
 
     prompt_len: int

@@ -50,6 +50,46 @@ def import_source(
     Latencies become microseconds, data types and GPU names canonical; `gpu` names the GPU where the source
     does not, or not clearly. What the samples format cannot hold is left out and counted by reason; bad rows
     are a BadSamplesError, or set aside with `skip_bad`. Errors say what the source's files look like.
+
+    Parameters
+    ----------
+    source
+        A name (`infersim import --help`), such as `vidur`.
+    path
+        A file or a folder of the download.
+    gpu
+        The GPU that was measured, where the source does not say.
+    skip_bad
+        Set bad rows aside.
+
+    Returns
+    -------
+    SampleRead
+        The samples, and an account of the other rows.
+
+    Raises
+    ------
+    UnknownNameError
+        For a source that is not known.
+    BadSamplesError
+        For bad rows, unless they are set aside.
+    FileContentError
+        For files that are not the source's.
+    InfersimError
+        Where nothing says which GPU it was, and where no sample can be used.
+
+    Examples
+    --------
+    >>> import infersim as sim
+    >>> import pandas as pd
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> row = {"OPName": "linear", "Latency": 0.02, "Device": "NVIDIA L4", "B": 1, "M": 16, "N": 64, "K": 128}
+    >>> with TemporaryDirectory() as folder:
+    ...     pd.DataFrame([row]).to_csv(Path(folder, "linear.csv"), index=False)
+    ...     frame = sim.import_source("neusight", folder).frame
+    >>> frame[["m", "n", "k"]].to_numpy().tolist(), frame["latency_us"].tolist()
+    ([[16, 128, 64]], [20.0])
     """
     known = importers()
     if source not in known:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from infersim.domain.arguments import a_path, checked, flag, named_values, optional, refused, text
-from infersim.domain.errors import FileContentError, InfersimError, InvalidValueError, UnknownNameError
+from infersim.domain.errors import FileContentError, InvalidValueError
 from infersim.files.frames import a_frame_or
 from infersim.fitting.samples.account import BadRow, SampleRead, Tally
 from infersim.fitting.samples.checks import Checked, check_columns, check_names, check_rows
@@ -26,31 +26,13 @@ from infersim.fitting.samples.schema import (
     COLUMNS,
     MEASURED,
     RULES,
-    Kind,
     Rule,
     in_order,
     read_cells,
     shown_cell,
 )
 from infersim.fitting.samples.spellings import respelt
-
-
-def of_kinds(frame: pd.DataFrame, kinds: Sequence[str]) -> tuple[pd.DataFrame, dict[str, int]]:
-    """Rows of `kinds` (all, where none is named), and counts of the others by reason.
-
-    Raises UnknownNameError for a kind that is none, and InvalidValueError where no row is left.
-    """
-    known = [kind.value for kind in Kind]
-    for kind in kinds:
-        if kind not in known:
-            raise UnknownNameError("kind of samples", kind, known)
-    wanted = frame["kind"].isin(kinds or known)
-    if not wanted.any():
-        there = ", ".join(sorted(frame["kind"].unique())) or "no rows"
-        raise InvalidValueError("samples", there, f"rows of {', '.join(kinds or known)}")
-    others = frame.loc[~wanted, "kind"].value_counts(sort=False)
-    return frame[wanted].reset_index(drop=True), {f"kind {kind}": int(n) for kind, n in others.items()}
-
+from infersim.fitting.samples.splits import selected
 
 Lines = npt.NDArray[np.int64]
 
@@ -83,6 +65,37 @@ def read_samples(
     others as left out. The frame has the format's columns first, whole numbers as int64 (float64 where some
     are empty), always with `weight_copies` and `includes_act_quant` (empty: cold; unknown). Row order and
     duplicates are kept. A bad row is a BadSamplesError unless `skip_bad` sets it aside.
+
+    Parameters
+    ----------
+    source
+        A file, or a frame.
+    gpu, kind
+        Rows that are wanted. Left out: all.
+    skip_bad
+        Set bad rows aside.
+    defaults
+        Values by column.
+
+    Returns
+    -------
+    SampleRead
+        The samples, and an account of the other rows.
+
+    Raises
+    ------
+    BadSamplesError
+        For bad rows, unless they are set aside.
+    InfersimError
+        For what is no table of samples, and where no row is wanted.
+
+    Examples
+    --------
+    >>> import infersim as sim
+    >>> import pandas as pd
+    >>> rows = pd.DataFrame({"kind": "launch", "latency_us": [4.9, 5.0]})
+    >>> sim.read_samples(rows, defaults={"gpu": "l4"}).frame["gpu"].tolist()
+    ['l4', 'l4']
     """
     with whole_characters("samples" if isinstance(source, pd.DataFrame) else source):
         return _check(tables_of(source), gpu=gpu, kind=kind, skip_bad=skip_bad, defaults=defaults)
@@ -123,7 +136,7 @@ def _check(
     frames = list(checked_parts(tables, defaults or {}, tally))
     if not skip_bad:
         tally.refuse_bad()
-    frame, unwanted = _selected(finished(_joined(frames)), tally.name, {"gpu": gpu, "kind": kind})
+    frame, unwanted = selected(finished(_joined(frames)), tally.name, {"gpu": gpu, "kind": kind})
     return SampleRead(
         frame=frame,
         rows_read=tally.rows_read,
@@ -279,21 +292,3 @@ def _narrowed(column: pd.Series[Any], rule: Rule, *, whole: bool) -> pd.Series[A
     if rule is Rule.NAME and column.dtype == object:  # parts with and without a name, joined
         return pd.Series(column.to_numpy(), index=column.index, name=column.name)
     return column
-
-
-def _selected(
-    frame: pd.DataFrame, file: str, wanted: Mapping[str, str | None]
-) -> tuple[pd.DataFrame, dict[str, int]]:
-    """Rows whose GPU and kind are the wanted ones, and counts of the others."""
-    left_out: dict[str, int] = {}
-    for name, value in wanted.items():
-        if value is None:
-            continue
-        matches = frame[name] == value
-        if len(frame) and not matches.any():
-            there = ", ".join(sorted(frame[name].unique()))
-            raise InfersimError(f"{file}: {name} = {there}; expected rows of {value}")
-        for other, count in frame.loc[~matches, name].value_counts(sort=False).items():
-            left_out[f"{name} {other}"] = int(count)
-        frame = frame[matches].reset_index(drop=True)
-    return frame, left_out

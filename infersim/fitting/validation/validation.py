@@ -12,7 +12,8 @@ from infersim.domain.arguments import a_path, checked, one_or_several, optional,
 from infersim.domain.profile import Calibration, HardwareProfile
 from infersim.files.frames import a_frame_or
 from infersim.fitting.samples.identity import Overlap, overlap_with_fit
-from infersim.fitting.samples.reading import of_kinds, read_samples
+from infersim.fitting.samples.reading import read_samples
+from infersim.fitting.samples.splits import of_kinds
 from infersim.fitting.samples.unit_check import check_against_floor
 from infersim.fitting.validation.error_table import error_table
 from infersim.fitting.validation.predictions import predict_samples

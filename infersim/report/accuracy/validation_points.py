@@ -53,6 +53,31 @@ def validation_points(rows: pd.DataFrame) -> pd.DataFrame:
 
     Columns: the dimensions (`n x k` and `bytes` added), `shape` in words, `shape_class`, latencies, work,
     limiter.
+
+    Parameters
+    ----------
+    rows
+        Predictions of one kind of what `validate` returned.
+
+    Returns
+    -------
+    DataFrame
+        What `predicted_measured` and `residual_by_shape` draw.
+
+    Raises
+    ------
+    InvalidValueError
+        For a frame without the columns of predictions.
+
+    Examples
+    --------
+    >>> import infersim as sim
+    >>> import pandas as pd
+    >>> shapes = {"gpu": "l4", "kind": "gemm", "dtype": "bf16", "m": [16, 256], "n": 4096, "k": 4096}
+    >>> found = sim.validate("l4", pd.DataFrame({**shapes, "latency_us": [150.0, 190.0]}))
+    >>> points = sim.validation_points(found.predictions)
+    >>> points["m"].tolist()
+    [16, 256]
     """
     import pandas as pd
 

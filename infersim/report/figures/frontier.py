@@ -43,6 +43,29 @@ def frontier_figure(points: pd.DataFrame) -> go.Figure:
 
     The stepped line is the frontier of stated points; dotted lines join points of one series and are no
     statement of any source.
+
+    Parameters
+    ----------
+    points
+        One frontier of one scenario: rows of `points` of what `frontier` returned.
+
+    Returns
+    -------
+    Figure
+        Of plotly.
+
+    Raises
+    ------
+    InvalidValueError
+        For a frame without the columns, or with texts in the place of numbers.
+
+    Examples
+    --------
+    >>> import infersim as sim
+    >>> found = sim.frontier("llama-2-7b", "l4", phase="decode", context=128, recovery="none")
+    >>> points = found.points[found.points["axis"] == "zero-shot"]
+    >>> sim.frontier_figure(points).layout.yaxis.title.text
+    'predicted speedup over dense (x)'
     """
     import plotly.graph_objects as go
 

@@ -58,7 +58,31 @@ def waterfall_steps(row: pd.Series) -> list[Step]:
 
 @checked(row=a_row(numbers=_NUMBERS, others=("measured_scope",), source="a frame of compare"))
 def loss_waterfall(row: pd.Series) -> go.Figure:
-    """Bars to the right are speedups; the coloured steps between them are gains and losses."""
+    """Bars to the right are speedups; the coloured steps between them are gains and losses.
+
+    Parameters
+    ----------
+    row
+        One row of a frame of `compare`.
+
+    Returns
+    -------
+    Figure
+        Of plotly.
+
+    Raises
+    ------
+    InvalidValueError
+        For a row without the columns, or with texts in the place of numbers.
+
+    Examples
+    --------
+    >>> import infersim as sim
+    >>> plan = sim.prune("llama-3.2-1b", "static-m", 0.5)
+    >>> frame = sim.compare("llama-3.2-1b", [plan], "l4", phase="decode", context=1024)
+    >>> sim.loss_waterfall(frame.iloc[0]).layout.xaxis.title.text
+    'speedup over dense (x)'
+    """
     import plotly.graph_objects as go
 
     steps = waterfall_steps(row)

@@ -22,7 +22,33 @@ if TYPE_CHECKING:
     )
 )
 def predicted_measured(frame: pd.DataFrame) -> go.Figure:
-    """`frame`: rows of `validation_points`; each class is a series of its own."""
+    """`frame`: rows of `validation_points`; each class is a series of its own.
+
+    Parameters
+    ----------
+    frame
+        Rows of `validation_points`.
+
+    Returns
+    -------
+    Figure
+        Of plotly.
+
+    Raises
+    ------
+    InvalidValueError
+        For a frame without the columns, or with texts in the place of numbers.
+
+    Examples
+    --------
+    >>> import infersim as sim
+    >>> import pandas as pd
+    >>> shapes = {"gpu": "l4", "kind": "gemm", "dtype": "bf16", "m": [16, 256], "n": 4096, "k": 4096}
+    >>> found = sim.validate("l4", pd.DataFrame({**shapes, "latency_us": [150.0, 190.0]}))
+    >>> points = sim.validation_points(found.predictions)
+    >>> sim.predicted_measured(points).layout.yaxis.title.text
+    'predicted (us)'
+    """
     import plotly.graph_objects as go
 
     figure = go.Figure()

@@ -45,7 +45,36 @@ _TITLES = {
     dimension=text,
 )
 def residual_by_shape(frame: pd.DataFrame, dimension: str) -> go.Figure:
-    """`frame`: rows of `validation_points` with the column `dimension`."""
+    """`frame`: rows of `validation_points` with the column `dimension`.
+
+    Parameters
+    ----------
+    frame
+        Rows of `validation_points`.
+    dimension
+        One of their columns of numbers, such as `m`.
+
+    Returns
+    -------
+    Figure
+        Of plotly.
+
+    Raises
+    ------
+    InvalidValueError
+        For a frame without the columns, or with texts in the place of numbers.
+        For a dimension that is no column of numbers.
+
+    Examples
+    --------
+    >>> import infersim as sim
+    >>> import pandas as pd
+    >>> shapes = {"gpu": "l4", "kind": "gemm", "dtype": "bf16", "m": [16, 256], "n": 4096, "k": 4096}
+    >>> found = sim.validate("l4", pd.DataFrame({**shapes, "latency_us": [150.0, 190.0]}))
+    >>> points = sim.validation_points(found.predictions)
+    >>> sim.residual_by_shape(points, "m").layout.xaxis.type
+    'log'
+    """
     import plotly.graph_objects as go
 
     if dimension not in frame.columns or not is_numeric(frame[dimension]):

@@ -38,6 +38,38 @@ def roofline(frame: pd.DataFrame, profile: HardwareProfile, visible: Sequence[st
 
     Intensity counts operands and results (`kernel_bytes`); a point's area is its share of the time. Ops
     without FLOPs have no place here.
+
+    Parameters
+    ----------
+    frame
+        The rows of one scenario of `ops` of a ComparisonReport.
+    profile
+        The GPU: a profile, a name or a `.toml` path.
+    visible
+        Titles of plans that are shown at once.
+
+    Returns
+    -------
+    Figure
+        Of plotly.
+
+    Raises
+    ------
+    InvalidValueError
+        For a frame without the columns, or with texts in the place of numbers.
+
+    References
+    ----------
+    S. Williams, A. Waterman, D. Patterson: Roofline: an insightful visual performance model for multicore
+    architectures. Communications of the ACM 52(4), 2009.
+
+    Examples
+    --------
+    >>> import infersim as sim
+    >>> plans = [sim.prune("llama-3.2-1b", "static-m", 0.5)]
+    >>> report = sim.gather_comparison("llama-3.2-1b", plans, "l4", phase="decode", context=1024)
+    >>> sim.roofline(report.ops, "l4").layout.yaxis.title.text
+    'predicted TFLOP/s'
     """
     import plotly.graph_objects as go
 

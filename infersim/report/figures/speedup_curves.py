@@ -36,7 +36,31 @@ _PREDICTED = ("sparsity_realised", "predicted", "predicted_lower", "predicted_up
     )
 )
 def family_curves(frame: pd.DataFrame) -> go.Figure:
-    """Predicted speedup of every curve of one scenario; `frame`: `curves` of a ComparisonReport."""
+    """Predicted speedup of every curve of one scenario; `frame`: `curves` of a ComparisonReport.
+
+    Parameters
+    ----------
+    frame
+        Rows of one scenario of `curves` of a ComparisonReport.
+
+    Returns
+    -------
+    Figure
+        Of plotly.
+
+    Raises
+    ------
+    InvalidValueError
+        For a frame without the columns, or with texts in the place of numbers.
+
+    Examples
+    --------
+    >>> import infersim as sim
+    >>> plans = [sim.prune("llama-3.2-1b", "static-m", 0.5)]
+    >>> report = sim.gather_comparison("llama-3.2-1b", plans, "l4", phase="decode", context=1024)
+    >>> len(sim.family_curves(report.curves).data)
+    1
+    """
     import plotly.graph_objects as go
 
     figure = go.Figure()
@@ -57,6 +81,32 @@ def speedup_curve(frame: pd.DataFrame, top: float | None = None) -> go.Figure:
 
     What is predicted has the colour and marker of the family, all else is in ink or grey. `top` ends the
     axis; left out, the highest of these speedups does.
+
+    Parameters
+    ----------
+    frame
+        One curve of one scenario of `curves` of a ComparisonReport.
+    top
+        The speedup at the end of the axis. Left out: the highest of these.
+
+    Returns
+    -------
+    Figure
+        Of plotly.
+
+    Raises
+    ------
+    InvalidValueError
+        For a frame without the columns, or with texts in the place of numbers.
+
+    Examples
+    --------
+    >>> import infersim as sim
+    >>> plans = [sim.prune("llama-3.2-1b", "static-m", 0.5)]
+    >>> report = sim.gather_comparison("llama-3.2-1b", plans, "l4", phase="decode", context=1024)
+    >>> figure = sim.speedup_curve(report.curves, top=4.0)
+    >>> sorted({trace.name for trace in figure.data if trace.name})
+    ['80 % interval', 'bound', 'flops', 'predicted']
     """
     import plotly.graph_objects as go
 

@@ -31,6 +31,29 @@ def time_by_op(frame: pd.DataFrame) -> go.Figure:
     """`frame`: the rows of one scenario of `op_frames`. Kernel time of each op, then all launches.
 
     The line on each bar is the 80 % interval of the whole latency.
+
+    Parameters
+    ----------
+    frame
+        The rows of one scenario of `ops` of a ComparisonReport.
+
+    Returns
+    -------
+    Figure
+        Of plotly.
+
+    Raises
+    ------
+    InvalidValueError
+        For a frame without the columns, or with texts in the place of numbers.
+
+    Examples
+    --------
+    >>> import infersim as sim
+    >>> plans = [sim.prune("llama-3.2-1b", "static-m", 0.5)]
+    >>> report = sim.gather_comparison("llama-3.2-1b", plans, "l4", phase="decode", context=1024)
+    >>> sim.time_by_op(report.ops).layout.xaxis.title.text
+    'predicted time (ms)'
     """
     import plotly.graph_objects as go
 

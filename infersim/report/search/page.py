@@ -78,7 +78,32 @@ def _layer_chart(found: SearchResult) -> Chart:
     )
 )
 def layer_bars(layers: pd.DataFrame) -> go.Figure:
-    """`layers` of what `search` returned: one bar for each, attention first, the dense layer's behind it."""
+    """`layers` of what `search` returned: one bar for each, attention first, the dense layer's behind it.
+
+    Parameters
+    ----------
+    layers
+        `layers` of what `search` returned.
+
+    Returns
+    -------
+    Figure
+        Of plotly.
+
+    Raises
+    ------
+    InvalidValueError
+        For a frame without the columns, or with texts in the place of numbers.
+
+    Examples
+    --------
+    >>> import infersim as sim
+    >>> import pandas as pd
+    >>> times = {"attention_time": 0.2, "attention_dense": 0.4, "ffn_time": 0.3, "ffn_dense": 0.6}
+    >>> layers = pd.DataFrame({"layer": [0, 1], "attention": "heads=16", "ffn": "width=50%", **times})
+    >>> [bar.name for bar in sim.layer_bars(layers).data]
+    ['dense', 'attention', 'FFN']
+    """
     import plotly.graph_objects as go
 
     figure = go.Figure()
@@ -146,7 +171,34 @@ _POINTS = ("loss", "predicted", "predicted_lower", "predicted_upper")
     ),
 )
 def trade_off(curve: pd.DataFrame, uniform: pd.DataFrame | None = None) -> go.Figure:
-    """`curve` (and `uniform` plans) of what `search` returned: speedup over loss; the answer is marked."""
+    """`curve` (and `uniform` plans) of what `search` returned: speedup over loss; the answer is marked.
+
+    Parameters
+    ----------
+    curve
+        `curve` of what `search` returned.
+    uniform
+        Its `uniform` plans. Left out: the curve alone.
+
+    Returns
+    -------
+    Figure
+        Of plotly.
+
+    Raises
+    ------
+    InvalidValueError
+        For a frame without the columns, or with texts in the place of numbers.
+
+    Examples
+    --------
+    >>> import infersim as sim
+    >>> import pandas as pd
+    >>> speedups = {"predicted": [1.0, 1.4], "predicted_lower": [1.0, 1.3], "predicted_upper": [1.0, 1.5]}
+    >>> curve = pd.DataFrame({"loss": [0.0, 0.2], **speedups, "answer": [False, True]})
+    >>> [trace.name for trace in sim.trade_off(curve).data]
+    ['layer by layer', 'the plan']
+    """
     import plotly.graph_objects as go
 
     figure = go.Figure()

@@ -111,7 +111,40 @@ def gather_comparison(
 ) -> ComparisonReport:
     """Compare, and add what figures need; arguments and errors are those of `compare`.
 
-    Scenario options: see `ScenarioOptions`; or `scenarios`, a ready record of them.
+    Parameters
+    ----------
+    model
+        A name (`infersim models`), a path to a config or checkpoint, or a ready model.
+    plans
+        A plan of `prune`, or several.
+    gpu
+        A name (`infersim gpus`), a `.toml`, or a ready profile; or several of them.
+    measured
+        Measured speedups, as in `compare`.
+    scenarios
+        A ready record of scenarios, in place of options.
+    left_out
+        Sentences on what was not compared, for the page.
+    **options
+        See `ScenarioOptions`.
+
+    Returns
+    -------
+    ComparisonReport
+        The comparison, its scenarios, ops and curves, and the profiles.
+
+    Raises
+    ------
+    InfersimError
+        What `compare` raises.
+
+    Examples
+    --------
+    >>> import infersim as sim
+    >>> plans = [sim.prune("llama-3.2-1b", "static-m", 0.5)]
+    >>> report = sim.gather_comparison("llama-3.2-1b", plans, "l4", phase="decode", context=1024)
+    >>> len(report.comparison)
+    1
     """
     base, profiles = as_transformer(model), as_profiles(gpu)
     several, asked = as_plans(base, plans), Scenarios.of(scenarios, **options)

@@ -59,14 +59,46 @@ def sparsity_for(
 ) -> pd.DataFrame:
     """The least sparsity whose predicted speedup reaches the target, one row for each scenario and family.
 
-    `chosen` are families, one or several, by default all. Scenario options: see `ScenarioOptions`; or
-    `scenarios`, a ready record of them. Columns: the scenario, `family target reached`; where reached,
+    Columns: the scenario, `family target reached`; where reached,
     `plan sparsity sparsity_realised params_removed predicted predicted_lower predicted_upper fits_memory`, of
     what can be realised (whole layers, aligned widths); `highest` is the greatest predicted speedup of any
     sparsity up to 15/16 and `ceiling` the greatest that no implementation exceeds; `limit` is which of the
     two is in the way (`ceiling`, `prediction`; empty where reached). Families that cannot prune this model,
-    and sparsities that leave what the GPUs do not share evenly, are left out. Raises InvalidValueError for a
-    target that is no speedup above 1, and what `compare` does.
+    and sparsities that leave what the GPUs do not share evenly, are left out.
+
+    Parameters
+    ----------
+    model
+        A name (`infersim models`), a path to a config or checkpoint, or a ready model.
+    gpu
+        A name (`infersim gpus`), a `.toml`, or a ready profile; or several of them.
+    target_speedup
+        Above 1, such as 1.5.
+    chosen
+        Families. Left out: all that can prune the model.
+    scenarios
+        A ready record of scenarios, in place of options.
+    **options
+        See `ScenarioOptions`.
+
+    Returns
+    -------
+    DataFrame
+        One row for each scenario and family.
+
+    Raises
+    ------
+    InvalidValueError
+        For a target that is no speedup above 1.
+    InfersimError
+        What `compare` raises, and where no family can prune the model.
+
+    Examples
+    --------
+    >>> import infersim as sim
+    >>> found = sim.sparsity_for("llama-3.2-1b", "l4", 1.2, chosen="static-m", phase="decode", context=1024)
+    >>> bool(found["predicted"].iloc[0] >= 1.2)
+    True
     """
     import pandas as pd
 

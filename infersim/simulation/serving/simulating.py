@@ -65,12 +65,43 @@ def simulate_serving(
 ) -> pd.DataFrame:
     """Serve requests one by one: one row for each length and concurrency, as in `serve`.
 
-    `rate`: requests come at random, so many a second, in place of a concurrency. `requests`: how many are
-    served (default: six for each client, and at least 200). Options and columns are those of `serve`, whose
+    With a `rate` requests come at random. Options and columns are those of `serve`, whose
     `ttft_ms tpot_ms tokens_per_s tokens_per_s_per_gpu requests_per_s running` are here what was counted,
     without intervals, energy and price; and `rate`, `ttft_p50_ms ttft_p90_ms ttft_p99_ms` and the same of
     TPOT.
-    Errors as in `serve`, and InfersimError for a rate that the service cannot keep up with.
+
+    Parameters
+    ----------
+    model_or_plan
+        A model as in `predict`, or a plan of `prune`; or several of them.
+    gpu
+        A name (`infersim gpus`), a `.toml`, or a ready profile; or several of them.
+    rate
+        Requests each second, in place of a concurrency.
+    requests
+        How many are served. Left out: six for each client, and at least 200.
+    seed
+        Draws when requests come and how long they are.
+    **options
+        See `ServiceOptions`.
+
+    Returns
+    -------
+    DataFrame
+        One row for each length and concurrency.
+
+    Raises
+    ------
+    InfersimError
+        What `serve` raises, and for a rate that the service cannot keep up with.
+
+    Examples
+    --------
+    >>> import infersim as sim
+    >>> load = {"prompt": 100, "output": 20, "concurrency": 4, "requests": 20}
+    >>> frame = sim.simulate_serving("llama-3.2-1b", "l4", **load)
+    >>> bool(frame["ttft_p99_ms"].iloc[0] >= frame["ttft_p50_ms"].iloc[0])
+    True
     """
     several = model_or_plan if isinstance(model_or_plan, tuple) else (model_or_plan,)
     plans = [as_plan(each) for each in several]

@@ -101,9 +101,18 @@ DEFAULTS: ScenarioOptions = {
 class Scenarios:
     """Every batch with every context, in one phase or both, or whole requests; and how the model is run.
 
-    Made by `Scenarios.of`, which checks. `batch` are sequences at once and `context` tokens, which is empty
-    beside a `request` (its lengths stand for it, and `phase` is `both`). `gpus` are numbers of GPUs that
-    share the model; `execution` is that of one GPU, and each case has its own.
+    Parameters
+    ----------
+    phase, execution
+        Made by `of` from `ScenarioOptions`; execution is that of one GPU, and each case has its own.
+    batch, context, gpus, request
+        Tuples of numbers; the context is empty beside a request, and `phase` is `both`.
+
+    Examples
+    --------
+    >>> import infersim as sim
+    >>> sim.Scenarios.of(phase="decode", batch=[1, 8], context=1024).batch
+    (1, 8)
     """
 
     phase: str

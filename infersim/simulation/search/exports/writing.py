@@ -85,9 +85,43 @@ def write_latency_table(
 
     `form`: `csv`, `parquet`, `puzzletron` (ModelOpt's `subblock_stats.json`; of a request), `spdy` (the text
     of SPDY, whose search ZipLM runs) or `halp` (a pickled dictionary); by the file's ending where it is left
-    out. The last three have one scenario in a file, the last two one phase. Raises InvalidValueError for a
-    place that cannot be written, UnsupportedError for tables that a format cannot hold, and what
-    `latency_table` raises.
+    out. The last three have one scenario in a file, the last two one phase.
+
+    Parameters
+    ----------
+    path
+        A file, which is replaced.
+    model, gpu, choices, kernels, **options
+        As in `latency_table`.
+    form
+        `csv`, `parquet`, `puzzletron`, `spdy` or `halp`. Left out: by the file's ending.
+
+    Returns
+    -------
+    None
+        The file appears whole or not at all.
+
+    Raises
+    ------
+    InvalidValueError
+        For a place that cannot be written.
+    UnsupportedError
+        For tables that a format cannot hold.
+    InfersimError
+        What `latency_table` raises.
+
+    Examples
+    --------
+    >>> import infersim as sim
+    >>> import pandas as pd
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> asked = {"choices": {"ffn": "width=50%"}, "phase": "decode", "context": 1024}
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "table.csv")
+    ...     sim.write_latency_table(path, "llama-3.2-1b", "l4", **asked)
+    ...     sorted(set(pd.read_csv(path)["sublayer"]))
+    ['ffn', 'remainder']
     """
     target = Path(path)
     found = table_of(model, gpu, checked_texts(choices), kernels, options)  # type: ignore[arg-type]
