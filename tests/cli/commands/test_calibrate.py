@@ -41,7 +41,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.slow
 def test_a_verdict_on_a_fit_reads_like_this_and_it_is_written_here(answered: Infersim, folder: Path) -> None:
-    ran = answered("calibrate", GPU, "attention.parquet")
+    ran = answered("calibrate", GPU, "attention.parquet", "--full")
     assert re.fullmatch(
         rf"{GPU} is calibrated in [\d.]+ s; mean error on rows left out of the fit: "
         rf"attention\.decode \d+(\.\d)?\s% from {len(ATTENTION)} rows\.",
@@ -82,7 +82,7 @@ def test_rows_thin_every_kind(answered: Infersim, folder: Path) -> None:
 @pytest.mark.slow
 def test_kinds_fitted_earlier_are_kept(answered: Infersim, folder: Path) -> None:
     answered("calibrate", GPU, "attention.parquet", "--out", "first.json")
-    ran = answered("calibrate", GPU, "gemm.csv", "--fit", "first.json", "--out", "second.json")
+    ran = answered("calibrate", GPU, "gemm.csv", "--fit", "first.json", "--out", "second.json", "--full")
     check_order("\n".join(ran.out.splitlines()[:2]), "gemm.bf16", "earlier fit", "attention.decode")
     first, second = read_fit(folder / "first.json"), read_fit(folder / "second.json")
     assert second.kinds["attention.decode"].parameters == first.kinds["attention.decode"].parameters

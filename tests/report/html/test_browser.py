@@ -154,7 +154,8 @@ def test_paper_holds_every_figure_of_the_scenario_uncut(one: Opened) -> None:
 def test_the_page_answers_before_it_has_drawn_everything(opened: dict[str, Opened]) -> None:
     compare = opened["compare"].desk
     first = compare.views[0]["figures"]
-    assert 0 < compare.undrawn < len(first)
+    # A page that opens with a table may have drawn none by then.
+    assert 0 < compare.undrawn <= len(first)
 
 
 def _assert_same(text: str, frame: pd.DataFrame) -> None:
