@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from infersim.domain.arrays import as_array
 from infersim.domain.ops import Op, Part
 from infersim.domain.shapes import Collective, Phase
 from infersim.workload.ops.model import model_ops
 from infersim.workload.parallel.shares import gpu_share
 from infersim.workload.scenario import Execution, Scenario
-from infersim.workload.sizes import grouped_query_attention, swiglu
+from infersim.workload.sizes import expert_layer, grouped_query_attention, latent_attention
 from infersim.workload.transformer import (
     Attention,
     Block,
     ExpertLayer,
     FeedForward,
     LatentAttention,
-    Linear,
     Transformer,
 )
-from infersim.workload.weight_format import WeightFormat
 
 
 def on(gpus: int, *, expert_parallel: bool = False) -> Execution:
@@ -52,30 +48,6 @@ def exchanged(ops: tuple[Op, ...]) -> dict[str, tuple[float, float]]:
     }
 
 
-def expert_layer(
-    *,
-    hidden: int,
-    width: int,
-    experts: int,
-    top_k: int,
-    shared: int = 0,
-    stored: WeightFormat | None = None,
-) -> ExpertLayer:
-    """Gated experts without biases; `shared` is the joint width of shared ones."""
-    expert = swiglu(hidden=hidden, width=width)
-    if stored is not None:
-        expert = expert.with_matrices(
-            {name: replace(linear, format=stored) for name, linear in expert.matrices.items()}
-        )
-    return ExpertLayer(
-        router=Linear(out_features=experts, in_features=hidden, sixteen_bit=True),
-        num_experts=experts,
-        top_k=top_k,
-        expert=expert,
-        shared=swiglu(hidden=hidden, width=shared) if shared else None,
-    )
-
-
 def of_blocks(
     name: str,
     hidden: int,
@@ -95,18 +67,6 @@ def of_blocks(
     )
 
 
-def mixtral() -> Transformer:
-    """Mixtral-8x7B: 32 layers of hidden size 4096, 8 experts of 14336, two of them a token."""
-    return of_blocks(
-        "mixtral",
-        4096,
-        32000,
-        32,
-        grouped_query_attention(hidden=4096, num_heads=32, num_kv_heads=8, head_dim=128),
-        expert_layer(hidden=4096, width=14336, experts=8, top_k=2),
-    )
-
-
 def qwen3_30b() -> Transformer:
     """Qwen3-30B-A3B without norms of q and k: 48 layers, 4 KV heads, 128 experts of 768, eight a token."""
     return of_blocks(
@@ -115,23 +75,15 @@ def qwen3_30b() -> Transformer:
         151936,
         48,
         grouped_query_attention(hidden=2048, num_heads=32, num_kv_heads=4, head_dim=128),
-        expert_layer(hidden=2048, width=768, experts=128, top_k=8),
+        expert_layer(hidden=2048, width=768, num_experts=128, top_k=8),
     )
 
 
 def deepseek_layer() -> Transformer:
     """One expert layer of DeepSeek-V3 under latent attention of 128 heads, one shared expert."""
-    attention = LatentAttention(
-        q_a=Linear(out_features=1536, in_features=7168),
-        q_b=Linear(out_features=128 * 192, in_features=1536),
-        kv_a=Linear(out_features=576, in_features=7168),
-        kv_b=Linear(out_features=128 * 256, in_features=512),
-        o=Linear(out_features=7168, in_features=128 * 128),
-        num_heads=128,
-        qk_nope_head_dim=128,
-        qk_rope_head_dim=64,
-        v_head_dim=128,
-        kv_lora_rank=512,
-    )
-    ffn = expert_layer(hidden=7168, width=2048, experts=256, top_k=8, shared=2048)
+    attention = latent_attention(
+        hidden=7168, num_heads=128, q_lora_rank=1536, kv_lora_rank=512,
+        qk_nope_head_dim=128, qk_rope_head_dim=64, v_head_dim=128,
+    )  # fmt: skip
+    ffn = expert_layer(hidden=7168, width=2048, num_experts=256, top_k=8, shared_width=2048)
     return of_blocks("deepseek", 7168, 129280, 1, attention, ffn)

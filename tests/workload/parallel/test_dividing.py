@@ -12,11 +12,12 @@ from infersim.domain.errors import InvalidValueError
 from infersim.domain.shapes import WeightForm
 from infersim.workload.parallel.dividing import check_divides, dividing_counts, obstacle
 from infersim.workload.parallel.shares import gpu_share
-from infersim.workload.sizes import grouped_query_attention
+from infersim.workload.sizes import expert_layer, grouped_query_attention
 from infersim.workload.transformer import FeedForward, Linear, Transformer
 from infersim.workload.weight_format import block_scaled_fp8, weight_only
+from tests.pruning.expert_models import mixtral
 from tests.toy_models import transformer_from_sizes
-from tests.workload.parallel.examples import expert_layer, mixtral, of_blocks, on
+from tests.workload.parallel.examples import of_blocks, on
 
 
 def toy(**changes: Any) -> Transformer:
@@ -68,7 +69,7 @@ def test_few_kv_heads_stand_on_several_gpus() -> None:
 
 
 def test_experts_divide_by_width_or_whole() -> None:
-    layer = expert_layer(hidden=1024, width=100, experts=6, top_k=2)
+    layer = expert_layer(hidden=1024, width=100, num_experts=6, top_k=2)
     attention = grouped_query_attention(hidden=1024, num_heads=8, num_kv_heads=8, head_dim=128)
     model = of_blocks("some", 1024, 640, 1, attention, layer)
     assert obstacle(model, 8) == "experts of a width of 100: no multiple of 8"

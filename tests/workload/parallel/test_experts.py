@@ -12,14 +12,13 @@ from infersim.workload.counts import parameters, parameters_by_part
 from infersim.workload.ops.model import model_ops
 from infersim.workload.parallel.shares import gpu_share
 from infersim.workload.scenario import Scenario
-from infersim.workload.sizes import grouped_query_attention
+from infersim.workload.sizes import expert_layer, grouped_query_attention
 from infersim.workload.transformer import ExpertLayer, LatentAttention, Transformer
 from infersim.workload.weight_format import four_bit_float
+from tests.pruning.expert_models import mixtral
 from tests.workload.parallel.examples import (
     deepseek_layer,
     exchanged,
-    expert_layer,
-    mixtral,
     of_blocks,
     on,
     ops_on,
@@ -79,7 +78,7 @@ def test_either_way_all_experts_are_there_once() -> None:
 
 
 def test_experts_that_do_not_divide_stand_where_most_are() -> None:
-    layer = expert_layer(hidden=256, width=64, experts=90, top_k=4)
+    layer = expert_layer(hidden=256, width=64, num_experts=90, top_k=4)
     attention = grouped_query_attention(hidden=256, num_heads=8, num_kv_heads=8, head_dim=32)
     assert (
         experts_of(of_blocks("some", 256, 640, 1, attention, layer), 8, expert_parallel=True).local_experts
@@ -89,7 +88,9 @@ def test_experts_that_do_not_divide_stand_where_most_are() -> None:
 
 def test_a_width_of_mxfp4_experts_is_padded_in_shares() -> None:
     stored = four_bit_float("mxfp4", "mxfp4", activations=False)
-    layer = expert_layer(hidden=2880, width=2880, experts=128, top_k=4, stored=stored)
+    layer = expert_layer(hidden=2880, width=2880, num_experts=128, top_k=4)
+    matrices = {name: replace(linear, format=stored) for name, linear in layer.expert.matrices.items()}
+    layer = replace(layer, expert=layer.expert.with_matrices(matrices))
     attention = grouped_query_attention(hidden=2880, num_heads=64, num_kv_heads=8, head_dim=64)
     model = of_blocks("gpt-oss", 2880, 201088, 2, attention, layer)
     # An eighth is 360 channels, which no group of 32 divides; kernels take steps of 128.
