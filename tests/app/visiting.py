@@ -107,7 +107,7 @@ def visit_page(folder: Path) -> Visit:
 
     async def visit(browser: Any, own: Path) -> Visit:
         started = time.perf_counter()
-        with _program() as address:
+        with program() as address:
             return await _Visitor(await browser.new_context(viewport={"width": 1280, "height": 800}), own).go(
                 address, started
             )
@@ -116,14 +116,15 @@ def visit_page(folder: Path) -> Visit:
 
 
 @contextmanager
-def _program() -> Iterator[str]:
+def program() -> Iterator[str]:
+    """The address that `infersim app` prints, as long as it runs."""
     command = [sys.executable, "-m", "infersim", "app", "--port", "0", "--no-browser"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as program:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
-            assert program.stdout is not None
-            yield program.stdout.readline().split()[3]
+            assert process.stdout is not None
+            yield process.stdout.readline().split()[3]
         finally:
-            program.kill()
+            process.kill()
 
 
 class _Visitor:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
-import subprocess
-import sys
 import urllib.request
 
 import pytest
 
+from tests.app.visiting import program
 from tests.cli.conftest import Infersim
 
 
@@ -33,13 +32,5 @@ def test_a_port_that_is_none_is_refused(infersim: Infersim, port: str) -> None:
 @pytest.mark.slow
 def test_it_answers_at_the_address_that_it_prints() -> None:
     pytest.importorskip("dash", reason="infersim[app] is not installed")
-    command = [sys.executable, "-m", "infersim", "app", "--port", "0", "--no-browser"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as program:
-        try:
-            assert program.stdout is not None
-            line = program.stdout.readline()
-            address = line.split()[3]
-            with urllib.request.urlopen(address, timeout=30) as page:
-                assert b"<title>infersim</title>" in page.read()
-        finally:
-            program.terminate()
+    with program() as address, urllib.request.urlopen(address, timeout=30) as page:
+        assert b"<title>infersim</title>" in page.read()
