@@ -101,8 +101,8 @@ def test_watts_lie_between_idle_and_the_limit_whatever_runs(name: str) -> None:
         assert (latency.watts >= law.idle_w * 0.99).all()
         assert (latency.watts <= law.limit_w).all()
         np.testing.assert_allclose(latency.energy_j, latency.watts * latency.latency_s)
-    # More tokens take more energy, but where the library has a faster kernel for them.
-    assert (gemms.energy_j[1:] > 0.9 * gemms.energy_j[:-1]).all()
+    # More tokens take more energy; 3 % less where B200's library has a faster kernel for 16 than for one.
+    assert (gemms.energy_j[1:] > 0.96 * gemms.energy_j[:-1]).all()
     assert (gemms.energy_j[-1] > gemms.energy_j[0]).all()
 
 

@@ -118,7 +118,7 @@ def test_a_served_step_is_a_few_percent_of_small_kernels() -> None:
     )
     launch_us = kind_parameters(load_profile("rtx-pro-6000"), "memory").values["launch_us"]
     kernels = 32 * 5 + 2
-    assert 0 < row["ms_elementwise"] * 1e3 < kernels * (2.5 - launch_us)
+    assert kernels * (1.9 - launch_us) < row["ms_elementwise"] * 1e3 < kernels * (2.5 - launch_us)
     assert row["ms_launch"] * 1e3 > kernels * launch_us
 
 

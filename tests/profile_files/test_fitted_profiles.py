@@ -89,7 +89,8 @@ def test_a_fit_of_another_gpu_is_refused(
         load_profile(path)
 
 
-def test_a_profile_with_a_large_fit_loads_in_50_ms(tmp_path: Path) -> None:
+@pytest.mark.no_cover  # it is timed
+def test_a_profile_with_a_large_fit_loads_in_20_ms(tmp_path: Path) -> None:
     names = ("gemm.bf16", "gemm.fp8", "gemm.fp32", "attention.decode")
     kinds = {name: example_kind(name, knots=(10, 20, 20)) for name in names}
     path = write_example(tmp_path)
@@ -100,7 +101,7 @@ def test_a_profile_with_a_large_fit_loads_in_50_ms(tmp_path: Path) -> None:
         start = time.process_time()
         load_profile(path)
         seconds.append(time.process_time() - start)
-    assert min(seconds) < 0.050  # 8 ms without the trace of coverage
+    assert min(seconds) < 0.020
 
 
 def test_a_shipped_profile_is_read_once_and_anew_when_its_files_change(

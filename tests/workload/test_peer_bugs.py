@@ -52,7 +52,8 @@ def test_a_decode_step_reads_every_weight_once(name: str, layout: Layout) -> Non
     assert any(op.name == "lm_head" for op in ops)
     stored = weight_bytes(model, scenario.execution) - idle_bytes(model)
     matrices = stored if model.tied_embeddings else stored - head_and_embedding
-    assert read == pytest.approx(matrices, rel=1e-3)  # norms and biases are no GEMM's
+    # Norms and biases are no GEMM's; gpt-oss has biases everywhere.
+    assert read == pytest.approx(matrices, rel=1e-3 if name.startswith("gpt-oss") else 2e-4)
     assert read <= matrices
 
 

@@ -220,7 +220,10 @@ def test_limits_are_kept() -> None:
         model,
         gpu(),
         "uniform",
-        choices={"attention": ["kv_heads=50%", "kv_heads=25%"], "ffn": ["width=1000..8000/500"]},
+        choices={
+            "attention": ["heads=24+kv_heads=6", "kv_heads=50%", "kv_heads=25%"],
+            "ffn": ["width=1000..8000/500"],
+        },
         target_speedup=1.2,
         multiple=1000,
         keep=[0, -1],
@@ -235,7 +238,8 @@ def test_limits_are_kept() -> None:
     widths = {text for text in layers["ffn"] if text != "kept"}
     assert all(int(text.removeprefix("width=")) % 1000 == 0 for text in widths)
     assert len(set(layers["ffn"])) <= 3
-    assert "kv_heads=2" not in set(layers["attention"]) or 4 % 2 == 0
+    assert set(layers["attention"]) <= {"kept", "kv_heads=4", "kv_heads=2"}
+    assert any("6 KV heads and 4 GPUs" in note for note in found.notes)
 
 
 def test_targets_beyond_reach_name_the_best_and_what_binds() -> None:
