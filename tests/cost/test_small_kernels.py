@@ -109,7 +109,7 @@ def test_an_op_that_nobody_knows_is_a_copy() -> None:
 
 
 def test_a_served_step_is_a_few_percent_of_small_kernels() -> None:
-    """Llama-3.1-8B, one token: 5 small kernels a layer, of 1.9 to 2.5 us each, and the ends."""
+    """Llama-3.1-8B, one token: 5 small kernels a layer, predicted at 1.9 to 2.5 us each, and the ends."""
     from infersim.simulation.speedups.prediction import predict
     from infersim.workload.presets import load_model
 
