@@ -15,7 +15,7 @@ from infersim.pruning.composition import a_model_or_plan
 from infersim.pruning.plan import Plan
 from infersim.simulation.frame_kinds import FrameKind, marks
 from infersim.simulation.serving.answers import Answer, answered
-from infersim.simulation.serving.closed_form import prompts_read
+from infersim.simulation.serving.closed_form import Reads
 from infersim.simulation.serving.columns import MS, answer_frame
 from infersim.simulation.serving.lengths import Lengths
 from infersim.simulation.serving.prompts import TOGETHER
@@ -166,7 +166,7 @@ def _simulated(
         "ttft_ms": float(ran.ttft_s.mean()) * MS,
         "tpot_ms": tpot,
         "tokens_per_s": ran.tokens_per_s,
-        "tokens_per_s_per_gpu": ran.tokens_per_s,
+        "tokens_per_s_per_gpu": ran.tokens_per_s / answer.service.execution.gpus,
         "requests_per_s": ran.requests_per_s,
         "rate": float("nan") if rate is None else rate,
         **percentiles,
@@ -206,13 +206,15 @@ def simulated(answer: Answer, row: int, column: int, *, rate: float | None, requ
         return run_open(table, rules, coming, gaps, requests // 10)
     concurrency = int(answer.load.concurrency[row, column])
     life_s = concurrency / float(answer.steady.requests_per_s[row, column])
-    running = answer.steady.running[row, column]
-    waits, share = concurrency > running, engine.scheduler.together
-    # Of those that come together one waits for half, on average.
-    others = 0.0 if waits else share * float(running)
-    before = float(prompts_read(running, waits, share)) + others
-    together = max(1, min(concurrency, round(before)))
+    together = max(1, min(concurrency, round(_group(answer.steady.reads, row, column))))
     return run_closed(table, rules, coming, concurrency, life_s, together)
+
+
+def _group(reads: Reads, row: int, column: int) -> float:
+    """Clients that begin together, so that as many prompts are read before a first token as the closed form
+    counts on average: those of a group that one step reads, else half of the group's and half of a step's."""
+    before, step = float(reads.before[row, column]), float(reads.step[row, column])
+    return before if before <= step else 2 * before - max(step, 1.0)
 
 
 def _reading(answer: Answer, lengths: Lengths, prompts: np.ndarray) -> np.ndarray:

@@ -19,6 +19,15 @@ def test_littles_law_holds_with_and_without_waiting() -> None:
     assert (steady.waiting_s == 0).any()
 
 
+def test_no_more_prompts_are_read_before_a_first_token_than_if_all_came_at_once() -> None:
+    """Eight prompts in one step: 8. Two a step: the first two wait for 2, the last two for 8, so 5."""
+    eager = changed("sglang", scheduler={"batched_tokens": 8192 + 8, "together": 1.0})
+    reads = answer(engine=eager, prompt=[1024, 4096], output=[64], concurrency=8).steady.reads
+    assert reads.step.ravel().tolist() == [8.0, 2.0]
+    assert reads.before.ravel().tolist() == [8.0, 5.0]
+    assert reads.beside.ravel().tolist() == [0.0, 3 / 63]
+
+
 def test_a_request_alone_is_a_prompt_and_its_steps() -> None:
     found = answer(concurrency=1)
     host = found.service.engine.host

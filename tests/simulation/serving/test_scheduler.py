@@ -13,7 +13,12 @@ from tests.simulation.serving.examples import GPU, MODEL, answer, changed
 
 @pytest.mark.parametrize(
     ("engine", "gpu", "prompt", "output", "concurrency"),
-    [("vllm", GPU, 512, 64, 16), ("tensorrt-llm", GPU, 2048, 32, 4), ("sglang", "l4", 3000, 40, 150)],
+    [
+        ("vllm", GPU, 512, 64, 16),
+        ("tensorrt-llm", GPU, 2048, 32, 4),
+        ("sglang", "l4", 3000, 40, 150),
+        ("sglang", GPU, 4096, 64, 8),
+    ],
 )
 def test_the_closed_form_agrees(engine: str, gpu: str, prompt: int, output: int, concurrency: int) -> None:
     options = {"prompt": prompt, "output": output, "concurrency": concurrency, "engine": engine}

@@ -43,6 +43,7 @@ def test_services_are_simulated_on_several_gpus() -> None:
     closed = sim.serve(MODEL, GPU, prompt=64, output=16, concurrency=4, gpus=8).iloc[0]
     counted = sim.simulate_serving(MODEL, GPU, prompt=64, output=16, concurrency=4, gpus=8).iloc[0]
     assert counted["gpus"] == 8
+    assert counted["tokens_per_s_per_gpu"] == pytest.approx(counted["tokens_per_s"] / 8)
     assert counted["tpot_ms"] == pytest.approx(closed["tpot_ms"], rel=0.15)
 
 

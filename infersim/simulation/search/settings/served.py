@@ -21,7 +21,6 @@ from infersim.simulation.search.settings.costs import Entries, Quantity, block_b
 from infersim.simulation.search.settings.scenarios import GIB, MS, Predicted
 from infersim.simulation.search.settings.targets import Goal, Targets
 from infersim.simulation.serving.answers import Answer, answered
-from infersim.simulation.serving.closed_form import prompts_read
 from infersim.simulation.serving.columns import HOUR_S, MILLION
 from infersim.simulation.serving.fitting_in import missing_text
 from infersim.simulation.serving.prompts import TOGETHER
@@ -252,15 +251,13 @@ class _Point:
         engine, load = answer.service.engine, answer.load
         running = float(answer.steady.running[0, 0])
         steps, asked = float(load.steps[0, 0]), float(load.concurrency[0, 0])
-        waits = np.asarray(asked > running)
-        before = float(prompts_read(np.asarray(running), waits, engine.scheduler.together))
+        reads = answer.steady.reads
         step_ms = engine.host.step_ms_beside(answer.profile.compute_capability)
-        room = max(engine.scheduler.batched_tokens - running, 1) / float(load.reading.prompt[0, 0])
         return cls(
             running=running,
             steps=steps,
-            beside=min((running - before) / max(steps, 1), room),
-            together=min(max(before, 1.0), max(room, 1.0)),
+            beside=float(reads.beside[0, 0]),
+            together=float(reads.together[0, 0]),
             phase=0.5 if running > 1 and steps > 0 else 0.0,
             waits=max(0.0, asked / running - 1),
             step_extra_ms=step_ms + engine.host.sequence_us * running * 1e-3,
