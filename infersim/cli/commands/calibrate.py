@@ -102,8 +102,6 @@ def calibrate_command(
     GPUs take the place of samples, and their fits are pooled.
     """
     if pool:
-        from infersim.cli.commands.calibrate import pool_command
-
         for option, given in (("--html", html), ("--figures", figures)):
             if given is not None:
                 raise InvalidValueError(option, str(given), "none: there is no page of a pool")
@@ -122,8 +120,8 @@ def calibrate_command(
     from infersim.fitting.samples.in_parts import drawn as drawn_samples
     from infersim.fitting.validation.validation import validate_held_out, validate_read
     from infersim.profile_files.fit_files import write_fit
-    from infersim.report.accuracy.answer import calibration_answer
     from infersim.report.accuracy.calibration_page import calibration_page
+    from infersim.report.accuracy.calibration_tables import calibration_answer
 
     destination = _destination(datasheet, out, beside_datasheet)
     check_outputs([destination, html], [datasheet, fit, *samples], folder=figures)

@@ -141,7 +141,6 @@ def compare_command(
     from functools import partial
 
     from infersim.cli.benchmark_runs import Asked, asked_of_results, typed_options
-    from infersim.cli.commands.compare import compare_along_number
     from infersim.cli.plans import chosen_pruning
     from infersim.cli.printing import (
         check_outputs,

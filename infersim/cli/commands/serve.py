@@ -105,8 +105,8 @@ def serve_command(
     )
     from infersim.cli.questions import chosen_gpus, integers
     from infersim.pruning.plan import Plan
-    from infersim.report.serving.answer import services_answer
     from infersim.report.serving.page import serving_page
+    from infersim.report.serving.verdict import services_answer
     from infersim.report.summary import summary
     from infersim.simulation.serving.service import MAX, Service
     from infersim.simulation.serving.serving import served_frame

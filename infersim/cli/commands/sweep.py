@@ -91,8 +91,8 @@ def sweep_command(
     from functools import partial
 
     from infersim.cli.printing import write_asked
-    from infersim.report.sweep.answer import sweep_answer
     from infersim.report.sweep.page import sweep_page
+    from infersim.report.sweep.verdict import sweep_answer
     from infersim.simulation.sweeping.result import sweep_summary
 
     summary = sweep_summary(result)

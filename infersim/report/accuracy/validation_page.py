@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from infersim.domain.dtypes import DType, precision_named
 from infersim.domain.profile import HardwareProfile
 from infersim.fitting.samples.schema import Kind
