@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from infersim.cli import measurements, options
-from infersim.domain.errors import InfersimError, InvalidValueError
+from infersim.domain.errors import InfersimError
 
 if TYPE_CHECKING:
     from infersim.report.html.page import Page
@@ -24,7 +24,8 @@ def pool_command(
     """Pool the fits of `gpus` (names or .toml), or of all that come with one, and write the pool."""
     import time
 
-    from infersim.cli.printing import check_outputs, print_answer, print_aside
+    from infersim.cli.outputs import check_outputs
+    from infersim.cli.printing import print_answer, print_aside
     from infersim.cli.progress import working
     from infersim.domain.profile import Calibration
     from infersim.fitting.transfer.pooling import pool_fits
@@ -102,9 +103,9 @@ def calibrate_command(
     GPUs take the place of samples, and their fits are pooled.
     """
     if pool:
-        for option, given in (("--html", html), ("--figures", figures)):
-            if given is not None:
-                raise InvalidValueError(option, str(given), "none: there is no page of a pool")
+        from infersim.cli.outputs import check_no_page
+
+        check_no_page("a pool", html=html, figures=figures)
         named = [name for name in (datasheet, *map(str, samples or ())) if name is not None]
         pool_command(named, out, beside_datasheet, full=full)
         return
@@ -113,7 +114,8 @@ def calibrate_command(
     import time
 
     from infersim.cli.measurements import chosen_kinds, profile_and_samples
-    from infersim.cli.printing import check_outputs, print_answer, print_aside, write_asked
+    from infersim.cli.outputs import check_outputs, write_asked
+    from infersim.cli.printing import print_answer, print_aside
     from infersim.cli.progress import working
     from infersim.fitting.calibration import calibrate
     from infersim.fitting.calibration_rows import divide

@@ -35,7 +35,7 @@ def grid_of(
     heads = [[""] * (tall - len(head)) + head for head in heads]
     kept = _kept(sections, (room - tall - 1) * abreast)
     cells = [row for section in kept for row in section.rows]
-    widths = _widths([[*head, *(row[place] for row in cells)] for place, head in enumerate(heads)], table)
+    widths = [width_of([*head, *(row[place] for row in cells)]) for place, head in enumerate(heads)]
     widths = _narrowed(widths, table, width)
 
     def drawn(row: Sequence[str]) -> str:
@@ -96,10 +96,6 @@ def _filled(sections: Sequence[Section], count: int, room: int) -> list[Section]
         spare -= own - min(count, len(section.rows))
         kept.append(Section(label=section.label, rows=section.rows[:own]))
     return kept
-
-
-def _widths(columns: Sequence[Sequence[str]], table: Table) -> list[int]:
-    return [width_of(cells) for cells, _ in zip(columns, table.columns, strict=True)]
 
 
 def _narrowed(widths: list[int], table: Table, width: int) -> list[int]:

@@ -8,8 +8,10 @@ users name as markup.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from io import StringIO
+from itertools import takewhile
 from textwrap import wrap
 from typing import Literal
 
@@ -25,6 +27,9 @@ from infersim.report.core.verdict import Verdict
 
 ENDLESS = 10_000
 """Width where no line is broken: in a file, a pipe or a text."""
+
+GAP = 2
+"""Blanks that a column takes beside its cells."""
 
 
 class Terminal(Console):
@@ -57,6 +62,29 @@ def print_lines(lines: Sequence[Line], console: Console) -> None:
     """Lines as they are, each in its style."""
     for line in lines:
         console.print(Text(printable(line.text), style=line.style), soft_wrap=True)
+
+
+def in_blocks(table: Table, width: int) -> Iterator[Table]:
+    """`table` itself if it fits in `width`, else tables of as many columns as fit, at least one.
+
+    Each is led by the columns of words that the table begins with; the last has the caption.
+    """
+    rows = table.rows()
+    widths = [
+        _sizes(column, [row[place] for row in rows])[1] + GAP for place, column in enumerate(table.columns)
+    ]
+    leading = len(list(takewhile(lambda column: not column.numeric, table.columns)))
+    title, start, used = table.title, leading, sum(widths[:leading])
+    for place in range(leading, len(widths)):
+        if used + widths[place] > width and place > start:
+            yield replace(table, columns=_block(table, leading, start, place), title=title, caption="")
+            title, start, used = f"{table.title} (continued)", place, sum(widths[:leading])
+        used += widths[place]
+    yield replace(table, columns=_block(table, leading, start, len(widths)), title=title)
+
+
+def _block(table: Table, leading: int, start: int, stop: int) -> tuple[Column, ...]:
+    return table.columns[:leading] + table.columns[start:stop]
 
 
 def print_table(table: Table, console: Console) -> None:
