@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from infersim.domain.errors import InfersimError
 from infersim.files.csv_cells import harmless_row
+from infersim.report.core.characters import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,8 +103,6 @@ def _print_asides(lines: Sequence[str], more: str, *, briefly: bool) -> None:
 
 def print_aside(line: str) -> None:
     """What is no part of the answer goes to standard error, so that JSON and CSV stay whole."""
-    from infersim.report.core.terminal import printable
-
     print(printable(line), file=sys.stderr)
 
 

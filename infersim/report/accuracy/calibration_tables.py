@@ -99,7 +99,7 @@ def parameters_table(fit: Fit, kinds: Sequence[str]) -> Table:
         text_column("parameter", "parameter"),
         number_column("value", "value", rounding.quantity),
         number_column("±", "uncertainty", rounding.quantity),
-        Column(heading="at bound", keys=("at_bound",), text=_yes_or_nothing, numeric=False),
+        Column(heading="at end\nof range", keys=("at_bound",), text=_yes_or_nothing, numeric=False),
     )
     return Table(title="Parameters", frame=frame, columns=columns, labels=tuple(frame["kind"]))
 

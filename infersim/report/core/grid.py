@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
+from infersim.report.core.characters import kept_together, printable
 from infersim.report.core.table import Section, Table
 
 GAP = 2
@@ -128,8 +129,7 @@ def clipped(text: str, width: int) -> str:
 
 def plain(text: str) -> str:
     """One line without control characters; a number and its percent sign stay together."""
-    shown = "".join("\ufffd" if unicodedata.category(c) == "Cc" else c for c in text)
-    return shown.replace(" %", "\u00a0%")
+    return kept_together(printable(text).replace("\n", "\ufffd"))
 
 
 def width_of(texts: Sequence[str]) -> int:

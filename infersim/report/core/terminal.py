@@ -7,7 +7,6 @@ users name as markup.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from io import StringIO
@@ -21,6 +20,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from infersim.report.core.characters import kept_together, printable
 from infersim.report.core.screen import Line
 from infersim.report.core.table import Column, Section, Table
 from infersim.report.core.verdict import Verdict
@@ -109,7 +109,7 @@ def print_table(table: Table, console: Console) -> None:
 
 def _sizes(column: Column, cells: Sequence[str]) -> tuple[int, int]:
     """Width of the longest word and of the longest line."""
-    lines = [*column.heading.split("\n"), *map(_kept_together, cells)]
+    lines = [*column.heading.split("\n"), *map(kept_together, map(printable, cells))]
     words = [word for line in lines for word in line.split(" ")]
     return max(map(cell_len, words)), max(map(cell_len, lines))
 
@@ -149,17 +149,4 @@ def _aligned(columns: Sequence[Column]) -> list[str]:
 
 
 def _text(text: str, width: int, style: str = "") -> Text:
-    return Text("\n".join(wrap(_kept_together(text), width, break_on_hyphens=False)), style=style)
-
-
-def _kept_together(text: str) -> str:
-    """No line break between a number and its percent sign: `wrap` does not break at this space.
-
-    Control characters, such as those of escape codes in a plan's name, are shown and not obeyed.
-    """
-    return printable(text).replace(" %", "\u00a0%")
-
-
-def printable(text: str) -> str:
-    """`text` with a replacement character for each control character but line breaks."""
-    return "".join("\ufffd" if unicodedata.category(c) == "Cc" and c != "\n" else c for c in text)
+    return Text("\n".join(wrap(kept_together(printable(text)), width, break_on_hyphens=False)), style=style)

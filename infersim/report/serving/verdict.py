@@ -71,8 +71,10 @@ def load_verdict(frame: pd.DataFrame) -> Verdict:
         )
     key = "target_speedup" if plans["target_speedup"].notna().any() else "most_speedup"
     best = _largest(plans, key)
-    said = [f"{rounding.speedup(best['speedup'])} at {best['concurrency']} requests at once"]
-    said.append(f"{rounding.speedup(best['most_speedup'])} with as many as fit each")
+    said = [
+        f"{rounding.speedup(best['speedup'])} the tokens/s of dense at {best['concurrency']} requests at once"
+    ]
+    said.append(f"{rounding.speedup(best['most_speedup'])} with as many as fit of each")
     if best["target_speedup"] == best["target_speedup"]:
         said.append(f"{rounding.speedup(best['target_speedup'])} within the targets")
     first = f"{best['plan']} writes {', '.join(said)}."
@@ -140,9 +142,9 @@ def _tpot(row: pd.Series) -> str:
     if row["tpot_ms"] != row["tpot_ms"]:
         return "no more than one token each"
     if row["tpot_lower_ms"] != row["tpot_lower_ms"]:
-        return f"{rounding.quantity(row['tpot_ms'])} ms for each other"
+        return f"{rounding.quantity(row['tpot_ms'])} ms for each further one"
     between = rounding.quantity_between(row["tpot_ms"], row["tpot_lower_ms"], row["tpot_upper_ms"])
-    return f"{between} ms for each other"
+    return f"{between} ms for each further one"
 
 
 def _waiting(frame: pd.DataFrame) -> Iterator[str]:
