@@ -11,7 +11,7 @@ from pathlib import Path
 
 import infersim
 from infersim.app import choices
-from infersim.cli import help as cli_help
+from infersim.cli import examples
 from infersim.cost.gemm import sparse_relations
 from infersim.fitting.importers import aiconfigurator
 from infersim.profile_files import list_profiles
@@ -32,7 +32,7 @@ OF_FORMATS = {Path(str(module.__file__)) for module in (pruning_infersim_keys, c
 """Words of other programs' files, of which one is a family's name too."""
 
 
-OF_BEGINNINGS = {Path(str(module.__file__)) for module in (choices, cli_help)}
+OF_BEGINNINGS = {Path(str(module.__file__)) for module in (choices, examples)}
 """What the page in the browser begins with, and examples of commands: names among others, no list of them."""
 
 

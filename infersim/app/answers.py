@@ -79,7 +79,7 @@ def _pruned(
     check_shared(model, executions)
     made = [_family_plans(named, name, (sparsity,)) for name, sparsity in families]
     sharing = shared_plans([plan for each in made for plan in each.plans], executions)
-    skipped = [f"{one.family} at {one.sparsity:g}: {one.reason}" for each in made for one in each.skipped]
+    skipped = [str(one) for each in made for one in each.skipped]
     left_out = (*skipped, *sharing.left_out)
     if not sharing.plans:
         raise InfersimError(f"no plan can be made: {'; '.join(left_out)}")

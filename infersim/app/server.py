@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from importlib.resources import files
 from threading import Lock
 from typing import Any
@@ -159,6 +160,16 @@ def saved_page(choices: Choices) -> str:
     return render_page(compare_page(report))
 
 
+def _download(asked: dict[str, Any], text: Callable[[Choices], str], name: str) -> Any:
+    """A file of the choices; none where the page says already why there is no answer."""
+    try:
+        choices = Choices.from_controls(asked["controls"])
+        with _ONE_AT_A_TIME:
+            return dcc.send_string(text(choices), name)
+    except InfersimError:
+        return no_update
+
+
 def _add_callbacks(app: Dash) -> None:
     controls = [Output(name, "value") for name in _CONTROLS]
 
@@ -212,7 +223,7 @@ def _add_callbacks(app: Dash) -> None:
         prevent_initial_call=True,
     )
     def save_csv(_: int, asked: dict[str, Any]) -> Any:
-        return dcc.send_string(saved_csv(Choices.from_controls(asked["controls"])), "infersim.csv")
+        return _download(asked, saved_csv, "infersim.csv")
 
     @app.callback(  # type: ignore[untyped-decorator]
         Output("file", "data", allow_duplicate=True),
@@ -221,4 +232,4 @@ def _add_callbacks(app: Dash) -> None:
         prevent_initial_call=True,
     )
     def save_page(_: int, asked: dict[str, Any]) -> Any:
-        return dcc.send_string(saved_page(Choices.from_controls(asked["controls"])), "infersim.html")
+        return _download(asked, saved_page, "infersim.html")

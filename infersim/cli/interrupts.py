@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,15 @@ STOPPED = 130
 
 class StoppedError(InfersimError):
     """Stopped by Ctrl-C, with what is kept, in words."""
+
+
+def measured_so_far(out: Path) -> str:
+    """What a stopped measurement leaves."""
+    return (
+        f"what was measured is in {out}, and the same command goes on"
+        if out.exists()
+        else "nothing was measured"
+    )
 
 
 @contextmanager

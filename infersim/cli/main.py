@@ -36,7 +36,8 @@ from infersim.cli.commands.search.table import table_command
 from infersim.cli.commands.serve import serve_command
 from infersim.cli.commands.sweep import sweep_command
 from infersim.cli.commands.validate import validate_command
-from infersim.cli.help import PlainCommand, example_of
+from infersim.cli.examples import example_of
+from infersim.cli.help import PlainCommand
 from infersim.cli.interrupts import STOPPED, StoppedError, interruptible
 from infersim.cli.streams import give_output_up, output_fails, prepare_streams, tell
 from infersim.domain.errors import InfersimError

@@ -22,10 +22,11 @@ ClockOption: TypeAlias = Annotated[
 ]
 
 
-ModelOption: TypeAlias = Annotated[
-    str | None,
-    typer.Option("--model", "-m", help="Dense model: a name (infersim models), or a Hugging Face config."),
-]
+_MODEL = typer.Option(
+    "--model", "-m", help="Dense model: a name (infersim models), or a Hugging Face config."
+)
+ModelOption: TypeAlias = Annotated[str | None, _MODEL]
+NeededModelOption: TypeAlias = Annotated[str, _MODEL]
 GpuOption: TypeAlias = Annotated[
     str,
     typer.Option("--gpu", "-g", help="GPU by name (infersim gpus) or .toml; several with commas between."),

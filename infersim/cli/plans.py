@@ -112,7 +112,7 @@ def _swept(base: Transformer, families: str, sparsity: str) -> tuple[tuple[Plan,
         choice = FamilyChoice(name=name, options=family_options(settings))
         swept = family_plans(base, [choice], fractions("sparsity", own or sparsity))
         plans += swept.plans
-        left_out += [f"{each.family} at {each.sparsity:g}: {each.reason}" for each in swept.skipped]
+        left_out += map(str, swept.skipped)
     if not plans:
         raise InfersimError(f"no plan can be made: {'; '.join(left_out)}")
     return tuple(dict.fromkeys(plans)), tuple(left_out)

@@ -14,12 +14,12 @@ from contextlib import contextmanager
 @contextmanager
 def working(text: str) -> Iterator[None]:
     """A spinner beside `text` on standard error while the work lasts; nothing where that is no terminal."""
-    from rich.console import Console
-    from rich.text import Text
-
     if not sys.stderr.isatty():
         yield
         return
+    from rich.console import Console
+    from rich.text import Text
+
     console = Console(stderr=True)
     with console.status(Text(text)):
         yield

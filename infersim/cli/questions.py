@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, TypeVar
 
+from infersim.cli.examples import example_of
 from infersim.cli.option_groups import PassFlags, RequestFlags, RunFlags
 from infersim.domain.errors import InvalidValueError
 
@@ -93,8 +94,6 @@ def _parsed(key: str, text: str, parse: Callable[[str], Value], expected: str) -
 
 def _with_example(key: str, expected: str) -> str:
     """What was expected, and how the option is typed."""
-    from infersim.cli.help import example_of
-
     return ", ".join(filter(None, (expected, example_of([key]))))
 
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 import sys
-import unicodedata
 from contextlib import suppress
 from io import TextIOWrapper
+
+from infersim.report.core.characters import printable
 
 MAX_MESSAGE = 4000
 """Characters of a message: what a file or a name holds may be millions."""
@@ -35,9 +36,8 @@ def tell(message: str) -> None:
     """One message on standard error, cut to a sane length and without control characters."""
     if len(message) > MAX_MESSAGE:
         message = f"{message[:MAX_MESSAGE]} ... ({len(message) - MAX_MESSAGE:,} more characters)"
-    shown = "".join("\ufffd" if unicodedata.category(c) == "Cc" and c != "\n" else c for c in message)
     with suppress(OSError, ValueError):
-        print(shown, file=sys.stderr, flush=True)
+        print(printable(message), file=sys.stderr, flush=True)
 
 
 def output_fails() -> bool:

@@ -46,7 +46,7 @@ def plans_for_target(
         missed.append(f"{where}: {needed_sparsity(0, row['limit'], row['highest'], row['ceiling'])}")
     reached = needed[needed["reached"].astype(bool)].drop_duplicates("plan")
     if reached.empty:
-        raise InfersimError(f"no family reaches {target:g}: {'; '.join(missed)}")
+        raise InfersimError(f"no family reaches {target:g}x: {'; '.join(missed)}")
     plans = [prune(asked.model, row["family"], row["sparsity"]) for _, row in reached.iterrows()]
     return Pruning(model=asked.model, plans=tuple(plans), left_out=tuple(missed))
 

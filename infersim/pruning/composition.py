@@ -176,6 +176,10 @@ class Skipped:
     reason: str
     key: str = ""
 
+    def __str__(self) -> str:
+        """What is left out and why, in words."""
+        return f"{self.family} at {self.sparsity:g}: {self.reason}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FamilyPlans:

@@ -115,7 +115,7 @@ def kernel_verdict(kind: str, rows: KernelRows) -> Verdict:
         low, high = map(rounding.quantity, (rows["latency_us"].min(), rows["latency_us"].max()))
         ((limiter, most),) = Counter(rows["limiter"].tolist()).most_common(1)
         text = f"{count} {kind}s are predicted to take {low} to {high} us; "
-        text += f"{most} of them are limited by {limiter}"
+        text += f"{f'{most} of them' if most < count else 'all'} are limited by {limiter}"
     notes = kernel_notes(rows["calibration"], rows["gpu"], rows["in_range"], rows["kernels"])
     half_widths = np.sqrt(rows["upper_us"] / rows["lower_us"]) - 1
     grade = grade_line(rows["calibration"], rows["gpu"], half_widths.tolist(), ~rows["in_range"])

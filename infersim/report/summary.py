@@ -201,7 +201,7 @@ def _of_validation(found: Validation) -> Summary:
 
 
 def _of_sweep(found: SweepResult) -> Summary:
-    from infersim.report.sweep.answer import sweep_answer
+    from infersim.report.sweep.verdict import sweep_answer
     from infersim.simulation.sweeping.result import sweep_summary
 
     return _as_summary(sweep_answer(sweep_summary(found)))

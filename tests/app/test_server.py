@@ -162,3 +162,12 @@ def test_assets_name_no_other_place() -> None:
     assets = Path(infersim.app.__file__).parent / "assets"
     for file in assets.iterdir():
         assert "://" not in file.read_text(encoding="utf-8"), file.name
+
+
+def test_nothing_is_saved_where_the_page_says_why_there_is_no_answer() -> None:
+    from dash import no_update
+
+    from infersim.app.server import _download, saved_csv
+
+    asked = {"controls": Choices(families=()).controls()}
+    assert _download(asked, saved_csv, "infersim.csv") is no_update

@@ -10,7 +10,8 @@ import pytest
 import typer
 
 from infersim.cli.commands.inventories import doctor
-from infersim.cli.help import _EXAMPLES, _GROUPS
+from infersim.cli.examples import EXAMPLES
+from infersim.cli.help import _GROUPS
 from infersim.cli.main import app
 from tests.cli.conftest import Infersim
 
@@ -29,10 +30,10 @@ def test_help_ends_with_two_examples_that_are_parsed(answered: Infersim, command
     """Every option of an example exists: the parser takes it, and nothing is run."""
     last = answered(command, "--help").out.partition("Examples:\n")[2].splitlines()
     assert [line.strip() for line in last] == [
-        f"infersim {command} {words}".strip() for words in _EXAMPLES[command]
+        f"infersim {command} {words}".strip() for words in EXAMPLES[command]
     ]
     found = GROUP.commands[command]  # type: ignore[attr-defined]
-    for words in _EXAMPLES[command]:
+    for words in EXAMPLES[command]:
         found.make_context(command, words.split())
 
 

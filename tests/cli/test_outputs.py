@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from infersim.cli.printing import check_outputs
+from infersim.cli.outputs import check_outputs
 from infersim.domain.errors import InvalidValueError
 
 

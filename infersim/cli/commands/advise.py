@@ -10,10 +10,6 @@ from infersim.cli import options
 from infersim.cli.option_groups import PassFlags, RequestFlags, RunFlags, grouped
 from infersim.cli.questions import ALL, DEFAULT_CONTEXT
 
-ModelOption = Annotated[
-    str,
-    typer.Option("--model", "-m", help="Dense model: a name (infersim models), or a Hugging Face config."),
-]
 TargetOption = Annotated[
     float | None,
     typer.Option("--target-speedup", "-t", metavar="FACTOR", help="Speedup to reach, such as 1.5."),
@@ -26,7 +22,7 @@ AdviseSparsityOption = Annotated[
 @grouped
 def advise_command(
     *,
-    model: ModelOption,
+    model: options.NeededModelOption,
     gpu: options.GpuOption,
     target_speedup: TargetOption = None,
     families: options.FamiliesOption = None,
@@ -46,15 +42,9 @@ def advise_command(
 
     With a target --json and --csv print what it needs, else where families pay.
     """
+    from infersim.cli.outputs import check_outputs, write_asked
     from infersim.cli.plans import chosen_pruning
-    from infersim.cli.printing import (
-        check_outputs,
-        print_answer,
-        print_left_out,
-        print_notes,
-        printed_for_machines,
-        write_asked,
-    )
+    from infersim.cli.printing import print_answer, print_left_out, print_notes, printed_for_machines
     from infersim.cli.questions import chosen_gpus, chosen_scenarios
     from infersim.cli.targets import chosen_families
     from infersim.report.advice.page import advice_page

@@ -26,7 +26,6 @@ def app_command(*, port: PortOption = DEFAULT_PORT, no_browser: NoBrowserOption 
     import webbrowser
     from importlib.util import find_spec
 
-    from infersim.cli.commands.app import MOST
     from infersim.domain.errors import InfersimError, InvalidValueError
 
     if find_spec("dash") is None:

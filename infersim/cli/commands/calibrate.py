@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from infersim.cli import measurements, options
-from infersim.domain.errors import InfersimError, InvalidValueError
+from infersim.domain.errors import InfersimError
 
 if TYPE_CHECKING:
     from infersim.report.html.page import Page
@@ -24,7 +24,8 @@ def pool_command(
     """Pool the fits of `gpus` (names or .toml), or of all that come with one, and write the pool."""
     import time
 
-    from infersim.cli.printing import check_outputs, print_answer, print_aside
+    from infersim.cli.outputs import check_outputs
+    from infersim.cli.printing import print_answer, print_aside
     from infersim.cli.progress import working
     from infersim.domain.profile import Calibration
     from infersim.fitting.transfer.pooling import pool_fits
@@ -102,11 +103,9 @@ def calibrate_command(
     GPUs take the place of samples, and their fits are pooled.
     """
     if pool:
-        from infersim.cli.commands.calibrate import pool_command
+        from infersim.cli.outputs import check_no_page
 
-        for option, given in (("--html", html), ("--figures", figures)):
-            if given is not None:
-                raise InvalidValueError(option, str(given), "none: there is no page of a pool")
+        check_no_page("a pool", html=html, figures=figures)
         named = [name for name in (datasheet, *map(str, samples or ())) if name is not None]
         pool_command(named, out, beside_datasheet, full=full)
         return
@@ -115,15 +114,16 @@ def calibrate_command(
     import time
 
     from infersim.cli.measurements import chosen_kinds, profile_and_samples
-    from infersim.cli.printing import check_outputs, print_answer, print_aside, write_asked
+    from infersim.cli.outputs import check_outputs, write_asked
+    from infersim.cli.printing import print_answer, print_aside
     from infersim.cli.progress import working
     from infersim.fitting.calibration import calibrate
     from infersim.fitting.calibration_rows import divide
     from infersim.fitting.samples.in_parts import drawn as drawn_samples
     from infersim.fitting.validation.validation import validate_held_out, validate_read
     from infersim.profile_files.fit_files import write_fit
-    from infersim.report.accuracy.answer import calibration_answer
     from infersim.report.accuracy.calibration_page import calibration_page
+    from infersim.report.accuracy.calibration_tables import calibration_answer
 
     destination = _destination(datasheet, out, beside_datasheet)
     check_outputs([destination, html], [datasheet, fit, *samples], folder=figures)

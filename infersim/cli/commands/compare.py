@@ -43,7 +43,8 @@ def compare_along_number(
     """Print the comparison along the number that `text` names, and write its page or figures."""
     from functools import partial
 
-    from infersim.cli.printing import print_left_out, print_summary, printed_for_machines, write_asked
+    from infersim.cli.outputs import write_asked
+    from infersim.cli.printing import print_left_out, print_summary, printed_for_machines
     from infersim.report.core.scenarios import setting_text
     from infersim.report.hardware.page import hardware_page
     from infersim.simulation.speedups.comparison import measured_index
@@ -141,16 +142,14 @@ def compare_command(
     from functools import partial
 
     from infersim.cli.benchmark_runs import Asked, asked_of_results, typed_options
-    from infersim.cli.commands.compare import compare_along_number
+    from infersim.cli.outputs import check_outputs, write_asked
     from infersim.cli.plans import chosen_pruning
     from infersim.cli.printing import (
-        check_outputs,
         print_answer,
         print_aside,
         print_left_out,
         print_notes,
         printed_for_machines,
-        write_asked,
     )
     from infersim.cli.questions import NO_REQUEST, chosen_gpus, chosen_scenarios
     from infersim.cli.targets import plans_for_target

@@ -11,10 +11,6 @@ from infersim.cli import options
 from infersim.cli.option_groups import PassFlags, RequestFlags, RunFlags, grouped
 from infersim.cli.questions import DEFAULT_CONTEXT
 
-ModelOption = Annotated[
-    str,
-    typer.Option("--model", "-m", help="Dense model: a name (infersim models), or a Hugging Face config."),
-]
 QualityOption = Annotated[
     Path | None,
     typer.Option("--quality", help="Your own losses of quality (.csv, .parquet) instead of published ones."),
@@ -49,7 +45,7 @@ MeasuredOption = Annotated[
 @grouped
 def frontier_command(
     *,
-    model: ModelOption,
+    model: options.NeededModelOption,
     gpu: options.GpuOption,
     passes: PassFlags,
     request: RequestsOption = None,
@@ -74,13 +70,8 @@ def frontier_command(
     Losses after different recovery never share a frontier; sparse attention stands apart, task by task.
     --json and --csv print every point.
     """
-    from infersim.cli.printing import (
-        check_outputs,
-        print_answer,
-        print_left_out,
-        printed_for_machines,
-        write_asked,
-    )
+    from infersim.cli.outputs import check_outputs, write_asked
+    from infersim.cli.printing import print_answer, print_left_out, printed_for_machines
     from infersim.cli.questions import NO_REQUEST, chosen_gpus, chosen_scenarios, names
     from infersim.report.frontier.page import frontier_page
     from infersim.report.summary import summary

@@ -33,7 +33,8 @@ def import_command(
     full: FullOption = False,
 ) -> None:
     """Turn published kernel measurements into samples to calibrate with."""
-    from infersim.cli.printing import check_outputs, print_answer
+    from infersim.cli.outputs import check_outputs
+    from infersim.cli.printing import print_answer
     from infersim.fitting.importers.importing import import_source
     from infersim.fitting.samples.writing import check_samples_name, write_samples
     from infersim.report.core import rounding

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from infersim.cli.help import PlainCommand
-from infersim.cli.interrupts import StoppedError
+from infersim.cli.interrupts import StoppedError, measured_so_far
 from infersim.cli.options import ClockOption, DeviceOption, ThreadsOption
 from infersim.domain.errors import InvalidValueError
 
@@ -99,11 +99,7 @@ def measure_kernels_command(
                 print_aside(warning)
             account = measure_plan(rows, measurer, out, settings=settings, gpu=gpu_name, on_row=on_row)
     except KeyboardInterrupt:
-        raise StoppedError(
-            f"what was measured is in {out}, and the same command goes on"
-            if out.exists()
-            else "nothing was measured"
-        ) from None
+        raise StoppedError(measured_so_far(out)) from None
     print_aside(f"{account}. The log is {out}: infersim calibrate fits it.")
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from infersim.cli import options
-from infersim.cli.interrupts import StoppedError
+from infersim.cli.interrupts import StoppedError, measured_so_far
 from infersim.cli.options import ClockOption, DeviceOption, ThreadsOption
 from infersim.cli.questions import ALL, integers
 from infersim.domain.errors import InvalidValueError
@@ -61,8 +61,9 @@ def measure_model_command(
     """
     import dataclasses
 
+    from infersim.cli.outputs import check_outputs
     from infersim.cli.plans import chosen_pruning
-    from infersim.cli.printing import check_outputs, print_answer, print_aside
+    from infersim.cli.printing import print_answer, print_aside
     from infersim.measuring.devices.opening import open_device
     from infersim.measuring.model.measurable import check_families_measurable
     from infersim.profile_files import load_profile
@@ -134,11 +135,7 @@ def measure_model_command(
     try:
         measure_run(run, opened, results, tell)
     except KeyboardInterrupt:
-        raise StoppedError(
-            f"what was measured is in {out}, and the same command goes on"
-            if out.exists()
-            else "nothing was measured"
-        ) from None
+        raise StoppedError(measured_so_far(out)) from None
     print_answer(measured_models_answer(results.rows), full=full)
     print_aside(f"Set beside predictions by: infersim compare --measured {out} --gpu PROFILE ...")
 

@@ -32,15 +32,9 @@ def predict_command(
 
     import pandas as pd
 
+    from infersim.cli.outputs import check_outputs, write_asked
     from infersim.cli.plans import chosen_pruning
-    from infersim.cli.printing import (
-        check_outputs,
-        print_left_out,
-        print_notes,
-        print_summary,
-        printed_for_machines,
-        write_asked,
-    )
+    from infersim.cli.printing import print_left_out, print_notes, print_summary, printed_for_machines
     from infersim.cli.questions import chosen_gpus, chosen_scenarios
     from infersim.report.speedups.prediction_page import gather_prediction, predict_page
     from infersim.simulation.speedups.prediction import predicted

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from infersim.cli import options
-from infersim.domain.errors import InvalidValueError, UnknownNameError
+from infersim.domain.errors import UnknownNameError
 
 BEYOND_FLOPS, PUBLISHED = "beyond-flops", "published"
 
@@ -43,6 +43,7 @@ def reproduce_command(
 def _print_published(
     *, full: bool, as_json: bool, as_csv: bool, html: Path | None, figures: Path | None
 ) -> None:
+    from infersim.cli.outputs import check_no_page
     from infersim.cli.printing import print_answer, printed_for_machines
     from infersim.report.core.screen import Answer
     from infersim.report.paper.published_check import (
@@ -53,9 +54,7 @@ def _print_published(
     )
     from infersim.simulation.paper.published_check import check_published
 
-    for option, given in (("--html", html), ("--figures", figures)):
-        if given is not None:
-            raise InvalidValueError(option, str(given), f"none: there is no page of {PUBLISHED}")
+    check_no_page(PUBLISHED, html=html, figures=figures)
     check = check_published()
     if not printed_for_machines(check, as_json=as_json, as_csv=as_csv):
         tables = (scored_table(check), overpredicted_table(check), partial_table(check))
@@ -65,7 +64,8 @@ def _print_published(
 def _print_beyond_flops(
     *, full: bool, as_json: bool, as_csv: bool, html: Path | None, figures: Path | None
 ) -> None:
-    from infersim.cli.printing import check_outputs, print_answer, printed_for_machines, write_asked
+    from infersim.cli.outputs import check_outputs, write_asked
+    from infersim.cli.printing import print_answer, printed_for_machines
     from infersim.report.core.screen import Answer
     from infersim.report.paper.reproduction import (
         claims_table,

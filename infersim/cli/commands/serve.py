@@ -94,19 +94,13 @@ def serve_command(
     """
     import pandas as pd
 
+    from infersim.cli.outputs import check_outputs, write_asked
     from infersim.cli.plans import chosen_pruning
-    from infersim.cli.printing import (
-        check_outputs,
-        print_answer,
-        print_left_out,
-        print_notes,
-        printed_for_machines,
-        write_asked,
-    )
+    from infersim.cli.printing import print_answer, print_left_out, print_notes, printed_for_machines
     from infersim.cli.questions import chosen_gpus, integers
     from infersim.pruning.plan import Plan
-    from infersim.report.serving.answer import services_answer
     from infersim.report.serving.page import serving_page
+    from infersim.report.serving.verdict import services_answer
     from infersim.report.summary import summary
     from infersim.simulation.serving.service import MAX, Service
     from infersim.simulation.serving.serving import served_frame

@@ -58,7 +58,8 @@ def sweep_command(
 
     --json and --csv print the mean of every case and plan; the rows themselves are in --out.
     """
-    from infersim.cli.printing import check_outputs, print_answer, print_aside, printed_for_machines
+    from infersim.cli.outputs import check_outputs
+    from infersim.cli.printing import print_answer, print_aside, printed_for_machines
     from infersim.cli.progress import progress_bar, working
     from infersim.simulation.sweeping.grid import CHUNK_ROWS
     from infersim.simulation.sweeping.parts import check_out
@@ -90,9 +91,9 @@ def sweep_command(
 
     from functools import partial
 
-    from infersim.cli.printing import write_asked
-    from infersim.report.sweep.answer import sweep_answer
+    from infersim.cli.outputs import write_asked
     from infersim.report.sweep.page import sweep_page
+    from infersim.report.sweep.verdict import sweep_answer
     from infersim.simulation.sweeping.result import sweep_summary
 
     summary = sweep_summary(result)

@@ -42,13 +42,8 @@ def validate_command(
 ) -> None:
     """Compare predictions with measurements: error by kind and shape, speedup error, interval coverage."""
     from infersim.cli.measurements import chosen_kinds, profile_and_samples
-    from infersim.cli.printing import (
-        check_outputs,
-        print_aside,
-        print_summary,
-        printed_for_machines,
-        write_asked,
-    )
+    from infersim.cli.outputs import check_outputs, write_asked
+    from infersim.cli.printing import print_aside, print_summary, printed_for_machines
     from infersim.fitting.samples.writing import check_samples_name, writing_samples
     from infersim.fitting.validation.in_parts import validate_packed
     from infersim.report.accuracy.validation_page import validation_page

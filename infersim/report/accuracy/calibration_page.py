@@ -19,7 +19,7 @@ from infersim.report.core.glossary import glossary
 from infersim.report.core.verdict import Verdict
 from infersim.report.html.page import Page
 
-GLOSSARY = VALIDATION_GLOSSARY | glossary("Held out", "At bound")
+GLOSSARY = VALIDATION_GLOSSARY | glossary("held out", "at end of range")
 
 
 def calibration_page(

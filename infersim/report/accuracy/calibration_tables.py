@@ -4,12 +4,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from infersim.domain.fit import Fit, KindFit
+from infersim.report.accuracy.validation_tables import validation_tables, validation_verdict
 from infersim.report.core import rounding
+from infersim.report.core.screen import Answer
 from infersim.report.core.table import Column, Table, number_column, text_column
 from infersim.report.core.verdict import Verdict, as_sentence, enumeration
+
+if TYPE_CHECKING:
+    from infersim.fitting.validation.validation import Validation
+
+
+def calibration_answer(fit: Fit, kinds: Sequence[str], seconds: float, held_out: Validation | None) -> Answer:
+    """Of the `kinds` of `fit` that were fitted just now, and of the validation on held-out rows, if any."""
+    verdict = calibration_verdict(fit, kinds, seconds)
+    tables = fitted_kinds_table(fit, kinds), parameters_table(fit, kinds)
+    if held_out is None:
+        return Answer(verdict=verdict, tables=tables)
+    checked = validation_verdict(held_out)
+    both = Verdict(sentences=(*verdict.sentences, *checked.sentences), notes=(*verdict.notes, *checked.notes))
+    return Answer(verdict=both, tables=(*tables, *validation_tables(held_out)))
 
 
 def calibration_verdict(fit: Fit, kinds: Sequence[str], seconds: float) -> Verdict:
@@ -83,7 +99,7 @@ def parameters_table(fit: Fit, kinds: Sequence[str]) -> Table:
         text_column("parameter", "parameter"),
         number_column("value", "value", rounding.quantity),
         number_column("±", "uncertainty", rounding.quantity),
-        Column(heading="at bound", keys=("at_bound",), text=_yes_or_nothing, numeric=False),
+        Column(heading="at end\nof range", keys=("at_bound",), text=_yes_or_nothing, numeric=False),
     )
     return Table(title="Parameters", frame=frame, columns=columns, labels=tuple(frame["kind"]))
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from infersim.domain.dtypes import DType, precision_named
 from infersim.domain.profile import HardwareProfile
 from infersim.fitting.samples.schema import Kind
@@ -38,7 +36,7 @@ def residuals_finding(points: pd.DataFrame, dimension: str) -> str:
     return f"The median stays between {medians.min():.2f} and {medians.max():.2f}"
 
 
-GLOSSARY = glossary("80 % interval", "Covered", "Bias", "Plain roofline", "FLOPs ratio", "Floor")
+GLOSSARY = glossary("80 % interval", "covered", "bias", "plain roofline", "FLOPs ratio", "floor")
 
 
 _ROOFLINE_DATA = ["flop", "kernel_bytes", "latency_us", "predicted_us"]

@@ -13,7 +13,6 @@ from infersim.fitting.samples.identity import Overlap
 from infersim.fitting.samples.shapes import LARGE_MEMORY_BYTES, LONG_CONTEXT, TILE, VECTOR
 from infersim.fitting.validation.common_delay import common_delay_us
 from infersim.fitting.validation.error_table import ALL
-from infersim.fitting.validation.validation import Validation
 from infersim.report.core import rounding
 from infersim.report.core.table import Column, Table, number_column
 from infersim.report.core.trust import grade_line, outside_notes, trust_in

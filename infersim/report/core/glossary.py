@@ -10,7 +10,10 @@ WORDS: Mapping[str, str] = {
         "Cold roofline of the dense model over that of the plan: each op takes its FLOPs at the peak or its "
         "weights and KV cache, all read from memory. Being a ratio of rooflines, it may be exceeded."
     ),
-    "floor": "The time that no kernels can beat: FLOPs at the peak, or the bytes that L2 cannot hold.",
+    "floor": (
+        "The time that no kernel can beat: FLOPs at the peak of the highest clock, or cold weights and KV "
+        "cache read whole, and of other bytes those that L2 cannot hold."
+    ),
     "ceiling": "Dense latency over the plan's floor: what no implementation of the plan can exceed.",
     "predicted": "The speedup to expect, with the interval that holds it in 80 % of cases.",
     "attainment": ("Realised over bound; realised is what was measured in this scenario, or else predicted."),
@@ -32,16 +35,12 @@ WORDS: Mapping[str, str] = {
         "Most of the time goes to kernels unlike the measured ones, and the interval is wider than 10 % to "
         "either side; or no measurement stands behind the GPU at all."
     ),
-    "Covered": "The share of rows that lie in their interval; near 80 % the intervals are right.",
-    "Bias": "The mean of log(predicted / measured): above 0 where predictions are too slow.",
-    "Plain roofline": ("max(FLOPs / peak, bytes / bandwidth) with the datasheet's numbers: no calibration."),
+    "covered": "The share of rows that lie in their interval; near 80 % the intervals are right.",
+    "bias": "The mean of log(predicted / measured): above 0 where predictions are too slow.",
+    "plain roofline": ("max(FLOPs / peak, bytes / bandwidth) with the datasheet's numbers: no calibration."),
     "FLOPs ratio": "The speedup that a count of operations promises.",
-    "Floor": (
-        "The time that no kernel can beat: highest clock, cold weights and KV cache read whole, of the other "
-        "bytes only those that L2 cannot hold."
-    ),
-    "Held out": "Kept out of the fit: matrices and head layouts that it has not seen.",
-    "At bound": "A parameter at the end of its range: it makes up for something else, and is no physics.",
+    "held out": "Kept out of the fit: matrices and head layouts that it has not seen.",
+    "at end of range": "A parameter that the fit drove to a limit: it makes up for something else.",
     "quality lost": "Relative to the dense model: what an accuracy loses, what a perplexity adds.",
     "recovery": "What was trained after pruning. Points of different recovery never share a frontier.",
     "frontier": "No other stated point loses less and gains more; the dense model is a point too.",

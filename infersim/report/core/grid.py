@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
+from infersim.report.core.characters import kept_together, printable
 from infersim.report.core.table import Section, Table
 
 GAP = 2
@@ -35,7 +36,7 @@ def grid_of(
     heads = [[""] * (tall - len(head)) + head for head in heads]
     kept = _kept(sections, (room - tall - 1) * abreast)
     cells = [row for section in kept for row in section.rows]
-    widths = _widths([[*head, *(row[place] for row in cells)] for place, head in enumerate(heads)], table)
+    widths = [width_of([*head, *(row[place] for row in cells)]) for place, head in enumerate(heads)]
     widths = _narrowed(widths, table, width)
 
     def drawn(row: Sequence[str]) -> str:
@@ -98,10 +99,6 @@ def _filled(sections: Sequence[Section], count: int, room: int) -> list[Section]
     return kept
 
 
-def _widths(columns: Sequence[Sequence[str]], table: Table) -> list[int]:
-    return [width_of(cells) for cells, _ in zip(columns, table.columns, strict=True)]
-
-
 def _narrowed(widths: list[int], table: Table, width: int) -> list[int]:
     """Columns of words give up what is too much, the widest first."""
     excess = sum(widths) + GAP * (len(widths) - 1) - width
@@ -132,8 +129,7 @@ def clipped(text: str, width: int) -> str:
 
 def plain(text: str) -> str:
     """One line without control characters; a number and its percent sign stay together."""
-    shown = "".join("\ufffd" if unicodedata.category(c) == "Cc" else c for c in text)
-    return shown.replace(" %", "\u00a0%")
+    return kept_together(printable(text).replace("\n", "\ufffd"))
 
 
 def width_of(texts: Sequence[str]) -> int:

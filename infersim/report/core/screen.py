@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from textwrap import wrap
 
+from infersim.report.core.characters import kept_together
 from infersim.report.core.grid import GAP, Grid, clipped, grid_of, width_of
 from infersim.report.core.table import Column, Table
 from infersim.report.core.verdict import Verdict, enumeration
@@ -114,7 +115,7 @@ def _sentences(paragraph: str) -> list[str]:
 
 
 def _wrapped(text: str, width: int) -> list[str]:
-    return wrap(text.replace(" %", "\u00a0%"), width, break_on_hyphens=False) or [""]
+    return wrap(kept_together(text), width, break_on_hyphens=False) or [""]
 
 
 def _caption(table: Table, width: int) -> list[str]:
@@ -168,12 +169,14 @@ def _least(table: Table, columns: Sequence[Column], one_line: bool) -> int:
 
 def rest(answer: Answer, sentences: int, shown: Grid | None, width: int) -> str:
     """What `--full` shows beside the screen, in one line; nothing where the screen shows all."""
-    for titled in (True, False):
-        parts = list(_more(answer, sentences, shown, titled))
-        line = f"--full also shows {enumeration(parts)}." if parts else ""
-        if width_of([line]) <= width:
-            return line
-    return clipped(line, width)
+    parts = list(_more(answer, sentences, shown, titled=True))
+    if not parts:
+        return ""
+    line = f"--full also shows {enumeration(parts)}."
+    if width_of([line]) <= width:
+        return line
+    line = f"--full also shows {enumeration(list(_more(answer, sentences, shown, titled=False)))}."
+    return clipped(line if width_of([line]) <= width else line.replace(" more ", " "), width)
 
 
 def _more(answer: Answer, sentences: int, shown: Grid | None, titled: bool) -> Iterator[str]:

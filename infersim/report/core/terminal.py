@@ -7,9 +7,10 @@ users name as markup.
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from io import StringIO
+from itertools import takewhile
 from textwrap import wrap
 from typing import Literal
 
@@ -19,12 +20,16 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from infersim.report.core.characters import kept_together, printable
 from infersim.report.core.screen import Line
 from infersim.report.core.table import Column, Section, Table
 from infersim.report.core.verdict import Verdict
 
 ENDLESS = 10_000
 """Width where no line is broken: in a file, a pipe or a text."""
+
+GAP = 2
+"""Blanks that a column takes beside its cells."""
 
 
 class Terminal(Console):
@@ -59,6 +64,29 @@ def print_lines(lines: Sequence[Line], console: Console) -> None:
         console.print(Text(printable(line.text), style=line.style), soft_wrap=True)
 
 
+def in_blocks(table: Table, width: int) -> Iterator[Table]:
+    """`table` itself if it fits in `width`, else tables of as many columns as fit, at least one.
+
+    Each is led by the columns of words that the table begins with; the last has the caption.
+    """
+    rows = table.rows()
+    widths = [
+        _sizes(column, [row[place] for row in rows])[1] + GAP for place, column in enumerate(table.columns)
+    ]
+    leading = len(list(takewhile(lambda column: not column.numeric, table.columns)))
+    title, start, used = table.title, leading, sum(widths[:leading])
+    for place in range(leading, len(widths)):
+        if used + widths[place] > width and place > start:
+            yield replace(table, columns=_block(table, leading, start, place), title=title, caption="")
+            title, start, used = f"{table.title} (continued)", place, sum(widths[:leading])
+        used += widths[place]
+    yield replace(table, columns=_block(table, leading, start, len(widths)), title=title)
+
+
+def _block(table: Table, leading: int, start: int, stop: int) -> tuple[Column, ...]:
+    return table.columns[:leading] + table.columns[start:stop]
+
+
 def print_table(table: Table, console: Console) -> None:
     """Title, sections with columns of equal width, caption."""
     console.print()
@@ -81,7 +109,7 @@ def print_table(table: Table, console: Console) -> None:
 
 def _sizes(column: Column, cells: Sequence[str]) -> tuple[int, int]:
     """Width of the longest word and of the longest line."""
-    lines = [*column.heading.split("\n"), *map(_kept_together, cells)]
+    lines = [*column.heading.split("\n"), *map(kept_together, map(printable, cells))]
     words = [word for line in lines for word in line.split(" ")]
     return max(map(cell_len, words)), max(map(cell_len, lines))
 
@@ -121,17 +149,4 @@ def _aligned(columns: Sequence[Column]) -> list[str]:
 
 
 def _text(text: str, width: int, style: str = "") -> Text:
-    return Text("\n".join(wrap(_kept_together(text), width, break_on_hyphens=False)), style=style)
-
-
-def _kept_together(text: str) -> str:
-    """No line break between a number and its percent sign: `wrap` does not break at this space.
-
-    Control characters, such as those of escape codes in a plan's name, are shown and not obeyed.
-    """
-    return printable(text).replace(" %", "\u00a0%")
-
-
-def printable(text: str) -> str:
-    """`text` with a replacement character for each control character but line breaks."""
-    return "".join("\ufffd" if unicodedata.category(c) == "Cc" and c != "\n" else c for c in text)
+    return Text("\n".join(wrap(kept_together(printable(text)), width, break_on_hyphens=False)), style=style)

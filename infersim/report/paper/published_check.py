@@ -39,7 +39,7 @@ def published_verdict(check: pd.DataFrame) -> Verdict:
     off = (stated["dense_ms"] / stated["measured_dense_ms"] - 1).abs()
     said = (
         f"{matched} of {len(scored)} published figures with known conditions are predicted within "
-        f"{WITHIN:.0%}",
+        f"{rounding.share(WITHIN)}",
         f"{int((over['difference'] > 0).sum())} of {len(over)} that the host or copies decide are "
         "over-predicted, as a model of the GPU must",
     )
@@ -50,8 +50,8 @@ def published_verdict(check: pd.DataFrame) -> Verdict:
             "dense latency among them (7B on H100). What a source leaves open is assumed for all its rows at "
             "once (conditions).",
             f"Ratios are nearer than latencies: {int((off <= WITHIN).sum())} of {len(stated)} dense "
-            f"latencies are within {WITHIN:.0%}. Hosts differ by several times, and a GPU without a fit of "
-            "its own is predicted from its datasheet.",
+            f"latencies are within {rounding.share(WITHIN)}. Hosts differ by several times, and a GPU "
+            "without a fit of its own is predicted from its datasheet.",
         ),
     )
 
@@ -113,7 +113,7 @@ def _table(title: str, frame: pd.DataFrame, last: str, more: tuple[Column, ...] 
 
 def _verdict(row: Mapping[Hashable, object]) -> str:
     if row["within"]:
-        return f"within {WITHIN:.0%}"
+        return f"within {rounding.share(WITHIN)}"
     source = str(row["id"]).rpartition("-")[0]
     return f"off: {REASONS.get(source, 'unexplained')}"
 

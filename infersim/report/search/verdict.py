@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from infersim.report.core import rounding
 from infersim.report.core.notes import frame_grade
+from infersim.report.core.scenarios import label
 from infersim.report.core.trust import grade_line
 from infersim.report.core.verdict import Verdict, as_sentence
 from infersim.report.search.tables import TARGET_TITLES, loss_text
@@ -113,13 +114,14 @@ def table_verdict(frame: pd.DataFrame) -> Verdict:
         f"{len(rows) // max(1, frame[keys].drop_duplicates().shape[0])} choices of {kept['layer'].nunique()} "
         f"layers of {frame['model'].iloc[0]} on {frame['gpu'].iloc[0]}"
     ]
-    for said, part in frame.groupby(keys, sort=False):
+    for _, part in frame.groupby(keys, sort=False):
         own = part[(part["choice"] == "kept")][name].sum()
         whole = own + part[part["sublayer"] == REMAINDER][name].sum()
-        where = ", ".join(map(str, said if isinstance(said, tuple) else (said,)))
+        first = part.iloc[0]
+        where = str(first["engine"]) if "engine" in keys else label(first, keys)
         sentences.append(
-            f"{where}: {rounding.quantity(whole)} ms, of which {rounding.share(own / whole)} in what there "
-            "is a choice of"
+            f"{where}: {rounding.quantity(whole)} ms, of which {rounding.share(own / whole)} in sublayers "
+            "that have choices"
         )
     return Verdict(
         sentences=tuple(map(as_sentence, sentences)),

@@ -1,13 +1,15 @@
-"""Services in words: what is served, and what pruning buys under load and why."""
+"""Services in words: what is served, what pruning buys under load and why, and several GPUs as one answer."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from infersim.report.core import rounding
 from infersim.report.core.notes import trust_notes
 from infersim.report.core.scenarios import gpu_text
+from infersim.report.core.screen import Answer
 from infersim.report.core.trust import grade_line
 from infersim.report.core.verdict import Verdict
 
@@ -69,8 +71,10 @@ def load_verdict(frame: pd.DataFrame) -> Verdict:
         )
     key = "target_speedup" if plans["target_speedup"].notna().any() else "most_speedup"
     best = _largest(plans, key)
-    said = [f"{rounding.speedup(best['speedup'])} at {best['concurrency']} requests at once"]
-    said.append(f"{rounding.speedup(best['most_speedup'])} with as many as fit each")
+    said = [
+        f"{rounding.speedup(best['speedup'])} the tokens/s of dense at {best['concurrency']} requests at once"
+    ]
+    said.append(f"{rounding.speedup(best['most_speedup'])} with as many as fit of each")
     if best["target_speedup"] == best["target_speedup"]:
         said.append(f"{rounding.speedup(best['target_speedup'])} within the targets")
     first = f"{best['plan']} writes {', '.join(said)}."
@@ -78,6 +82,31 @@ def load_verdict(frame: pd.DataFrame) -> Verdict:
     return Verdict(
         sentences=sentences, notes=(*trust_notes(frame), *row_notes(frame)), grade=service_grade(frame)
     )
+
+
+def services_answer(answers: Sequence[Answer], frames: Sequence[pd.DataFrame]) -> Answer:
+    """The `answers` on the `frames` of `serve` or `compare_served`, one for each GPU, as one.
+
+    In its table each GPU is a section.
+    """
+    if len(answers) == 1:
+        return answers[0]
+    import pandas as pd
+
+    gpus = [str(frame["gpu"].iloc[0]) for frame in frames]
+    shorts = [f"{gpu}: {answer.verdict.sentences[0]}" for gpu, answer in zip(gpus, answers, strict=True)]
+    verdict = Verdict(
+        sentences=tuple(said for answer in answers for said in answer.verdict.sentences),
+        notes=tuple(dict.fromkeys(note for answer in answers for note in answer.verdict.notes)),
+        short=tuple(shorts),
+        grade=service_grade(pd.concat(frames, ignore_index=True)),
+    )
+    tables = tuple(table for answer in answers for table in answer.tables)
+    together = pd.concat([answer.tables[0].frame for answer in answers], ignore_index=True)
+    labels = tuple(gpu for gpu, frame in zip(gpus, frames, strict=True) for _ in range(len(frame)))
+    title = answers[0].tables[0].title.replace(f" on {gpus[0]}", "")
+    lead = replace(answers[0].tables[0], title=title, frame=together, labels=labels)
+    return Answer(verdict=verdict, tables=tables, lead=lead)
 
 
 def _price(best: pd.Series, dense: pd.Series) -> Iterator[str]:
@@ -113,9 +142,9 @@ def _tpot(row: pd.Series) -> str:
     if row["tpot_ms"] != row["tpot_ms"]:
         return "no more than one token each"
     if row["tpot_lower_ms"] != row["tpot_lower_ms"]:
-        return f"{rounding.quantity(row['tpot_ms'])} ms for each other"
+        return f"{rounding.quantity(row['tpot_ms'])} ms for each further one"
     between = rounding.quantity_between(row["tpot_ms"], row["tpot_lower_ms"], row["tpot_upper_ms"])
-    return f"{between} ms for each other"
+    return f"{between} ms for each further one"
 
 
 def _waiting(frame: pd.DataFrame) -> Iterator[str]:

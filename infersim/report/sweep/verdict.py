@@ -1,4 +1,4 @@
-"""The verdict on a sweep: which family is the fastest, where, and what the table holds."""
+"""The verdict on a sweep: which family is the fastest, where, and what the table holds; and its answer."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from infersim.report.core import rounding
+from infersim.report.core.screen import Answer
 from infersim.report.core.verdict import Verdict, as_sentence, enumeration
-from infersim.report.sweep.tables import varying_case_keys
+from infersim.report.sweep.tables import families_table, fastest_table, varying_case_keys
 from infersim.simulation.sweeping.result import SWEEP_CASE
 
 if TYPE_CHECKING:
@@ -17,6 +18,11 @@ MAX_SENTENCES = 4
 """Sparsities that are told in words, the middle ones; the table has all."""
 
 QUALITY = "speed only: what a sparsity costs in quality differs between families"
+
+
+def sweep_answer(summary: pd.DataFrame) -> Answer:
+    """Who leads, the means of every family, and the fastest of every case, of a frame of `sweep_summary`."""
+    return Answer(verdict=sweep_verdict(summary), tables=(families_table(summary), fastest_table(summary)))
 
 
 def sweep_verdict(summary: pd.DataFrame) -> Verdict:

@@ -126,7 +126,7 @@ def _one_each(asked: Scenarios) -> tuple[int, int]:
 
 
 def where_it_pays(values: Sequence[int], pays: Sequence[bool]) -> str:
-    """In words where along rising `values` something pays: `always`, `from 8`, `up to 4`, `2 to 16`."""
+    """In words where along rising `values` something pays: `always`, `from 8`, `up to 4`, `only 16`."""
     paying = [value for value, yes in zip(values, pays, strict=True) if yes]
     if not paying:
         return "never"
@@ -137,4 +137,6 @@ def where_it_pays(values: Sequence[int], pays: Sequence[bool]) -> str:
         return "always"
     if last == len(values) - 1:
         return f"from {values[first]}"
+    if first == last:
+        return f"only {values[first]}"
     return f"up to {values[last]}" if first == 0 else f"{values[first]} to {values[last]}"

@@ -8,9 +8,8 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from infersim.cli.printing import in_blocks
 from infersim.report.core.table import Column, Table, text_column
-from infersim.report.core.terminal import print_table, print_verdict
+from infersim.report.core.terminal import in_blocks, print_table, print_verdict
 from infersim.report.core.verdict import Verdict
 from infersim.report.speedups.gathering import ComparisonReport
 from infersim.report.speedups.tables import compare_table, loss_table, parts_table

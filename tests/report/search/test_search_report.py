@@ -76,4 +76,4 @@ def test_the_page_has_both_figures_and_all_tables() -> None:
 def test_a_table_says_what_there_is_to_choose() -> None:
     frame: pd.DataFrame = sim.latency_table(toy(2), gpu(), choices=TEXTS, **DECODE)
     sentences = table_verdict(frame).sentences
-    check_says(" ".join(sentences), "choices of 2 layers", "in what there is a choice of")
+    check_says(" ".join(sentences), "choices of 2 layers", "in sublayers that have choices")

@@ -89,6 +89,8 @@ def test_a_target_that_is_no_speedup_is_refused(target: float) -> None:
         ([False, False, True, True], "from 4"),
         ([True, True, False, False], "up to 2"),
         ([False, True, True, False], "2 to 4"),
+        ([False, True, False, False], "only 2"),
+        ([True, False, False, False], "only 1"),
         ([True, False, False, True], "at 1, 8"),
     ],
 )

@@ -265,5 +265,5 @@ def test_a_summary_says_what_is_there_to_choose() -> None:
     frame = sim.latency_table(toy(2), gpu(), **DECODE)
     said = str(sim.summary(frame))
     assert "remainder" in said
-    assert "in what there is a choice of" in said
+    assert "in sublayers that have choices" in said
     assert frame.equals(table_frame(table_of(toy(2), gpu(), None, None, DECODE)))

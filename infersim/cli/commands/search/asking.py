@@ -13,10 +13,6 @@ from infersim.domain.errors import InvalidValueError
 if TYPE_CHECKING:
     from infersim.domain.profile import HardwareProfile
 
-ModelOption: TypeAlias = Annotated[
-    str,
-    typer.Option("--model", "-m", help="Dense model: a name (infersim models), or a Hugging Face config."),
-]
 OneGpuOption: TypeAlias = Annotated[
     str, typer.Option("--gpu", "-g", help="GPU by name (infersim gpus) or .toml.")
 ]

@@ -75,7 +75,7 @@ OutOption = Annotated[
 @grouped
 def search_command(
     *,
-    model: asking.ModelOption,
+    model: options.NeededModelOption,
     gpu: asking.OneGpuOption,
     importance: ImportanceOption,
     metric: MetricOption = None,
@@ -116,13 +116,8 @@ def search_command(
 
     Each layer has its own choice. --json and --csv print what became of each layer.
     """
-    from infersim.cli.printing import (
-        check_outputs,
-        print_aside,
-        print_summary,
-        printed_for_machines,
-        write_asked,
-    )
+    from infersim.cli.outputs import check_outputs, write_asked
+    from infersim.cli.printing import print_aside, print_summary, printed_for_machines
     from infersim.cli.questions import integers
     from infersim.report.search.page import search_page
     from infersim.simulation.search.searching import search

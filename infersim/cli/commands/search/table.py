@@ -27,7 +27,7 @@ FormatOption = Annotated[
 @grouped
 def table_command(
     *,
-    model: asking.ModelOption,
+    model: options.NeededModelOption,
     gpu: asking.OneGpuOption,
     attention: asking.AttentionOption = None,
     ffn: asking.FfnOption = None,
@@ -50,13 +50,8 @@ def table_command(
     One choice for each sublayer of each layer and the remainder sum to the whole model. --json and --csv
     print every layer.
     """
-    from infersim.cli.printing import (
-        check_outputs,
-        print_aside,
-        print_left_out,
-        print_summary,
-        printed_for_machines,
-    )
+    from infersim.cli.outputs import check_outputs
+    from infersim.cli.printing import print_aside, print_left_out, print_summary, printed_for_machines
     from infersim.simulation.search.exports.writing import FORMS, form_of, write_latencies
     from infersim.simulation.search.spaces.space import checked_texts
     from infersim.simulation.search.table import table_frame, table_of
