@@ -15,7 +15,7 @@ from infersim.cost.collectives.volumes import least_bytes
 from infersim.cost.kind import KernelKind
 from infersim.cost.machine import F32
 from infersim.cost.parameters import KindParameters, kind_parameters
-from infersim.cost.regimes import regime_widths
+from infersim.cost.regimes import COLLECTIVE_REGIMES, collective_regime, regime_widths
 from infersim.cost.residual import residual_correction
 from infersim.domain.arrays import Array, Numeric, as_array
 from infersim.domain.costs import KernelCost
@@ -26,16 +26,6 @@ from infersim.domain.shapes import Collective
 
 COLLECTIVE_AXES = ("log2 bytes", "log2 gpus")
 """Names of `collective_features`, which the axes of residual grids bear."""
-
-COLLECTIVE_REGIMES: tuple[str, ...] = ("short", "middle", "long")
-MIDDLE_BYTES, LONG_BYTES = 2.0**17, 2.0**24
-"""Buffers from which sending counts beside waiting, and from which it is all that counts."""
-
-
-def collective_regime(message_bytes: Numeric) -> npt.NDArray[np.intp]:
-    """Index into COLLECTIVE_REGIMES of each exchange."""
-    bytes_ = as_array(message_bytes)
-    return np.asarray((bytes_ >= MIDDLE_BYTES).astype(np.intp) + (bytes_ >= LONG_BYTES))
 
 
 def collective_features(message_bytes: Numeric, gpus: Numeric) -> Mapping[str, F32]:
