@@ -91,8 +91,8 @@ def _candidate(
     depth = np.maximum(gemm.k * np.float32(1 / K_STEP), np.float32(0.5))
     step = np.float32(step_us(p, machine, tile, dequantises=gemm.dequantises))
     on_an_sm = min(max(SM_ELEMENTS / (tile[0] * tile[1]), 1.0), MOST_ON_AN_SM)
-    # Less than a wave counts as its share, as if few tiles were spread over more SMs. Fitted anew with at least
-    # one wave, layers held out are 0.1 points further off in bf16 (A100, L40S) and 2.2 in fp8 (H100).
+    # Less than a wave counts as its share, as if few tiles were spread over more SMs. Fitted anew with at
+    # least one wave, layers held out are 0.1 points further off in bf16 (A100, L40S) and 2.2 in fp8 (H100).
     compute = filled_waves(load, np.float32(p["wave_fill"])) * depth * step * slower
     rounds = np.ceil(load * np.float32(1 / on_an_sm))
     chain = rounds * depth * np.float32(p["chain_us"])
