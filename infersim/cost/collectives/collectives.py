@@ -27,6 +27,9 @@ from infersim.domain.shapes import Collective
 COLLECTIVE_AXES = ("log2 bytes", "log2 gpus")
 """Names of `collective_features`, which the axes of residual grids bear."""
 
+LINK_SHARE = 0.3
+"""Of its time that an exchange must send for its link, rather than waiting, to be what limits it."""
+
 
 def collective_features(message_bytes: Numeric, gpus: Numeric) -> Mapping[str, F32]:
     """What the residual may depend on: 1-D arrays of one length."""
@@ -65,7 +68,7 @@ def collective_cost(shape: Collective, profile: HardwareProfile, *, cuda_graph: 
         kernel_bytes=np.zeros_like(floor_us),
         kernel_s=kernel_s,
         launch_s=_exposed_launch_s(profile, kernel_s, launch_us, cuda_graph=cuda_graph),
-        limiter=np.where(floor_us > 0.3 * total_us, LINK, CHAIN).astype(np.int8),
+        limiter=np.where(floor_us > LINK_SHARE * total_us, LINK, CHAIN).astype(np.int8),
         log_half_width=width,
         in_range=in_range,
     )
