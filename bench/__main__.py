@@ -26,7 +26,7 @@ def main() -> None:
     """Each figure as soon as it is measured."""
     for script in ("gemm_rate.py", "full_sweep.py"):
         print(run_on_one_core([str(HERE / script)]), end="", flush=True)
-    for script in ("million_sweep.py", "many_samples.py", "many_shapes.py", "million_served.py"):
+    for script in ("million_sweep.py", "many_samples.py", "many_shapes.py", "million_served.py", "search.py"):
         subprocess.run([sys.executable, str(HERE / script)], check=True)
     print(
         f"infersim --help: {_seconds(HELP):.3f} s (an empty Python: {_seconds(('-c', '')):.3f} s)", flush=True

@@ -22,8 +22,6 @@ import typer
 sys.path.insert(0, str(Path(__file__).parents[1] / "calibration"))
 
 from collective_tables import ENGINES, collective_samples
-from fit_collectives import GPUS
-from infersim.domain.fit import Fit
 from infersim.domain.profile import Calibration, HardwareProfile
 from infersim.fitting.calibration import calibrate
 from infersim.fitting.calibration_rows import held_out_rows
@@ -32,6 +30,7 @@ from infersim.fitting.transfer.pooling import pool_fits
 from infersim.fitting.validation.predictions import predict_samples
 from infersim.profile_files.profiles import datasheet_alone, load_profile
 from infersim.transfer.borrowing import transferred_fit
+from published import GPUS
 
 MEASURED = Path(__file__).parents[2] / "shared" / "data"
 HELD_OUT, SEEDS = 0.3, (0, 1, 2)
@@ -70,10 +69,10 @@ def left_out(data: Path, gpu: str, fitted: Sequence[HardwareProfile]) -> pd.Data
     """A GPU from its datasheet and the others' fits."""
     bare = datasheet_alone(load_profile(gpu))
     alike = [each for each in fitted if each.name != gpu and _class(each) == _class(bare)]
-    fit: Fit | None = alike[0].fit
+    profile = replace(bare, fit=alike[0].fit, calibration=Calibration.BORROWED)
     if len(alike) > 1:
         fit = transferred_fit(bare, pool_fits(alike))
-    profile = replace(bare, fit=fit, calibration=Calibration.BORROWED)
+        profile = replace(bare, fit=fit, calibration=Calibration.TRANSFERRED)
     return scored(samples_of(data, gpu, "vllm"), profile, "vllm")
 
 

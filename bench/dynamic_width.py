@@ -76,7 +76,7 @@ def main(
         return
     points = read_points(data)
     if parameters:
-        values = _fitted(points, {})
+        values = _fitted(points)
         print("\n".join(f"{name}: {value:.4g}" for name, value in values.items()))
         return
     points = pd.concat(
@@ -134,13 +134,13 @@ def _seconds(shape: Shape, values: Mapping[str, float]) -> Array:
     return cost.kernel_s + cost.launch_s
 
 
-def _fitted(points: pd.DataFrame, start: Mapping[str, float]) -> dict[str, float]:
+def _fitted(points: pd.DataFrame) -> dict[str, float]:
     """CuTe's parameters on its points, then Triton's on its own."""
-    values = dict(start)
+    values: dict[str, float] = {}
     defaults = {**mask_sort.PARAMETERS.defaults, **group_skip.PARAMETERS.defaults}
     for backend, bounds in FITTED.items():
         rows = points[points["backend"] == backend]
-        known, first = dict(values), [values.get(name, defaults[name]) for name in bounds]
+        known, first = dict(values), [defaults[name] for name in bounds]
 
         def off(logs: Array, rows: pd.DataFrame = rows, names: tuple[str, ...] = tuple(bounds),
                 known: Mapping[str, float] = known) -> Array:  # fmt: skip
@@ -158,7 +158,7 @@ def _without_curve(points: pd.DataFrame) -> Array:
     result = pd.Series(0.0, index=points.index)
     for _, curve in points.groupby(CURVE):
         others = points.drop(index=curve.index)
-        result.loc[curve.index] = predicted(curve, _fitted(others, {}))
+        result.loc[curve.index] = predicted(curve, _fitted(others))
     return as_array(result.to_numpy())
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import fuzz_files as files
 import infersim as sim
-from fuzz_words import GPUS, word
+from fuzz_parts import OFTEN, either
+from fuzz_words import GPUS
 
 LOSSES = "layer,sublayer,choice,loss\n" + "".join(
     f"{layer},ffn,{choice},{loss}\n"
@@ -29,7 +30,7 @@ Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 def losses(chance: random.Random, folder: Path) -> str:
     """A rule, or a file that may be spoilt."""
     if chance.random() < 0.5:
-        return _either(chance, ("uniform", "depth"))
+        return either(chance, ("uniform", "depth"), OFTEN)
     return str(files.table(chance, folder, "losses.csv", LOSSES))
 
 
@@ -38,7 +39,7 @@ def table_command(chance: random.Random, folder: Path, where: list[str]) -> list
     made = ["table", *where, *_choices(chance)]
     if chance.random() < 0.3:
         made += ["-o", str(folder / chance.choice(("t.csv", "t.parquet", "t.json", "t.txt", "t.pkl")))]
-    return made + (["--format", _either(chance, FORMATS)] if chance.random() < 0.2 else [])
+    return made + (["--format", either(chance, FORMATS, OFTEN)] if chance.random() < 0.2 else [])
 
 
 def search_command(chance: random.Random, folder: Path, where: list[str]) -> list[str]:
@@ -46,15 +47,15 @@ def search_command(chance: random.Random, folder: Path, where: list[str]) -> lis
     made = ["search", *where, "-i", losses(chance, folder), *_choices(chance)]
     made += ["--time-limit", "2", "--points", "0"]
     more: tuple[tuple[str, Callable[[], str], float], ...] = (
-        ("-t", lambda: _either(chance, ("1.1", "1.3")), 0.8),
-        ("--target-memory", lambda: _either(chance, ("2.5",)), 0.2),
-        ("--target-tpot", lambda: _either(chance, ("5",)), 0.1),
-        ("--sure", lambda: _either(chance, ("0.8", "0.5")), 0.3),
-        ("--group", lambda: _either(chance, ("4", "16")), 0.2),
-        ("--shapes", lambda: _either(chance, ("2",)), 0.1),
-        ("--keep", lambda: _either(chance, ("0,-1",)), 0.1),
-        ("--runs-on", lambda: _either(chance, ("vllm", "tensorrt-llm")), 0.2),
-        ("--multiple", lambda: _either(chance, ("64",)), 0.1),
+        ("-t", lambda: either(chance, ("1.1", "1.3"), OFTEN), 0.8),
+        ("--target-memory", lambda: either(chance, ("2.5",), OFTEN), 0.2),
+        ("--target-tpot", lambda: either(chance, ("5",), OFTEN), 0.1),
+        ("--sure", lambda: either(chance, ("0.8", "0.5"), OFTEN), 0.3),
+        ("--group", lambda: either(chance, ("4", "16"), OFTEN), 0.2),
+        ("--shapes", lambda: either(chance, ("2",), OFTEN), 0.1),
+        ("--keep", lambda: either(chance, ("0,-1",), OFTEN), 0.1),
+        ("--runs-on", lambda: either(chance, ("vllm", "tensorrt-llm"), OFTEN), 0.2),
+        ("--multiple", lambda: either(chance, ("64",), OFTEN), 0.1),
     )
     for name, value, share in more:
         made += [name, value()] if chance.random() < share else []
@@ -99,15 +100,11 @@ def search_call(chance: random.Random, folder: Path, model: Any) -> Arguments:
 
 
 def _choices(chance: random.Random) -> list[str]:
-    made = ["--attention", _either(chance, ATTENTION)] if chance.random() < 0.4 else []
-    return made + (["--ffn", _either(chance, FFN)] if chance.random() < 0.6 else [])
+    made = ["--attention", either(chance, ATTENTION, OFTEN)] if chance.random() < 0.4 else []
+    return made + (["--ffn", either(chance, FFN, OFTEN)] if chance.random() < 0.6 else [])
 
 
 def _texts(chance: random.Random) -> dict[str, Any]:
     if chance.random() < 0.4:
         return {}
     return {"choices": {"attention": ATTENTION[0].split(","), "ffn": chance.choice(FFN[:5]).split(",")}}
-
-
-def _either(chance: random.Random, good: tuple[str, ...]) -> str:
-    return word(chance) if chance.random() < 0.15 else chance.choice(good)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import fuzz_files as files
+from fuzz_parts import OFTEN, either
 from fuzz_words import GPUS, word
 from infersim.engines.reading import DATA, list_engines
 
@@ -42,35 +43,31 @@ def serve_command(chance: random.Random, folder: Path, where: list[str], plans: 
     else:
         made += [
             "--prompt",
-            _either(chance, ("128", "1024", "64", "64,1024")),
+            either(chance, ("128", "1024", "64", "64,1024"), OFTEN),
             "--output",
-            _either(chance, ("1", "64")),
+            either(chance, ("1", "64"), OFTEN),
         ]
     more: tuple[tuple[str, Callable[[], str]], ...] = (
-        ("-n", lambda: _either(chance, ("1", "max", "64", "1,8"))),
+        ("-n", lambda: either(chance, ("1", "max", "64", "1,8"), OFTEN)),
         ("-e", lambda: engine(chance, folder)),
-        ("--gpus", lambda: _either(chance, ("1", "2"))),
-        ("--tpot-target", lambda: _either(chance, ("20",))),
-        ("--ttft-target", lambda: _either(chance, ("500",))),
-        ("--price-per-hour", lambda: _either(chance, ("2.5",))),
-        ("--dtype", lambda: _either(chance, ("fp8", "bf16", "w4a16"))),
-        ("--kv-dtype", lambda: _either(chance, ("fp8",))),
+        ("--gpus", lambda: either(chance, ("1", "2"), OFTEN)),
+        ("--tpot-target", lambda: either(chance, ("20",), OFTEN)),
+        ("--ttft-target", lambda: either(chance, ("500",), OFTEN)),
+        ("--price-per-hour", lambda: either(chance, ("2.5",), OFTEN)),
+        ("--dtype", lambda: either(chance, ("fp8", "bf16", "w4a16"), OFTEN)),
+        ("--kv-dtype", lambda: either(chance, ("fp8",), OFTEN)),
     )
     for name, value in more:
         made += [name, value()] if chance.random() < 0.25 else []
     if chance.random() < 0.15:
-        made += ["--simulate", "--requests", _either(chance, ("20",))]
-        made += ["--rate", _either(chance, ("0.5",))] if chance.random() < 0.5 else []
+        made += ["--simulate", "--requests", either(chance, ("20",), OFTEN)]
+        made += ["--rate", either(chance, ("0.5",), OFTEN)] if chance.random() < 0.5 else []
     return made
 
 
 def engines_command(chance: random.Random, folder: Path) -> list[str]:
     """One engine, or all."""
     return ["engines", *([engine(chance, folder)] if chance.random() < 0.8 else [])]
-
-
-def _either(chance: random.Random, good: tuple[str, ...]) -> str:
-    return word(chance) if chance.random() < 0.15 else chance.choice(good)
 
 
 def _service(chance: random.Random, folder: Path) -> dict[str, Any]:

@@ -6,7 +6,8 @@ Whole layers (hidden size, width, experts, top-k) are held out, however they are
 at a time. A GPU left out is predicted from its datasheet and the others' fits. What removing experts is
 worth is read off layers of the same sizes with other numbers of experts, both held out; no two measured
 layers differ in top-k alone, so that half of it is half of the tokens: the same pairs, with half the rows
-in and out. Reads published measurements beside the checkout, and says so where there are none.
+in and out. Reads published measurements beside the checkout, and says so where there are none. There are many
+fits, of up to a minute or two each: `python bench` leaves it out.
 """
 
 from __future__ import annotations
@@ -24,7 +25,6 @@ import typer
 sys.path.insert(0, str(Path(__file__).parents[1] / "calibration"))
 
 from expert_tables import TABLE, expert_samples
-from fit_experts import GPUS
 from infersim.domain.profile import Calibration, HardwareProfile
 from infersim.fitting.calibration import calibrate
 from infersim.fitting.calibration_rows import thinned
@@ -34,6 +34,7 @@ from infersim.fitting.transfer.pooling import pool_fits
 from infersim.fitting.validation.predictions import predict_samples
 from infersim.profile_files.profiles import datasheet_alone, load_profile
 from infersim.transfer.borrowing import transferred_fit
+from published import GPUS
 
 MEASURED = Path(__file__).parents[2] / "shared" / "data"
 FOLDS, SEED = 3, 0

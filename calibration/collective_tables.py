@@ -9,6 +9,7 @@ import pandas as pd
 
 from infersim.cost.collectives.parameters import NCCL
 from infersim.fitting.samples.schema import Kind
+from published import table_of
 
 TABLE = "collectives"
 
@@ -34,10 +35,9 @@ def collective_samples(
 
     NCCL, which all engines call, stands with vLLM's. `newest`: of each library its latest version alone.
     """
-    path = folder / TABLE / f"{gpu}.parquet"
-    if not path.is_file() or kernels not in ENGINES:
+    table = table_of(folder, TABLE, gpu)
+    if table.empty or kernels not in ENGINES:
         return pd.DataFrame()
-    table = pd.read_parquet(path)
     library = table["library"].astype(str)
     chosen = library == ENGINES[kernels]
     if kernels == "vllm":
@@ -64,11 +64,12 @@ def collective_samples(
 def latest_versions(table: pd.DataFrame) -> dict[str, str]:
     """The latest version of each library."""
     return {
-        str(name): max(versions.astype(str).unique(), key=_numbers)
+        str(name): max(versions.astype(str).unique(), key=_order)
         for name, versions in table.groupby("library")["version"]
     }
 
 
-def _numbers(version: str) -> tuple[int, ...]:
-    """A version as numbers that compare: a release candidate before nothing else of its release."""
-    return tuple(int(part) for part in version.replace("rc", ".").split("."))
+def _order(version: str) -> tuple[tuple[int, ...], bool, int]:
+    """What versions compare by: a release comes after all of its candidates (1.3.0rc20)."""
+    release, _, candidate = version.partition("rc")
+    return tuple(int(part) for part in release.split(".")), not candidate, int(candidate or 0)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from infersim.cost.experts.routing_names import BALANCED
 from infersim.fitting.samples.schema import Kind
+from published import table_of
 
 TABLE = "moe"
 
@@ -31,10 +32,9 @@ def expert_samples(folder: Path, gpu: str) -> pd.DataFrame:
     models have layers that the usual kernels lack something for (an activation, a bias): what else runs
     them is left out. Layers whose experts stand on several GPUs may have kernels of their own.
     """
-    path = folder / TABLE / f"{gpu}.parquet"
-    if not path.is_file():
-        return pd.DataFrame()
-    table = pd.read_parquet(path)
+    table = table_of(folder, TABLE, gpu)
+    if table.empty:
+        return table
     usual = table.groupby(["format", table["moe_ep_size"] > 1])["kernel"].transform(_usual)
     table = table[table["kernel"].str.extract(DESIGNS)[0] == usual]
     grouped = (table["hidden_size"] == GROUPED[0]) & (table["num_experts"] == GROUPED[1])

@@ -11,27 +11,10 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import infersim
 from collective_tables import ENGINES, collective_samples
 from infersim.cost.collectives.parameters import COLLECTIVE_PARAMETERS
 from infersim.domain.fit import Fit, KindFit
-from infersim.domain.profile import HardwareProfile
-from infersim.fitting.transfer.pooling import pool_fits
-from infersim.profile_files.fit_files import fit_path, read_fit, write_fit
-from infersim.profile_files.names import shipped_file
-from infersim.profile_files.pool_files import read_pool, shipped_pool_path, write_pool
-from infersim.profile_files.profiles import datasheet_alone
-
-GPUS = ("a100-sxm-80gb", "b200-sxm", "h100-sxm", "l40s", "rtx-pro-6000-server")
-SOURCE = "ai-dynamo/aiconfigurator @095f58a, Apache-2.0"
-
-
-def fitted(folder: Path, gpu: str, kernels: str) -> HardwareProfile:
-    """The bare profile with the exchanges of one engine fitted."""
-    samples = collective_samples(folder, gpu, kernels)
-    versions = sorted(samples["version"].unique())
-    bare = datasheet_alone(infersim.load_profile(gpu))
-    return infersim.calibrate(bare, samples, kernels=kernels, source=SOURCE, framework=versions)
+from published import GPUS, fitted_alone, put_into_fit, put_into_pool
 
 
 def with_exchanges(fit: Fit, exchanges: Fit) -> Fit:
@@ -50,25 +33,12 @@ def main() -> None:
     """Fit all GPUs, write their files, and pool what vLLM runs."""
     folder, pooled = Path(sys.argv[1]), []
     for gpu in GPUS:
-        path = fit_path(shipped_file(gpu))
         for kernels in ENGINES:
-            profile = fitted(folder, gpu, kernels)
-            assert profile.fit is not None
-            for kind in profile.fit.kinds.values():
-                print(f"{gpu} {kernels} {kind.kind}: {kind.rows} rows, left out {kind.held_out['mape']:.1%}")
-            write_fit(with_exchanges(read_fit(path), profile.fit), path)
+            profile = fitted_alone(gpu, collective_samples(folder, gpu, kernels), kernels)
+            put_into_fit(profile, with_exchanges)
             if kernels == "vllm":
                 pooled.append(profile)
-    found = pool_fits(pooled)
-    pool = read_pool(shipped_pool_path())
-    kept = {name: kind for name, kind in pool.kinds.items() if name not in COLLECTIVE_PARAMETERS}
-    gpus = {
-        name: replace(facts, links=found.gpus[name].links) if name in found.gpus else facts
-        for name, facts in pool.gpus.items()
-    }
-    write_pool(replace(pool, gpus=gpus, kinds={**kept, **found.kinds}), shipped_pool_path())
-    for each in found.kinds.values():
-        print(each.kind, each.left_out["mape"], each.interval)
+    put_into_pool(pooled, COLLECTIVE_PARAMETERS.__contains__)
 
 
 if __name__ == "__main__":

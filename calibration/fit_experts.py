@@ -11,30 +11,14 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import infersim
 from expert_tables import expert_samples
 from infersim.domain.fit import Fit
-from infersim.domain.profile import HardwareProfile
 from infersim.fitting.calibration_rows import thinned
-from infersim.fitting.transfer.pooling import pool_fits
-from infersim.profile_files.fit_files import fit_path, read_fit, write_fit
-from infersim.profile_files.names import shipped_file
-from infersim.profile_files.pool_files import read_pool, shipped_pool_path, write_pool
-from infersim.profile_files.profiles import datasheet_alone
+from published import GPUS, fitted_alone, put_into_fit, put_into_pool
 
-GPUS = ("a100-sxm-80gb", "b200-sxm", "h100-sxm", "l40s", "rtx-pro-6000-server")
-SOURCE = "ai-dynamo/aiconfigurator @095f58a, Apache-2.0"
 KERNELS = "vllm"
 ROWS = 4000
 """Rows of each format that are fitted."""
-
-
-def fitted(folder: Path, gpu: str, rows: int = ROWS) -> HardwareProfile:
-    """The bare profile with its expert layers fitted."""
-    samples = thinned(expert_samples(folder, gpu), rows, seed=0)
-    versions = sorted(samples["version"].unique())
-    bare = datasheet_alone(infersim.load_profile(gpu))
-    return infersim.calibrate(bare, samples, kernels=KERNELS, source=SOURCE, framework=versions)
 
 
 def with_experts(fit: Fit, experts: Fit) -> Fit:
@@ -47,19 +31,10 @@ def main() -> None:
     """Fit all GPUs, write their files, and pool them."""
     folder, pooled = Path(sys.argv[1]), []
     for gpu in GPUS:
-        path = fit_path(shipped_file(gpu))
-        profile = fitted(folder, gpu)
-        assert profile.fit is not None
-        for kind in profile.fit.kinds.values():
-            print(f"{gpu} {kind.kind}: {kind.rows} rows, left out {kind.held_out['mape']:.1%}", flush=True)
-        write_fit(with_experts(read_fit(path), profile.fit), path)
+        profile = fitted_alone(gpu, thinned(expert_samples(folder, gpu), ROWS, seed=0), KERNELS)
+        put_into_fit(profile, with_experts)
         pooled.append(profile)
-    found = pool_fits(pooled)
-    pool = read_pool(shipped_pool_path())
-    kept = {name: kind for name, kind in pool.kinds.items() if not name.startswith("experts.")}
-    write_pool(replace(pool, kinds={**kept, **found.kinds}), shipped_pool_path())
-    for each in found.kinds.values():
-        print(each.kind, each.left_out["mape"], each.interval)
+    put_into_pool(pooled, lambda name: name.startswith("experts."))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from published import table_of
+
 VALUE_BYTES, QUANTISED_BYTES = 2, 1
 FIRST_GATHERED = 20
 """Up to 16 tokens PyTorch gathers rows by another kernel, which takes them one after the other."""
@@ -113,10 +115,10 @@ def _values(op: str, sizes: Sizes) -> tuple[float, float, float]:
 
 def quantise_samples(folder: Path, gpu: str) -> pd.DataFrame:
     """Static and dynamic quantisation of activations on `gpu`, in a loop over one array."""
-    path = folder / "quantize" / f"{gpu}.parquet"
-    if not path.exists():
-        return pd.DataFrame()
-    table = pd.read_parquet(path).pivot_table(index=["m", "k"], columns="op_name", values="latency_us")
+    table = table_of(folder, "quantize", gpu)
+    if table.empty:
+        return table
+    table = table.pivot_table(index=["m", "k"], columns="op_name", values="latency_us")
     table = table.reset_index()
     static = table.assign(op="quantise", latency_us=table["scale_matrix"])
     dynamic = table.assign(op="quantise_dynamic", latency_us=table["scale_matrix"] + table["compute_scale"])

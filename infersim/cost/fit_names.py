@@ -10,7 +10,7 @@ from infersim.cost.collectives.collectives import COLLECTIVE_AXES
 from infersim.cost.collectives.parameters import COLLECTIVE_PARAMETERS
 from infersim.cost.energy import POWER
 from infersim.cost.experts.experts import EXPERTS_AXES
-from infersim.cost.experts.experts import PARAMETERS as EXPERTS
+from infersim.cost.experts.parameters import EXPERTS_PARAMETERS
 from infersim.cost.gemm.gemm import GEMM_AXES
 from infersim.cost.parameters import DEFAULTS
 from infersim.domain.dtypes import PRECISIONS, DType
@@ -38,7 +38,10 @@ def known_names(kind: str) -> KnownNames | None:
     if kind in COLLECTIVE_PARAMETERS:
         defaults = COLLECTIVE_PARAMETERS[kind].defaults
         return KnownNames(parameters=tuple(defaults), axes=COLLECTIVE_AXES)
-    for known, defaults in (*DEFAULTS.items(), *((each.name, each.defaults) for each in (POWER, EXPERTS))):
+    for known, defaults in (
+        *DEFAULTS.items(),
+        *((each.name, each.defaults) for each in (POWER, EXPERTS_PARAMETERS)),
+    ):
         if kind == known or kind in {f"{known}.{dtype}" for dtype in (*DType, *PRECISIONS)}:
             return KnownNames(parameters=tuple(defaults), axes=_AXES.get(known, ()))
     return None

@@ -32,7 +32,7 @@ class Operands:
     """Bytes per value of A, W and O, and how many weight copies a timing rotates over (None: cold).
 
     `weight_reread` is the share of the passes over weights beyond L2 that come from DRAM again (see
-    `cost.sparse_parameters`). `dequantises`: an SM widens the weights of each tile before it multiplies them.
+    `gemm.sparse_relations`). `dequantises`: an SM widens the weights of each tile before it multiplies them.
     `vector_tokens` is the most tokens that kernels without tensor cores multiply.
     """
 
@@ -89,9 +89,10 @@ def at_least_one(load: Floats, *, out: Floats | None = None) -> Floats:
 
 
 def filled_waves(load: Floats, wave_fill: float | np.float32, *, buffer: Floats | None = None) -> Floats:
-    """Full waves that `load` waves of work (a real number, at least 1) take as long as.
+    """Full waves that `load` waves of work (a real number) take as long as.
 
-    The last, partly filled one costs less than a full one by `wave_fill` of what it lacks. `buffer`, an array
+    The last, partly filled one costs less than a full one by `wave_fill` of what it lacks, even if it is the
+    only one: give `at_least_one(load)` where a tile takes its time on however few SMs. `buffer`, an array
     like `load`, is written instead of a new one.
     """
     waves = np.empty_like(load)

@@ -135,7 +135,7 @@ BORROWED_WIDENING = 1.5
 
 DEFAULT_L2_OVER_DRAM = 2.0
 """Without a fit, L2 is taken for at least so many times as fast as memory: a stated guess. What
-fits of other GPUs extrapolate to has a limit of its own, `profile_files.transfer.LEAST_L2_OVER_DRAM`."""
+fits of other GPUs extrapolate to has a limit of its own, `transfer.borrowing.LEAST_L2_OVER_DRAM`."""
 
 _PLAIN = ("bf16", "fp16")
 _EIGHT_BIT = ("fp8", "int8", "fp8_static", "int8_static", "fp8_block")

@@ -1,4 +1,4 @@
-"""Regimes that errors are told apart by: how many tokens are in flight and how large the matrix is."""
+"""Regimes that errors of each kind of kernel are told apart by, each from the kernel's shape alone."""
 
 from __future__ import annotations
 
@@ -49,6 +49,29 @@ LARGE_MIN_BYTES = 2.0**22
 def memory_regime(moved_bytes: Numeric) -> npt.NDArray[np.intp]:
     """Index into MEMORY_REGIMES of each kernel."""
     return (as_array(moved_bytes) >= LARGE_MIN_BYTES).astype(np.intp)
+
+
+EXPERT_REGIMES: tuple[str, ...] = ("few hit", "streaming", "filling", "multiplying")
+FEW_HITS, FILLING_TOKENS, MULTIPLYING_TOKENS = 8.0, 8.0, 64.0
+"""Experts that are hit at most, and tokens of each from which they fill tiles, or multiplying counts."""
+
+
+def expert_regime(pairs: Array, hits: Array) -> npt.NDArray[np.intp]:
+    """Index into EXPERT_REGIMES: few experts are hit, many by few tokens each, by some, or by many."""
+    each = pairs / np.maximum(hits, 1.0)
+    index = 1 + (each >= FILLING_TOKENS).astype(np.intp) + (each >= MULTIPLYING_TOKENS)
+    return np.where((hits <= FEW_HITS) & (each < FILLING_TOKENS), 0, index)
+
+
+COLLECTIVE_REGIMES: tuple[str, ...] = ("short", "middle", "long")
+MIDDLE_BYTES, LONG_BYTES = 2.0**17, 2.0**24
+"""Buffers from which sending counts beside waiting, and from which it is all that counts."""
+
+
+def collective_regime(message_bytes: Numeric) -> npt.NDArray[np.intp]:
+    """Index into COLLECTIVE_REGIMES of each exchange."""
+    bytes_ = as_array(message_bytes)
+    return np.asarray((bytes_ >= MIDDLE_BYTES).astype(np.intp) + (bytes_ >= LONG_BYTES))
 
 
 def regime_widths(by_regime: Mapping[str, float], names: tuple[str, ...], otherwise: float) -> Array:

@@ -2,7 +2,7 @@
 
 A parameter's coordinate is its natural logarithm (or the value itself) less what its law says of the GPU, so
 that GPUs of different clocks, power limits and memories can be compared. Over GPUs coordinates are jointly
-normal: `profile_files.kriging` tells how they are related.
+normal: `transfer.kriging` tells how they are related.
 """
 
 from __future__ import annotations

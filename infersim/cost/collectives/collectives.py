@@ -15,7 +15,7 @@ from infersim.cost.collectives.volumes import least_bytes
 from infersim.cost.kind import KernelKind
 from infersim.cost.machine import F32
 from infersim.cost.parameters import KindParameters, kind_parameters
-from infersim.cost.regimes import regime_widths
+from infersim.cost.regimes import COLLECTIVE_REGIMES, collective_regime, regime_widths
 from infersim.cost.residual import residual_correction
 from infersim.domain.arrays import Array, Numeric, as_array
 from infersim.domain.costs import KernelCost
@@ -27,15 +27,8 @@ from infersim.domain.shapes import Collective
 COLLECTIVE_AXES = ("log2 bytes", "log2 gpus")
 """Names of `collective_features`, which the axes of residual grids bear."""
 
-COLLECTIVE_REGIMES: tuple[str, ...] = ("short", "middle", "long")
-MIDDLE_BYTES, LONG_BYTES = 2.0**17, 2.0**24
-"""Buffers from which sending counts beside waiting, and from which it is all that counts."""
-
-
-def collective_regime(message_bytes: Numeric) -> npt.NDArray[np.intp]:
-    """Index into COLLECTIVE_REGIMES of each exchange."""
-    bytes_ = as_array(message_bytes)
-    return np.asarray((bytes_ >= MIDDLE_BYTES).astype(np.intp) + (bytes_ >= LONG_BYTES))
+LINK_SHARE = 0.3
+"""Of its time that an exchange must send for its link, rather than waiting, to be what limits it."""
 
 
 def collective_features(message_bytes: Numeric, gpus: Numeric) -> Mapping[str, F32]:
@@ -75,7 +68,7 @@ def collective_cost(shape: Collective, profile: HardwareProfile, *, cuda_graph: 
         kernel_bytes=np.zeros_like(floor_us),
         kernel_s=kernel_s,
         launch_s=_exposed_launch_s(profile, kernel_s, launch_us, cuda_graph=cuda_graph),
-        limiter=np.where(floor_us > 0.3 * total_us, LINK, CHAIN).astype(np.int8),
+        limiter=np.where(floor_us > LINK_SHARE * total_us, LINK, CHAIN).astype(np.int8),
         log_half_width=width,
         in_range=in_range,
     )

@@ -14,11 +14,12 @@ import numpy.typing as npt
 
 from infersim.cost.assembling import CHAIN, COMPUTE, L2, MEMORY, assemble, exposed_launch_s
 from infersim.cost.experts.grouped import GroupedGemm, grouped_times, tile_heights
-from infersim.cost.experts.parameters import EXPERTS_DEFAULTS, EXPERTS_UNCALIBRATED
-from infersim.cost.experts.regimes import EXPERT_REGIMES, expert_regime
+from infersim.cost.experts.parameters import EXPERTS_PARAMETERS
 from infersim.cost.experts.routing import Loads, Routing, loads_of
 from infersim.cost.experts.work import (
     experts_flop,
+    extent_of,
+    flat,
     flat_routing,
     flop_of,
     matrices,
@@ -29,16 +30,14 @@ from infersim.cost.experts.work import (
 from infersim.cost.gemm.gemm import machine_of, runs_as
 from infersim.cost.kind import KernelKind
 from infersim.cost.machine import F32, Machine, kept_in_l2
-from infersim.cost.parameters import KindParameters, OwnParameters, kind_parameters, stand_ins_of
-from infersim.cost.regimes import regime_widths
+from infersim.cost.parameters import KindParameters, kind_parameters, stand_ins_of
+from infersim.cost.regimes import EXPERT_REGIMES, expert_regime, regime_widths
 from infersim.cost.residual import residual_correction, trust_when_cold
 from infersim.domain.arrays import Array, as_array
 from infersim.domain.costs import KernelCost
 from infersim.domain.dtypes import Precision
 from infersim.domain.profile import MEGA, HardwareProfile
 from infersim.domain.shapes import Experts
-
-PARAMETERS = OwnParameters(name="experts", defaults=EXPERTS_DEFAULTS, uncalibrated=EXPERTS_UNCALIBRATED)
 
 ALIGNMENT = 16
 """Values of a row that kernels load at once: where the width is no multiple, down takes slower loads."""
@@ -59,17 +58,7 @@ class _Rows:
     routing: Routing
 
     def part(self, chunk: slice) -> _Rows:
-        at = self.routing
-        routing = Routing(
-            tokens=at.tokens[chunk],
-            num_experts=at.num_experts[chunk],
-            local=at.local[chunk],
-            top_k=at.top_k[chunk],
-            skew=at.skew,
-            dealt=at.dealt,
-            popularity=at.popularity,
-        )
-        return _Rows(hidden=self.hidden[chunk], width=self.width[chunk], routing=routing)
+        return _Rows(hidden=self.hidden[chunk], width=self.width[chunk], routing=self.routing.part(chunk))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,11 +70,9 @@ class _Timed:
 
 
 def _rows_of(shape: Experts) -> tuple[_Rows, tuple[int, ...]]:
-    sides = (shape.tokens, shape.num_experts, shape.local_experts, shape.top_k, shape.hidden, shape.width)
-    *_, hidden, width = np.broadcast_arrays(*(as_array(each) for each in sides))
-    flat = (side.ravel().astype(np.float32) for side in (hidden, width))
-    of_hidden, of_width = flat
-    return _Rows(hidden=of_hidden, width=of_width, routing=flat_routing(shape)), hidden.shape
+    extent = extent_of(shape)
+    hidden, width = (flat(side, extent) for side in (shape.hidden, shape.width))
+    return _Rows(hidden=hidden, width=width, routing=flat_routing(shape)), extent
 
 
 def experts_cost(shape: Experts, profile: HardwareProfile, *, cuda_graph: bool) -> KernelCost:
@@ -271,13 +258,13 @@ def experts_run_as(precision: Precision, profile: HardwareProfile) -> Precision:
 
 def experts_parameters(profile: HardwareProfile, precision: Precision) -> KindParameters:
     """The parameters of expert layers in a format as the GPU runs it (`experts_run_as`)."""
-    return kind_parameters(profile, PARAMETERS, precision.fitted_as, stand_ins_of(precision))
+    return kind_parameters(profile, EXPERTS_PARAMETERS, precision.fitted_as, stand_ins_of(precision))
 
 
 def _fitted_as(shape: Experts, profile: HardwareProfile) -> str:
     precision = experts_run_as(shape.precision, profile)
     found = experts_parameters(profile, precision)
-    return f"{PARAMETERS.name}.{found.fitted_as or precision.fitted_as}"
+    return f"{EXPERTS_PARAMETERS.name}.{found.fitted_as or precision.fitted_as}"
 
 
 EXPERTS = KernelKind(

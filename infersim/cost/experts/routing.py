@@ -7,7 +7,7 @@ that an expert gets a token at all.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -45,6 +45,16 @@ class Routing:
     skew: float
     dealt: bool
     popularity: float = 0.0
+
+    def part(self, chunk: slice) -> Routing:
+        """That of some of the layers."""
+        return replace(
+            self,
+            tokens=self.tokens[chunk],
+            num_experts=self.num_experts[chunk],
+            local=self.local[chunk],
+            top_k=self.top_k[chunk],
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,26 +5,29 @@ from __future__ import annotations
 import numpy as np
 
 from infersim.cost.experts.routing import Loads, Routing, loads_of
-from infersim.domain.arrays import Array, as_array
+from infersim.cost.machine import F32
+from infersim.domain.arrays import Array, Numeric, as_array
 from infersim.domain.shapes import Experts
+
+
+def extent_of(shape: Experts) -> tuple[int, ...]:
+    """What the dimensions of a shape broadcast to."""
+    return np.broadcast_shapes(*(np.shape(getattr(shape, name)) for name in shape.DIMENSIONS))
+
+
+def flat(side: Numeric, extent: tuple[int, ...]) -> F32:
+    """One dimension of a shape's kernels, one after the other."""
+    return np.broadcast_to(as_array(side), extent).ravel().astype(np.float32)
 
 
 def flat_routing(shape: Experts) -> Routing:
     """The routing of a shape's kernels, one after the other."""
-    dimensions = (
-        shape.tokens,
-        shape.num_experts,
-        shape.local_experts,
-        shape.top_k,
-        shape.hidden,
-        shape.width,
-    )
-    tokens, num_experts, local, top_k, *_ = np.broadcast_arrays(*(as_array(each) for each in dimensions))
+    extent = extent_of(shape)
     return Routing(
-        tokens=tokens.ravel().astype(np.float32),
-        num_experts=num_experts.ravel().astype(np.float32),
-        local=local.ravel().astype(np.float32),
-        top_k=top_k.ravel().astype(np.float32),
+        tokens=flat(shape.tokens, extent),
+        num_experts=flat(shape.num_experts, extent),
+        local=flat(shape.local_experts, extent),
+        top_k=flat(shape.top_k, extent),
         skew=shape.skew,
         dealt=shape.dealt,
         popularity=shape.popularity,
@@ -36,23 +39,18 @@ def matrices(shape: Experts) -> int:
     return 3 if shape.gated else 2
 
 
-def _extent(shape: Experts) -> tuple[int, ...]:
-    sides = (shape.tokens, shape.num_experts, shape.local_experts, shape.top_k, shape.hidden, shape.width)
-    return np.broadcast_shapes(*(np.shape(each) for each in sides))
-
-
 def _loads(shape: Experts) -> Loads:
     return loads_of(flat_routing(shape))
 
 
 def pairs(shape: Experts) -> Array:
     """Expected pairs of a token and an expert of this GPU."""
-    return _loads(shape).pairs.astype(np.float64).reshape(_extent(shape))
+    return _loads(shape).pairs.astype(np.float64).reshape(extent_of(shape))
 
 
 def hits(shape: Experts) -> Array:
     """Expected experts of this GPU that some token chooses."""
-    return _loads(shape).hits.astype(np.float64).reshape(_extent(shape))
+    return _loads(shape).hits.astype(np.float64).reshape(extent_of(shape))
 
 
 def flop_of(shape: Experts, of_pairs: Array) -> Array:

@@ -30,6 +30,7 @@ from infersim.cost.assembling import COMPUTE, L2, MEMORY, assemble, exposed_laun
 from infersim.cost.gemm.gemm import GEMM, gemm_parameters, runs_as
 from infersim.cost.gemm.mask_sort import VECTOR_TOKENS
 from infersim.cost.kind import KernelKind
+from infersim.cost.machine import kept_in_l2
 from infersim.cost.parameters import OwnParameters, kind_parameters
 from infersim.domain.arrays import Array, Numeric, as_array
 from infersim.domain.costs import KernelCost
@@ -54,17 +55,23 @@ PARAMETERS = OwnParameters(
 )
 
 STREAMED_TOKENS = 16
+"""Set by hand, with the fit: up to so many tokens a kernel is a stream of weights."""
+
 LARGEST_ROW_TILE, SMALLEST_ROW_TILE = 128.0, 16.0
 TRITON_ROW_TILE = 256.0
 """The largest that Triton's kernels are tuned over; of small groups it leaves more of a tile empty."""
 
 FULL_COLUMN_TILE = 128.0
 
-NEAR_SHARE, NEAR_SHARPNESS = 0.5, 16.0
-"""L2 stands in two halves, and what fits in one is kept in both, near to every SM."""
+NEAR: Mapping[str, float] = {"l2_residency": 0.5, "residency_sharpness": 16.0}
+"""L2 stands in two halves, and what fits in one is kept in both, near to every SM. How sharp the edge is was
+set by hand."""
 
 ROOM_BYTES = 1e15
+"""An L2 that holds any matrix: what is timed so is multiplying alone."""
+
 CUTE_CAPABILITIES = ("8", "12")
+"""Major compute capabilities that WIDE's CuTe kernels exist for."""
 
 
 class GroupAxis(StrEnum):
@@ -184,20 +191,13 @@ def _streams(
 ) -> tuple[Array, Array]:
     """Seconds to stream the weights of wanted groups, and those of memory's part in it."""
     weights = weight_bytes(shape)
-    missed = weights
+    missed, at_all = weights, np.maximum(weights, 1.0)
     if shape.weight_copies is not None:
-        held = p["l2_residency"] * profile.chip.l2_bytes
-        missed = weights * (1 - _share_below(shape.weight_copies * weights, held, p["residency_sharpness"]))
-    near = _share_below(weights, NEAR_SHARE * profile.chip.l2_bytes, NEAR_SHARPNESS)
+        missed = weights * (1 - kept_in_l2(p, profile.chip.l2_bytes, shape.weight_copies * at_all))
+    near = kept_in_l2(NEAR, profile.chip.l2_bytes, at_all)
     rate = p["l2_bytes_per_clock_per_sm"] * (1 + (p["near_l2"] - 1) * near) * profile.chip.clocks_per_s
     dram_s = missed / (dram_efficiency * profile.memory.bandwidth_bytes_per_s)
     return ((weights / rate) ** 4 + dram_s**4) ** 0.25, dram_s
-
-
-def _share_below(value: Array, limit: float, sharpness: float) -> Array:
-    """1 far below a limit, 0 far above."""
-    odds = np.exp(np.clip(sharpness * np.log(np.maximum(value, 1.0) / limit), -80, 80))
-    return np.asarray(1 / (1 + odds))
 
 
 def _triton_speed(shape: GroupGemm, p: Mapping[str, float], profile: HardwareProfile) -> Array:

@@ -7,12 +7,9 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import pandas as pd
 
-from infersim.cost.collectives.collectives import (
-    COLLECTIVE_REGIMES,
-    collective_features,
-    collective_regime,
-)
+from infersim.cost.collectives.collectives import collective_features
 from infersim.cost.collectives.parameters import COLLECTIVE_PARAMETERS, fit_name
+from infersim.cost.regimes import COLLECTIVE_REGIMES, collective_regime
 from infersim.domain.arrays import Array
 from infersim.domain.profile import HardwareProfile
 from infersim.domain.shapes import Collective, Exchange

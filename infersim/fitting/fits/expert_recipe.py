@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from infersim.cost.experts.experts import experts_features, experts_run_as
+from infersim.cost.experts.experts import EXPERTS_AXES, experts_features, experts_run_as
 from infersim.cost.experts.grouped import rows_name, tile_heights
-from infersim.cost.experts.parameters import EXPERTS_DEFAULTS
-from infersim.cost.experts.regimes import EXPERT_REGIMES, expert_regime
+from infersim.cost.experts.parameters import EXPERTS_PARAMETERS
 from infersim.cost.experts.routing import Routing, loads_of
 from infersim.cost.experts.routing_names import BALANCED, routing_named
+from infersim.cost.regimes import EXPERT_REGIMES, expert_regime
 from infersim.domain.arrays import Array
 from infersim.domain.dtypes import Precision, precision_named
 from infersim.domain.profile import HardwareProfile
@@ -58,7 +58,7 @@ def experts_space(precision: Precision) -> ParameterSpace:
         tuple(
             Parameter(
                 name=name,
-                start=EXPERTS_DEFAULTS[name],
+                start=EXPERTS_PARAMETERS.defaults[name],
                 low=low,
                 high=high,
                 second_start=SECOND_STARTS.get(name),
@@ -68,7 +68,7 @@ def experts_space(precision: Precision) -> ParameterSpace:
         + tuple(
             Parameter(
                 name=rows_name(tile_m),
-                start=EXPERTS_DEFAULTS[rows_name(tile_m)],
+                start=EXPERTS_PARAMETERS.defaults[rows_name(tile_m)],
                 low=-1.0,
                 high=3.0,
                 pull=0.05,
@@ -82,12 +82,11 @@ def experts_space(precision: Precision) -> ParameterSpace:
 LAYER = Component(length_scales=(6.0, 8.0, 8.0, 8.0, 8.0), amplitude=0.12)
 """Octaves of tokens an expert, hit experts, width, hidden size, GPUs."""
 
-_AXES = ("log2 tokens an expert", "log2 hit experts", "log2 width", "log2 hidden", "log2 gpus")
 _KNOTS = (1.0, 0.5, 0.5, 1.0, 0.5)
 
 
 def _derive(at: Mapping[str, Array]) -> Array:
-    return np.stack([at[name] for name in _AXES], axis=1)
+    return np.stack([at[name] for name in EXPERTS_AXES], axis=1)
 
 
 def with_shares(rows: pd.DataFrame) -> pd.DataFrame:
@@ -156,7 +155,7 @@ def experts_recipe(profile: HardwareProfile, dtype: str, rows: pd.DataFrame) -> 
     return Recipe(
         kind=f"experts.{precision.fitted_as}",
         space=experts_space(precision),
-        smooths=(Smooth(component=LAYER, axes=_AXES, knots_per_unit=_KNOTS, derive=_derive),),
+        smooths=(Smooth(component=LAYER, axes=EXPERTS_AXES, knots_per_unit=_KNOTS, derive=_derive),),
         features=_features,
         group_columns=EXPERT_GROUPS,
         range_columns=("tokens", "hidden", "width", "num_experts", "local_experts", "top_k"),

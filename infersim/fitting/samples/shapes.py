@@ -13,9 +13,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from infersim.cost.collectives.collectives import COLLECTIVE_REGIMES, collective_regime
 from infersim.cost.experts.routing_names import BALANCED, routing_named
-from infersim.cost.regimes import DECODE_MAX_M, LARGE_MIN_NK, PREFILL_MIN_M
+from infersim.cost.regimes import (
+    COLLECTIVE_REGIMES,
+    DECODE_MAX_M,
+    LARGE_MIN_NK,
+    PREFILL_MIN_M,
+    collective_regime,
+)
 from infersim.domain.arrays import Numeric
 from infersim.domain.dtypes import DType, precision_named
 from infersim.domain.shapes import (

@@ -6,8 +6,13 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from infersim.cost.collectives.collectives import LONG_BYTES, MIDDLE_BYTES
-from infersim.cost.regimes import DECODE_MAX_M, LARGE_MIN_NK, PREFILL_MIN_M
+from infersim.cost.regimes import (
+    DECODE_MAX_M,
+    LARGE_MIN_NK,
+    LONG_BYTES,
+    MIDDLE_BYTES,
+    PREFILL_MIN_M,
+)
 from infersim.domain.profile import Calibration
 from infersim.fitting.samples.identity import Overlap
 from infersim.fitting.samples.shapes import LARGE_MEMORY_BYTES, LONG_CONTEXT, TILE, VECTOR

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from collective_tables import latest_versions
 from infersim.cost.kernels import kernel_cost
 from infersim.domain.errors import InfersimError
 from infersim.domain.fit import Fit, IntervalFit, KindFit
@@ -113,3 +114,10 @@ def test_more_gpus_than_a_node_has_cannot_have_been_measured() -> None:
     frame = samples(BARE, Exchange.ALL_GATHER, "nccl").assign(gpus=16)
     with pytest.raises(InfersimError, match="gpus = 16; expected at most 8"):
         calibrate(BARE, frame)
+
+
+def test_a_release_is_later_than_its_candidates() -> None:
+    versions = ["1.3.0rc9", "1.3.0", "1.3.0rc20", "1.2.9"]
+    table = pd.DataFrame({"library": "trtllm", "version": versions})
+    assert latest_versions(table) == {"trtllm": "1.3.0"}
+    assert latest_versions(table[table["version"] != "1.3.0"]) == {"trtllm": "1.3.0rc20"}

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from infersim.cost.experts.parameters import EXPERTS_DEFAULTS
+from infersim.cost.experts.parameters import EXPERTS_PARAMETERS
 from infersim.cost.kernels import kernels_of
 from infersim.domain.errors import InfersimError
 from infersim.domain.fit import Fit, IntervalFit, KindFit
@@ -26,7 +26,7 @@ from infersim.fitting.validation.validation import validate
 from infersim.profile_files.profiles import datasheet_alone, load_profile
 
 BARE = datasheet_alone(load_profile("h100-sxm"))
-TRUE = {**EXPERTS_DEFAULTS, "launch_us": 40.0, "dram_efficiency": 0.6, "efficiency": 0.5}
+TRUE = {**EXPERTS_PARAMETERS.defaults, "launch_us": 40.0, "dram_efficiency": 0.6, "efficiency": 0.5}
 RANGES = {
     "tokens": (1.0, 16384.0),
     "hidden": (1024.0, 8192.0),
