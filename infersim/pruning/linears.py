@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import repeat
 
@@ -143,25 +143,14 @@ def changed_block(block: Block, target: str, change: Change) -> Block:
 def _changed_attention(sublayer: AttentionSublayer | None, change: Change) -> AttentionSublayer | None:
     if isinstance(sublayer, LatentAttention):
         raise UnsupportedError("matrices of latent attention are left as they are: target the FFN")
-    if not isinstance(sublayer, Attention):
-        return sublayer and replace(sublayer, linear=change("linear", sublayer.linear))
-    return replace(
-        sublayer,
-        q=change("q", sublayer.q),
-        k=change("k", sublayer.k),
-        v=change("v", sublayer.v),
-        o=change("o", sublayer.o),
-    )
+    return sublayer and sublayer.with_matrices(_changed(sublayer, change))
 
 
 def _changed_ffn(sublayer: FfnSublayer | None, change: Change) -> FfnSublayer | None:
     if isinstance(sublayer, ExpertLayer):
         raise UnsupportedError("no kernel runs experts in 2:4 form or of low rank: choose target=attention")
-    if not isinstance(sublayer, FeedForward):
-        return sublayer and replace(sublayer, linear=change("linear", sublayer.linear))
-    return replace(
-        sublayer,
-        gate=None if sublayer.gate is None else change("gate", sublayer.gate),
-        up=change("up", sublayer.up),
-        down=change("down", sublayer.down),
-    )
+    return sublayer and sublayer.with_matrices(_changed(sublayer, change))
+
+
+def _changed(sublayer: AttentionSublayer | FfnSublayer, change: Change) -> Mapping[str, Linear]:
+    return {name: change(name, linear) for name, linear in sublayer.matrices.items()}
