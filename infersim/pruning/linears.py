@@ -36,10 +36,20 @@ BLOCK_LINEARS = frozenset({Part.QKVO, Part.FFN})
 ATTENTION_SUBLAYER = frozenset({Part.QKVO, Part.ATTENTION})
 """Parts of a whole attention sublayer: its weight matrices and the attention kernel between them."""
 
+FFN_SUBLAYER = frozenset({Part.FFN})
+"""The part of an FFN, or of a layer of experts."""
+
+SUBLAYER_PARTS = {
+    "both": ATTENTION_SUBLAYER | FFN_SUBLAYER,
+    "attention": ATTENTION_SUBLAYER,
+    "ffn": FFN_SUBLAYER,
+}
+"""Parts by the option `target` of families that work on whole sublayers."""
+
 SUBLAYER_LINEARS = {
     "both": BLOCK_LINEARS,
     "attention": frozenset({Part.QKVO}),
-    "ffn": frozenset({Part.FFN}),
+    "ffn": FFN_SUBLAYER,
 }
 """Parts by the option `target` of families that change weight matrices only."""
 
@@ -73,6 +83,13 @@ def refuse_latent(block: Block, what: str) -> None:
     """Refuse a block with latent attention, naming what it cannot have."""
     if isinstance(block.attention, LatentAttention):
         raise UnsupportedError(f"{what} is not supported for latent attention")
+
+
+def refuse_second_router(sublayer: Attention | FeedForward | ExpertLayer) -> None:
+    """Refuse a sublayer that tokens skip already, whole or by groups."""
+    groups = None if isinstance(sublayer, ExpertLayer) else sublayer.groups
+    if sublayer.skip is not None or groups is not None:
+        raise UnsupportedError("dynamic-m or dynamic-mnk is there already: a sublayer has one router")
 
 
 def removed_share(before: Iterable[Linear], after: Iterable[Linear]) -> float:
