@@ -11,7 +11,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from infersim.domain.dtypes import DType
-from infersim.profile_files.links import Contradiction, against_links
+from infersim.profile_files.contradiction import Contradiction
+from infersim.profile_files.links import against_links
 
 if TYPE_CHECKING:
     from infersim.profile_files.schema import ChipTable, Datasheet, MatrixRow

@@ -15,7 +15,7 @@ from infersim.domain.profile import GIGA, Chip, HardwareProfile, Matrix, Memory
 from infersim.profile_files.links import interconnect_of, table_of_interconnect
 
 if TYPE_CHECKING:
-    from infersim.profile_files.links import Contradiction
+    from infersim.profile_files.contradiction import Contradiction
     from infersim.profile_files.schema import Datasheet
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from infersim.domain.interconnect import Interconnect, LinkKind, Wiring
 from infersim.domain.profile import GIGA
+from infersim.profile_files.contradiction import Contradiction
 
 if TYPE_CHECKING:
     from infersim.profile_files.schema import InterconnectTable
@@ -39,15 +39,6 @@ FIRST_NVLS = 4
 
 PCIE_TOLERANCE = 0.03
 LINK_TOLERANCE = 0.01
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contradiction:
-    """A number that the rest of its file speaks against."""
-
-    key: str
-    value: float | str
-    expected: str
 
 
 def against_links(table: InterconnectTable) -> Iterator[Contradiction]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from infersim.domain.dtypes import DType
 from infersim.profile_files.consistency import GIB_PER_GB
-from infersim.profile_files.links import Contradiction
+from infersim.profile_files.contradiction import Contradiction
 
 if TYPE_CHECKING:
     from infersim.profile_files.schema import Datasheet

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from infersim.files.reading import read_toml
 from infersim.profile_files.consistency import BANDWIDTH_TOLERANCE, GIB_PER_GB
+from infersim.profile_files.contradiction import Contradiction
 from infersim.profile_files.datasheets import parse_datasheet
-from infersim.profile_files.links import Contradiction
 from infersim.profile_files.names import plain_name, shipped_files
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import repeat
 
@@ -36,10 +36,20 @@ BLOCK_LINEARS = frozenset({Part.QKVO, Part.FFN})
 ATTENTION_SUBLAYER = frozenset({Part.QKVO, Part.ATTENTION})
 """Parts of a whole attention sublayer: its weight matrices and the attention kernel between them."""
 
+FFN_SUBLAYER = frozenset({Part.FFN})
+"""The part of an FFN, or of a layer of experts."""
+
+SUBLAYER_PARTS = {
+    "both": ATTENTION_SUBLAYER | FFN_SUBLAYER,
+    "attention": ATTENTION_SUBLAYER,
+    "ffn": FFN_SUBLAYER,
+}
+"""Parts by the option `target` of families that work on whole sublayers."""
+
 SUBLAYER_LINEARS = {
     "both": BLOCK_LINEARS,
     "attention": frozenset({Part.QKVO}),
-    "ffn": frozenset({Part.FFN}),
+    "ffn": FFN_SUBLAYER,
 }
 """Parts by the option `target` of families that change weight matrices only."""
 
@@ -73,6 +83,13 @@ def refuse_latent(block: Block, what: str) -> None:
     """Refuse a block with latent attention, naming what it cannot have."""
     if isinstance(block.attention, LatentAttention):
         raise UnsupportedError(f"{what} is not supported for latent attention")
+
+
+def refuse_second_router(sublayer: Attention | FeedForward | ExpertLayer) -> None:
+    """Refuse a sublayer that tokens skip already, whole or by groups."""
+    groups = None if isinstance(sublayer, ExpertLayer) else sublayer.groups
+    if sublayer.skip is not None or groups is not None:
+        raise UnsupportedError("dynamic-m or dynamic-mnk is there already: a sublayer has one router")
 
 
 def removed_share(before: Iterable[Linear], after: Iterable[Linear]) -> float:
@@ -143,25 +160,14 @@ def changed_block(block: Block, target: str, change: Change) -> Block:
 def _changed_attention(sublayer: AttentionSublayer | None, change: Change) -> AttentionSublayer | None:
     if isinstance(sublayer, LatentAttention):
         raise UnsupportedError("matrices of latent attention are left as they are: target the FFN")
-    if not isinstance(sublayer, Attention):
-        return sublayer and replace(sublayer, linear=change("linear", sublayer.linear))
-    return replace(
-        sublayer,
-        q=change("q", sublayer.q),
-        k=change("k", sublayer.k),
-        v=change("v", sublayer.v),
-        o=change("o", sublayer.o),
-    )
+    return sublayer and sublayer.with_matrices(_changed(sublayer, change))
 
 
 def _changed_ffn(sublayer: FfnSublayer | None, change: Change) -> FfnSublayer | None:
     if isinstance(sublayer, ExpertLayer):
         raise UnsupportedError("no kernel runs experts in 2:4 form or of low rank: choose target=attention")
-    if not isinstance(sublayer, FeedForward):
-        return sublayer and replace(sublayer, linear=change("linear", sublayer.linear))
-    return replace(
-        sublayer,
-        gate=None if sublayer.gate is None else change("gate", sublayer.gate),
-        up=change("up", sublayer.up),
-        down=change("down", sublayer.down),
-    )
+    return sublayer and sublayer.with_matrices(_changed(sublayer, change))
+
+
+def _changed(sublayer: AttentionSublayer | FfnSublayer, change: Change) -> Mapping[str, Linear]:
+    return {name: change(name, linear) for name, linear in sublayer.matrices.items()}

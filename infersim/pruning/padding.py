@@ -6,20 +6,11 @@ heads are not padded: a head of another size is another head.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TypeAlias
 
-from infersim.workload.transformer import (
-    Attention,
-    Block,
-    ExpertLayer,
-    FeedForward,
-    LatentAttention,
-    Linear,
-    Transformer,
-)
+from infersim.pruning.residual_stream import Change, changed_ffn, on_stream
+from infersim.workload.transformer import Block, FeedForward, Linear, Transformer
 
 
 class Dimension(StrEnum):
@@ -73,9 +64,6 @@ def padded(transformer: Transformer, width: Width, to: int) -> Transformer:
             return transformer.with_blocks(tuple(_wider_ranks(block, old, to) for block in blocks))
 
 
-Change: TypeAlias = Callable[[Linear], Linear]
-
-
 def _reads(width: int) -> Change:
     return lambda linear: replace(linear, in_features=width)
 
@@ -86,49 +74,17 @@ def _writes(width: int) -> Change:
 
 def _wider_stream(block: Block, to: int) -> Block:
     """The block on a residual stream of width `to`."""
-    return _changed(block, inwards=_reads(to), outwards=_writes(to))
+    return on_stream(block, inwards=_reads(to), outwards=_writes(to))
 
 
 def _wider_ffn(block: Block, old: int, to: int) -> Block:
     if not isinstance(block.ffn, FeedForward) or block.ffn.width != old:
         return block
-    return replace(block, ffn=_ffn(block.ffn, _writes(to), _reads(to)))
+    return replace(block, ffn=changed_ffn(block.ffn, _writes(to), _reads(to)))
 
 
 def _wider_ranks(block: Block, old: int, to: int) -> Block:
     def wider(linear: Linear) -> Linear:
         return replace(linear, rank=to) if linear.rank == old else linear
 
-    return _changed(block, inwards=wider, outwards=wider)
-
-
-def _changed(block: Block, *, inwards: Change, outwards: Change) -> Block:
-    """The block with its matrices that read the residual stream, and those that write it, changed."""
-    attention, ffn = block.attention, block.ffn
-    if isinstance(attention, Attention):
-        q, k, v = (inwards(linear) for linear in (attention.q, attention.k, attention.v))
-        attention = replace(attention, q=q, k=k, v=v, o=outwards(attention.o))
-    elif isinstance(attention, LatentAttention):
-        attention = _latent(attention, inwards, outwards)
-    elif attention is not None:
-        attention = replace(attention, linear=outwards(inwards(attention.linear)))
-    if isinstance(ffn, FeedForward):
-        ffn = _ffn(ffn, inwards, outwards)
-    elif isinstance(ffn, ExpertLayer):
-        shared = None if ffn.shared is None else _ffn(ffn.shared, inwards, outwards)
-        expert = _ffn(ffn.expert, inwards, outwards)
-        ffn = replace(ffn, router=inwards(ffn.router), expert=expert, shared=shared)
-    elif ffn is not None:
-        ffn = replace(ffn, linear=outwards(inwards(ffn.linear)))
-    return replace(block, attention=attention, ffn=ffn)
-
-
-def _ffn(ffn: FeedForward, inwards: Change, outwards: Change) -> FeedForward:
-    gate = None if ffn.gate is None else inwards(ffn.gate)
-    return replace(ffn, gate=gate, up=inwards(ffn.up), down=outwards(ffn.down))
-
-
-def _latent(attention: LatentAttention, inwards: Change, outwards: Change) -> LatentAttention:
-    q_a, q_b = attention.q_a, attention.q_b
-    q_a, q_b = (None, inwards(q_b)) if q_a is None else (inwards(q_a), q_b)
-    return replace(attention, q_a=q_a, q_b=q_b, kv_a=inwards(attention.kv_a), o=outwards(attention.o))
+    return on_stream(block, inwards=wider, outwards=wider)

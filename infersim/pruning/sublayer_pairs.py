@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from infersim.domain.ops import Part
-from infersim.pruning.linears import ATTENTION_SUBLAYER, stored_linears
+from infersim.pruning.linears import ATTENTION_SUBLAYER, FFN_SUBLAYER, stored_linears
 from infersim.workload.counts import stored_values
 from infersim.workload.transformer import (
     Attention,
@@ -19,8 +19,6 @@ from infersim.workload.transformer import (
     Linear,
     Transformer,
 )
-
-FFN_SUBLAYER = frozenset({Part.FFN})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +159,19 @@ def values_of(linears: Iterable[Linear]) -> float:
 def parts_of(pairs: Iterable[SublayerPair]) -> frozenset[Part]:
     """The parts that the ops of several sublayers belong to."""
     return frozenset().union(*(pair.parts for pair in pairs))
+
+
+def skipped(found: Comparison, rate: Callable[[SublayerPair], float | None]) -> Finding | None:
+    """The mean rate at which tokens skip, out of those of the kinds of sublayer that have a router anywhere.
+
+    `rate` is a pair's (None: it has no router).
+    """
+    routed = [pair for pair in found.survivors if rate(pair) is not None]
+    if not routed:
+        return None
+    kinds = {type(pair.dense) for pair in routed}
+    rates = [rate(pair) or 0.0 for pair in found.survivors if type(pair.dense) in kinds]
+    return Finding(realised=sum(rates) / len(rates), parts=parts_of(routed))
 
 
 def inside_attention(found: Comparison, left_out: Callable[[Attention], float]) -> Finding | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from infersim.domain.dtypes import PRECISIONS
@@ -11,12 +11,11 @@ from infersim.domain.errors import InvalidValueError
 from infersim.domain.shapes import WeightForm
 from infersim.workload.scenario import Execution, Scenario
 from infersim.workload.transformer import (
-    Attention,
+    AttentionSublayer,
     Block,
-    ExpertLayer,
-    FeedForward,
-    LatentAttention,
+    FfnSublayer,
     Linear,
+    ReplacedSublayer,
     Transformer,
 )
 from infersim.workload.weight_format import WeightFormat
@@ -65,17 +64,10 @@ def with_stored_matrices(
 
 def named_matrices(block: Block) -> Iterator[tuple[str, Linear]]:
     """The weight matrices of a block's sublayers by name."""
-    attention, ffn = block.attention, block.ffn
-    if isinstance(attention, Attention):
-        yield from zip("qkvo", attention.linears, strict=True)
-    elif isinstance(attention, LatentAttention):
-        yield from attention.matrices.items()
-    elif attention is not None:
-        yield "attention_linear", attention.linear
-    if isinstance(ffn, FeedForward | ExpertLayer):
-        yield from ffn.matrices.items()
-    elif ffn is not None:
-        yield "ffn_linear", ffn.linear
+    for place, sublayer in (("attention", block.attention), ("ffn", block.ffn)):
+        if sublayer is not None:
+            for name, linear in sublayer.matrices.items():
+                yield _in_block(place, sublayer, name), linear
 
 
 def block_formats(transformer: Transformer, *, experts: bool | None = None) -> tuple[WeightFormat, ...]:
@@ -191,16 +183,20 @@ def _stored_block(block: Block, stored: dict[str, StoredMatrix]) -> Block:
 
 
 def _changed(block: Block, change: Callable[[str, Linear], Linear]) -> Block:
+    def new(place: str, sublayer: AttentionSublayer | FfnSublayer) -> Mapping[str, Linear]:
+        return {
+            name: change(_in_block(place, sublayer, name), linear)
+            for name, linear in sublayer.matrices.items()
+        }
+
     attention, ffn = block.attention, block.ffn
-    new = {name: change(name, linear) for name, linear in named_matrices(block)}
-    if isinstance(attention, Attention):
-        attention = replace(attention, q=new["q"], k=new["k"], v=new["v"], o=new["o"])
-    elif isinstance(attention, LatentAttention):
-        attention = attention.with_matrices(new)
-    elif attention is not None:
-        attention = replace(attention, linear=new["attention_linear"])
-    if isinstance(ffn, (FeedForward, ExpertLayer)):
-        ffn = ffn.with_matrices(new)
-    elif ffn is not None:
-        ffn = replace(ffn, linear=new["ffn_linear"])
-    return replace(block, attention=attention, ffn=ffn)
+    return replace(
+        block,
+        attention=attention and attention.with_matrices(new("attention", attention)),
+        ffn=ffn and ffn.with_matrices(new("ffn", ffn)),
+    )
+
+
+def _in_block(place: str, sublayer: AttentionSublayer | FfnSublayer, name: str) -> str:
+    """The name of a matrix among all of its block: both sublayers may be replaced."""
+    return f"{place}_{name}" if isinstance(sublayer, ReplacedSublayer) else name

@@ -71,8 +71,7 @@ def kv_cache_bytes(transformer: Transformer, scenario: Scenario) -> Array:
 
     Grouped heads are stored once, a sliding window or a chunk keeps no more than its own tokens, and tokens
     that were evicted or left none (`Attention.cached_share`) are not counted. Block sparsity adds its pooled
-    keys.
-    Latent attention keeps its latent vector and rotary key, once for all heads.
+    keys. Latent attention keeps its latent vector and rotary key, once for all heads.
     """
     scenario = scenario_as_stored(scenario, transformer)
     batch, context = as_array(scenario.batch), as_array(scenario.context)

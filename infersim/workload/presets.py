@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -14,6 +15,9 @@ from infersim.domain.errors import UnknownNameError
 from infersim.workload.transformer import Transformer
 
 _PRESETS = "presets.toml"
+_PUBLISHED = "published"
+_OURS = ("aliases", _PUBLISHED)
+"""Keys of presets that are none of a config's."""
 
 
 def list_models() -> list[str]:
@@ -72,9 +76,14 @@ def load_model(name_or_path: str | Path) -> Transformer:
     name = str(name_or_path)
     if isinstance(name_or_path, str) and name.lower() in _names():
         preset = _preset_name(name)
-        stated = _presets()[preset].items()
-        keys = {key: None if value == "null" else value for key, value in stated if key != "aliases"}
-        return transformer_from_config(keys, name=preset, file=f"{_PRESETS} [{preset}]")
+        stated = _presets()[preset]
+        keys = {key: None if value == "null" else value for key, value in stated.items() if key not in _OURS}
+        model = transformer_from_config(keys, name=preset, file=f"{_PRESETS} [{preset}]")
+        published = stated.get(_PUBLISHED)
+        if published is None:
+            return model
+        note = f"published in {published}; the preset is taken in 16 bit unless --dtype says otherwise"
+        return replace(model, notes=(*model.notes, note))
     if isinstance(name_or_path, Path) or name.endswith(".json") or _exists(name):
         return transformer_from_path(name_or_path)
     raise UnknownNameError("model", name, _presets(), spellings=_names())

@@ -55,6 +55,14 @@ def test_what_sets_families_apart() -> None:
     assert sublayers(load_model("mistral-7b"))[0].window is None
 
 
+def test_presets_of_quantised_checkpoints_say_so() -> None:
+    told = {name: " ".join(load_model(name).notes) for name in list_models()}
+    assert {name for name, note in told.items() if "published in" in note} == {
+        "deepseek-v3", "minimax-m2.5", "kimi-k2",
+    }  # fmt: skip
+    assert "fp8_block; the preset is taken in 16 bit unless --dtype" in told["deepseek-v3"]
+
+
 def test_unknown_names_list_what_is_known() -> None:
     with pytest.raises(UnknownNameError, match=r"unknown model 'llama-3\.1-8': .*llama-3\.1-8b"):
         load_model("llama-3.1-8")

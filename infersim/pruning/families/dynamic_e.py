@@ -16,9 +16,16 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import count
 
-from infersim.pruning.expert_layers import FFN_PART, expert_layers, with_expert_layers
 from infersim.pruning.families.engine_support import runs
-from infersim.pruning.families.family import Family, Pruned, check_choice, round_half_up
+from infersim.pruning.families.family import (
+    Family,
+    Pruned,
+    check_choice,
+    expert_layers,
+    round_half_up,
+    with_expert_layers,
+)
+from infersim.pruning.linears import FFN_SUBLAYER
 from infersim.pruning.sublayer_pairs import Comparison, Finding, expert_pairs
 from infersim.workload.transformer import ExpertLayer, Transformer
 
@@ -37,7 +44,7 @@ def dynamic_e(model: Transformer, sparsity: float, *, layers: str = "alike") -> 
     return Pruned(
         transformer=transformer,
         sparsity_realised=1 - sum(kept) / sum(before),
-        targets=FFN_PART,
+        targets=FFN_SUBLAYER,
     )
 
 
@@ -63,7 +70,7 @@ def _recognised(found: Comparison) -> Finding | None:
     pairs = expert_pairs(found)
     before = sum(dense.top_k for dense, _ in pairs)
     after = sum(pruned.top_k for _, pruned in pairs)
-    return Finding(realised=1 - after / before, parts=FFN_PART) if after < before else None
+    return Finding(realised=1 - after / before, parts=FFN_SUBLAYER) if after < before else None
 
 
 _BY_LAYER = "code of your own: one number of experts a token is read for all layers"

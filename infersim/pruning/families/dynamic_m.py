@@ -29,11 +29,10 @@ from dataclasses import replace
 from math import exp
 
 from infersim.domain.errors import InvalidValueError, UnsupportedError
-from infersim.domain.ops import Part
 from infersim.pruning.families.engine_support import custom_code, needs, runs
 from infersim.pruning.families.family import Family, Pruned, check_choice, check_flag, check_integer
-from infersim.pruning.linears import ATTENTION_SUBLAYER, SUBLAYER_TARGETS, refuse_latent
-from infersim.pruning.sublayer_pairs import Comparison, Finding, SublayerPair, parts_of
+from infersim.pruning.linears import SUBLAYER_PARTS, SUBLAYER_TARGETS, refuse_latent, refuse_second_router
+from infersim.pruning.sublayer_pairs import Comparison, Finding, SublayerPair, skipped
 from infersim.workload.transformer import (
     Attention,
     Block,
@@ -43,12 +42,6 @@ from infersim.workload.transformer import (
     TokenSkip,
     Transformer,
 )
-
-TARGETS = {
-    "both": ATTENTION_SUBLAYER | {Part.FFN},
-    "attention": ATTENTION_SUBLAYER,
-    "ffn": frozenset({Part.FFN}),
-}
 
 ROUTER_WIDTH = 16
 """The bottleneck of a router where none is given, also in plan files."""
@@ -91,7 +84,7 @@ def dynamic_m(
     )
     if transformer.blocks == model.blocks:
         raise UnsupportedError(f"{model.name} has no {target} sublayer that tokens could skip")
-    return Pruned(transformer=transformer, sparsity_realised=sparsity, targets=TARGETS[target])
+    return Pruned(transformer=transformer, sparsity_realised=sparsity, targets=SUBLAYER_PARTS[target])
 
 
 BISECTIONS = 80
@@ -116,29 +109,18 @@ def _routed(block: Block, skip: TokenSkip, target: str, *, one_router: bool) -> 
     if target != "ffn":
         refuse_latent(block, "dynamic-m")
     if target != "ffn" and isinstance(attention, Attention):
-        _refuse_second_router(attention)
+        refuse_second_router(attention)
         attention = replace(attention, skip=skip)
     if target != "attention" and isinstance(ffn, FeedForward | ExpertLayer):
-        _refuse_second_router(ffn)
+        refuse_second_router(ffn)
         decides = not (one_router and isinstance(block.attention, Attention))
         ffn = replace(ffn, skip=replace(skip, decides=decides))
     return replace(block, attention=attention, ffn=ffn)
 
 
-def _refuse_second_router(sublayer: Attention | FeedForward | ExpertLayer) -> None:
-    groups = None if isinstance(sublayer, ExpertLayer) else sublayer.groups
-    if sublayer.skip is not None or groups is not None:
-        raise UnsupportedError("dynamic-m or dynamic-mnk is there already: a sublayer has one router")
-
-
 def _recognised(found: Comparison) -> Finding | None:
     """Token executions skipped, out of those of the kinds of sublayer that are routed anywhere."""
-    routed = [pair for pair in found.survivors if _skip_rate(pair) is not None]
-    if not routed:
-        return None
-    kinds = {type(pair.dense) for pair in routed}
-    rates = [_skip_rate(pair) or 0.0 for pair in found.survivors if type(pair.dense) in kinds]
-    return Finding(realised=sum(rates) / len(rates), parts=parts_of(routed))
+    return skipped(found, _skip_rate)
 
 
 def _skip_rate(pair: SublayerPair) -> float | None:

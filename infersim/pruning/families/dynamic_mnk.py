@@ -22,18 +22,11 @@ from dataclasses import replace
 
 from infersim.cost.gemm.group_skip import GroupKernels
 from infersim.domain.errors import InvalidValueError, UnsupportedError
-from infersim.domain.ops import Part
 from infersim.pruning.families.engine_support import custom_code, needs
 from infersim.pruning.families.family import Family, Pruned, check_choice, check_integer
-from infersim.pruning.linears import ATTENTION_SUBLAYER, SUBLAYER_TARGETS
-from infersim.pruning.sublayer_pairs import Comparison, Finding, SublayerPair, parts_of
+from infersim.pruning.linears import SUBLAYER_PARTS, SUBLAYER_TARGETS, refuse_second_router
+from infersim.pruning.sublayer_pairs import Comparison, Finding, SublayerPair, skipped
 from infersim.workload.transformer import Attention, Block, FeedForward, GroupSkip, Transformer
-
-TARGETS = {
-    "both": ATTENTION_SUBLAYER | {Part.FFN},
-    "attention": ATTENTION_SUBLAYER,
-    "ffn": frozenset({Part.FFN}),
-}
 
 CHANNELS, ROUTER_WIDTH = 128, 32
 """What a group and a router are where nobody says, also in plan files."""
@@ -64,7 +57,7 @@ def dynamic_mnk(
     transformer = model.with_blocks(tuple(_routed(block, routed, heads, target) for block in model.blocks))
     if transformer.blocks == model.blocks:
         raise UnsupportedError(f"{model.name} has no {target} sublayer whose groups tokens could skip")
-    return Pruned(transformer=transformer, sparsity_realised=sparsity, targets=TARGETS[target])
+    return Pruned(transformer=transformer, sparsity_realised=sparsity, targets=SUBLAYER_PARTS[target])
 
 
 def _routed(block: Block, skip: GroupSkip, heads: int, target: str) -> Block:
@@ -78,7 +71,7 @@ def _routed(block: Block, skip: GroupSkip, heads: int, target: str) -> Block:
 
 def with_head_groups(attention: Attention, skip: GroupSkip) -> Attention:
     """The attention with groups of so many query heads (0: those of a KV head)."""
-    _refuse_second_router(attention)
+    refuse_second_router(attention)
     of_kv_head = attention.num_heads // attention.num_kv_heads
     group = skip.group or of_kv_head
     if attention.num_heads % group or (group % of_kv_head and of_kv_head % group):
@@ -89,23 +82,13 @@ def with_head_groups(attention: Attention, skip: GroupSkip) -> Attention:
 
 def with_channel_groups(ffn: FeedForward, skip: GroupSkip) -> FeedForward:
     """The FFN with groups of so many channels."""
-    _refuse_second_router(ffn)
+    refuse_second_router(ffn)
     return replace(ffn, groups=replace(skip, group=min(skip.group, ffn.width)))
-
-
-def _refuse_second_router(sublayer: Attention | FeedForward) -> None:
-    if sublayer.skip is not None or sublayer.groups is not None:
-        raise UnsupportedError("dynamic-m or dynamic-mnk is there already: a sublayer has one router")
 
 
 def _recognised(found: Comparison) -> Finding | None:
     """Token x group executions skipped, out of those of the kinds of sublayer that are routed anywhere."""
-    routed = [pair for pair in found.survivors if _rate(pair) is not None]
-    if not routed:
-        return None
-    kinds = {type(pair.dense) for pair in routed}
-    rates = [_rate(pair) or 0.0 for pair in found.survivors if type(pair.dense) in kinds]
-    return Finding(realised=sum(rates) / len(rates), parts=parts_of(routed))
+    return skipped(found, _rate)
 
 
 def _rate(pair: SublayerPair) -> float | None:

@@ -16,12 +16,11 @@ from infersim.domain.arguments import refused
 from infersim.domain.errors import UnknownNameError, UnsupportedError
 from infersim.domain.numbers import count
 from infersim.domain.ops import Part
-from infersim.pruning.expert_layers import has_experts
 from infersim.pruning.families.engine_support import Answer, EngineSupport
 from infersim.pruning.linears import refuse_latent
 from infersim.pruning.plan import OptionValue
 from infersim.pruning.sublayer_pairs import Comparison, Finding
-from infersim.workload.transformer import Attention, Transformer
+from infersim.workload.transformer import Attention, ExpertLayer, Transformer, has_experts
 
 SPARSE_ATTENTION = "sparse attention"
 """The axis of quality of families that leave out what queries see: what they lose depends on the length of
@@ -39,6 +38,24 @@ def with_attention(model: Transformer, change: Callable[[Attention], Attention])
             replace(block, attention=change(block.attention))
             if isinstance(block.attention, Attention)
             else block
+            for block in model.blocks
+        )
+    )
+
+
+def expert_layers(model: Transformer) -> list[ExpertLayer]:
+    """The layers of experts in order; UnsupportedError for a dense model."""
+    found = [block.ffn for block in model.blocks if isinstance(block.ffn, ExpertLayer)]
+    if not found:
+        raise UnsupportedError(f"{model.name} has no layers of experts: none of its FFNs has a router")
+    return found
+
+
+def with_expert_layers(model: Transformer, change: Callable[[ExpertLayer], ExpertLayer]) -> Transformer:
+    """The model with `change` applied to each layer of experts, in order."""
+    return model.with_blocks(
+        tuple(
+            replace(block, ffn=change(block.ffn)) if isinstance(block.ffn, ExpertLayer) else block
             for block in model.blocks
         )
     )

@@ -17,9 +17,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 from infersim.domain.errors import InvalidValueError
-from infersim.pruning.expert_layers import FFN_PART, expert_layers, with_expert_layers
 from infersim.pruning.families.engine_support import runs
-from infersim.pruning.families.family import Family, Pruned, check_choice, check_integer, nearest_multiple
+from infersim.pruning.families.family import (
+    Family,
+    Pruned,
+    check_choice,
+    check_integer,
+    expert_layers,
+    nearest_multiple,
+    with_expert_layers,
+)
+from infersim.pruning.linears import FFN_SUBLAYER
 from infersim.pruning.sublayer_pairs import Comparison, Finding, expert_pairs
 from infersim.workload.transformer import ExpertLayer, Transformer
 
@@ -47,7 +55,7 @@ def static_e(model: Transformer, sparsity: float, *, top_k: str = "keep", align:
     return Pruned(
         transformer=transformer,
         sparsity_realised=1 - left / sum(layer.num_experts for layer in before),
-        targets=FFN_PART,
+        targets=FFN_SUBLAYER,
     )
 
 
@@ -66,7 +74,7 @@ def _recognised(found: Comparison) -> Finding | None:
     pairs = expert_pairs(found)
     before = sum(dense.num_experts for dense, _ in pairs)
     after = sum(pruned.num_experts for _, pruned in pairs)
-    return Finding(realised=1 - after / before, parts=FFN_PART) if after < before else None
+    return Finding(realised=1 - after / before, parts=FFN_SUBLAYER) if after < before else None
 
 
 STATIC_E = Family(

@@ -18,17 +18,16 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from infersim.domain.errors import InvalidValueError, UnsupportedError
-from infersim.domain.ops import Part
 from infersim.pruning.families.engine_support import runs
 from infersim.pruning.families.family import Family, Pruned, check_choice, round_half_up
-from infersim.pruning.linears import ATTENTION_SUBLAYER
+from infersim.pruning.linears import ATTENTION_SUBLAYER, FFN_SUBLAYER
 from infersim.pruning.sublayer_pairs import Comparison, Finding, parts_of, values_of
 from infersim.workload.transformer import Block, Transformer
 
 TARGETS = {
-    "layer": ATTENTION_SUBLAYER | {Part.FFN},
+    "layer": ATTENTION_SUBLAYER | FFN_SUBLAYER,
     "attention": ATTENTION_SUBLAYER,
-    "ffn": frozenset({Part.FFN}),
+    "ffn": FFN_SUBLAYER,
 }
 
 

@@ -23,7 +23,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from infersim.domain.errors import InvalidValueError, UnsupportedError
-from infersim.domain.ops import Part
 from infersim.pruning.families.engine_support import runs
 from infersim.pruning.families.family import (
     Family,
@@ -33,11 +32,7 @@ from infersim.pruning.families.family import (
     nearest_multiple,
     round_half_up,
 )
-from infersim.pruning.linears import (
-    ATTENTION_SUBLAYER,
-    resized,
-    stored_linears,
-)
+from infersim.pruning.linears import ATTENTION_SUBLAYER, FFN_SUBLAYER, resized, stored_linears
 from infersim.pruning.sublayer_pairs import Comparison, Finding, parts_of, values_of, width_sums
 from infersim.workload.transformer import (
     Attention,
@@ -50,10 +45,10 @@ from infersim.workload.transformer import (
 )
 
 TARGETS = {
-    "both": ATTENTION_SUBLAYER | {Part.FFN},
+    "both": ATTENTION_SUBLAYER | FFN_SUBLAYER,
     "heads": ATTENTION_SUBLAYER,
-    "ffn": frozenset({Part.FFN}),
-    "experts": frozenset({Part.FFN}),
+    "ffn": FFN_SUBLAYER,
+    "experts": FFN_SUBLAYER,
 }
 
 

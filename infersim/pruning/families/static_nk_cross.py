@@ -18,18 +18,9 @@ from infersim.domain.ops import Part
 from infersim.pruning.families.engine_support import runs
 from infersim.pruning.families.family import Family, Pruned, check_integer, nearest_multiple
 from infersim.pruning.linears import BLOCK_LINEARS, resized
+from infersim.pruning.residual_stream import on_stream
 from infersim.pruning.sublayer_pairs import Comparison, Finding
-from infersim.workload.transformer import (
-    Attention,
-    AttentionSublayer,
-    Block,
-    ExpertLayer,
-    FeedForward,
-    FfnSublayer,
-    LatentAttention,
-    ReplacedSublayer,
-    Transformer,
-)
+from infersim.workload.transformer import Block, Transformer
 
 TARGETS = BLOCK_LINEARS | {Part.LM_HEAD}
 
@@ -55,59 +46,12 @@ def static_nk_cross(
 def _sliced(block: Block, hidden: int, residual_maps: int) -> Block:
     # Both results of a parallel block are added at once: it has one residual connection.
     sublayers = 1 if block.parallel else (block.attention is not None) + (block.ffn is not None)
-    return replace(
+    sliced = on_stream(
         block,
-        attention=_sliced_attention(block.attention, hidden),
-        ffn=_sliced_ffn(block.ffn, hidden),
-        residual_maps=min(residual_maps, sublayers),
+        inwards=lambda linear: resized(linear, in_features=hidden),
+        outwards=lambda linear: resized(linear, out_features=hidden),
     )
-
-
-def _sliced_attention(sublayer: AttentionSublayer | None, hidden: int) -> AttentionSublayer | None:
-    if isinstance(sublayer, LatentAttention):
-        q_a, q_b = sublayer.q_a, sublayer.q_b
-        return replace(
-            sublayer,
-            q_a=None if q_a is None else resized(q_a, in_features=hidden),
-            q_b=resized(q_b, in_features=hidden) if q_a is None else q_b,
-            kv_a=resized(sublayer.kv_a, in_features=hidden),
-            o=resized(sublayer.o, out_features=hidden),
-        )
-    if not isinstance(sublayer, Attention):
-        return sublayer and _sliced_replacement(sublayer, hidden)
-    return replace(
-        sublayer,
-        q=resized(sublayer.q, in_features=hidden),
-        k=resized(sublayer.k, in_features=hidden),
-        v=resized(sublayer.v, in_features=hidden),
-        o=resized(sublayer.o, out_features=hidden),
-    )
-
-
-def _sliced_ffn(sublayer: FfnSublayer | None, hidden: int) -> FfnSublayer | None:
-    if isinstance(sublayer, ExpertLayer):
-        return replace(
-            sublayer,
-            router=resized(sublayer.router, in_features=hidden),
-            expert=_sliced_matrices(sublayer.expert, hidden),
-            shared=None if sublayer.shared is None else _sliced_matrices(sublayer.shared, hidden),
-        )
-    if not isinstance(sublayer, FeedForward):
-        return sublayer and _sliced_replacement(sublayer, hidden)
-    return _sliced_matrices(sublayer, hidden)
-
-
-def _sliced_matrices(sublayer: FeedForward, hidden: int) -> FeedForward:
-    return replace(
-        sublayer,
-        gate=None if sublayer.gate is None else resized(sublayer.gate, in_features=hidden),
-        up=resized(sublayer.up, in_features=hidden),
-        down=resized(sublayer.down, out_features=hidden),
-    )
-
-
-def _sliced_replacement(sublayer: ReplacedSublayer, hidden: int) -> ReplacedSublayer:
-    return replace(sublayer, linear=resized(sublayer.linear, out_features=hidden, in_features=hidden))
+    return replace(sliced, residual_maps=min(residual_maps, sublayers))
 
 
 def _recognised(found: Comparison) -> Finding | None:

@@ -12,7 +12,6 @@ from infersim.domain.dtypes import DType
 from infersim.domain.errors import InvalidValueError, UnknownNameError
 from infersim.workload.sublayers.norms import Norm
 from infersim.workload.transformer import (
-    Attention,
     AttentionSublayer,
     Block,
     ExpertLayer,
@@ -58,11 +57,6 @@ ROUTER = "router"
 def in_format(sublayer: AttentionSublayer | FfnSublayer, name: str) -> AttentionSublayer | FfnSublayer:
     """The sublayer with its matrices in a format, a router aside; raises UnknownNameError."""
     stored = format_named(name)
-    if isinstance(sublayer, ReplacedSublayer):
-        return replace(sublayer, linear=replace(sublayer.linear, format=stored))
-    if isinstance(sublayer, Attention):
-        q, k, v, o = (replace(linear, format=stored) for linear in sublayer.linears)
-        return replace(sublayer, q=q, k=k, v=v, o=o)
     return sublayer.with_matrices(
         {
             matrix: linear if matrix == ROUTER else replace(linear, format=stored)

@@ -19,7 +19,6 @@ def read_experts(layer: Layer, like: ExpertLayer) -> ExpertLayer:
     layer.all_of(("router", "expert_down"))
     hidden = layer.hidden
     router = layer.matrix("router", Hint(n=layer.experts, k=hidden))
-    top_k = like.top_k
     try:
         return replace(
             like,
@@ -36,7 +35,7 @@ def read_experts(layer: Layer, like: ExpertLayer) -> ExpertLayer:
             raise
         raise FileContentError(
             layer.tensor.file, f"layer {layer.number}", f"{layer.experts} experts",
-            f"at least {top_k}, which each token runs by the config",
+            f"at least {like.top_k}, which each token runs by the config",
         ) from None  # fmt: skip
 
 

@@ -31,6 +31,7 @@ class Layer:
 
     @property
     def tensor(self) -> Tensor:
+        """One of its tensors, whose file errors name."""
         return next(iter(next(iter(self.roles.values())).values()))
 
     def first_of(self, roles: tuple[str, ...]) -> Tensor:

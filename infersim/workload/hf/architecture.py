@@ -27,10 +27,10 @@ class ExpertsOf:
     """How a model type's layers of experts follow from its config.
 
     Counts are `num_experts` and `num_experts_per_tok` by our names. `width` names the key of an expert's
-    intermediate size, `dense_width` that of layers without experts, which `layers` leaves out
-    (None: there are none). `shared` gives
-    the joint width of shared experts; `shared_gate`, `router_bias`, `correction` and `popularity` are those
-    of an `ExpertLayer`. `bias`: of the routed experts; that of shared ones is `Architecture.ffn_bias`.
+    intermediate size, `dense_width` that of layers without experts, which `layers` leaves out (None: there
+    are none). `shared` gives the joint width of shared experts; `shared_gate`, `router_bias`, `correction`
+    and `popularity` are those of an `ExpertLayer`. `bias`: of the routed experts; that of shared ones is
+    `Architecture.ffn_bias`.
     """
 
     width: str = "moe_intermediate_size"

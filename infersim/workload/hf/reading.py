@@ -35,6 +35,13 @@ _SHAPES = (
     "num_attention_heads", "num_key_value_heads", "head_dim", "num_experts", "num_experts_per_tok",
     "moe_intermediate_size", "kv_lora_rank", "q_lora_rank",
 )  # fmt: skip
+"""Sizes, of which a file states at least one."""
+
+_TOLD = (
+    *_SHAPES, "n_shared_experts", "shared_expert_intermediate_size", "shared_intermediate_size",
+    "intermediate_size_mlp", "first_k_dense_replace", "decoder_sparse_step", "interleave_moe_layer_step",
+    "moe_layer_start_index", "moe_layer_interval", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim",
+)  # fmt: skip
 """Names whose defaults people are told of where a file leaves them out."""
 
 
@@ -212,7 +219,7 @@ def _filled(keys: Keys, model: Transformer) -> tuple[str, ...]:
     windowed = any(
         isinstance(block.attention, Attention) and block.attention.window for block in model.blocks
     )
-    names = (*_SHAPES, "sliding_window") if windowed else _SHAPES
+    names = (*_TOLD, "sliding_window") if windowed else _TOLD
     missing = [name for name in names if keys.knows(name) and not keys.stated(name)]
     taken = [f"{keys.spelling(name)} {value}" for name in missing if (value := keys.value(name)) is not None]
     return (f"left to the model's class by the file: {', '.join(taken)}",) if taken else ()

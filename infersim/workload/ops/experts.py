@@ -16,8 +16,9 @@ from infersim.domain.shapes import MemoryBound, WeightForm
 from infersim.domain.small_kernels import SmallKernel
 from infersim.workload.ops import elementwise
 from infersim.workload.ops.exchanges import gathered, sent_to_experts
+from infersim.workload.ops.ffn import inward_ops
 from infersim.workload.ops.flow import Flow
-from infersim.workload.ops.linear import linear_ops, stacked_ops
+from infersim.workload.ops.linear import linear_ops
 from infersim.workload.ops.sublayer import Surroundings, entry_ops, exit_ops
 from infersim.workload.ops.token_skip import skips_in_place, zero_fill
 from infersim.workload.scenario import Execution, Layout
@@ -28,7 +29,6 @@ EAGER_CHOICE_KERNELS = 4
 
 _WEIGHT_BYTES, _INDEX_BYTES = 4, 4
 """Of what is chosen for each token and expert: a 32-bit weight and the expert's number."""
-
 
 _IN_MXFP4 = ("mxfp4", "mxfp4a16")
 """Formats of experts that engines run with narrower activations on some GPUs."""
@@ -125,17 +125,10 @@ def narrows(layer: object, execution: Execution) -> bool:
 
 def _shared_ops(layer: ExpertLayer, shared: FeedForward, flow: Flow, execution: Execution) -> Iterator[Op]:
     """What all tokens run, its gate, and the sum with the routed experts' result."""
-    precision, hidden = execution.precision, layer.router.in_features
-    if shared.gate is None:
-        yield from linear_ops("shared_up", Part.FFN, shared.up, flow, precision)
-    elif execution.layout is Layout.FUSED:
-        members = {"shared_gate": shared.gate, "shared_up": shared.up}
-        yield from stacked_ops("shared_gate_up", Part.FFN, members, flow, precision)
-    else:
-        yield from linear_ops("shared_gate", Part.FFN, shared.gate, flow, precision)
-        yield from linear_ops("shared_up", Part.FFN, shared.up, flow, precision)
+    hidden = layer.router.in_features
+    yield from inward_ops(shared, flow, execution, "shared_")
     yield replace(elementwise.activation(shared, flow, execution), name="shared_activation")
-    yield from linear_ops("shared_down", Part.FFN, shared.down, flow, precision)
+    yield from linear_ops("shared_down", Part.FFN, shared.down, flow, execution.precision)
     if layer.shared_gate:
         score = Linear(out_features=1, in_features=hidden)
         yield from linear_ops("shared_score", Part.FFN, score, flow, execution.head_precision)

@@ -31,17 +31,23 @@ def ffn_ops(ffn: FeedForward, around: Surroundings) -> Iterator[Op]:
     yield from entry_ops("ffn", ffn, around, normed=passing)
     if skips_in_place(ffn.skip):
         yield zero_fill("ffn", _result_widths(ffn, execution), everyone, execution)
-    if ffn.gate is None:
-        yield from linear_ops("up", Part.FFN, ffn.up, kept, execution.precision)
-    elif execution.layout is Layout.FUSED:
-        members = {"gate": ffn.gate, "up": ffn.up}
-        yield from stacked_ops("gate_up", Part.FFN, members, kept, execution.precision)
-    else:
-        yield from linear_ops("gate", Part.FFN, ffn.gate, kept, execution.precision)
-        yield from linear_ops("up", Part.FFN, ffn.up, kept, execution.precision)
+    yield from inward_ops(ffn, kept, execution)
     yield elementwise.activation(ffn, passing, execution)
     yield from linear_ops("down", Part.FFN, ffn.down, kept, execution.precision)
     yield from exit_ops("ffn", ffn, around, kept=passing)
+
+
+def inward_ops(ffn: FeedForward, flow: Flow, execution: Execution, prefix: str = "") -> Iterator[Op]:
+    """The GEMMs from the input to the width: gate and up, one in the FUSED layout, or up alone."""
+    up = f"{prefix}up"
+    if ffn.gate is None:
+        yield from linear_ops(up, Part.FFN, ffn.up, flow, execution.precision)
+    elif execution.layout is Layout.FUSED:
+        members = {f"{prefix}gate": ffn.gate, up: ffn.up}
+        yield from stacked_ops(f"{prefix}gate_up", Part.FFN, members, flow, execution.precision)
+    else:
+        yield from linear_ops(f"{prefix}gate", Part.FFN, ffn.gate, flow, execution.precision)
+        yield from linear_ops(up, Part.FFN, ffn.up, flow, execution.precision)
 
 
 def _grouped_ops(ffn: FeedForward, groups: GroupSkip, around: Surroundings) -> Iterator[Op]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from infersim.domain.shapes import Phase
 from infersim.workload.sublayers.linear import Linear
@@ -46,6 +47,15 @@ class Attention:
     def linears(self) -> tuple[Linear, ...]:
         """The sublayer's weight matrices."""
         return self.q, self.k, self.v, self.o
+
+    @property
+    def matrices(self) -> Mapping[str, Linear]:
+        """The weight matrices by name: `q`, `k`, `v`, `o`."""
+        return dict(zip("qkvo", self.linears, strict=True))
+
+    def with_matrices(self, new: Mapping[str, Linear]) -> Attention:
+        """The sublayer with its weight matrices, all of them, replaced by name."""
+        return replace(self, q=new["q"], k=new["k"], v=new["v"], o=new["o"])
 
     def cached_share(self, phase: Phase) -> float:
         """Share of the tokens so far whose K and V are in the cache.

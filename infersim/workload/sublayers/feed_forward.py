@@ -61,3 +61,12 @@ class ReplacedSublayer:
     def linears(self) -> tuple[Linear, ...]:
         """The one weight matrix."""
         return (self.linear,)
+
+    @property
+    def matrices(self) -> Mapping[str, Linear]:
+        """The one weight matrix, called `linear`."""
+        return {"linear": self.linear}
+
+    def with_matrices(self, new: Mapping[str, Linear]) -> ReplacedSublayer:
+        """The sublayer with another matrix."""
+        return replace(self, linear=new["linear"])

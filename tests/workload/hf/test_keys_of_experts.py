@@ -106,3 +106,13 @@ def test_what_no_code_of_theirs_does_is_refused(
     model_type, sizes = SIZES[name]
     with pytest.raises(error, match=key):
         transformer_from_config(spelt(model_type, **sizes) | more)
+
+
+def test_people_are_told_of_sizes_of_experts_that_a_file_leaves_out() -> None:
+    """The model's class has them, but a file that leaves them out may mean others."""
+    model_type, sizes = SIZES["DeepSeek-V3"]
+    dense = {"n_shared_experts": 1, "first_k_dense_replace": 3}
+    stated = transformer_from_config(spelt(model_type, **(sizes | dense)))
+    (told,) = transformer_from_config(spelt(model_type, **sizes)).notes
+    assert "n_shared_experts 1, first_k_dense_replace 3" in told
+    assert not any("n_shared_experts" in note for note in stated.notes)
