@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -287,6 +288,22 @@ def test_what_cannot_be_asked_is_told(keywords: dict[str, Any], error: type[Exce
     importance = keywords.pop("importance", "depth")
     with pytest.raises(error, match=words):
         sim.search(toy(2), gpu(), importance, **keywords, **DECODE)
+
+
+def test_stated_losses_count_whether_or_not_anybody_measured_them() -> None:
+    stated = random_losses(toy(3), TEXTS, 2)
+    guessed = replace(stated, label="a guess", measured=False)
+    of_both = [
+        solved(problem(toy(3), each, speedup=1.3), points=0, uniform=False) for each in (stated, guessed)
+    ]
+    assert of_both[0].plan == of_both[1].plan
+    assert of_both[0].answer["loss"].iloc[0] == of_both[1].answer["loss"].iloc[0]
+    assert "Importance is by a guess." in of_both[1].notes
+
+
+def test_without_a_limit_a_rule_is_the_same_rule() -> None:
+    found = problem(toy(4), "uniform", limits=Limits(multiple=64), speedup=1.1)
+    assert found.without("multiple").importance.label == found.importance.label
 
 
 def test_rules_are_labelled_as_such() -> None:
