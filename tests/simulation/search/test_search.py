@@ -16,10 +16,9 @@ from infersim.pruning.plan_files.reading import plan_from_file
 from infersim.simulation.search.problem import Problem
 from infersim.simulation.search.searching import solved
 from infersim.simulation.search.solving import Solver, search_for
-from infersim.simulation.search.spaces.choices import Choice, Sublayer
+from infersim.simulation.search.spaces.choices import DENSE, Choice, Sublayer
 from infersim.simulation.search.spaces.limits import Limits
 from infersim.simulation.search.spaces.plan_text import plan_text
-from infersim.simulation.search.spaces.space import chosen_places
 from infersim.simulation.search.table import table_of
 from tests.simulation.search.toys import (
     DECODE,
@@ -345,7 +344,9 @@ def test_the_published_plan_of_qwen3_8b_is_stated_tabled_and_predicted(tmp_path:
     table = table_of(model, sim.load_profile("h200-sxm"), choices, None, options)
     wanted = {(layer, Sublayer.ATTENTION): Choice(removed=True) for layer in GUIDE_WITHOUT}
     wanted |= {(layer, Sublayer.FFN): Choice(ffn_width=width) for layer, width in GUIDE_WIDTHS.items()}
-    places = chosen_places(table.space, wanted)
+    places = [
+        slot.choices.index(wanted.get((slot.layer, slot.sublayer), DENSE)) for slot in table.space.slots
+    ]
     (tmp_path / "guide.toml").write_text(plan_text(table.space, places, "guide"))
     plan = plan_from_file(tmp_path / "guide.toml")
     entries = table.entries.chosen(places)
