@@ -35,8 +35,10 @@ if TYPE_CHECKING:
     from infersim.simulation.advice.padded import padded_widths
     from infersim.simulation.advice.target import sparsity_for
     from infersim.simulation.advice.width import free_widths
-    from infersim.simulation.attention_kernel import attention_latency
     from infersim.simulation.frontier.search import frontier
+    from infersim.simulation.kernels.attention import attention_latency
+    from infersim.simulation.kernels.exchange import all_reduce_latency, exchange_latency
+    from infersim.simulation.kernels.gemm import gemm_latency, moe_latency
     from infersim.simulation.search.exports.writing import write_latency_table
     from infersim.simulation.search.searching import search
     from infersim.simulation.search.table import latency_table
@@ -44,9 +46,7 @@ if TYPE_CHECKING:
     from infersim.simulation.serving.simulating import simulate_serving
     from infersim.simulation.serving.under_load import compare_served
     from infersim.simulation.speedups.comparison import compare
-    from infersim.simulation.speedups.exchange_latency import all_reduce_latency, exchange_latency
     from infersim.simulation.speedups.hardware_sweep import compare_along
-    from infersim.simulation.speedups.kernel_latency import gemm_latency, moe_latency
     from infersim.simulation.speedups.prediction import predict
     from infersim.simulation.speedups.scenarios import ScenarioOptions, Scenarios
     from infersim.simulation.sweeping.running import sweep
@@ -108,20 +108,20 @@ _HOMES = {
     "Request": "infersim.workload.requests",
     "ScenarioOptions": "infersim.simulation.speedups.scenarios",
     "Scenarios": "infersim.simulation.speedups.scenarios",
-    "all_reduce_latency": "infersim.simulation.speedups.exchange_latency",
-    "attention_latency": "infersim.simulation.attention_kernel",
+    "all_reduce_latency": "infersim.simulation.kernels.exchange",
+    "attention_latency": "infersim.simulation.kernels.attention",
     "break_even": "infersim.simulation.advice.break_even",
     "calibrate": "infersim.fitting.calibration",
     "compare": "infersim.simulation.speedups.comparison",
     "compare_along": "infersim.simulation.speedups.hardware_sweep",
     "compare_served": "infersim.simulation.serving.under_load",
-    "exchange_latency": "infersim.simulation.speedups.exchange_latency",
+    "exchange_latency": "infersim.simulation.kernels.exchange",
     "family_curves": "infersim.report.figures.speedup_curves",
     "free_widths": "infersim.simulation.advice.width",
     "frontier": "infersim.simulation.frontier.search",
     "frontier_figure": "infersim.report.figures.frontier",
     "gather_comparison": "infersim.report.speedups.gathering",
-    "gemm_latency": "infersim.simulation.speedups.kernel_latency",
+    "gemm_latency": "infersim.simulation.kernels.gemm",
     "held_out_rows": "infersim.fitting.calibration_rows",
     "import_source": "infersim.fitting.importers.importing",
     "layer_bars": "infersim.report.search.page",
@@ -129,7 +129,7 @@ _HOMES = {
     "load_model": "infersim.workload.presets",
     "load_profile": "infersim.profile_files.profiles",
     "loss_waterfall": "infersim.report.figures.loss_waterfall",
-    "moe_latency": "infersim.simulation.speedups.kernel_latency",
+    "moe_latency": "infersim.simulation.kernels.gemm",
     "padded_widths": "infersim.simulation.advice.padded",
     "predict": "infersim.simulation.speedups.prediction",
     "predicted_measured": "infersim.report.figures.predicted_measured",

@@ -9,7 +9,7 @@ import pytest
 
 from infersim.fitting.samples.reading import read_samples
 from infersim.profile_files.profiles import list_profiles, load_profile
-from infersim.simulation.speedups.kernel_latency import gemm_latency
+from infersim.simulation.kernels.gemm import gemm_latency
 from infersim.workload.presets import list_models
 from tests.cli.conftest import Infersim
 from tests.report.handmade import check_order

@@ -15,8 +15,8 @@ from infersim.domain.errors import UnsupportedError
 from infersim.domain.profile import Calibration
 from infersim.domain.shapes import Gemm
 from infersim.profile_files.profiles import load_profile
-from infersim.simulation.attention_kernel import attention_latency
-from infersim.simulation.speedups.kernel_latency import gemm_latency
+from infersim.simulation.kernels.attention import attention_latency
+from infersim.simulation.kernels.gemm import gemm_latency
 
 LAW = PowerLaw(
     idle_w=100.0,

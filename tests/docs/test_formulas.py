@@ -19,7 +19,7 @@ from infersim.domain.profile import HardwareProfile
 from infersim.domain.shapes import Attention, Collective, Exchange, Gemm, MemoryBound, Phase, WeightForm
 from infersim.domain.small_kernels import SmallKernel
 from infersim.profile_files.profiles import datasheet_alone, load_profile
-from infersim.simulation.speedups.kernel_latency import gemm_latency
+from infersim.simulation.kernels.gemm import gemm_latency
 from infersim.simulation.timing.timeline import timeline
 from infersim.workload.presets import load_model
 from infersim.workload.scenario import Scenario

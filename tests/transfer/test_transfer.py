@@ -15,7 +15,7 @@ from infersim.domain.errors import FileContentError, InvalidValueError
 from infersim.domain.fit import IntervalFit
 from infersim.profile_files.pool_files import read_pool, write_pool
 from infersim.profile_files.profiles import load_profile
-from infersim.simulation.speedups.kernel_latency import gemm_latency
+from infersim.simulation.kernels.gemm import gemm_latency
 from infersim.transfer.borrowing import (
     LEAST_L2_OVER_DRAM,
     reachable_bandwidth,

@@ -72,7 +72,7 @@ def gemm_command(
     from infersim.files.memory import check_room
     from infersim.report.core.screen import Answer
     from infersim.report.kernels import joined_rows, kernel_rows, kernel_table, kernel_verdict
-    from infersim.simulation.speedups.kernel_latency import gemm_latency
+    from infersim.simulation.kernels.gemm import gemm_latency
 
     sizes = integers("m", m), integers("n", n), integers("k", k)
     many = math.prod(map(len, sizes))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from infersim.simulation.search.problem import Problem
 from infersim.simulation.search.settings.served import InService
-from infersim.simulation.search.solving import Answer, Solver
+from infersim.simulation.search.solving import MET, Answer, Solver
 from infersim.simulation.search.spaces.choices import Sublayer
 from infersim.simulation.serving.runnable import support_of
 from infersim.workload.transformer import Block
@@ -69,19 +69,17 @@ def goal_frame(problem: Problem, answer: Answer) -> pd.DataFrame:
     """A row for each target."""
     import pandas as pd
 
-    rows = []
-    for goal in answer.predicted.goals:
-        margin = problem.targets.margin(goal.half_width)
-        rows.append(
-            {
-                "target": goal.target,
-                "where": goal.where,
-                "limit": goal.limit,
-                "value": goal.value,
-                "kept": goal.value / margin if goal.higher else goal.value * margin,
-                "met": goal.excess(problem.targets) <= 1 + 1e-9,
-            }
-        )
+    rows = [
+        {
+            "target": goal.target,
+            "where": goal.where,
+            "limit": goal.limit,
+            "value": goal.value,
+            "kept": goal.kept(problem.targets),
+            "met": goal.excess(problem.targets) <= MET,
+        }
+        for goal in answer.predicted.goals
+    ]
     return pd.DataFrame(rows)
 
 

@@ -44,6 +44,8 @@ class Problem:
     importance: Importance
     units: Units
     measures: Mapping[str, Quantity]
+    _asked: Importance | str
+    _texts: Texts | None
 
     @property
     def option_losses(self) -> Array:
@@ -90,13 +92,11 @@ class Problem:
         return problem_of(
             self.model,
             self.setting,
-            self.importance,
+            self._asked,
             texts=self._texts,
             targets=self.targets,
             limits=replace(self.limits, **fields),
         )
-
-    _texts: Texts | None = None
 
 
 def problem_of(
@@ -135,14 +135,15 @@ def problem_of(
         importance=found,
         units=units_of(entries, found, limits),
         measures=setting.measures(entries, None),
+        _asked=str(importance) if losses is None else losses,
         _texts=texts,
     )
 
 
 def _given(importance: Importance | str | Path, model: Transformer, metric: str | None) -> Importance | None:
-    """Losses that somebody measured; None for the name of a rule."""
+    """Losses that are stated; None for the name of a rule."""
     if isinstance(importance, Importance):
-        return importance if importance.measured else None
+        return importance
     if str(importance) in RULES:
         return None
     from infersim.simulation.search.importance.files import importance_from_file

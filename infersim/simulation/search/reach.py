@@ -51,11 +51,9 @@ def _reached(found: Predicted, targets: Targets) -> str:
 
 
 def _kept(goal: Goal, targets: Targets) -> str:
-    margin = targets.margin(goal.half_width)
-    value = goal.value / margin if goal.higher else goal.value * margin
     name = goal.target.partition("_")[0]
     where = f" ({goal.where})" if goal.where else ""
-    kept = replace(goal, value=value, limit=goal.limit)
+    kept = replace(goal, value=goal.kept(targets))
     return f"{name} {kept.reached}{where}"
 
 
@@ -81,7 +79,7 @@ def _binding(problem: Problem) -> str:
 
 
 def _in_force(problem: Problem) -> list[str]:
-    limits, plain = problem.limits, Limits()
+    limits, plain = problem.limits, Limits(tensor_parallel=problem.setting.gpus)
     own = [name for name in LIMITS if name != "runnable" and getattr(limits, name) != getattr(plain, name)]
     return own + (["runnable"] if limits.refused or not limits.per_layer else [])
 

@@ -63,6 +63,7 @@ class Solver:
     def __init__(self, problem: Problem, seconds: float, gap: float) -> None:
         self.problem, self.gap = problem, gap
         self.ends = monotonic() + seconds
+        self._losses = LossOf(problem.entries, problem.importance)
         self._uniform: tuple[int, UniformPlans] | None = None
 
     @property
@@ -151,11 +152,11 @@ class Solver:
 
     def loss(self, places: Sequence[int]) -> float:
         """What a plan loses."""
-        return float(LossOf(self.problem.entries, self.problem.importance).total(places))
+        return float(self._losses.total(places))
 
     def layer_losses(self, places: Sequence[int]) -> list[float]:
         """What each layer of the model loses in a plan."""
-        losses = LossOf(self.problem.entries, self.problem.importance)
+        losses = self._losses
         found = [0.0] * len(self.problem.model.blocks)
         for layer, slots in losses.layers().items():
             found[layer] = float(losses.of_slots(slots, places, places))

@@ -21,12 +21,13 @@ from infersim.simulation.search.settings.costs import (
     parameter_counts,
     pass_costs,
 )
-from infersim.simulation.search.settings.scenarios import MS, InScenarios
+from infersim.simulation.search.settings.scenarios import InScenarios
 from infersim.simulation.search.settings.served import InService
 from infersim.simulation.search.spaces.formats import without_unsupported
 from infersim.simulation.search.spaces.limits import Limits
 from infersim.simulation.search.spaces.space import Space, Texts, checked_texts, space_of
 from infersim.simulation.speedups.cases import REQUEST
+from infersim.simulation.speedups.columns import MS
 from infersim.simulation.speedups.resolving import Gpu, Model, a_model, a_profile
 from infersim.simulation.timing.passes import Pass
 from infersim.workload.transformer import Attention, ExpertLayer, FeedForward, Transformer
@@ -164,7 +165,7 @@ def _of_scenarios(setting: InScenarios, entries: Entries) -> _Parts:
             place = len(parts)
             quantities = {"latency_ms": measures[f"latency_ms[{place}]"]}
             if prefill is not None:
-                quantities["prefill_ms"] = _scaled(prefill.seconds, flat, MS)
+                quantities["prefill_ms"] = prefill.seconds.of_scenario(flat, MS)
                 quantities["decode_ms"] = _less(quantities["latency_ms"], quantities["prefill_ms"])
             quantities |= _counted(costs, flat, measures[f"memory_gib[{place}]"], parameters)
             parts.append(({"phase": case.phase, "batch": batch, "context": context}, quantities))
@@ -174,9 +175,7 @@ def _of_scenarios(setting: InScenarios, entries: Entries) -> _Parts:
 def _of_service(setting: InService, entries: Entries) -> _Parts:
     measures, answer = setting.measures(entries, None), setting.dense
     lengths, engine = setting.service.lengths[0], setting.service.engine
-    running = np.maximum(1.0, np.round(answer.steady.running[0]))
-    step = setting.step_scenario(running, np.maximum(1.0, np.round(answer.load.context[0])))
-    costs, _ = pass_costs(entries, (Pass(scenario=step),), setting.profile)
+    costs, _ = pass_costs(entries, (Pass(scenario=setting.step_scenario(answer)),), setting.profile)
     counted = _counted(costs, 0, measures["memory_gib"], parameter_counts(entries))
     names = ("step_ms", "prompt_ms", "tpot_ms", "ttft_ms", "request_ms")
     told = {
@@ -190,15 +189,11 @@ def _of_service(setting: InService, entries: Entries) -> _Parts:
 
 def _counted(costs: PassCosts, flat: int, memory: Quantity, parameters: Quantity) -> dict[str, Quantity]:
     return {
-        "floor_ms": _scaled(costs.floor_s, flat, MS),
+        "floor_ms": costs.floor_s.of_scenario(flat, MS),
         "memory_gib": memory,
         "parameters": parameters,
-        "flops": _scaled(costs.flop, flat, 1.0),
+        "flops": costs.flop.of_scenario(flat, 1.0),
     }
-
-
-def _scaled(found: Quantity, flat: int, unit: float) -> Quantity:
-    return Quantity(values=found.values[:, flat] * unit, remainder=np.asarray(found.remainder[flat] * unit))
 
 
 def _less(whole: Quantity, part: Quantity) -> Quantity:

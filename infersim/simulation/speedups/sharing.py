@@ -15,22 +15,27 @@ from infersim.workload.transformer import Transformer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sharing:
-    """Plans that each number of GPUs shares evenly, and a line on each of the others."""
+    """Plans that each number of GPUs shares evenly, and the others by title with what is in the way."""
 
     plans: tuple[Plan, ...]
-    left_out: tuple[str, ...]
+    refused: tuple[tuple[str, str], ...]
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """A line on each of the others."""
+        return tuple(f"{title}: {reason}" for title, reason in self.refused)
 
 
 def shared_plans(plans: Iterable[Plan], executions: Sequence[Execution]) -> Sharing:
     """Those of `plans` that the GPUs of all `executions` share evenly."""
-    able, left_out = [], []
+    able, refused = [], []
     for plan in plans:
         reason = why_not_shared(plan.transformer, executions)
         if reason:
-            left_out.append(f"{plan.title}: {reason}")
+            refused.append((plan.title, reason))
         else:
             able.append(plan)
-    return Sharing(plans=tuple(able), left_out=tuple(left_out))
+    return Sharing(plans=tuple(able), refused=tuple(refused))
 
 
 def why_not_shared(transformer: Transformer, executions: Sequence[Execution]) -> str:

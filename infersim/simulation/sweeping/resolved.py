@@ -241,8 +241,7 @@ def _shared(grid: AnyGrid, executions: Sequence[Execution], left_out: Counter[tu
         left_out[f"{grid.model.name} {gpus}", reason] += grid.rows
         return replace(grid, plans=())
     sharing = shared_plans(grid.plans, executions)
-    for each in sharing.left_out:
-        title, _, reason = each.partition(": ")
+    for title, reason in sharing.refused:
         left_out[f"{title} {gpus}", reason] += grid.rows // len(grid.plans)
     return replace(grid, plans=sharing.plans)
 

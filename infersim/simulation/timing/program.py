@@ -80,7 +80,7 @@ def lay_out(transformers: Sequence[Transformer], passes: Sequence[Pass]) -> Prog
     members = tuple(_program(transformer, tuple(passes), extent) for transformer in transformers)
     return Programs(
         members=members,
-        rows=_consecutive([len(program.ops) for program in members]),
+        rows=consecutive([len(program.ops) for program in members]),
         stacks=stack_shapes([op.shape for program in members for op in program.ops], len(extent)),
         counts=np.concatenate([program.counts for program in members]),
         launches=np.concatenate([program.launches for program in members]),
@@ -101,7 +101,7 @@ def _program(transformer: Transformer, passes: tuple[Pass, ...], extent: tuple[i
         share=share,
         passes=passes,
         ops=tuple(op for of_pass in ops for op in of_pass),
-        pass_rows=_consecutive([len(of_pass) for of_pass in ops]),
+        pass_rows=consecutive([len(of_pass) for of_pass in ops]),
         counts=counts,
         launches=np.stack(launches),
         memory_bytes=np.broadcast_to(np.maximum.reduce(np.broadcast_arrays(*needed)), extent),
@@ -133,6 +133,7 @@ def _launches(op: Op, case: Pass) -> Numeric:
     return op.captured
 
 
-def _consecutive(lengths: Sequence[int]) -> tuple[slice, ...]:
+def consecutive(lengths: Sequence[int]) -> tuple[slice, ...]:
+    """The rows of each of several members that follow each other."""
     ends = np.cumsum(lengths).tolist()
     return tuple(slice(end - length, end) for end, length in zip(ends, lengths, strict=True))

@@ -16,7 +16,7 @@ from infersim.simulation.timing.op_costs import OpCosts, cost_ops, over_ops
 from infersim.simulation.timing.passes import Pass
 from infersim.simulation.timing.program import Program, Programs, lay_out
 from infersim.simulation.timing.uncertainty import half_width_of_sum
-from infersim.simulation.timing.whole_work import WholeWork, whole_work
+from infersim.simulation.timing.whole_work import WholeWork, WholeWorks
 from infersim.workload.memory import fits
 from infersim.workload.scenario import Scenario
 from infersim.workload.transformer import Transformer
@@ -52,7 +52,8 @@ class Timeline:
     lower_s: Array
     upper_s: Array
     fits_memory: npt.NDArray[np.bool_]
-    _whole: list[WholeWork] = field(default_factory=list, repr=False, compare=False)
+    _works: WholeWorks = field(repr=False, compare=False)
+    _place: int = field(repr=False, compare=False)
 
     @property
     def kernel_s(self) -> Array:
@@ -79,12 +80,9 @@ class Timeline:
 
     def work(self) -> WholeWork:
         """FLOPs of the whole model, and what they take at the peaks, shared evenly."""
-        costs, program = self.costs, self.program
         if self.gpus == 1:
-            return WholeWork(parts=self._parts(), flop=costs.flop, peak_s=costs.peak_s)
-        if not self._whole:
-            self._whole.append(whole_work(program.whole, program.whole_counts, self.gpus, self.profile))
-        return self._whole[0]
+            return WholeWork(parts=self._parts(), flop=self.costs.flop, peak_s=self.costs.peak_s)
+        return self._works.of(self._place)
 
     def exchanged(self) -> npt.NDArray[np.bool_]:
         """Which ops are exchanges between GPUs."""
@@ -139,14 +137,16 @@ def timeline(transformer: Transformer, profile: HardwareProfile, scenario: Scena
 
 def timelines(programs: Programs, profile: HardwareProfile) -> tuple[Timeline, ...]:
     """Time several programs at once, each op shape in one call with its like; errors as in `timeline`."""
-    costs = cost_ops(programs, profile)
+    costs, works = cost_ops(programs, profile), WholeWorks(programs.members, profile)
     return tuple(
-        _timeline(program, costs.select(rows), profile)
-        for program, rows in zip(programs.members, programs.rows, strict=True)
+        _timeline(program, costs.select(rows), profile, works, place)
+        for place, (program, rows) in enumerate(zip(programs.members, programs.rows, strict=True))
     )
 
 
-def _timeline(program: Program, costs: OpCosts, profile: HardwareProfile) -> Timeline:
+def _timeline(
+    program: Program, costs: OpCosts, profile: HardwareProfile, works: WholeWorks, place: int
+) -> Timeline:
     floor_s = _floor_s(program, costs, profile)
     latency_s = over_ops(costs.latency_s)
     width = half_width_of_sum(costs, program.labels)
@@ -159,6 +159,8 @@ def _timeline(program: Program, costs: OpCosts, profile: HardwareProfile) -> Tim
         lower_s=np.maximum(latency_s * np.exp(-width), floor_s),
         upper_s=latency_s * np.exp(width),
         fits_memory=fits(program.memory_bytes, profile.memory.total_bytes),
+        _works=works,
+        _place=place,
     )
 
 

@@ -24,7 +24,7 @@ from infersim.domain.dtypes import precision_named
 from infersim.domain.profile import HardwareProfile
 from infersim.domain.shapes import Gemm
 from infersim.profile_files import load_profile
-from infersim.simulation.speedups.kernel_latency import gemm_latency
+from infersim.simulation.kernels.gemm import gemm_latency
 
 AMPERE, ADA, HOPPER, BLACKWELL, CARD = (
     load_profile(name) for name in ("a100-sxm-80gb", "l40s", "h100-sxm", "b300-sxm", "rtx-5090")

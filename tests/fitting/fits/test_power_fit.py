@@ -16,7 +16,7 @@ from infersim.fitting.fits.power_fit import LEAST_US, fit_power, metered_rows
 from infersim.fitting.validation.validation import validate
 from infersim.profile_files.fit_files import read_fit, write_fit
 from infersim.profile_files.profiles import load_profile
-from infersim.simulation.speedups.kernel_latency import gemm_latency
+from infersim.simulation.kernels.gemm import gemm_latency
 from tests.fitting.synthetic_samples import known_kind, known_profile
 
 KNOWN = {"idle_share": 0.25, "busy_share": 0.2, "picojoule_per_flop": 0.4, "picojoule_per_byte": 60.0}

@@ -24,7 +24,7 @@ from infersim.report.accuracy.validation_tables import (
 from infersim.report.figures.predicted_measured import predicted_measured
 from infersim.report.figures.residual_by_shape import residual_by_shape
 from infersim.report.figures.sample_roofline import sample_roofline
-from infersim.simulation.speedups.exchange_latency import all_reduce_latency
+from infersim.simulation.kernels.exchange import all_reduce_latency
 from tests.report.example_pages import validated
 from tests.report.handmade import check_order, check_says
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,9 @@ from infersim.pruning.plan_files.reading import plan_from_file
 from infersim.simulation.search.problem import Problem
 from infersim.simulation.search.searching import solved
 from infersim.simulation.search.solving import Solver, search_for
-from infersim.simulation.search.spaces.choices import Choice, Sublayer
+from infersim.simulation.search.spaces.choices import DENSE, Choice, Sublayer
 from infersim.simulation.search.spaces.limits import Limits
 from infersim.simulation.search.spaces.plan_text import plan_text
-from infersim.simulation.search.spaces.space import chosen_places
 from infersim.simulation.search.table import table_of
 from tests.simulation.search.toys import (
     DECODE,
@@ -293,6 +293,22 @@ def test_what_cannot_be_asked_is_told(keywords: dict[str, Any], error: type[Exce
         sim.search(toy(2), gpu(), importance, **keywords, **DECODE)
 
 
+def test_stated_losses_count_whether_or_not_anybody_measured_them() -> None:
+    stated = random_losses(toy(3), TEXTS, 2)
+    guessed = replace(stated, label="a guess", measured=False)
+    of_both = [
+        solved(problem(toy(3), each, speedup=1.3), points=0, uniform=False) for each in (stated, guessed)
+    ]
+    assert of_both[0].plan == of_both[1].plan
+    assert of_both[0].answer["loss"].iloc[0] == of_both[1].answer["loss"].iloc[0]
+    assert "Importance is by a guess." in of_both[1].notes
+
+
+def test_without_a_limit_a_rule_is_the_same_rule() -> None:
+    found = problem(toy(4), "uniform", limits=Limits(multiple=64), speedup=1.1)
+    assert found.without("multiple").importance.label == found.importance.label
+
+
 def test_rules_are_labelled_as_such() -> None:
     found = sim.search(toy(3), gpu(), "depth", target_speedup=1.2, points=0, uniform=False, **DECODE)
     assert not found.answer["measured"].iloc[0]
@@ -332,7 +348,9 @@ def test_the_published_plan_of_qwen3_8b_is_stated_tabled_and_predicted(tmp_path:
     table = table_of(model, sim.load_profile("h200-sxm"), choices, None, options)
     wanted = {(layer, Sublayer.ATTENTION): Choice(removed=True) for layer in GUIDE_WITHOUT}
     wanted |= {(layer, Sublayer.FFN): Choice(ffn_width=width) for layer, width in GUIDE_WIDTHS.items()}
-    places = chosen_places(table.space, wanted)
+    places = [
+        slot.choices.index(wanted.get((slot.layer, slot.sublayer), DENSE)) for slot in table.space.slots
+    ]
     (tmp_path / "guide.toml").write_text(plan_text(table.space, places, "guide"))
     plan = plan_from_file(tmp_path / "guide.toml")
     entries = table.entries.chosen(places)

@@ -7,8 +7,8 @@ import pytest
 
 from infersim.profile_files import load_profile
 from infersim.pruning.composition import prune
+from infersim.simulation.kernels.gemm import gemm_latency
 from infersim.simulation.speedups.comparison import compare
-from infersim.simulation.speedups.kernel_latency import gemm_latency
 from infersim.workload.presets import load_model
 
 CUTLASS_408 = "github.com/NVIDIA/cutlass/issues/408: CUTLASS 2.8, CUDA 11.6, A100 SXM4"

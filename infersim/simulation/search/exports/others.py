@@ -24,9 +24,10 @@ from infersim.domain.arrays import Array
 from infersim.domain.errors import UnsupportedError
 from infersim.domain.shapes import Gemm, WeightForm
 from infersim.simulation.search.settings.costs import Quantity
-from infersim.simulation.search.settings.scenarios import MS, InScenarios
+from infersim.simulation.search.settings.scenarios import InScenarios
 from infersim.simulation.search.spaces.choices import Choice, Sublayer
 from infersim.simulation.search.table import LatencyTable
+from infersim.simulation.speedups.columns import MS
 from infersim.workload.formats import as_stored
 from infersim.workload.transformer import Attention, FeedForward, ReplacedSublayer
 

@@ -24,10 +24,10 @@ from infersim.simulation.search.settings.scenarios import InScenarios
 from infersim.simulation.search.spaces.choices import Choice, Sublayer
 from infersim.simulation.search.spaces.space import Slot
 from infersim.simulation.search.table import LatencyTable
+from infersim.simulation.speedups.padding import MIB
 from infersim.workload.formats import as_stored, dtype_name
 from infersim.workload.transformer import Attention, FeedForward
 
-MIB = 2.0**20
 _DTYPES = {
     "bf16": "torch.bfloat16",
     "fp16": "torch.float16",
@@ -43,11 +43,12 @@ def puzzletron_stats(found: LatencyTable) -> bytes:
     setting = found.setting
     if not isinstance(setting, InScenarios) or setting.scenarios.request is None:
         raise UnsupportedError("Puzzletron's runtimes are of whole requests: expected a request in the table")
-    stats = [_stats(found, setting, flat) for flat in range(len(found.scenarios))]
+    caches = _cache_mib(found, setting)
+    stats = [_stats(found, setting, flat, caches[:, flat]) for flat in range(len(found.scenarios))]
     return (json.dumps(stats, indent=2) + "\n").encode()
 
 
-def _stats(found: LatencyTable, setting: InScenarios, flat: int) -> dict[str, Any]:
+def _stats(found: LatencyTable, setting: InScenarios, flat: int, caches: Array) -> dict[str, Any]:
     told, quantities = found.scenarios[flat]
     request = setting.scenarios.request
     assert request is not None
@@ -55,7 +56,6 @@ def _stats(found: LatencyTable, setting: InScenarios, flat: int) -> dict[str, An
     heads = [block.attention.num_heads for block in model.blocks if isinstance(block.attention, Attention)]
     name = dtype_name(model, execution)
     weights = _DTYPES.get(name, name)
-    caches = _cache_mib(found, setting, flat)
     entries = list(_entries(found))
     return {
         "args": {
@@ -89,13 +89,12 @@ def _stats(found: LatencyTable, setting: InScenarios, flat: int) -> dict[str, An
     }
 
 
-def _cache_mib(found: LatencyTable, setting: InScenarios, flat: int) -> Array:
-    """MiB of KV cache of each entry: what it takes in memory with a cache less that without."""
+def _cache_mib(found: LatencyTable, setting: InScenarios) -> Array:
+    """MiB of KV cache of entries in scenarios: what they take in memory with a cache less that without."""
     case = setting.cases[0]
     scenario, shape = case.passes[-1].last_scenario, case.batch.shape
     both, weights = (block_bytes(found.entries, scenario, shape, times) for times in (1.0, 0.0))
-    of_blocks = (both - weights)[:, flat]
-    values: Array = found.entries.quantity(of_blocks, np.asarray(0.0)).values / MIB
+    values: Array = found.entries.quantity(both - weights, np.zeros(both.shape[1])).values / MIB
     return values
 
 

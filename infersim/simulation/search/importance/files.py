@@ -16,7 +16,7 @@ import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from infersim.domain.errors import FileContentError, InvalidValueError, UnknownNameError
+from infersim.domain.errors import FileContentError, InvalidValueError
 from infersim.files.foreign import read_json
 from infersim.files.reading import rows_of
 from infersim.simulation.search.importance.losses import Importance, Pair
@@ -206,10 +206,3 @@ def _table(value: object, key: str, file: Path) -> Mapping[str, object]:
     if not isinstance(value, Mapping):
         raise FileContentError(file, key, value, "a table")
     return value
-
-
-def check_rule(name: str, rules: tuple[str, ...]) -> str:
-    """The name of a rule; UnknownNameError that lists the known ones."""
-    if name not in rules:
-        raise UnknownNameError("rule of importance", name, rules)
-    return name

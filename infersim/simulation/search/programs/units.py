@@ -6,8 +6,6 @@ import math
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from infersim.domain.errors import InfersimError
 from infersim.simulation.search.importance.losses import Importance
 from infersim.simulation.search.programs.program import Option, Program
@@ -172,11 +170,6 @@ def _pairs(unit: _Unit, slots: Sequence[Slot], places: Sequence[int]) -> Iterato
     for own in layers.values():
         if any(became is not None for became in own.values()):
             yield "layer", tuple(own.get(sublayer) for sublayer in Sublayer)
-
-
-def losses_of(units: Units) -> np.ndarray:
-    """The loss of each option."""
-    return np.array([option.loss for option in units.program.options])
 
 
 def common_choices(slots: Sequence[Slot], sublayer: Sublayer) -> list[Choice]:

@@ -47,6 +47,10 @@ class Quantity:
         summed: Array = self.values[entries].sum(axis=0) + self.remainder
         return summed
 
+    def of_scenario(self, flat: int, unit: float) -> Quantity:
+        """That of one scenario, so many `unit` to one."""
+        return Quantity(values=self.values[:, flat] * unit, remainder=np.asarray(self.remainder[flat] * unit))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Entries:

@@ -1,7 +1,7 @@
 """What plans are judged in: scenarios, or a service; both cost entries and predict whole plans.
 
-A setting gives the additive measures of entries (`Measures`, in the table's units) and, of a plan, the full
-prediction as goals. Scenarios: one measure of latency for each. Services: see `served`.
+A setting gives the additive measures of entries, in the table's units (`lead`: those to be saved), and of
+a plan the full prediction as goals. Scenarios: one measure of latency for each. Services: see `served`.
 """
 
 from __future__ import annotations
@@ -22,11 +22,9 @@ from infersim.simulation.search.settings.targets import Goal, Targets
 from infersim.simulation.speedups.case_timings import CaseTimings, case_timings
 from infersim.simulation.speedups.cases import REQUEST, Case
 from infersim.simulation.speedups.chain import Chain, chain
+from infersim.simulation.speedups.columns import GIB, MS
 from infersim.simulation.speedups.scenarios import Scenarios
 from infersim.workload.transformer import Transformer
-
-MS = 1e3
-GIB = 2.0**30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -43,20 +41,6 @@ class Predicted:
     lead_lower: float
     lead_upper: float
     fits_memory: bool
-
-
-class Setting(Protocol):
-    """Scenarios or a service."""
-
-    @property
-    def lead(self) -> tuple[str, ...]:
-        """Names of the measures whose sum over entries is time to be saved."""
-
-    def measures(self, entries: Entries, at: Plan | None) -> Mapping[str, Quantity]:
-        """Additive measures by name, near a plan (None: near the dense model)."""
-
-    def predicted(self, plans: Sequence[Plan], targets: Targets) -> list[Predicted]:
-        """The full prediction of plans."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -109,8 +93,8 @@ class InScenarios:
             memory = memory_costs(entries, case.passes[-1].last_scenario, dense.program.memory_bytes)
             for flat in range(len(case.scenarios)):
                 place = len(found) // 2
-                found[f"latency_ms[{place}]"] = _column(costs.seconds, flat, MS)
-                found[f"memory_gib[{place}]"] = _column(memory, flat, 1 / GIB)
+                found[f"latency_ms[{place}]"] = costs.seconds.of_scenario(flat, MS)
+                found[f"memory_gib[{place}]"] = memory.of_scenario(flat, 1 / GIB)
         return found
 
     def predicted(self, plans: Sequence[Plan], targets: Targets) -> list[Predicted]:
@@ -158,11 +142,6 @@ class _At(Protocol):
 
 def _at(flat: int) -> _At:
     return lambda values: float(np.asarray(values).ravel()[flat])
-
-
-def _column(found: Quantity, flat: int, unit: float) -> Quantity:
-    """One scenario of a quantity."""
-    return Quantity(values=found.values[:, flat] * unit, remainder=np.asarray(found.remainder[flat] * unit))
 
 
 _PHASES = {"ttft_ms": Phase.PREFILL.value, "tpot_ms": Phase.DECODE.value}

@@ -18,7 +18,7 @@ from infersim.domain.profile import HardwareProfile
 from infersim.domain.shapes import Phase
 from infersim.pruning.plan import Plan
 from infersim.simulation.search.settings.costs import Entries, Quantity, block_bytes, pass_costs
-from infersim.simulation.search.settings.scenarios import GIB, MS, Predicted
+from infersim.simulation.search.settings.scenarios import Predicted
 from infersim.simulation.search.settings.targets import Goal, Targets
 from infersim.simulation.serving.answers import Answer, answered
 from infersim.simulation.serving.columns import HOUR_S, MILLION
@@ -29,6 +29,7 @@ from infersim.simulation.serving.steps import execution_on
 from infersim.simulation.speedups.case_timings import case_timings
 from infersim.simulation.speedups.cases import phase_case
 from infersim.simulation.speedups.chain import ratio_half_width
+from infersim.simulation.speedups.columns import GIB, MS
 from infersim.simulation.timing.passes import Pass
 from infersim.workload.scenario import Execution, Scenario
 from infersim.workload.transformer import Transformer
@@ -114,8 +115,10 @@ class InService:
             MEMORY: self._memory(entries, answer),
         }
 
-    def step_scenario(self, batch: Array, context: Array) -> Scenario:
-        """A decode step as the engine runs it."""
+    def step_scenario(self, answer: Answer) -> Scenario:
+        """A decode step of as many requests as `answer` says, as the engine runs it."""
+        batch = np.maximum(1.0, np.round(answer.steady.running[0]))
+        context = np.maximum(1.0, np.round(answer.load.context[0]))
         return self._scenario(Phase.DECODE, batch, context)
 
     def _scenario(self, phase: Phase, batch: Array, context: Array) -> Scenario:
@@ -123,11 +126,8 @@ class InService:
 
     def _step(self, entries: Entries, answer: Answer) -> Quantity:
         """Milliseconds of kernels of a decode step."""
-        batch = np.maximum(1.0, np.round(answer.steady.running[0]))
-        context = np.maximum(1.0, np.round(answer.load.context[0]))
-        scenario = self._scenario(Phase.DECODE, batch, context)
-        costs, _ = pass_costs(entries, (Pass(scenario=scenario),), self.profile)
-        return Quantity(values=costs.seconds.values[:, 0] * MS, remainder=costs.seconds.remainder[0] * MS)
+        costs, _ = pass_costs(entries, (Pass(scenario=self.step_scenario(answer)),), self.profile)
+        return costs.seconds.of_scenario(0, MS)
 
     def _prompt(self, entries: Entries, answer: Answer) -> Quantity:
         """Milliseconds of kernels to read a prompt, where as many are read together as `answer` says."""

@@ -95,6 +95,11 @@ class Goal:
         wanted = targets.margin(self.half_width)
         return (self.limit / self.value if self.higher else self.value / self.limit) * wanted
 
+    def kept(self, targets: Targets) -> float:
+        """The value that holds as surely as wanted."""
+        margin = targets.margin(self.half_width)
+        return self.value / margin if self.higher else self.value * margin
+
     @property
     def text(self) -> str:
         """For messages: `speedup 1.50x`, `tpot 12 ms`."""

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from infersim.domain.errors import InfersimError, InvalidValueError, UnsupportedError
+from infersim.domain.errors import InvalidValueError, UnsupportedError
 from infersim.pruning.families.family import nearest_multiple
 from infersim.pruning.families.static_m import without
 from infersim.simulation.search.spaces.choices import (
@@ -268,15 +268,3 @@ def checked_texts(value: object) -> Texts | None:
             raise InvalidValueError(f"choices.{name}", several, "at least one choice")
         found[str(name)] = [each.strip() for each in listed]
     return found
-
-
-def chosen_places(space: Space, wanted: Mapping[tuple[int, Sublayer], Choice]) -> list[int]:
-    """The place of each slot's choice, kept where none is wanted; InfersimError for one it has not."""
-    places = []
-    for slot in space.slots:
-        choice = wanted.get((slot.layer, slot.sublayer), DENSE)
-        place = slot.place(choice)
-        if place is None:
-            raise InfersimError(f"{slot.name} has no choice {choice.text}")
-        places.append(place)
-    return places

@@ -14,8 +14,8 @@ from infersim.domain.dtypes import PRECISIONS, DType
 from infersim.domain.errors import InvalidValueError, UnknownNameError, UnsupportedError
 from infersim.domain.profile import HardwareProfile
 from infersim.profile_files.profiles import list_profiles, load_profile
-from infersim.simulation.attention_kernel import attention_latency
-from infersim.simulation.speedups.kernel_latency import gemm_latency
+from infersim.simulation.kernels.attention import attention_latency
+from infersim.simulation.kernels.gemm import gemm_latency
 
 H100 = "h100-sxm"
 

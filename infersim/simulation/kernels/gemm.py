@@ -13,7 +13,7 @@ from infersim.domain.errors import InvalidValueError
 from infersim.domain.numbers import count, whole
 from infersim.domain.shapes import Experts, Gemm, WeightForm
 from infersim.profile_files.profiles import a_profile, kernels_named
-from infersim.simulation.kernel_arguments import (
+from infersim.simulation.kernels.arguments import (
     MAX_EXPERTS,
     MAX_FEATURES,
     MAX_SHARES,

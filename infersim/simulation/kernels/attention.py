@@ -10,7 +10,7 @@ from infersim.domain.dtypes import DType
 from infersim.domain.numbers import count, whole
 from infersim.domain.shapes import Attention, Phase
 from infersim.profile_files.profiles import a_profile, kernels_named
-from infersim.simulation.kernel_arguments import (
+from infersim.simulation.kernels.arguments import (
     MAX_HEAD_DIM,
     MAX_HEADS,
     MAX_WEIGHT_COPIES,

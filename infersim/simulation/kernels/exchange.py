@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from infersim.cost.collectives.parameters import NCCL
-from infersim.domain.arguments import checked, flag, one_of, optional
+from infersim.domain.arguments import Rule, checked, flag, one_of, optional
 from infersim.domain.costs import Latency
 from infersim.domain.numbers import count, whole
 from infersim.domain.shapes import Collective, Exchange
@@ -21,17 +22,18 @@ MAX_MESSAGE_BYTES = 2**44
 MAX_GPUS = 2**12
 """Far beyond any buffer and any node: a larger number is a slip."""
 
-_LIBRARY = optional(one_of("library", (NCCL,)))
+_RULES: Mapping[str, Rule] = {
+    "gpu": a_profile,
+    "message_bytes": whole(MAX_MESSAGE_BYTES),
+    "gpus": count(MAX_GPUS),
+    "library": optional(one_of("library", (NCCL,))),
+    "cuda_graph": flag,
+    "kernels": kernels_named,
+}
+"""What both ask of their arguments."""
 
 
-@checked(
-    gpu=a_profile,
-    message_bytes=whole(MAX_MESSAGE_BYTES),
-    gpus=count(MAX_GPUS),
-    library=_LIBRARY,
-    cuda_graph=flag,
-    kernels=kernels_named,
-)
+@checked(**_RULES)
 def all_reduce_latency(
     gpu: Gpu,
     *,
@@ -91,15 +93,7 @@ def all_reduce_latency(
     )
 
 
-@checked(
-    gpu=a_profile,
-    exchange=one_of("exchange", list(Exchange)),
-    message_bytes=whole(MAX_MESSAGE_BYTES),
-    gpus=count(MAX_GPUS),
-    library=_LIBRARY,
-    cuda_graph=flag,
-    kernels=kernels_named,
-)
+@checked(exchange=one_of("exchange", list(Exchange)), **_RULES)
 def exchange_latency(
     gpu: Gpu,
     exchange: str,

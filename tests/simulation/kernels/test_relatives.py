@@ -11,8 +11,8 @@ from infersim.domain.costs import Latency
 from infersim.domain.dtypes import DType
 from infersim.domain.profile import HardwareProfile
 from infersim.profile_files.profiles import load_profile
-from infersim.simulation.attention_kernel import attention_latency
-from infersim.simulation.speedups.kernel_latency import gemm_latency
+from infersim.simulation.kernels.attention import attention_latency
+from infersim.simulation.kernels.gemm import gemm_latency
 
 RELATIVES = {
     "a100-sxm-40gb": "a100-sxm-80gb",

@@ -1,0 +1,1 @@
+"""Single kernels and exchanges: arrays of dimensions in, arrays of latencies out."""
