@@ -82,8 +82,9 @@ EXAMPLES: Mapping[str, tuple[str, str]] = MappingProxyType(
 """What follows a command in each of the two examples of its help."""
 
 
-def example_of(names: Sequence[str]) -> str:
-    """An example of the first option that has one; empty where none has."""
+def example_of(names: Sequence[str], *, single: bool = False) -> str:
+    """An example of the first option that has one; empty where none has. `single`: it takes one value."""
     plain = [name.lstrip("-").replace("-", "_") for name in names]
     found = next((_SAMPLE[name] for name in plain if name in _SAMPLE), "")
-    return f"for example {found}" if found else ""
+    shown = found.partition(",")[0] if single else found
+    return f"for example {shown}" if shown else ""

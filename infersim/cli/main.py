@@ -185,7 +185,10 @@ def _command(arguments: Sequence[str] | None) -> int:
 def _example(error: Exception) -> str:
     """How the option is typed that an error is about, on a line of its own."""
     param = getattr(error, "param", None)
-    example = "" if param is None else example_of([str(param.name), *param.opts])
+    if param is None:
+        return ""
+    single = getattr(param.type, "name", "") in ("integer", "float")
+    example = example_of([str(param.name), *param.opts], single=single)
     return f"\n{example[0].upper()}{example[1:]}" if example else ""
 
 

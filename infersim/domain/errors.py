@@ -88,4 +88,4 @@ def _cut(text: str) -> str:
 
 
 class UnsupportedError(InfersimError):
-    """Something that exists but is out of scope, said plainly (mixture of experts, a missing data type)."""
+    """Something that exists but is out of scope, said plainly (state-space layers, a missing data type)."""

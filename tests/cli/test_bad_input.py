@@ -97,6 +97,12 @@ def test_what_is_missing_or_too_much_is_named(refused: Refused, arguments: tuple
     assert refused(*arguments).startswith(f"Error: {key} = ")
 
 
+def test_an_example_of_one_number_is_one_number(refused: Refused) -> None:
+    served = refused("serve", "-m", "llama-3.1-8b", "-g", "l4", "--gpus", "1,2")
+    assert served.endswith("For example --gpus 1")
+    check_says(refused(*COMPARE, "--gpus", "1.5"), "for example --gpus 1,2,4")
+
+
 def test_a_data_type_that_the_gpu_lacks(refused: Refused) -> None:
     message = refused("predict", "-m", "llama-3.1-8b", "-g", "v100-sxm", "-c", "9")
     check_order(message, "v100-sxm", "bf16", "--dtype", "fp16", "int8")

@@ -75,7 +75,10 @@ def with_head_groups(attention: Attention, skip: GroupSkip) -> Attention:
     of_kv_head = attention.num_heads // attention.num_kv_heads
     group = skip.group or of_kv_head
     if attention.num_heads % group or (group % of_kv_head and of_kv_head % group):
-        expected = f"a divisor of {attention.num_heads} heads that divides {of_kv_head}, or that it divides"
+        expected = (
+            f"a divisor of {attention.num_heads} heads, and a divisor or a multiple of {of_kv_head}, "
+            "the heads of one KV head"
+        )
         raise InvalidValueError("heads", group, expected)
     return replace(attention, groups=replace(skip, group=group))
 

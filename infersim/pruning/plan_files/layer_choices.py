@@ -95,6 +95,8 @@ def with_choices(block: Block, linear: Mapping[str, int], formats: Mapping[str, 
         block = _with(block, name, one_linear(width, found.norm, found.post_norm, rank))
     for name, stored in formats.items():
         found = _sublayer(block, name, f"format.{name}", stored)
+        if stored not in FORMATS:
+            raise InvalidValueError(f"format.{name}", stored, f"one of {', '.join(FORMATS)}")
         block = _with(block, name, in_format(found, stored))
     return block
 

@@ -149,7 +149,11 @@ def _with_groups(block: Block, table: GroupsTable) -> Block:
     attention, ffn = block.attention, block.ffn
     if table.attention is not None:
         routed = _attention(block, "groups.attention", table.attention)
-        attention = with_head_groups(replace(routed, groups=None), skip(table.attention, table.heads))
+        routed = replace(routed, groups=None)
+        try:
+            attention = with_head_groups(routed, skip(table.attention, table.heads))
+        except InvalidValueError as error:
+            raise InvalidValueError(f"groups.{error.key}", error.value, error.expected) from None
     if table.ffn is not None:
         grouped = _ffn(block, "groups.ffn", table.ffn)
         ffn = with_channel_groups(replace(grouped, groups=None), skip(table.ffn, table.channels))

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from infersim.domain.arrays import Array
+from infersim.domain.errors import InvalidValueError
 from infersim.domain.profile import HardwareProfile
 from infersim.pruning.families.static_m import is_empty
 from infersim.pruning.plan import Plan
@@ -142,6 +143,8 @@ def problem_of(
 
 def _given(importance: Importance | str | Path, model: Transformer, metric: str | None) -> Importance | None:
     """Losses that are stated; None for the name of a rule."""
+    if metric is not None and not _of_puzzletron(importance):
+        raise InvalidValueError("metric", metric, "none beside losses that are not Puzzletron's")
     if isinstance(importance, Importance):
         return importance
     if str(importance) in RULES:
@@ -149,6 +152,14 @@ def _given(importance: Importance | str | Path, model: Transformer, metric: str 
     from infersim.simulation.search.importance.files import importance_from_file
 
     return importance_from_file(importance, model, metric)
+
+
+def _of_puzzletron(importance: Importance | str | Path) -> bool:
+    """Whether a file or folder has several losses, of which one is chosen."""
+    if isinstance(importance, Importance):
+        return False
+    path = Path(importance)
+    return path.suffix.lower() == ".json" or path.is_dir()
 
 
 def _texts_of(losses: Importance | None) -> Texts:

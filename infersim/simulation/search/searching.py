@@ -227,6 +227,7 @@ def search(
         limits = runnable_by(limits, engine)
     profile: HardwareProfile = gpu  # type: ignore[assignment]
     setting = setting_of(model, profile.with_kernels(kernels), options)  # type: ignore[arg-type]
+    limits.check_layers(len(setting.model.blocks))
     problem = problem_of(
         setting.model,
         setting,

@@ -65,6 +65,13 @@ def test_layers_are_rows_for_machines(answered: Infersim) -> None:
     [
         (("-t", "99"), "target_speedup = 99.0; expected at most speedup"),
         ((), "at least one of target_speedup"),
+        ((), "such as --target-speedup 1.5"),
+        (("-t", "1.2", "--keep", "0,16"), "keep = 16; expected a layer from 0 to 15, or -16 to -1"),
+        (("-t", "1.2", "--keep=-17"), "keep = -17; expected a layer from 0 to 15"),
+        (("-t", "1.2", "--metric", "lm_loss"), "metric = 'lm_loss'; expected none beside losses that"),
+        (("-t", "1.2", "-o", "plan.json"), "output file = 'plan.json'; expected a file that ends in .toml"),
+        (("-t", "1.2", "-i", "uniforme"), "'uniforme'; expected an existing file, or a rule: uniform, depth"),
+        (("-t", "1.2", "--ffn", "width=99999999"), "a whole number from 1 to 16777216 after ="),
         (("-t", "1.2", "--engine", "vllm"), "phase = 'decode'; expected none beside --engine"),
         (("-t", "1.2", "-n", "8"), "concurrency = 8; expected none without --engine"),
         (("-t", "1.2", "--ffn", "narrow"), "for ffn: kept, none"),
@@ -75,3 +82,24 @@ def test_layers_are_rows_for_machines(answered: Infersim) -> None:
 )
 def test_slips_exit_with_2(refused: Callable[..., str], words: tuple[str, ...], said: str) -> None:
     assert said in refused(*SEARCH, *words)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--format", "puzzletron"), "format = 'puzzletron'; expected none without --out"),
+        (
+            ("--out", "table.txt"),
+            "spdy and halp have one scenario in a file, the table has 2: expected one phase",
+        ),
+    ],
+)
+def test_slips_of_a_table_exit_with_2(refused: Callable[..., str], words: tuple[str, ...], said: str) -> None:
+    assert said in refused("table", *MODEL, *words)
+
+
+@pytest.mark.parametrize("command", ["search", "table"])
+def test_help_breaks_no_choice_in_two(answered: Infersim, command: str) -> None:
+    said = answered(command, "--help").out
+    for example in ("kv_heads=4,heads=50%,none,linear,fp8.", "width=25%..75%/25%,width=50%+fp8,none,2:4."):
+        assert example in said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -307,3 +308,18 @@ def test_one_router_has_one_rate(llama: Transformer, write: Write) -> None:
     file = write("[layer.5]\nskip = { attention = 0.5, ffn = 0.25, one_router = true }")
     with pytest.raises(FileContentError, match=r"skip\.ffn"):
         plan_from_file(file, llama)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("groups = { attention = 0.5, heads = 3 }",
+         "layer.3.groups.heads = 3; expected a divisor of 32 heads, and a divisor or a multiple of 4"),
+        ('format = { ffn = "fp9" }', "layer.3.format.ffn = 'fp9'; expected one of fp8, "),
+    ],
+)  # fmt: skip
+def test_a_value_inside_a_layers_table_is_named_by_its_whole_key(
+    llama: Transformer, write: Write, line: str, said: str
+) -> None:
+    with pytest.raises(FileContentError, match=re.escape(said)):
+        plan_from_file(write(f"[layer.3]\n{line}\n"), llama)

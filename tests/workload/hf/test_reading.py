@@ -155,6 +155,7 @@ def test_a_config_without_a_type_is_no_config() -> None:
     ("extra", "reason"),
     [
         ({"model_type": "llama", "num_experts": 16}, "mixture of experts"),
+        ({"model_type": "my_moe", "num_experts": 16}, "which is not modelled for this type"),
         ({"model_type": "llama", "kv_lora_rank": 512}, "multi-head latent attention"),
         ({"model_type": "mixtral", "kv_lora_rank": 512}, "multi-head latent attention"),
         ({"model_type": "jamba", "mamba_d_state": 16}, "Mamba"),

@@ -21,7 +21,7 @@ AttentionOption: TypeAlias = Annotated[
     typer.Option(
         "--attention",
         metavar="CHOICES",
-        help="Of each attention, with commas between: kv_heads=4,heads=50%+kv_heads=50%,none,linear,fp8.",
+        help="Of each attention, with commas between: kv_heads=4,heads=50%,none,linear,fp8.",
     ),
 ]
 FfnOption: TypeAlias = Annotated[
@@ -29,7 +29,7 @@ FfnOption: TypeAlias = Annotated[
     typer.Option(
         "--ffn",
         metavar="CHOICES",
-        help="Of each FFN: width=25%..75%/25%,width=7168,experts=64,none,linear,lowrank=0.5,2:4,fp8.",
+        help="Of each FFN: width=25%..75%/25%,width=50%+fp8,none,2:4.",
     ),
 ]
 EngineOption: TypeAlias = Annotated[

@@ -10,6 +10,7 @@ import typer
 from infersim.cli import options
 from infersim.cli.commands.search import asking
 from infersim.cli.option_groups import PassFlags, RequestFlags, RunFlags, grouped
+from infersim.domain.errors import InvalidValueError
 
 ImportanceOption = Annotated[
     str,
@@ -123,6 +124,10 @@ def search_command(
     from infersim.simulation.search.searching import search
 
     check_outputs([out, html], [gpu, model, importance], folder=figures)
+    if out is not None and out.suffix.lower() != ".toml":
+        raise InvalidValueError(
+            "output file", str(out), "a file that ends in .toml, as compare --plan reads it"
+        )
     found = search(
         model,
         asking.one_gpu(gpu, overrides, kernels),

@@ -10,6 +10,7 @@ import typer
 from infersim.cli import options
 from infersim.cli.commands.search import asking
 from infersim.cli.option_groups import PassFlags, RequestFlags, RunFlags, grouped
+from infersim.domain.errors import InvalidValueError
 
 OutOption = Annotated[
     Path | None,
@@ -60,6 +61,8 @@ def table_command(
     check_outputs([out], [gpu, model])
     if form is not None:
         _check_form(form, FORMS)
+        if out is None:
+            raise InvalidValueError("format", form, "none without --out, the file that is written")
     if out is not None:
         form = form_of(out, form)
     profile = asking.one_gpu(gpu, overrides, kernels)

@@ -102,7 +102,7 @@ def _only(found: LatencyTable) -> Mapping[str, Quantity]:
     """The quantities of the one scenario."""
     if len(found.scenarios) > 1:
         raise UnsupportedError(
-            f"the format has one scenario, the table {len(found.scenarios)}: expected one phase, batch "
-            "and context"
+            f"spdy and halp have one scenario in a file, the table has {len(found.scenarios)}: expected one "
+            "phase (--phase prefill or decode), one batch and one context"
         )
     return found.scenarios[0][1]

@@ -19,7 +19,7 @@ from pathlib import Path
 from infersim.domain.errors import FileContentError, InvalidValueError
 from infersim.files.foreign import read_json
 from infersim.files.reading import rows_of
-from infersim.simulation.search.importance.losses import Importance, Pair
+from infersim.simulation.search.importance.losses import RULES, Importance, Pair
 from infersim.simulation.search.spaces.choices import DENSE, Choice, Sublayer, parsed
 from infersim.workload.transformer import Attention, FeedForward, Transformer
 
@@ -36,6 +36,8 @@ def importance_from_file(path: str | Path, model: Transformer, metric: str | Non
     `metric` chooses among those of Puzzletron.
     """
     file = Path(path)
+    if not file.exists():
+        raise InvalidValueError("importance", str(path), f"an existing file, or a rule: {', '.join(RULES)}")
     if file.is_dir():
         return _of_folder(file, model, metric)
     if file.suffix.lower() == ".json":

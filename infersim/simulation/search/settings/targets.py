@@ -56,7 +56,7 @@ class Targets:
         targets = cls(**found, sure=sure)
         if not targets.named:
             names = ", ".join(f"target_{name}" for name in TARGETS)
-            raise InvalidValueError("targets", None, f"at least one of {names}")
+            raise InvalidValueError("targets", None, f"at least one of {names}, such as --target-speedup 1.5")
         return targets
 
     @property

@@ -183,7 +183,7 @@ def _numbered(choice: Choice, name: str, value: int) -> Choice:
 def _whole(value: str, key: str, text: str) -> int:
     if value.isascii() and value.isdigit() and 0 < len(value) < 9 and 0 < int(value) <= _MOST:
         return int(value)
-    raise InvalidValueError(key, text, "a positive whole number after =")
+    raise InvalidValueError(key, text, f"a whole number from 1 to {_MOST} after =")
 
 
 def _fraction(value: str, key: str, text: str) -> float:

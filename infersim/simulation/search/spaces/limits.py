@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from infersim.domain.errors import InvalidValueError
 from infersim.pruning.families.engine_support import Answer
 from infersim.pruning.families.registry import families
 from infersim.pruning.plan_files.layer_choices import FORMATS
@@ -43,6 +44,12 @@ class Limits:
     def keeps(self, layer: int, count: int) -> bool:
         """Whether a layer of `count` stays as it is."""
         return layer in self.keep or layer - count in self.keep
+
+    def check_layers(self, count: int) -> None:
+        """Refuse layers that a model of `count` has not: InvalidValueError names the first."""
+        for layer in self.keep:
+            if not -count <= layer < count:
+                raise InvalidValueError("keep", layer, f"a layer from 0 to {count - 1}, or {-count} to -1")
 
     def against(self, choice: Choice) -> str:
         """Why a choice cannot be; empty where it can."""

@@ -66,7 +66,7 @@ def checked_type(
     if reasons:
         told = " and ".join(f"{feature}{evidence}" for feature, evidence in reasons.items())
         raise UnsupportedError(
-            f"{file}: model_type {model_type!r} has {told}, which is out of scope; "
+            f"{file}: model_type {model_type!r} has {told}, which is not modelled for this type; "
             f"supported are decoder-only models of type {listed}"
         )
     if model_type not in known:
