@@ -87,6 +87,7 @@ def _load(served: Served, memory: ServingMemory, service: Service, most: npt.NDA
         concurrency=asked,
         steps=np.array([each.output - 1 for each in lengths])[:, np.newaxis],
         context=np.array([each.context for each in lengths])[:, np.newaxis],
+        alike=np.array([each.alike for each in lengths])[:, np.newaxis],
         held=np.where(most < 1, 0.0, np.maximum(1.0, held))[:, np.newaxis],
         reading=reading_of(served, lengths),
     )

@@ -3,17 +3,26 @@
 With B requests running of C in the system, a decode step of t seconds at the mean context, P seconds to read
 a prompt (its share of a step that reads b of them) and n = written - 1 decode steps a request:
 
-    life   L = n t + B P + t / 2 + once     every running request sees its own steps and all B prompts read
+    life   L = n t + B P + w t + once     every running request sees its own steps and all B prompts read
     rate   X = B / L
     TPOT     = t + min((B - b) / n, r) P    b prompts are read before the first token, its own too
-    first    = L - n TPOT                   which is once + t / 2 + b P where r does not bind
+    first    = L - n TPOT                   which is once + w t + b P where r does not bind
     waiting  = C / X - L                    where fewer run than are there (Little's law)
     TTFT     = waiting + first
 
 r is how many prompts the engine's budget of tokens lets into a step. B is the least of C, the engine's most
-sequences and what the KV cache holds. b is 1 + AHEAD + together B: requests of like lengths end together, so
-that their successors come, and are read, together. Those that have waited for memory are read as others end
-(together is 0). How many do is the engine's. b is at most B, where one step reads all, else (B + r) / 2: the
+sequences and what the KV cache holds.
+
+w: a request that comes waits for half of the step in progress, and where steps mix prompts and decodes it
+is read in one in which others write: 1 1/2, else 1/2. One alone waits for nothing, and one that has waited
+for memory is let in as a step ends: w is 1 or 0, and `once` has passed. It also passes unseen where nobody
+writes more than a token and the prompts of others are read: L = max(B P, P + once).
+
+b: a life has n + 1 steps and those that pass before a request is let in, v = once / t, at least the one in
+progress. Each of them reads s = (B - 1) / (n + 1 + v) prompts of others, so that v s are read before, and s
+or more with a request's own: max(together alike (B - 1), s). Requests that write as much end together, and
+their successors come, and are read, together; alike is the share of such (`Lengths.alike`). Of those that
+have waited for memory v and together are 0. b is at most B, where one step reads all, else (B + r) / 2: the
 mean over requests that come all at once and are read r a step.
 """
 
@@ -29,23 +38,21 @@ from infersim.simulation.serving.prompts import Reading
 from infersim.simulation.serving.steps import MS, Served, Times
 
 if TYPE_CHECKING:
-    from infersim.engines.engine import SchedulerTable
-
-AHEAD = 1.0
-"""Prompts that are read before a request's own beside the share that the engine states; fitted to served
-models (docs/serving.md)."""
+    from infersim.engines.engine import Engine, SchedulerTable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
     """What comes: arrays that broadcast. `steps` are decode steps of a request, a mean.
 
-    `held` is how many requests of that kind the KV cache holds.
+    `alike` is the share of other requests that write as much as one does. `held` is how many requests of that
+    kind the KV cache holds.
     """
 
     concurrency: Array
     steps: Array
     context: Array
+    alike: Array
     held: Array
     reading: Reading
 
@@ -55,20 +62,21 @@ class Reads:
     """Prompts that are read around a request; arrays over the load.
 
     `step` is how many a step's budget of tokens has room for; `before` how many are read from a request's
-    arrival, or from its turn where it waits, to its first token; `together` how many of those share a step;
-    `beside` how many are read during one of its decode steps.
+    arrival, or from its turn where it waits, to its first token, `group` those of them that come together,
+    and `together` how many of these share a step; `beside` how many are read during one of its decode steps.
     """
 
     step: Array
     before: Array
+    group: Array
     together: Array
     beside: Array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Steady:
-    """The steady state: arrays over the load. `first_s` is TTFT without waiting, `joules` the board's of a
-    request."""
+    """The steady state: arrays over the load. `first_s` is TTFT without waiting, of which `once_s` comes once
+    whatever the steps take; `joules` the board's of a request."""
 
     running: Array
     reads: Reads
@@ -77,6 +85,7 @@ class Steady:
     prefill_share: Array
     tpot_s: Array
     first_s: Array
+    once_s: Array
     waiting_s: Array
     requests_per_s: Array
     joules: Array
@@ -96,11 +105,15 @@ def steady_state(served: Served, load: Load) -> Steady:
     running = np.where(most < 1, np.nan, np.minimum(load.concurrency, most))
     counted = np.where(np.isnan(running), 1.0, running)
     step = served.decode(counted, np.broadcast_to(load.context, counted.shape))
-    steps, once_s = load.steps, engine.host.request_ms * MS
-    reads = _reads(load, counted, engine.scheduler)
+    steps = load.steps
+    reads = _reads(load, counted, engine, step.seconds)
     read_s = load.reading.each_s(reads.together)
-    phase_s = np.where((counted > 1) & (steps > 0), step.seconds / 2, 0.0)
-    life_s = steps * step.seconds + counted * read_s + phase_s + once_s
+    unseen_s = np.where(steps < 1, (counted - 1) * read_s, 0.0)
+    once_s = np.where(
+        load.concurrency > counted, 0.0, np.maximum(0.0, engine.host.request_ms * MS - unseen_s)
+    )
+    waited_s = steps_waited(load, counted, engine.scheduler) * step.seconds
+    life_s = steps * step.seconds + counted * read_s + waited_s + once_s
     tpot_s = step.seconds + reads.beside * read_s
     first_s = life_s - steps * tpot_s
     gone = np.isnan(running)
@@ -115,6 +128,7 @@ def steady_state(served: Served, load: Load) -> Steady:
         prefill_share=share,
         tpot_s=np.where(gone | (steps < 1), np.nan, tpot_s),
         first_s=np.where(gone, np.nan, first_s),
+        once_s=once_s,
         waiting_s=np.where(gone, np.nan, np.maximum(0.0, load.concurrency / rate - life_s)),
         requests_per_s=rate,
         joules=np.where(gone, np.nan, steps * step.joules / counted + load.reading.each_j(reads.together)),
@@ -122,14 +136,26 @@ def steady_state(served: Served, load: Load) -> Steady:
     )
 
 
-def _reads(load: Load, running: Array, scheduler: SchedulerTable) -> Reads:
-    step = np.maximum(scheduler.batched_tokens - running, 1) / load.reading.prompt
-    others = np.where(load.concurrency > running, 0.0, scheduler.together * running)
-    most = np.where(running > step, (running + np.maximum(step, 1.0)) / 2, running)
-    before = np.minimum(most, 1 + (running > 1) * (AHEAD + others))
+def steps_waited(load: Load, running: Array, scheduler: SchedulerTable) -> Array:
+    """Decode steps of others between a request's arrival, or its turn, and its first token: w above."""
+    in_progress = np.where(load.concurrency > running, 0.0, 0.5)
+    return np.where((running > 1) & (load.steps > 0), in_progress + float(scheduler.mixes), 0.0)
+
+
+def _reads(load: Load, running: Array, engine: Engine, step_s: Array) -> Reads:
+    scheduler, others = engine.scheduler, running - 1
+    room = np.maximum(scheduler.batched_tokens - running, 1) / load.reading.prompt
+    most = np.where(running > room, (running + np.maximum(room, 1.0)) / 2, running)
+    pass_by = np.maximum(1.0, engine.host.request_ms * MS / step_s)
+    passed = np.where(load.concurrency > running, 0.0, pass_by)
+    each = others / (load.steps + 1 + passed)
+    company = np.where(load.concurrency > running, 0.0, scheduler.together * load.alike * others)
+    group = np.minimum(1 + np.maximum(company, each), most)
+    before = np.minimum(group + passed * each, most)
     return Reads(
-        step=step,
+        step=room,
         before=before,
-        together=np.clip(before, 1.0, np.maximum(step, 1.0)),
-        beside=np.minimum((running - before) / np.maximum(load.steps, 1), step),
+        group=group,
+        together=np.clip(group, 1.0, np.maximum(room, 1.0)),
+        beside=np.minimum((running - before) / np.maximum(load.steps, 1), room),
     )

@@ -50,6 +50,12 @@ class Lengths:
         seen = self.prompts + (np.maximum(self.outputs - 1, 0) + 1) / 2
         return float((steps * seen).sum() / steps.sum())
 
+    @property
+    def alike(self) -> float:
+        """The share of requests that write as much as one does, on average: 1 where all do."""
+        _, counts = np.unique(self.outputs, return_counts=True)
+        return float(np.square(counts / counts.sum()).sum())
+
     def held_tokens(self, block: int, *, whole: bool) -> float:
         """Tokens of cache that a running request takes, in whole blocks, on average over its time.
 

@@ -42,21 +42,23 @@ class Running:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What the scheduler keeps to: the engine's table, tokens of cache, and tokens of a block.
+    """What the scheduler keeps to: the engine's table, bytes of cache, those of a sequence of so many blocks,
+    and tokens of a block.
 
     `sharing`: what a prompt takes in a step that reads 1, 2, 3... of them, over one that reads it alone.
     """
 
     table: SchedulerTable
-    cache_tokens: float
+    cache_bytes: float
+    bytes_of: list[float]
     block_tokens: int
     sharing: list[float]
 
-    def held(self, request: Running) -> int:
-        """Tokens of cache that a request takes, or is let in for, in whole blocks."""
+    def held(self, request: Running) -> float:
+        """Bytes of cache that a request takes, or is let in for, in whole blocks."""
         whole = self.table.admits == "whole"
         tokens = request.prompt + request.output if whole else request.context + 1
-        return ceil(tokens / self.block_tokens) * self.block_tokens
+        return self.bytes_of[ceil(tokens / self.block_tokens)]
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -71,6 +73,7 @@ class Scheduler:
     finished: list[Running] = field(default_factory=list)
     busy_s: float = 0.0
     running_s: float = 0.0
+    tokens: int = 0
     awake: Any = None
 
     def submit(self, request: Running) -> None:
@@ -95,7 +98,7 @@ class Scheduler:
             self._advance(writing, reading)
 
     def _free(self) -> float:
-        return self.rules.cache_tokens - sum(map(self.rules.held, self.running))
+        return self.rules.cache_bytes - sum(map(self.rules.held, self.running))
 
     def _make_room(self) -> None:
         """Put off the latest where the cache is full; what it has written is read with its prompt."""
@@ -140,6 +143,7 @@ class Scheduler:
             request.to_read -= tokens
             if not request.to_read:
                 wrote.append(request)
+        self.tokens += len(wrote)
         for request in wrote:
             if not request.written:
                 request.first_s = now
@@ -241,6 +245,7 @@ def _ran(environment: Any, scheduler: Scheduler, requests: int, first: int) -> R
         environment.step()
         if before < first and len(scheduler.finished) > before:
             begun_s, scheduler.busy_s, scheduler.running_s = float(environment.now), 0.0, 0.0
+            scheduler.tokens = 0
             before = len(scheduler.finished)
     measured, ended = scheduler.finished[first:end], scheduler.finished[before:]
     took_s = max(float(environment.now) - begun_s, 1e-12)
@@ -250,7 +255,7 @@ def _ran(environment: Any, scheduler: Scheduler, requests: int, first: int) -> R
         ttft_s=np.array([each.first_s - each.came_s for each in measured]),
         tpot_s=np.array([each.last_s - each.first_s for each in measured]) / steps,
         outputs=outputs,
-        tokens_per_s=float(sum(each.output for each in ended) / took_s),
+        tokens_per_s=scheduler.tokens / took_s,
         requests_per_s=len(ended) / took_s,
         running=scheduler.running_s / scheduler.busy_s if scheduler.busy_s else 0.0,
     )

@@ -178,17 +178,18 @@ def simulated(answer: Answer, row: int, column: int, *, rate: float | None, requ
     """One length and concurrency of an answer, or one length at a rate, event by event."""
     lengths = answer.service.lengths[row]
     generator = np.random.default_rng(seed)
-    places = generator.integers(0, lengths.prompts.size, requests)
+    places = _in_any_order(generator, lengths.prompts.size, requests)
     prompts, outputs = lengths.prompts[places], lengths.outputs[places]
     engine, memory = answer.service.engine, answer.memory
-    each = float(memory.cache_of(memory.block_tokens)) / memory.block_tokens
+    longest = int(np.ceil((prompts + outputs).max() / memory.block_tokens)) + 1
     several = np.broadcast_to(
         np.arange(1.0, TOGETHER[-1] + 1), (len(answer.service.lengths), int(TOGETHER[-1]))
     )
     alone = answer.load.reading.each_s(several)
     rules = Rules(
         table=engine.scheduler,
-        cache_tokens=max(0.0, memory.cache_bytes) / each if each else float("inf"),
+        cache_bytes=max(0.0, memory.cache_bytes),
+        bytes_of=memory.cache_of(np.arange(longest + 1) * memory.block_tokens).tolist(),
         block_tokens=memory.block_tokens,
         sharing=(alone[row] / alone[row, 0]).tolist(),
     )
@@ -210,11 +211,17 @@ def simulated(answer: Answer, row: int, column: int, *, rate: float | None, requ
     return run_closed(table, rules, coming, concurrency, life_s, together)
 
 
+def _in_any_order(generator: np.random.Generator, several: int, requests: int) -> np.ndarray:
+    """Places of requests: all of a trace once before any comes again, shuffled each time."""
+    rounds = [generator.permutation(several) for _ in range(-(-requests // several))]
+    return np.concatenate(rounds)[:requests]
+
+
 def _group(reads: Reads, row: int, column: int) -> float:
     """Clients that begin together, so that as many prompts are read before a first token as the closed form
-    counts on average: those of a group that one step reads, else half of the group's and half of a step's."""
-    before, step = float(reads.before[row, column]), float(reads.step[row, column])
-    return before if before <= step else 2 * before - max(step, 1.0)
+    counts on average: a group that one step reads, else half of the group's and half of a step's."""
+    group, step = float(reads.group[row, column]), float(reads.step[row, column])
+    return group if group <= step else 2 * group - max(step, 1.0)
 
 
 def _reading(answer: Answer, lengths: Lengths, prompts: np.ndarray) -> np.ndarray:

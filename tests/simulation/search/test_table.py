@@ -86,8 +86,8 @@ def test_sums_are_full_predictions_of_a_served_model(options: dict[str, Any]) ->
         plan = plan_of(table, places)
         served = sim.serve(plan, gpu(), **options).iloc[0]
         entries = table.entries.chosen(places)
-        for name in ("tpot_ms", "ttft_ms", "memory_gib"):
-            assert float(measures[name].total(entries)) == pytest.approx(served[name], rel=0.01), name
+        for name, off in (("tpot_ms", 0.01), ("ttft_ms", 0.03), ("memory_gib", 0.01)):
+            assert float(measures[name].total(entries)) == pytest.approx(served[name], rel=off), name
 
 
 def _parallel(block: Block, place: int) -> Block:

@@ -7,6 +7,7 @@ import pytest
 
 import infersim as sim
 from infersim.domain.errors import InvalidValueError
+from infersim.simulation.serving.lengths import Lengths
 from tests.simulation.serving.examples import GPU, MODEL, answer, changed
 
 
@@ -26,6 +27,37 @@ def test_no_more_prompts_are_read_before_a_first_token_than_if_all_came_at_once(
     assert reads.step.ravel().tolist() == [8.0, 2.0]
     assert reads.before.ravel().tolist() == [8.0, 5.0]
     assert reads.beside.ravel().tolist() == [0.0, 3 / 63]
+
+
+@pytest.mark.parametrize(("engine", "waited"), [("vllm", 1.5), ("sglang", 0.5)])
+def test_a_request_waits_for_a_step_in_progress_and_for_those_who_write_in_its_own(
+    engine: str, waited: float
+) -> None:
+    """SGLang reads prompts alone. By hand for 8 requests of 63 steps: 10 ms pass while one comes, a step or
+    more; each of the steps of a life reads its share of the 7 other prompts."""
+    found = answer(engine=changed(engine, scheduler={"together": 0.0}, host={"request_ms": 10.0}))
+    step_s, read_s = found.steady.step.seconds[0, 0], found.steady.prefill_s[0, 0]
+    passed = max(1.0, 0.010 / step_s)
+    before = 1 + (1 + passed) * 7 / (64 + passed)
+    assert found.steady.reads.before[0, 0] == pytest.approx(before)
+    assert found.steady.ttft_s[0, 0] == pytest.approx(0.010 + waited * step_s + before * read_s)
+
+
+def test_where_nobody_writes_on_a_request_comes_while_others_are_read() -> None:
+    for request_ms in (1.0, 500.0):
+        found = answer(engine=changed(host={"request_ms": request_ms}), output=1, concurrency=4)
+        read_s = found.steady.prefill_s[0, 0]
+        life_s = max(4 * read_s, read_s + request_ms / 1e3)
+        assert found.steady.requests_per_s[0, 0] == pytest.approx(4 / life_s)
+        assert found.steady.ttft_s[0, 0] == pytest.approx(life_s)
+
+
+def test_requests_that_write_unlike_others_have_less_company() -> None:
+    one, two, many = (
+        Lengths(prompts=np.full(12, 64.0), outputs=np.array(outputs, dtype=float))
+        for outputs in ([50] * 12, [50] * 6 + [60] * 6, range(44, 56))
+    )
+    assert (one.alike, two.alike, many.alike) == pytest.approx((1, 1 / 2, 1 / 12))
 
 
 def test_a_request_alone_is_a_prompt_and_its_steps() -> None:

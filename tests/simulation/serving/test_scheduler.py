@@ -7,8 +7,8 @@ import pytest
 
 import infersim as sim
 from infersim.domain.errors import InfersimError
-from infersim.simulation.serving.simulating import simulated
-from tests.simulation.serving.examples import GPU, MODEL, answer, changed
+from infersim.simulation.serving.simulating import _in_any_order, simulated
+from tests.simulation.serving.examples import GPU, MODEL, answer, changed, dense
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,39 @@ def test_the_closed_form_agrees(engine: str, gpu: str, prompt: int, output: int,
     counted = sim.simulate_serving(MODEL, gpu, **options).iloc[0]  # type: ignore[arg-type]
     for name in ("tokens_per_s", "tpot_ms"):
         assert counted[name] == pytest.approx(formula[name], rel=0.05)
+
+
+@pytest.mark.parametrize("concurrency", [4, 48])
+def test_first_tokens_agree_where_requests_are_unlike_and_prompts_short(
+    tmp_path: object, concurrency: int
+) -> None:
+    chance = np.random.default_rng(5)
+    trace = tmp_path / "trace.csv"  # type: ignore[operator]
+    prompts, outputs = chance.integers(16, 2000, 150), chance.integers(2, 120, 150)
+    rows = "".join(f"{read},{written}\n" for read, written in zip(prompts, outputs, strict=True))
+    trace.write_text("prompt,output\n" + rows, encoding="utf-8")
+    for lengths in ({"trace": trace}, {"prompt": 1, "output": 60}):
+        options = {**lengths, "concurrency": concurrency}
+        formula = sim.serve(MODEL, "l4", **options).iloc[0]
+        counted = sim.simulate_serving(MODEL, "l4", **options).iloc[0]
+        for name, off in (("tokens_per_s", 0.05), ("tpot_ms", 0.05), ("ttft_ms", 0.15)):
+            assert counted[name] == pytest.approx(formula[name], rel=off), (lengths, name)
+
+
+def test_every_request_of_a_trace_comes_before_any_comes_again() -> None:
+    places = _in_any_order(np.random.default_rng(0), 7, 17)
+    assert sorted(places[:7]) == sorted(places[7:14]) == list(range(7))
+    assert len(set(places[14:])) == 3
+
+
+def test_windows_let_in_as_many_requests_as_the_closed_form_says() -> None:
+    """Half of the layers keep 128 tokens of 8,200: counted by tokens, half as many requests would run."""
+    tight = changed("tensorrt-llm", memory={"share": 0.02})
+    windowed = answer(dense("gpt-oss-20b"), engine=tight, prompt=8100, output=100, concurrency=30)
+    ran = simulated(windowed, 0, 0, rate=None, requests=90, seed=0)
+    held = float(windowed.steady.running[0, 0])
+    assert held < 30
+    assert ran.running == pytest.approx(held, abs=1.0)
 
 
 def test_few_requests_meet_an_idle_engine_and_many_queue() -> None:

@@ -1,8 +1,9 @@
 """The setting of a service: what entries add to a step, to reading a prompt, and so to TPOT, TTFT and rates.
 
 With the number of running requests fixed, all of them are linear in the seconds of kernels
-(`serving.closed_form`): the tables below are exact where kernels, and not the host, bound a step. Where a
-plan lets more requests run, its table is laid anew at its own number.
+(`serving.closed_form`): the tables below are exact where kernels, and not the host, bound a step, and TTFT is
+so to a few percent, as how many prompts are read before it depends on the step. Where a plan lets more
+requests run, its table is laid anew at its own number.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from infersim.simulation.search.settings.costs import Entries, Quantity, block_b
 from infersim.simulation.search.settings.scenarios import Predicted
 from infersim.simulation.search.settings.targets import Goal, Targets
 from infersim.simulation.serving.answers import Answer, answered
+from infersim.simulation.serving.closed_form import steps_waited
 from infersim.simulation.serving.columns import HOUR_S, MILLION
 from infersim.simulation.serving.fitting_in import missing_text
 from infersim.simulation.serving.prompts import TOGETHER
@@ -258,10 +260,10 @@ class _Point:
             steps=steps,
             beside=float(reads.beside[0, 0]),
             together=float(reads.together[0, 0]),
-            phase=0.5 if running > 1 and steps > 0 else 0.0,
+            phase=float(steps_waited(load, answer.steady.running, engine.scheduler)[0, 0]),
             waits=max(0.0, asked / running - 1),
             step_extra_ms=step_ms + engine.host.sequence_us * running * 1e-3,
-            once_ms=engine.host.request_ms,
+            once_ms=float(answer.steady.once_s[0, 0]) * MS,
         )
 
 
