@@ -15,15 +15,15 @@ sequences and what the KV cache holds.
 
 w: a request that comes waits for half of the step in progress, and where steps mix prompts and decodes it
 is read in one in which others write: 1 1/2, else 1/2. One alone waits for nothing, and one that has waited
-for memory is let in as a step ends: w is 1 or 0, and `once` has passed. It also passes unseen where nobody
-writes more than a token and the prompts of others are read: L = max(B P, P + once).
+for memory is let in as a step ends: w is 1 or 0, and `once` has passed. Where nobody writes more than a
+token, `once` also passes while the prompts of others are read, but for those that come with it.
 
 b: a life has n + 1 steps and those that pass before a request is let in, v = once / t, at least the one in
-progress. Each of them reads s = (B - 1) / (n + 1 + v) prompts of others, so that v s are read before, and s
-or more with a request's own: max(together alike (B - 1), s). Requests that write as much end together, and
-their successors come, and are read, together; alike is the share of such (`Lengths.alike`). Of those that
-have waited for memory v and together are 0. b is at most B, where one step reads all, else (B + r) / 2: the
-mean over requests that come all at once and are read r a step.
+progress; v is 0 after waiting for memory. Each of them reads s = (B - 1) / (n + 1 + v) prompts of others,
+so that v s are read before a request is let in. With it come max(together alike (B - 1), s) others:
+requests that write as much end together, and so their successors come together; alike is the share of such
+(`Lengths.alike`). Where steps mix prompts and decodes, waiting for memory takes them apart again: B / C of
+them. A group of g is read in one step, or r a step, on average after (g + r) / 2.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def steady_state(served: Served, load: Load) -> Steady:
     steps = load.steps
     reads = _reads(load, counted, engine, step.seconds)
     read_s = load.reading.each_s(reads.together)
-    unseen_s = np.where(steps < 1, (counted - 1) * read_s, 0.0)
+    unseen_s = np.where(steps < 1, (counted - np.minimum(reads.group, counted)) * read_s, 0.0)
     once_s = np.where(
         load.concurrency > counted, 0.0, np.maximum(0.0, engine.host.request_ms * MS - unseen_s)
     )
@@ -145,17 +145,23 @@ def steps_waited(load: Load, running: Array, scheduler: SchedulerTable) -> Array
 def _reads(load: Load, running: Array, engine: Engine, step_s: Array) -> Reads:
     scheduler, others = engine.scheduler, running - 1
     room = np.maximum(scheduler.batched_tokens - running, 1) / load.reading.prompt
-    most = np.where(running > room, (running + np.maximum(room, 1.0)) / 2, running)
     pass_by = np.maximum(1.0, engine.host.request_ms * MS / step_s)
     passed = np.where(load.concurrency > running, 0.0, pass_by)
     each = others / (load.steps + 1 + passed)
-    company = np.where(load.concurrency > running, 0.0, scheduler.together * load.alike * others)
-    group = np.minimum(1 + np.maximum(company, each), most)
-    before = np.minimum(group + passed * each, most)
+    apart = load.concurrency / running if scheduler.mixes else 1.0
+    company = scheduler.together * load.alike * others / apart
+    group = 1 + np.maximum(company, each)
+    at_once = np.maximum(room, 1.0)
+    before = np.minimum(_in_turn(group, at_once) + passed * each, _in_turn(running, at_once))
     return Reads(
         step=room,
         before=before,
         group=group,
-        together=np.clip(group, 1.0, np.maximum(room, 1.0)),
+        together=np.minimum(group, at_once),
         beside=np.minimum((running - before) / np.maximum(load.steps, 1), room),
     )
+
+
+def _in_turn(several: Array, at_once: Array) -> Array:
+    """How many of several prompts are read before one is, itself included, on average."""
+    return np.where(several > at_once, (several + at_once) / 2, several)

@@ -178,19 +178,21 @@ class Ran:
 
 
 def run_closed(
-    steps: StepTable, rules: Rules, coming: Coming, concurrency: int, spread_s: float, together: int
+    steps: StepTable, rules: Rules, coming: Coming, concurrency: int, spread_s: float, together: float
 ) -> Ran:
     """So many clients, each of which sends a request when its last is answered.
 
-    They begin within `spread_s`, so many of them together, as services find their clients: equal requests
-    that are read in one step end in one step. The first answers of all clients are no part of the figures.
+    They begin within `spread_s`, so many of them together on average, as services find their clients: equal
+    requests that are read in one step end in one step. The first answers of all clients are no part of the
+    figures.
     """
     environment = simpy.Environment()
     scheduler = Scheduler(environment=environment, steps=steps, rules=rules)
     places = iter(range(len(coming.prompts)))
+    begins = beginnings(concurrency, together)
 
     def client(number: int) -> Generator[Any, Any, None]:
-        yield environment.timeout(spread_s * (number - number % together) / concurrency)
+        yield environment.timeout(spread_s * begins[number] / concurrency)
         for place in places:
             request = _request(environment, coming, place)
             yield environment.timeout(coming.once_s)
@@ -200,6 +202,22 @@ def run_closed(
     for number in range(concurrency):
         environment.process(client(number))
     return _ran(environment, scheduler, len(coming.prompts), concurrency)
+
+
+def beginnings(clients: int, together: float) -> list[int]:
+    """The first client of the group that each client begins with.
+
+    Groups have two sizes, the next ones below and above `together`; a client's has that size on average.
+    """
+    small, share = int(together), together % 1
+    begins: list[int] = []
+    in_large = 0
+    while len(begins) < clients:
+        large = in_large < share * (len(begins) + 1)
+        size = small + large
+        in_large += size * large
+        begins += [len(begins)] * min(size, clients - len(begins))
+    return begins
 
 
 def run_open(steps: StepTable, rules: Rules, coming: Coming, gaps_s: np.ndarray, first: int) -> Ran:

@@ -15,7 +15,6 @@ from infersim.pruning.composition import a_model_or_plan
 from infersim.pruning.plan import Plan
 from infersim.simulation.frame_kinds import FrameKind, marks
 from infersim.simulation.serving.answers import Answer, answered
-from infersim.simulation.serving.closed_form import Reads
 from infersim.simulation.serving.columns import MS, answer_frame
 from infersim.simulation.serving.lengths import Lengths
 from infersim.simulation.serving.prompts import TOGETHER
@@ -207,7 +206,7 @@ def simulated(answer: Answer, row: int, column: int, *, rate: float | None, requ
         return run_open(table, rules, coming, gaps, requests // 10)
     concurrency = int(answer.load.concurrency[row, column])
     life_s = concurrency / float(answer.steady.requests_per_s[row, column])
-    together = max(1, min(concurrency, round(_group(answer.steady.reads, row, column))))
+    together = max(1.0, min(concurrency, float(answer.steady.reads.group[row, column])))
     return run_closed(table, rules, coming, concurrency, life_s, together)
 
 
@@ -215,13 +214,6 @@ def _in_any_order(generator: np.random.Generator, several: int, requests: int) -
     """Places of requests: all of a trace once before any comes again, shuffled each time."""
     rounds = [generator.permutation(several) for _ in range(-(-requests // several))]
     return np.concatenate(rounds)[:requests]
-
-
-def _group(reads: Reads, row: int, column: int) -> float:
-    """Clients that begin together, so that as many prompts are read before a first token as the closed form
-    counts on average: a group that one step reads, else half of the group's and half of a step's."""
-    group, step = float(reads.group[row, column]), float(reads.step[row, column])
-    return group if group <= step else 2 * group - max(step, 1.0)
 
 
 def _reading(answer: Answer, lengths: Lengths, prompts: np.ndarray) -> np.ndarray:

@@ -44,12 +44,17 @@ def test_a_request_waits_for_a_step_in_progress_and_for_those_who_write_in_its_o
 
 
 def test_where_nobody_writes_on_a_request_comes_while_others_are_read() -> None:
-    for request_ms in (1.0, 500.0):
-        found = answer(engine=changed(host={"request_ms": request_ms}), output=1, concurrency=4)
-        read_s = found.steady.prefill_s[0, 0]
-        life_s = max(4 * read_s, read_s + request_ms / 1e3)
-        assert found.steady.requests_per_s[0, 0] == pytest.approx(4 / life_s)
-        assert found.steady.ttft_s[0, 0] == pytest.approx(life_s)
+    """Those that come in another step are read meanwhile; where all come together, none is."""
+    for together in (0.0, 1.0):
+        for request_ms in (1.0, 500.0):
+            engine = changed(scheduler={"together": together}, host={"request_ms": request_ms})
+            found = answer(engine=engine, output=1, concurrency=4)
+            passed = max(1.0, request_ms / 1e3 / found.steady.step.seconds[0, 0])
+            others = 3 - max(3 * together, 3 / (1 + passed))
+            read_s = found.steady.prefill_s[0, 0]
+            life_s = 4 * read_s + max(0.0, request_ms / 1e3 - others * read_s)
+            assert found.steady.requests_per_s[0, 0] == pytest.approx(4 / life_s)
+            assert found.steady.ttft_s[0, 0] == pytest.approx(life_s)
 
 
 def test_requests_that_write_unlike_others_have_less_company() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 import infersim as sim
 from infersim.domain.errors import InfersimError
+from infersim.simulation.serving.scheduler import beginnings
 from infersim.simulation.serving.simulating import _in_any_order, simulated
 from tests.simulation.serving.examples import GPU, MODEL, answer, changed, dense
 
@@ -43,6 +44,15 @@ def test_first_tokens_agree_where_requests_are_unlike_and_prompts_short(
         counted = sim.simulate_serving(MODEL, "l4", **options).iloc[0]
         for name, off in (("tokens_per_s", 0.05), ("tpot_ms", 0.05), ("ttft_ms", 0.15)):
             assert counted[name] == pytest.approx(formula[name], rel=off), (lengths, name)
+
+
+@pytest.mark.parametrize("together", [1.0, 1.4, 2.5, 7.0])
+def test_clients_begin_in_groups_of_that_size_on_average(together: float) -> None:
+    begins = beginnings(200, together)
+    sizes = [begins.count(first) for first in begins]
+    assert np.mean(sizes) == pytest.approx(together, rel=0.03)
+    assert begins == sorted(begins)
+    assert beginnings(3, 3.0) == beginnings(3, 2.9) == [0, 0, 0]
 
 
 def test_every_request_of_a_trace_comes_before_any_comes_again() -> None:
