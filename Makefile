@@ -79,6 +79,7 @@ readme: $(VENV)/dev.stamp
 accuracy: $(VENV)/dev.stamp
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python bench/accuracy_rows.py
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python bench/served_rows.py
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python bench/served_fit.py
 	PYTHONPATH=docs $(BIN)/python -m _generate.readme
 
 docs: $(VENV)/docs.stamp

@@ -1,119 +1,233 @@
-"""Fits the few constants of engines to served models, and scores each group with those fitted without it.
+"""Fits the few constants of engines to served models, and scores groups with those fitted without them.
 
-Of each engine what a step and a sequence cost on the host, and how many prompts are read together; of all
-together how many are read before a request's own (`AHEAD`). Prints the best of each, to be entered by hand:
-`engines/data/*.toml` and `simulation/serving/closed_form.py`. A grid, as there are few numbers; means over
-groups, so that no group with many rows decides.
+Of each engine what a step and a sequence cost on the host, and what it hides beside the kernels, by TPOT and
+tokens per second; of all engines what a request costs once, and of those that mix prompts and steps, or do
+not, how many prompts are read together, by TTFT. Prints the best, to be entered by hand in
+`engines/data/*.toml`. A grid, as there are few numbers; means over groups, so that no group with many rows
+decides, and the median of TTFT in each, as few rows are far off. Kernels of each case are timed once.
+
+Writes docs/accuracy-served-held-out.csv: errors of dense models on one GPU with the constants of the files,
+and with those fitted to what is left where a model on a GPU under an engine, a whole model, a whole GPU or a
+whole engine is left out. Kernels are those of the profiles, whatever is left out.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from infersim.engines.engine import Engine
+from accuracy import MEASURED
+from infersim.domain.arrays import Array
 from infersim.engines.reading import load_engine
-from infersim.simulation.serving import closed_form
-from served_tables import served_rows
+from infersim.workload.sublayers.experts import ExpertLayer
+from served_again import Constants, Timed, asked_again, shipped, timed
+from served_models import model_of
+from served_tables import Case, cases
 
-STEPS_MS, SEQUENCES_US = (0.0, 0.3, 0.6, 1.0, 1.4), (0.0, 5.0, 10.0, 20.0, 30.0)
-AHEAD, TOGETHER = (0.5, 1.0, 1.5, 2.0), (0.05, 0.075, 0.1, 0.3, 0.5, 0.7)
+TARGET = Path(__file__).parents[1] / "docs" / "accuracy-served-held-out.csv"
+
+STEP_MS, SEQUENCE_US = (0.0, 0.1, 0.2, 0.4, 0.7, 1.0, 1.4, 1.8, 2.4), (0.0, 5.0, 10.0, 20.0, 30.0)
+HIDDEN_MS, REQUEST_MS = (0.0, 1.0, 1.5, 2.0, 2.5, 3.0), (0.0, 5.0, 10.0, 15.0, 20.0, 25.0, 30.0, 40.0)
+TOGETHER = (0.0, 0.025, 0.05, 0.075, 0.1, 0.125, 0.15, 0.2, 0.5, 0.7)
 ENGINES = ("vllm", "tensorrt-llm", "sglang")
 
-FITTED = ("TPOT", "tokens/s", "tokens/s, dense", "tokens/s, 2:4")
-"""What the host's constants are fitted to; TTFT has those of queues."""
+NEWER = load_engine("vllm").host.newer
+"""Compute capabilities beside which vLLM's step is told apart."""
 
 APART = ("prompts cached", "queued")
 """Groups that nothing is fitted to."""
 
+LEFT_OUT = ("nothing", "the group", "the model", "the GPU", "the engine")
+"""What constants are fitted without, as the columns of the page name it."""
+
+Point = tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Group:
+    """Cases of a model on a GPU under an engine, in one format, on so many GPUs.
+
+    `host` and `queue` are losses at each point of the grids: of TPOT or tokens per second, and of TTFT.
+    """
+
+    name: str
+    source: str
+    cases: list[tuple[Case, Timed]]
+    kept: Constants
+    host: Array
+    queue: Array
+
+    @property
+    def gpu(self) -> str:
+        """Where it runs."""
+        return self.name.split(", ")[0]
+
+    @property
+    def engine(self) -> str:
+        """What serves it."""
+        return self.name.split(", ")[1]
+
+    @property
+    def model(self) -> str:
+        """What is served."""
+        return self.name.split(", ")[2]
+
+    @property
+    def newer(self) -> bool:
+        """Whether an engine may have another step beside such a GPU."""
+        return self.cases[0][1].profile.compute_capability in NEWER
+
+    @property
+    def scored(self) -> bool:
+        """Whether it is a service of a dense model on one GPU."""
+        return self.source == "services" and "GPUs" not in self.name and not self.mixture
+
+    @property
+    def mixture(self) -> bool:
+        """Whether some layer has experts."""
+        blocks = model_of(self.model).grouped_blocks()
+        return any(isinstance(block.ffn, ExpertLayer) for block, _ in blocks)
+
+
+HOSTS: tuple[Point, ...] = tuple(product(STEP_MS, SEQUENCE_US, HIDDEN_MS))
+QUEUES: tuple[Point, ...] = tuple(product(REQUEST_MS, TOGETHER))
+
 
 def main() -> None:
-    """Hosts first, then queues, then what is left of each group."""
-    hosts: dict[tuple[float, ...], pd.DataFrame] = {
-        point: _errors(served_rows({name: _with_host(name, *point) for name in ENGINES}))
-        for point in product(STEPS_MS, SEQUENCES_US)
+    """Fits of all rows, then what is left of each group that is scored."""
+    if not MEASURED.is_dir():
+        print(f"served: skipped, there are no measurements in {MEASURED}; {TARGET} stays as it is")
+        return
+    groups = _groups(cases())
+    for engine in ENGINES:
+        for newer in sorted({group.newer for group in groups if group.engine == engine}):
+            kept = next(each.kept for each in groups if (each.engine, each.newer) == (engine, newer))
+            print(f"{engine}, {'newer' if newer else 'older'} GPUs, fitted: {_fitted(groups, engine, newer)}")
+            print(f"{engine}, {'newer' if newer else 'older'} GPUs, shipped: {kept}")
+    rows = [row for group in groups if group.scored for row in _held_out(group, groups)]
+    frame = pd.DataFrame(rows).assign(computed=date.today().isoformat())
+    frame.to_csv(TARGET, index=False, float_format="%.4g", lineterminator="\n")
+    print(frame.drop(columns="computed").round(3).to_string(index=False))
+    print(frame.groupby("left_out", sort=False)[["tpot", "ttft"]].mean().round(3).to_string())
+
+
+def _groups(several: Sequence[Case]) -> list[Group]:
+    """Cases by group, each at all points of both grids."""
+    by_group: dict[tuple[str, str], list[tuple[Case, Timed]]] = {}
+    for case in several:
+        first = case.rows(case.answer.steady)[0]
+        name = str(first["group"]).removesuffix(", queued")
+        if not set(APART) & set(name.split(", ")):
+            by_group.setdefault((str(first["source"]), name), []).append((case, timed(case)))
+    return [_group(source, name, found) for (source, name), found in by_group.items()]
+
+
+def _group(source: str, name: str, found: list[tuple[Case, Timed]]) -> Group:
+    served = found[0][1]
+    kept = shipped(served.engine, served.profile.compute_capability)
+    host = [_loss(found, _with_host(kept, point))[0] for point in HOSTS]
+    queue = [_loss(found, _with_queue(kept, point))[1] for point in QUEUES]
+    return Group(name=name, source=source, cases=found, kept=kept, host=np.array(host), queue=np.array(queue))
+
+
+def _with_host(kept: Constants, point: Point) -> Constants:
+    step_ms, sequence_us, hidden_ms = point
+    return replace(kept, step_ms=step_ms, sequence_us=sequence_us, hidden_ms=hidden_ms)
+
+
+def _with_queue(kept: Constants, point: Point) -> Constants:
+    request_ms, together = point
+    return replace(kept, request_ms=request_ms, together=together)
+
+
+def _ratios(found: Sequence[tuple[Case, Timed]], constants: Constants) -> tuple[Array, Array]:
+    """Predicted over measured of TPOT or tokens per second, and of TTFT (empty without)."""
+    rows = [row for case, kernels in found for row in case.rows(asked_again(case, kernels, constants))]
+    ratios: tuple[list[float], list[float]] = ([], [])
+    for row in rows:
+        if "queued" not in str(row["group"]):
+            ratio = float(str(row["predicted"])) / float(str(row["measured"]))
+            ratios[row["quantity"] == "TTFT"].append(ratio)
+    return np.array(ratios[0]), np.array(ratios[1])
+
+
+def _loss(found: Sequence[tuple[Case, Timed]], constants: Constants) -> tuple[float, float]:
+    """Of the logs, so that twice and half weigh alike: the mean, and the median for TTFT (NaN without)."""
+    steps, firsts = _ratios(found, constants)
+    first = float(np.median(np.abs(np.log(firsts)))) if firsts.size else float("nan")
+    return float(np.abs(np.log(steps)).mean()), first
+
+
+def _fitted(groups: Sequence[Group], engine: str, newer: bool) -> Constants:
+    """The constants of an engine beside newer or older GPUs, of groups of any.
+
+    What a step costs is the engine's; where it has no group, what suits the others best. What is read before
+    a first token is that of all engines that mix prompts and steps, and of all that do not.
+    """
+    own = [group for group in groups if group.engine == engine] or list(groups)
+    losses = [np.zeros(len(HOSTS)), np.zeros(len(HOSTS))]
+    for weight, group in zip(_weights(own), own, strict=True):
+        losses[group.newer] += weight * group.host
+    host = _with_host(own[0].kept, HOSTS[_best_host(losses, newer)])
+    return _with_queue(host, _best_queue(groups, load_engine(engine).scheduler.mixes))
+
+
+def _best_host(losses: Sequence[Array], newer: bool) -> int:
+    """The point of HOSTS for one kind of GPU: both kinds have their own step and share the rest."""
+    shape = (len(STEP_MS), len(SEQUENCE_US) * len(HIDDEN_MS))
+    by_step = [loss.reshape(shape) for loss in losses]
+    shared = int(np.argmin(np.sum([loss.min(axis=0) for loss in by_step], axis=0)))
+    wanted = by_step[newer] if by_step[newer].any() else by_step[not newer]
+    return int(np.argmin(wanted[:, shared])) * shape[1] + shared
+
+
+def _best_queue(groups: Sequence[Group], mixes: bool) -> Point:
+    """The point of QUEUES: `together` is that of engines that mix, or do not; the rest is that of all."""
+    shape = (len(REQUEST_MS), len(TOGETHER))
+    losses = {True: np.zeros(shape), False: np.zeros(shape)}
+    for group in groups:
+        if not np.isnan(group.queue).any():
+            losses[load_engine(group.engine).scheduler.mixes] += group.queue.reshape(shape)
+    request = int(np.argmin(np.sum([loss.min(axis=1) for loss in losses.values()], axis=0)))
+    wanted = losses[mixes] if losses[mixes].any() else losses[not mixes]
+    return REQUEST_MS[request], TOGETHER[int(np.argmin(wanted[request]))]
+
+
+def _weights(groups: Sequence[Group]) -> list[float]:
+    """Each source counts alike, and in it each group."""
+    sources = [group.source for group in groups]
+    return [1 / len(set(sources)) / sources.count(group.source) for group in groups]
+
+
+def _held_out(group: Group, groups: Sequence[Group]) -> list[dict[str, object]]:
+    """Errors with the file's constants, and with those of what is left."""
+    left: dict[str, Callable[[Group], bool]] = {
+        "the group": lambda each: (
+            (each.gpu, each.engine, each.model) == (group.gpu, group.engine, group.model)
+        ),
+        "the model": lambda each: each.model == group.model,
+        "the GPU": lambda each: each.gpu == group.gpu,
+        "the engine": lambda each: each.engine == group.engine,
     }
-    shipped = closed_form.AHEAD
-    queues: dict[tuple[float, ...], pd.DataFrame] = {}
-    for point in product(AHEAD, TOGETHER):
-        closed_form.AHEAD = point[0]
-        queues[point] = _errors(served_rows({name: _with_queue(name, point[1]) for name in ENGINES}))
-    closed_form.AHEAD = shipped
-    for name in ENGINES:
-        step, sequence = _best(hosts, FITTED, engine=name)
-        print(f"{name}: step_ms {step:g}, sequence_us {sequence:g}")
-    print("AHEAD, together:", *_best(queues, ("TTFT",)))
-    for name in ENGINES:
-        print(f"{name}: together {_best(queues, ('TPOT', 'TTFT'), engine=name)[1]:g}")
-    services = next(iter(hosts.values()))
-    groups = services.loc[services["source"] == "services", "group"].unique()
-    rows = [_held_out(group, hosts, queues) for group in groups if not set(APART) & set(group.split(", "))]
-    print(pd.DataFrame(rows).round(3).to_string(index=False))
-
-
-def _held_out(
-    group: str, hosts: dict[tuple[float, ...], pd.DataFrame], queues: dict[tuple[float, ...], pd.DataFrame]
-) -> dict[str, object]:
-    """Errors of a group with constants that others chose; an engine without another takes those of all."""
-    engine = group.split(", ")[1]
-    others = next(iter(hosts.values()))
-    of_engine = others[others["group"].str.contains(f", {engine}, ") & (others["group"] != group)]
-    host = _best(hosts, FITTED, engine=engine if len(of_engine) else "", without=group)
-    queue = _best(queues, ("TTFT",), without=group)
-    return {
-        "group": group,
-        "TPOT": _of(hosts[host], group, "TPOT", "mean"),
-        "TTFT, median": _of(queues[queue], group, "TTFT", "median"),
-        "step_ms": host[0],
-        "sequence_us": host[1],
-        "AHEAD": queue[0],
-        "TOGETHER": queue[1],
+    constants = {"nothing": group.kept} | {
+        name: _fitted([each for each in groups if not out(each)], group.engine, group.newer)
+        for name, out in left.items()
     }
-
-
-def _with_queue(name: str, together: float) -> Engine:
-    engine = load_engine(name)
-    scheduler = engine.scheduler.model_copy(update={"together": together})
-    return engine.model_copy(update={"scheduler": scheduler})
-
-
-def _with_host(name: str, step_ms: float, sequence_us: float) -> Engine:
-    engine = load_engine(name)
-    host = engine.host.model_copy(
-        update={"step_ms": step_ms, "newer_step_ms": step_ms, "sequence_us": sequence_us}
-    )
-    return engine.model_copy(update={"host": host})
-
-
-def _errors(rows: pd.DataFrame) -> pd.DataFrame:
-    """Mean and median error of each group and quantity."""
-    error = (rows["predicted"] / rows["measured"]).map(np.log).abs()
-    found = error.groupby([rows["source"], rows["group"], rows["quantity"]]).agg(["mean", "median"])
-    return found.reset_index()
-
-
-def _best(
-    points: dict[tuple[float, ...], pd.DataFrame],
-    quantities: tuple[str, ...],
-    *,
-    engine: str = "",
-    without: str = "",
-) -> tuple[float, ...]:
-    """The point with the least error, each source counting alike and in it each group."""
-
-    def loss(frame: pd.DataFrame) -> float:
-        some = frame[frame["quantity"].isin(quantities) & ~frame["group"].str.contains("|".join(APART))]
-        some = some[some["group"].str.contains(f", {engine}") & (some["group"] != without)]
-        return float(some.groupby("source")["mean"].mean().mean())
-
-    return min(points, key=lambda point: loss(points[point]))
-
-
-def _of(frame: pd.DataFrame, group: str, quantity: str, figure: str) -> float:
-    rows = frame[(frame["group"] == group) & (frame["quantity"] == quantity)]
-    return float(rows[figure].iloc[0])
+    rows = []
+    for name in LEFT_OUT:
+        steps, firsts = _ratios(group.cases, constants[name])
+        tpot, ttft = float(np.abs(steps - 1).mean()), float(np.median(np.abs(firsts - 1)))
+        fitted = {key: getattr(constants[name], key) for key in Constants.__dataclass_fields__}
+        rows.append(
+            {"group": group.name, "rows": len(steps), "left_out": name, "tpot": tpot, "ttft": ttft} | fitted
+        )
+    return rows
 
 
 if __name__ == "__main__":

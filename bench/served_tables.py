@@ -1,13 +1,15 @@
 """Served models that others measured, each row beside what is predicted of it.
 
 One frame of rows: `source group quantity measured predicted lower upper other` (`other`: another predictor's
-figure, where the table has one). Nothing of it is written; only means leave.
+figure, where the table has one). Nothing of it is written; only means leave. Services are cases: answers that
+`bench/served_fit.py` asks again with other constants of engines.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,43 +18,19 @@ import infersim as sim
 from accuracy import MEASURED
 from infersim.domain.arrays import Array
 from infersim.engines.engine import Engine
-from infersim.engines.reading import load_engine
 from infersim.pruning.plan import Plan
-from infersim.simulation.serving.answers import answered
+from infersim.simulation.serving.answers import Answer, answered
+from infersim.simulation.serving.closed_form import Steady
 from infersim.simulation.serving.service import Service
+from infersim.simulation.speedups.resolving import as_plan
 from infersim.workload.transformer import Transformer
+from served_models import PRESETS, format_of, model_of
 
 SERVICES, WHOLE = MEASURED / "serving" / "serving.csv", MEASURED / "whole_models"
 SPARSE = MEASURED / "sparse_models" / "sparse_models.csv"
 
-PRESETS = {
-    "Qwen/Qwen3-32B": "qwen3-32b",
-    "meta-llama/Llama-3.1-8B-Instruct": "llama-3.1-8b",
-    "meta-llama/Llama-3.1-70B": "llama-3.1-70b",
-    "MiniMaxAI/MiniMax-M2.5": "minimax-m2.5",
-    "Qwen/Qwen3-235B-A22B-FP8": "qwen3-235b-a22b",
-    "openai/gpt-oss-120b": "gpt-oss-120b",
-    "moonshotai/Kimi-K2.5": "kimi-k2",
-    "Llama3.2-1B": "llama-3.2-1b",
-    "Llama3.2-3B": "llama-3.2-3b",
-    "Qwen2.5-7B": "qwen2.5-7b",
-    "Qwen2.5-14B": "qwen2.5-14b",
-}
-FORMATS = {"fp8": "fp8", "nvfp4": "nvfp4", "fp8_block": "fp8_block", "int4_wo": "w4a16"}
-"""`gemm_quant_mode` -> dtype; empty: 16 bit."""
-
-OWN_FORMATS = {"gpt-oss-120b": None, "qwen3-235b-a22b": "fp8_block"}
-BLOCKS_OF_8_BIT = ("minimax-m2.5",)
-"""What checkpoints state, whatever the table calls it; models whose fp8 is that of blocks."""
-
 SMALL = {"qwen2.5-0.5b": 312.0, "qwen2.5-1.5b": 183.0, "qwen2.5-7b": 84.0, "qwen2.5-14b": 46.0}
 """Tokens per second of one request on an A100 under vLLM, as Qwen's own page of speeds states them."""
-
-QWEN_SIZES = {
-    "qwen2.5-0.5b": (896, 4864, 24, 14, 2),
-    "qwen2.5-1.5b": (1536, 8960, 28, 12, 2),
-}
-"""Hidden size, FFN width, layers, heads, KV heads."""
 
 WAVE = 256
 """Requests that ran at once in `sparse_models`, whatever was asked for: twice as many took twice as long."""
@@ -70,14 +48,31 @@ COLUMNS = ("source", "group", "quantity", "measured", "predicted", "lower", "upp
 Record = dict[str, object]
 
 
-def served_rows(engines: dict[str, Engine] | None = None) -> pd.DataFrame:
-    """All rows that are there; `engines` stand for the shipped ones, by name."""
-    of = engines or {}
-    rows = [*services(of), *whole_models(of), *sparse_models(of), *small_models(of)]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Case:
+    """A service with several concurrencies, and its rows of a steady state of it."""
+
+    answer: Answer
+    rows: Callable[[Steady], list[Record]]
 
 
-def services(engines: dict[str, Engine]) -> Iterator[Record]:
+def served_rows() -> pd.DataFrame:
+    """All rows that are there."""
+    found = [*rows_of(cases()), *whole_models()]
+    return pd.DataFrame([*found, *speedups(found)], columns=list(COLUMNS))
+
+
+def rows_of(several: list[Case]) -> list[Record]:
+    """Of cases as they were answered."""
+    return [row for case in several for row in case.rows(case.answer.steady)]
+
+
+def cases() -> list[Case]:
+    """All services."""
+    return [*services(), *sparse_models(), *small_models()]
+
+
+def services() -> Iterator[Case]:
     """TTFT and TPOT of models on GPUs that share each layer, or whole experts."""
     table = pd.read_csv(SERVICES)
     apart = table["pp_size"] * table["attention_dp_size"].fillna(1)
@@ -86,35 +81,58 @@ def services(engines: dict[str, Engine]) -> Iterator[Record]:
     table = table[experts.isin([1]) | (experts == table["tp_size"])]
     keys = ["gpu", "backend", "model_path", "gemm_quant_mode", "isl", "osl", "tp_size", "moe_ep_size"]
     for _, rows in table.groupby(keys, dropna=False):
-        gpu, backend, model, mode = (str(rows[key].iloc[0]) for key in keys[:4])
-        prompt, output, gpus = (int(rows[key].iloc[0]) for key in keys[4:7])
-        whole = float(rows["moe_ep_size"].iloc[0]) > 1
-        engine, dtype = _engine(backend, engines), _format(PRESETS[model], mode)
-        found = sim.serve(
-            _model(PRESETS[model]),
-            gpu,
-            prompt=prompt,
-            output=output,
-            concurrency=rows["batch_size"].astype(int).tolist(),
-            engine=engine,
-            dtype=dtype,
-            gpus=gpus,
-            expert_parallel=whole,
-        )
-        queues = rows["batch_size"].to_numpy() >= QUEUED.get(PRESETS[model], np.inf)
-        cached = ", prompts cached" if prompt == CACHED_PROMPT else ""
-        shared = f", {gpus} GPUs" if gpus > 1 else ""
-        shared += ", whole experts" if whole else ""
-        group = f"{gpu}, {engine.name}, {PRESETS[model]}, {dtype or 'as stored'}{shared}{cached}"
-        for name in ("tpot", "ttft"):
-            measured = rows[f"silicon_{name}_ms"].to_numpy()
-            shown = found[[f"{name}_ms", f"{name}_lower_ms", f"{name}_upper_ms"]].to_numpy()
-            for value, (predicted, lower, upper), queued in zip(measured, shown, queues, strict=True):
-                of = f"{group}, queued" if queued else group
-                yield _record("services", of, name.upper(), value, predicted, lower, upper)
+        yield _service(rows)
 
 
-def whole_models(engines: dict[str, Engine]) -> Iterator[Record]:
+def _service(rows: pd.DataFrame) -> Case:
+    """Of rows that differ in the concurrency alone."""
+    first = rows.iloc[0]
+    name, prompt, gpus = PRESETS[first["model_path"]], int(first["isl"]), int(first["tp_size"])
+    whole, dtype = bool(first["moe_ep_size"] > 1), format_of(name, str(first["gemm_quant_mode"]))
+    answer = _answer(
+        model_of(name),
+        first["gpu"],
+        prompt=prompt,
+        output=int(first["osl"]),
+        concurrency=rows["batch_size"].astype(int).tolist(),
+        engine=first["backend"],
+        dtype=dtype,
+        gpus=gpus,
+        expert_parallel=whole,
+    )
+    said = f"{first['gpu']}, {answer.service.engine.name}, {name}, {dtype or 'as stored'}"
+    said += f", {gpus} GPUs" if gpus > 1 else ""
+    said += ", whole experts" if whole else ""
+    said += ", prompts cached" if prompt == CACHED_PROMPT else ""
+    queued = rows["batch_size"].to_numpy() >= QUEUED.get(name, np.inf)
+    groups = [f"{said}, queued" if waits else said for waits in queued]
+
+    def records(steady: Steady) -> list[Record]:
+        spreads = np.exp(steady.log_half_width[0]), np.exp(answer.service.engine.spread.ttft)
+        return [
+            _record("services", *of)
+            for quantity, predicted, spread in zip(
+                ("TPOT", "TTFT"), (steady.tpot_s[0] * 1e3, steady.ttft_s[0] * 1e3), spreads, strict=True
+            )
+            for of in zip(
+                groups,
+                [quantity] * len(groups),
+                rows[f"silicon_{quantity.lower()}_ms"],
+                predicted,
+                predicted / spread,
+                predicted * spread,
+                strict=True,
+            )
+        ]
+
+    return Case(answer=answer, rows=records)
+
+
+def _answer(model: Transformer | Plan, gpu: str, **options: Any) -> Answer:
+    return answered(as_plan(model), sim.load_profile(gpu), Service.of(**options))
+
+
+def whole_models() -> Iterator[Record]:
     """Prefill of a batch and a decode step under vLLM, on one GPU."""
     table = pd.read_csv(WHOLE / "whole_models.csv")
     table = table[(table["TP"] == 1) & table["Model"].isin(PRESETS)]
@@ -122,8 +140,8 @@ def whole_models(engines: dict[str, Engine]) -> Iterator[Record]:
         requests = pd.read_csv(WHOLE / f"workload_{row['Workload']}.csv")
         read = requests["num_prefill_tokens"].to_numpy(dtype=float)
         seen = (read + requests["num_decode_tokens"].to_numpy()).mean()
-        model = _model(PRESETS[str(row["Model"])])
-        service = Service.of(prompt=1, output=2, concurrency=1, engine=_engine("vllm", engines))
+        model = model_of(PRESETS[str(row["Model"])])
+        service = Service.of(prompt=1, output=2, concurrency=1, engine="vllm")
         plan = Plan(base=model, transformer=model)
         served = answered(plan, sim.load_profile(str(row["gpu"])), service).served
         step = served.decode(np.array([float(len(read))]), np.array([seen]))
@@ -139,78 +157,74 @@ def whole_models(engines: dict[str, Engine]) -> Iterator[Record]:
             yield _record("whole models", of, name, value, ms, ms / spread, ms * spread, other)
 
 
-def _format(model: str, mode: str) -> str | None:
-    """The dtype of a row; None where the model's file states it."""
-    if model in OWN_FORMATS:
-        return OWN_FORMATS[model]
-    dtype = FORMATS.get(mode, "bf16")
-    return "fp8_block" if dtype == "fp8" and model in BLOCKS_OF_8_BIT else dtype
-
-
 def _read_together(read: Array, engine: Engine) -> Array:
     """Prompts of such a length that fill the engine's budget of a step; no more than there are."""
     fitting = engine.scheduler.batched_tokens / read
     return np.clip(fitting, 1.0, len(read))
 
 
-def sparse_models(engines: dict[str, Engine]) -> Iterator[Record]:
-    """Tokens per second of generating, dense and 2:4, and what 2:4 gains."""
+def sparse_models() -> Iterator[Case]:
+    """Tokens per second of generating, dense and 2:4."""
     table = pd.read_csv(SPARSE)
     table = table[(table["phase"] == "decode") & table["backend"].isin(["cublaslt", "cusparselt/2_4"])]
     table = table[table["model"].str.rsplit("-", n=1).str[0].isin(PRESETS) & (table["elapsed_time_s"] > 0)]
-    rates: dict[tuple[str, str, int], dict[str, tuple[float, float]]] = {}
-    for key, rows in table.groupby(["gpu", "model", "backend"]):
-        gpu, name, backend = map(str, key)
-        base, dtype = name.rsplit("-", 1)
-        model: Transformer | Plan = _model(PRESETS[base])
+    for (gpu, name, backend), rows in table.groupby(["gpu", "model", "backend"]):
+        base, dtype = str(name).rsplit("-", 1)
+        model: Transformer | Plan = model_of(PRESETS[base])
         if backend != "cublaslt":
             model = sim.prune(model, "static-k-2:4")
-        found = sim.serve(
+        answer = _answer(
             model,
-            gpu,
+            str(gpu),
             prompt=int(rows["prompt_len"].iloc[0]),
             output=int(rows["output_len"].iloc[0]),
             concurrency=rows["M_decode"].clip(upper=WAVE).astype(int).tolist(),
-            engine=_engine("vllm", engines),
+            engine="vllm",
             dtype=dtype.lower(),
             kv_dtype="bf16",
         )
-        whole = (found["prompt"] + found["output"]) / found["output"]
+        quantity = f"tokens/s, {'dense' if backend == 'cublaslt' else '2:4'}"
         group = f"{gpu}, vllm, {PRESETS[base]}, {dtype.lower()}"
-        for row, rate, spread in zip(
-            rows.to_dict("records"),
-            (found["tokens_per_s"] * whole).tolist(),
-            (found["tpot_upper_ms"] / found["tpot_ms"]).tolist(),
-            strict=True,
-        ):
-            value = float(row["tokens_per_s"])
-            kind = "dense" if backend == "cublaslt" else "2:4"
-            yield _record("2:4", group, f"tokens/s, {kind}", value, rate, rate / spread, rate * spread)
-            place = (group, str(row["M_decode"]), int(row["prompt_len"]))
-            rates.setdefault(place, {})[kind] = (value, rate)
-    for (group, *_), pair in rates.items():
-        if len(pair) == 2:
-            measured, predicted = (pair["2:4"][i] / pair["dense"][i] for i in (0, 1))
-            yield _record("2:4", group, "speedup of 2:4", measured, predicted)
+        measured = dict(zip(rows["M_decode"], rows["tokens_per_s"].astype(float), strict=True))
+        yield _rates(answer, "2:4", group, quantity, measured, read=True)
 
 
-def small_models(engines: dict[str, Engine]) -> Iterator[Record]:
+def speedups(rows: list[Record]) -> Iterator[Record]:
+    """What 2:4 gains at each load."""
+    rates: dict[tuple[object, object], dict[object, tuple[float, float]]] = {}
+    for row in rows:
+        if row["source"] == "2:4":
+            pair = float(str(row["measured"])), float(str(row["predicted"]))
+            rates.setdefault((row["group"], row["load"]), {})[row["quantity"]] = pair
+    for (group, _), kinds in rates.items():
+        if len(kinds) == 2:
+            dense, sparse = kinds["tokens/s, dense"], kinds["tokens/s, 2:4"]
+            yield _record("2:4", str(group), "speedup of 2:4", sparse[0] / dense[0], sparse[1] / dense[1])
+
+
+def small_models() -> Iterator[Case]:
     """One request at a time."""
     for name, rate in SMALL.items():
-        found = sim.serve(
-            _model(name),
-            "a100-sxm-80gb",
-            prompt=1,
-            output=2048,
-            concurrency=1,
-            engine=_engine("vllm", engines),
-        ).iloc[0]
-        spread = found["tpot_upper_ms"] / found["tpot_ms"]
-        predicted = found["tokens_per_s"]
+        answer = _answer(model_of(name), "a100-sxm-80gb", prompt=1, output=2048, concurrency=1, engine="vllm")
         group = f"a100-sxm-80gb, vllm, {name}, bf16"
-        yield _record(
-            "one request", group, "tokens/s", rate, predicted, predicted / spread, predicted * spread
-        )
+        yield _rates(answer, "one request", group, "tokens/s", {1: rate})
+
+
+def _rates(
+    answer: Answer, source: str, group: str, quantity: str, measured: dict[Any, float], *, read: bool = False
+) -> Case:
+    """Tokens written, or `read` and written, a second, at each load."""
+    lengths = answer.service.lengths[0]
+    tokens = lengths.output + (lengths.prompt if read else 0)
+
+    def records(steady: Steady) -> list[Record]:
+        rates, spreads = steady.requests_per_s[0] * tokens, np.exp(steady.log_half_width[0])
+        return [
+            _record(source, group, quantity, value, rate, rate / spread, rate * spread) | {"load": load}
+            for (load, value), rate, spread in zip(measured.items(), rates, spreads, strict=True)
+        ]
+
+    return Case(answer=answer, rows=records)
 
 
 def _record(
@@ -225,42 +239,3 @@ def _record(
 ) -> Record:
     values = (source, group, quantity, measured, predicted, lower, upper, other)
     return dict(zip(COLUMNS, values, strict=True))
-
-
-def _engine(name: str, engines: dict[str, Engine]) -> Engine:
-    found = load_engine(name)
-    return engines.get(found.name, found)
-
-
-_MODELS: dict[str, Transformer] = {}
-
-
-def _model(name: str) -> Transformer:
-    if name not in _MODELS:
-        _MODELS[name] = sim.load_model(name if name not in QWEN_SIZES else _config(name))
-    return _MODELS[name]
-
-
-def _config(name: str) -> Path:
-    """The configuration of a Qwen 2.5 model that has no preset, as a file."""
-    import json
-    from tempfile import mkdtemp
-
-    hidden, width, layers, heads, kv_heads = QWEN_SIZES[name]
-    keys = {
-        "architectures": ["Qwen2ForCausalLM"],
-        "model_type": "qwen2",
-        "vocab_size": 151936,
-        "max_position_embeddings": 32768,
-        "hidden_act": "silu",
-        "rms_norm_eps": 1e-6,
-        "tie_word_embeddings": True,
-        "hidden_size": hidden,
-        "intermediate_size": width,
-        "num_hidden_layers": layers,
-        "num_attention_heads": heads,
-        "num_key_value_heads": kv_heads,
-    }
-    file = Path(mkdtemp()) / f"{name}.json"
-    file.write_text(json.dumps(keys), encoding="utf-8")
-    return file

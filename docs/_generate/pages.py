@@ -43,6 +43,7 @@ KINDS: dict[str, Callable[[dict[str, Any]], str]] = {
     "served_on": served_tables.served_on,
     "served_failures": served_tables.served_failures,
     "served_accuracy": served_tables.served_accuracy,
+    "served_held_out": served_tables.served_held_out,
     "calibrations": calibration_table.calibrations,
     "commands": command_options.commands,
     "options": command_options.options,

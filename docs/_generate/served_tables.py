@@ -1,4 +1,4 @@
-"""Tables of docs/accuracy-served.md from the error figures in docs/accuracy-served.csv."""
+"""Tables of docs/accuracy-served.md from the error figures in docs/accuracy-served*.csv."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from _generate.markdown import markdown_table
 from infersim.report.core import rounding
 
 FIGURES = Path(__file__).parents[2] / "docs" / "accuracy-served.csv"
+
+HELD_OUT = FIGURES.with_stem("accuracy-served-held-out")
 
 FAILED = 0.2
 """A mean error above it stands among the failures."""
@@ -40,6 +42,29 @@ def served_accuracy(question: dict[str, Any]) -> str:
     rows = rows[rows["source"] == question["source"]]
     assert len(rows), question
     return _table(rows) + _means(rows)
+
+
+def served_held_out(_: dict[str, Any]) -> str:
+    """TPOT and TTFT of each group, by what the engines' constants were fitted without, and the means."""
+    rows = pd.read_csv(HELD_OUT)
+    wide = rows.pivot(index="group", columns="left_out", values=["tpot", "ttft"])
+    wide.loc["mean over the groups"] = wide.mean()
+    left_out = rows["left_out"].unique()
+    lines = [
+        [
+            group,
+            *(
+                f"{rounding.fraction(row['tpot'][name])} / {rounding.fraction(row['ttft'][name])}"
+                for name in left_out
+            ),
+        ]
+        for group, row in wide.iterrows()
+    ]
+    headings = [
+        "group, without",
+        *(name if name != "nothing" else "nothing: as shipped" for name in left_out),
+    ]
+    return markdown_table(headings, lines, numeric=[False, *[True] * len(left_out)])
 
 
 def _table(rows: pd.DataFrame) -> str:
