@@ -68,7 +68,8 @@ class SchedulerTable(Table):
 
     `admits` says what a request must find free: `whole` (all that it may come to) or `growing` (what it has
     now; the running ones are put off where the cache fills up). `together` is the share of the running
-    requests that come with another: equal requests end, and are followed, together. `mixes`: a step reads prompts and writes; else whoever writes waits until prompts are read.
+    requests that come with another: equal requests end, and are followed, together. `mixes`: a step reads
+    prompts and writes; else whoever writes waits until prompts are read.
     """
 
     batched_tokens: Count
