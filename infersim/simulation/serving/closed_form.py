@@ -62,8 +62,8 @@ class Reads:
     """Prompts that are read around a request; arrays over the load.
 
     `step` is how many a step's budget of tokens has room for; `before` how many are read from a request's
-    arrival, or from its turn where it waits, to its first token, `group` those of them that come together,
-    and `together` how many of these share a step; `beside` how many are read during one of its decode steps.
+    arrival, or from its turn where it waits, to its first token, `group` those of them that come together;
+    `together` is how many share a step, `beside` how many are read during one of its decode steps.
     """
 
     step: Array
@@ -148,16 +148,16 @@ def _reads(load: Load, running: Array, engine: Engine, step_s: Array) -> Reads:
     pass_by = np.maximum(1.0, engine.host.request_ms * MS / step_s)
     passed = np.where(load.concurrency > running, 0.0, pass_by)
     each = others / (load.steps + 1 + passed)
+    company = scheduler.together * load.alike * others
     apart = load.concurrency / running if scheduler.mixes else 1.0
-    company = scheduler.together * load.alike * others / apart
-    group = 1 + np.maximum(company, each)
+    group = 1 + np.maximum(company / apart, each)
     at_once = np.maximum(room, 1.0)
     before = np.minimum(_in_turn(group, at_once) + passed * each, _in_turn(running, at_once))
     return Reads(
         step=room,
         before=before,
         group=group,
-        together=np.minimum(group, at_once),
+        together=np.minimum(1 + np.maximum(company, each), at_once),
         beside=np.minimum((running - before) / np.maximum(load.steps, 1), room),
     )
 
