@@ -37,7 +37,7 @@ from infersim.cli.commands.serve import serve_command
 from infersim.cli.commands.sweep import sweep_command
 from infersim.cli.commands.validate import validate_command
 from infersim.cli.examples import example_of
-from infersim.cli.help import PlainCommand
+from infersim.cli.help import PlainCommand, shown
 from infersim.cli.interrupts import STOPPED, StoppedError, interruptible
 from infersim.cli.streams import give_output_up, output_fails, prepare_streams, tell
 from infersim.domain.errors import InfersimError
@@ -172,11 +172,11 @@ def _command(arguments: Sequence[str] | None) -> int:
     except Exception as error:
         if type(error).__name__ == "Abort":  # what lowest versions of typer make of an interrupt
             raise KeyboardInterrupt from None
-        shown, code = getattr(error, "show", None), getattr(error, "exit_code", None)
-        if shown is None or code is None:
+        show, code = getattr(error, "show", None), getattr(error, "exit_code", None)
+        if show is None or code is None:
             raise
         message = StringIO()
-        shown(file=message)
+        show(file=message)
         tell(message.getvalue().rstrip("\n") + _example(error))
     sys.stdout.flush()
     return code if isinstance(code, int) else 0
@@ -187,7 +187,9 @@ def _example(error: Exception) -> str:
     param = getattr(error, "param", None)
     if param is None:
         return ""
-    single = getattr(param.type, "name", "") in ("integer", "float")
+    # By what help calls its value: where a parameter has its type differs between versions of typer.
+    record = param.get_help_record(getattr(error, "ctx", None))
+    single = record is not None and shown(param, record[0]).endswith(" NUMBER")
     example = example_of([str(param.name), *param.opts], single=single)
     return f"\n{example[0].upper()}{example[1:]}" if example else ""
 

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import pytest
 
+from tests.cli.conftest import Infersim
 from tests.report.handmade import check_order, check_says
 
 Refused: TypeAlias = Callable[..., str]
@@ -97,9 +98,10 @@ def test_what_is_missing_or_too_much_is_named(refused: Refused, arguments: tuple
     assert refused(*arguments).startswith(f"Error: {key} = ")
 
 
-def test_an_example_of_one_number_is_one_number(refused: Refused) -> None:
-    served = refused("serve", "-m", "llama-3.1-8b", "-g", "l4", "--gpus", "1,2")
-    assert served.endswith("For example --gpus 1")
+def test_an_example_of_one_number_is_one_number(refused: Refused, infersim: Infersim) -> None:
+    served = infersim("serve", "-m", "llama-3.1-8b", "-g", "l4", "--gpus", "1,2")
+    assert served.code == 2
+    assert served.err.endswith("\nFor example --gpus 1\n")
     check_says(refused(*COMPARE, "--gpus", "1.5"), "for example --gpus 1,2,4")
 
 
