@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from infersim.workload.transformer import Transformer
 
 
+SPARSITY = "0.5"
+"""The sparsity, where nobody says."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pruning:
     """A dense model and the plans made of it; `left_out` says which were asked for and cannot be."""
@@ -88,6 +92,8 @@ def chosen_pruning(
         own = plan_of_sparse(base)
         plans, base = ([], base) if own is None else ([own], own.base)
         families = otherwise if own is None else None
+    if families is None and not plan_files and sparsity != SPARSITY:
+        raise InvalidValueError("sparsity", sparsity, "none without --families or --plan: nothing takes it")
     if families is not None:
         swept, left_out = _swept(base, families, sparsity)
         plans += swept
