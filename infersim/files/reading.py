@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import math
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -46,6 +46,7 @@ def _csv_rows(path: Path, key: str) -> Iterator[tuple[str, Cells]]:
     try:
         with opened_text(path, key, newline="") as file:
             reader = csv.DictReader(file, strict=True, skipinitialspace=True)
+            check_columns([column.strip() for column in reader.fieldnames or ()], path.name)
             for cells in reader:
                 where = f"{path.name}, line {reader.line_num}"
                 if None in cells:  # where DictReader puts what the header has no name for
@@ -61,11 +62,20 @@ def _parquet_rows(path: Path, key: str) -> Iterator[tuple[str, Cells]]:
 
     try:
         with opened(path, key) as file:
-            rows = parquet_table(file).to_pylist()  # text that is no UTF-8 comes to light here
+            table = parquet_table(file)
+            check_columns(table.column_names, path.name)
+            rows = table.to_pylist()  # text that is no UTF-8 comes to light here
     except (ArrowException, ValueError) as error:
         raise FileContentError(path.name, "content", str(error), "a Parquet table") from error
     for number, cells in enumerate(rows, start=1):
         yield f"{path.name}, row {number}", cells
+
+
+def check_columns(names: Sequence[str], file: object) -> None:
+    """Raise FileContentError for a column that is named twice: one of the two would be passed over."""
+    for place, name in enumerate(names):
+        if name and name in names[:place]:
+            raise FileContentError(file, f"column {place + 1}", name, "each column once")
 
 
 def _empty(cell: object) -> bool:
