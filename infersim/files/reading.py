@@ -110,7 +110,7 @@ def tables_from_file(file: Path, key: str, root: type[TableT], nested: Mapping[s
     Raises InvalidValueError where there is no such file, FileContentError for what it must not hold.
     """
     if not file.is_file():
-        raise InvalidValueError(key, str(file), "a TOML file")
+        raise InvalidValueError(key, str(file), "an existing TOML file")
     return checked_tables(read_toml(file), file, root, nested)
 
 
