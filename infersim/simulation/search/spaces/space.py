@@ -127,8 +127,8 @@ Texts = Mapping[str, Sequence[str]]
 """Choices of each kind of sublayer as texts; one that is not named stays as it is."""
 
 
-def space_of(model: Transformer, texts: Texts | None, limits: Limits) -> Space:
-    """The slots of a model by what somebody wrote, or by default.
+def space_of(model: Transformer, texts: Texts | None, limits: Limits, *, asked: bool = True) -> Space:
+    """The slots of a model by what somebody wrote (`asked`), or by default.
 
     Raises InvalidValueError for texts that are no choices, and for lists that leave nothing to choose.
     """
@@ -139,7 +139,7 @@ def space_of(model: Transformer, texts: Texts | None, limits: Limits) -> Space:
     if all(limits.keeps(layer, count) for layer in range(count)):
         raise InvalidValueError("keep", "every layer", "at least one layer that may change")
     made_of: dict[tuple[Sublayer, object], tuple[tuple[Choice, ...], tuple[Made, ...]]] = {}
-    slots, reasons = [], {} if texts is None else dict.fromkeys(_of_nothing(model, given))
+    slots, reasons = [], dict.fromkeys(_of_nothing(model, given) if asked else ())
     for layer, block in enumerate(model.blocks):
         for sublayer, several in given.items():
             dense = getattr(block, sublayer.value)
