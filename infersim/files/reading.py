@@ -8,7 +8,8 @@ from __future__ import annotations
 import csv
 import math
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +21,9 @@ from infersim.files.errors import schema_error
 from infersim.files.opening import TOML_LIMIT, opened, opened_text, read_text
 from infersim.files.parquet import parquet_table
 from infersim.files.tables import Table
+
+_NEAR = 0.85
+"""How like a known column (difflib's ratio) a slip of it is."""
 
 Cells = Mapping[str, object]
 """The cells of one row that hold something, by column."""
@@ -76,6 +80,26 @@ def check_columns(names: Sequence[str], file: object) -> None:
     for place, name in enumerate(names):
         if name and name in names[:place]:
             raise FileContentError(file, f"column {place + 1}", name, "each column once")
+
+
+def check_spelt(cells: Cells, known: Iterable[str], where: object) -> None:
+    """Raise FileContentError for a column that is spelt nearly as a `known` one that is not there.
+
+    Other columns are the user's own, and no business of ours.
+    """
+    for slip, meant in _slips(frozenset(cells), frozenset(known)):
+        raise FileContentError(
+            where, f"column {slip}", cells[slip], f"{meant}, or a name that is less like it"
+        )
+
+
+@cache
+def _slips(columns: frozenset[str], known: frozenset[str]) -> tuple[tuple[str, str], ...]:
+    """Unknown columns with the known one that each is near, where that is not there."""
+    from difflib import get_close_matches
+
+    near = ((name, get_close_matches(name, known - columns, 1, _NEAR)) for name in sorted(columns - known))
+    return tuple((name, found[0]) for name, found in near if found)
 
 
 def _empty(cell: object) -> bool:

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from infersim.domain.errors import FileContentError
-from infersim.files.reading import rows_of
+from infersim.files.reading import check_spelt, rows_of
 
 
 def test_a_column_that_stands_twice_is_refused(tmp_path: Path) -> None:
@@ -29,3 +29,12 @@ def test_columns_without_a_name_may_be_several(tmp_path: Path) -> None:
     written = tmp_path / "losses.csv"
     written.write_text("layer,loss,,\n0,0.1,,\n")
     assert [cells for _, cells in rows_of(written, "importance")] == [{"layer": "0", "loss": "0.1"}]
+
+
+def test_a_column_that_is_nearly_a_known_one_is_refused_where_that_is_missing() -> None:
+    known = ("sparsity", "recovery", "note")
+    with pytest.raises(
+        FileContentError, match=r"line 2: column recovry = 'lora'; expected recovery, or a name"
+    ):
+        check_spelt({"sparsity": "0.5", "recovry": "lora"}, known, "line 2")
+    check_spelt({"recovery": "none", "recovery_2": "lora", "author": "me", "run": "7"}, known, "line 2")

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from infersim.domain.errors import FileContentError, InvalidValueError, UnsupportedError
 from infersim.files.foreign import read_json
-from infersim.files.reading import rows_of
+from infersim.files.reading import check_spelt, rows_of
 from infersim.pruning.plan_files.block_configs import block_of_config
 from infersim.simulation.search.importance.losses import RULES, Importance, Pair
 from infersim.simulation.search.spaces.choices import DENSE, Choice, Sublayer, parsed
@@ -56,6 +56,7 @@ def importance_from_file(path: str | Path, model: Transformer, metric: str | Non
 def _of_rows(file: Path) -> Importance:
     single: dict[tuple[int, Sublayer], dict[Choice, float]] = {}
     for where, cells in rows_of(file, "importance"):
+        check_spelt(cells, COLUMNS, where)
         for column in COLUMNS:
             if column not in cells:
                 expected = "a value, but the cell is empty or the column missing"
