@@ -34,6 +34,11 @@ def test_rows_for_machines_are_those_of_serve() -> None:
     assert row["runs"] == "yes"
 
 
+def test_one_request_that_fits_is_no_requests() -> None:
+    long = ["serve", "-m", "llama-3.2-1b", "-g", "l4", "--prompt", "400000", "--output", "10", "-n", "1"]
+    assert "; up to 1 request fits." in CliRunner().invoke(app, long).stdout
+
+
 def test_bad_input_ends_in_one_line() -> None:
     ran = CliRunner().invoke(app, [*SERVE[:-2], "-n", "many"])
     assert ran.exit_code != 0
