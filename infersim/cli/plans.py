@@ -125,7 +125,9 @@ def _swept(base: Transformer, families: str, sparsity: str) -> tuple[tuple[Plan,
     plans: list[Plan] = []
     left_out: list[str] = []
     for entry in chosen:
-        words, _, own = entry.partition("@")  # FAMILY@SPARSITY has a sparsity of its own
+        words, at, own = entry.partition("@")  # FAMILY@SPARSITY has a sparsity of its own
+        if at and not own:
+            raise InvalidValueError("families", entry, "FAMILY@SPARSITY, such as static-m@0.25")
         name, *settings = words.split("/")
         choice = FamilyChoice(name=name, options=family_options(settings))
         swept = family_plans(base, [choice], fractions("sparsity", own or sparsity))

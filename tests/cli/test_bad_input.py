@@ -234,6 +234,12 @@ def test_a_link_to_itself_and_a_name_too_long_are_told(
     assert "at most 255 bytes" in refused(*question, "-g", f"{'a' * 300}.toml")
 
 
+def test_a_sparsity_beside_a_target_and_one_that_is_missing(refused: Refused) -> None:
+    both = refused(*COMPARE, "--target-speedup", "1.5", "--sparsity", "0.25")
+    assert both.startswith("Error: sparsity = '0.25'; expected none beside --target-speedup")
+    assert "families = 'static-nk@'; expected FAMILY@SPARSITY" in refused(*COMPARE, "-f", "static-nk@")
+
+
 def test_a_number_that_is_set_twice(refused: Refused) -> None:
     twice = ("--set", "memory.bandwidth_gb_s=2000", "--set", "memory.bandwidth_gb_s=3000")
     assert refused(*PREDICT, *twice).startswith(
