@@ -48,4 +48,9 @@ def changed_ffn(ffn: FeedForward, inwards: Change, outwards: Change) -> FeedForw
 def _latent(attention: LatentAttention, inwards: Change, outwards: Change) -> LatentAttention:
     q_a, q_b = attention.q_a, attention.q_b
     q_a, q_b = (None, inwards(q_b)) if q_a is None else (inwards(q_a), q_b)
-    return replace(attention, q_a=q_a, q_b=q_b, kv_a=inwards(attention.kv_a), o=outwards(attention.o))
+    index = attention.indexer
+    if index is not None:
+        index = replace(index, k=inwards(index.k), weights=inwards(index.weights))
+    return replace(
+        attention, q_a=q_a, q_b=q_b, kv_a=inwards(attention.kv_a), o=outwards(attention.o), indexer=index
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from infersim.domain.errors import InvalidValueError
 from infersim.workload.sublayers.activations import Activation
+from infersim.workload.sublayers.latent_attention import Indexer
 from infersim.workload.sublayers.norms import RMS_NORM, Norm, QkNorm
 from infersim.workload.transformer import Attention, ExpertLayer, FeedForward, LatentAttention, Linear
 
@@ -138,6 +139,17 @@ def latent_attention(
         kv_lora_rank=kv_lora_rank,
         norm=norm,
         post_norm=post_norm,
+    )
+
+
+def indexer(*, hidden: int, q_lora_rank: int, num_heads: int, head_dim: int) -> Indexer:
+    """What chooses tokens for latent attention; its weights of heads stay in 16 bit."""
+    return Indexer(
+        q=Linear(out_features=num_heads * head_dim, in_features=q_lora_rank),
+        k=Linear(out_features=head_dim, in_features=hidden),
+        weights=Linear(out_features=num_heads, in_features=hidden, sixteen_bit=True),
+        num_heads=num_heads,
+        head_dim=head_dim,
     )
 
 

@@ -17,7 +17,7 @@ from infersim.cost.gemm.gemm import has_fitted_kernel, is_transferred, runs_as
 from infersim.cost.kernels import kernel_kind, kernels_of
 from infersim.domain.ops import Part
 from infersim.domain.profile import Calibration
-from infersim.domain.shapes import Gemm
+from infersim.domain.shapes import Attention, Gemm
 from infersim.simulation.speedups.cases import Case
 from infersim.simulation.speedups.padding import padding_notes
 from infersim.simulation.timing.program import Program
@@ -72,6 +72,17 @@ def format_notes(timeline: Timeline) -> list[str]:
         elif is_transferred(profile, precision):
             notes.append(f"{precision.name} was not measured on {profile.name}: transferred from other GPUs")
     return list(dict.fromkeys(notes))
+
+
+def choice_notes(program: Program) -> list[str]:
+    """That nothing was measured of attention to chosen tokens, where there is any."""
+    shapes = (op.shape for op in program.ops)
+    if not any(isinstance(shape, Attention) and (shape.chosen or shape.scores_only) for shape in shapes):
+        return []
+    return [
+        "no kernel that chooses tokens or attends to chosen ones was measured: predicted by bytes and "
+        "published rates"
+    ]
 
 
 def kernel_notes(timeline: Timeline) -> list[str]:
@@ -185,7 +196,7 @@ def model_notes(case: Case, timeline: Timeline) -> Column:
     positions = np.where(case.context > limit, note, "").astype(object).ravel()
     widths = np.empty(case.batch.size, dtype=object)
     odd = (*width_notes(timeline.program), *padding_notes(case, timeline))
-    widths.fill((*kernel_notes(timeline), *format_notes(timeline), *odd))
+    widths.fill((*kernel_notes(timeline), *choice_notes(timeline.program), *format_notes(timeline), *odd))
     return joined_notes(positions, widths)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from infersim.workload.checkpoint.expert_layers import (
     EXPERT_ROLES,
+    INDEX_ROLES,
     LATENT_ROLES,
     read_experts,
     read_latent,
@@ -72,9 +73,10 @@ class LayerReader:
 
     def _attention(self, layer: Layer, stated: Block) -> AttentionSublayer | None:
         inward = self._inward
-        if set(LATENT_ROLES) & set(layer.roles):
+        latent = (*LATENT_ROLES, *INDEX_ROLES)
+        if set(latent) & set(layer.roles):
             if not isinstance(stated.attention, LatentAttention):
-                raise layer.first_of(LATENT_ROLES).fail("no latent attention: the config has none here")
+                raise layer.first_of(latent).fail("no latent attention: the config has none here")
             layer.none_of("latent attention", ("k", "v", "qkv", "attention_linear"))
             return read_latent(layer, stated.attention)
         if "attention_linear" in layer.roles:

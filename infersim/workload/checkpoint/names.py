@@ -51,6 +51,9 @@ MATRICES = {
     "q_b": "self_attn.q_b_proj",
     "kv_a": "self_attn.kv_a_proj_with_mqa",
     "kv_b": "self_attn.kv_b_proj",
+    "index_q": "self_attn.indexer.wq_b",
+    "index_k": "self_attn.indexer.wk",
+    "index_weights": "self_attn.indexer.weights_proj",
     "sinks": "self_attn.sinks",
     "router": (
         "mlp.gate mlp.router mlp.gate.wg block_sparse_moe.gate block_sparse_moe.router "
@@ -87,6 +90,7 @@ NORMS = {
     "q_norm": "self_attn.q_norm self_attn.q_layernorm self_attn.query_layernorm",
     "q_a_norm": "self_attn.q_a_layernorm",
     "kv_a_norm": "self_attn.kv_a_layernorm",
+    "index_k_norm": "self_attn.indexer.k_norm",
     "k_norm": "self_attn.k_norm self_attn.k_layernorm self_attn.key_layernorm",
 }
 """The same of norms."""

@@ -18,6 +18,9 @@ LayerWindows: TypeAlias = Callable[[Keys], list[int | None]]
 LayersWithExperts: TypeAlias = Callable[[Keys], list[bool]]
 """Whether each layer has experts."""
 
+LayersWithIndexer: TypeAlias = Callable[[Keys], list[bool]]
+"""Whether each layer has an indexer of its own."""
+
 LayerRotary: TypeAlias = Callable[[Keys], list[bool]]
 """Whether each layer has rotary positions."""
 
@@ -82,6 +85,10 @@ class Architecture:
 
     latent: bool = False
     """Whether attention is multi-head latent; `qkv_bias` is then that of q_a and kv_a, and of o."""
+
+    indexers: LayersWithIndexer | None = None
+    """Which layers choose the tokens that they attend to; the others take those of the layer before. None:
+    latent attention is to all tokens."""
 
     sinks: bool = False
     """Whether each head has a score of its own in the softmax."""

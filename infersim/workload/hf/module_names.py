@@ -25,6 +25,9 @@ _LATENT = {
     "q_b": "self_attn.q_b_proj",
     "kv_a": "self_attn.kv_a_proj_with_mqa",
     "kv_b": "self_attn.kv_b_proj",
+    "index_q": "self_attn.indexer.wq_b",
+    "index_k": "self_attn.indexer.wk",
+    "index_weights": "self_attn.indexer.weights_proj",
 }
 
 

@@ -41,6 +41,7 @@ _TOLD = (
     *_SHAPES, "n_shared_experts", "shared_expert_intermediate_size", "shared_intermediate_size",
     "intermediate_size_mlp", "first_k_dense_replace", "decoder_sparse_step", "interleave_moe_layer_step",
     "moe_layer_start_index", "moe_layer_interval", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim",
+    "index_topk", "index_n_heads", "index_head_dim",
 )  # fmt: skip
 """Names whose defaults people are told of where a file leaves them out."""
 

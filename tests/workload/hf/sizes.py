@@ -377,6 +377,23 @@ PUBLISHED: list[tuple[str, str, dict[str, Any]]] = [
         "Kimi K2, by DeepSeek's code",
         sizes(7168, 18432, 61, 64, 64, 163840, 131072, num_experts=384, first_k_dense_replace=1),
     ),
+    ("deepseek_v32", "DeepSeek-V3.2", sizes(7168, 18432, 61, 128, 128, 129280, 163840)),
+    ("glm_moe_dsa", "GLM-5", sizes(6144, 12288, 78, 64, 64, 154880, 202752)),
+    (
+        "glm_moe_dsa",
+        "GLM-5.2, whose layers share choices",
+        sizes(
+            6144,
+            12288,
+            78,
+            64,
+            64,
+            154880,
+            1048576,
+            index_topk_freq=4,
+            index_skip_topk_offset=3,
+        ),
+    ),
     ("glm4_moe_lite", "GLM-4.7-Flash", sizes(2048, 10240, 47, 20, 20, 154880, 202752)),
     ("youtu", "Youtu-2B", sizes(2048, 6144, 32, 16, 16, 128256, 131072)),
     ("minicpm3", "MiniCPM3-4B", sizes(2560, 6400, 62, 40, 40, 73448, 32768)),
@@ -418,6 +435,7 @@ _LATENT = {
     "qk_rope_head_dim": 16,
     "v_head_dim": 32,
 }
+_INDEX = {"index_n_heads": 3, "index_head_dim": 20, "index_topk": 64}
 _DENSE_FIRST = {"n_shared_experts": 2, "first_k_dense_replace": 1}
 _EXPERTS: dict[str, dict[str, Any]] = {
     **dict.fromkeys(("mixtral", "olmoe", "flex_olmo", "granitemoe", "gpt_oss"), _COUNTED),
@@ -434,6 +452,10 @@ _EXPERTS: dict[str, dict[str, Any]] = {
     **dict.fromkeys(("glm4_moe", "dots1"), _NARROW | _DENSE_FIRST),
     "deepseek_v2": _NARROW | _DENSE_FIRST | _LATENT,
     "deepseek_v3": _NARROW | _DENSE_FIRST | _LATENT | {"n_group": 2, "topk_group": 1},
+    **dict.fromkeys(
+        ("deepseek_v32", "glm_moe_dsa"),
+        _NARROW | _DENSE_FIRST | _LATENT | _INDEX | {"n_group": 2, "topk_group": 1},
+    ),
     "glm4_moe_lite": _NARROW | _LATENT | {"n_shared_experts": 2},
     **dict.fromkeys(("youtu", "minicpm3"), _LATENT),
 }

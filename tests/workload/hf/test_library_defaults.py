@@ -10,7 +10,13 @@ import pytest
 from infersim.domain.errors import FileContentError
 from infersim.workload.hf.entries import ARCHITECTURES
 from infersim.workload.hf.reading import transformer_from_config
-from infersim.workload.transformer import Attention, ExpertLayer, FeedForward, Transformer
+from infersim.workload.transformer import (
+    Attention,
+    ExpertLayer,
+    FeedForward,
+    LatentAttention,
+    Transformer,
+)
 from tests.workload.hf.library import NoNullError, library_config, library_model, spelt, transformers
 from tests.workload.hf.sizes import LATENT, MODEL_TYPES, small
 
@@ -20,6 +26,7 @@ NOT_IN_THE_CLASS = {
     # Read by the models' code with a getattr, or in files alone.
     "head_dim", "layer_types", "attention_bias", "max_position_embeddings", "intermediate_size", "hidden_act",
     "num_key_value_heads", "sliding_window_pattern",
+    "index_topk_pattern", "index_topk_freq", "index_skip_topk_offset",
 }  # fmt: skip
 
 
@@ -96,7 +103,7 @@ LAYER_OPTIONS: list[tuple[str, dict[str, Any]]] = [
     *(
         (name, {})
         for name in MODEL_TYPES
-        if "layer_types" in ARCHITECTURES[name].defaults and name != "llama4_text"
+        if "layer_types" in ARCHITECTURES[name].defaults and name not in ("llama4_text", *LATENT)
     ),
     ("qwen2_moe", {"use_sliding_window": True, "sliding_window": 64, "max_window_layers": 7}),
     ("qwen3_moe", {"use_sliding_window": True, "sliding_window": 64}),
@@ -149,6 +156,42 @@ def test_the_share_of_each_head_that_is_turned(model_type: str) -> None:
     assert rotary == (0.0 if learned else parameters.get("partial_rotary_factor", 1.0))
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"index_topk_freq": 4, "index_skip_topk_offset": 3},
+        {"index_topk_freq": 3},
+        {"index_topk_freq": 2, "index_skip_topk_offset": 0},
+        {"index_topk_pattern": "FFSSSFSSS"},
+        {"index_topk_pattern": ["full", "shared", *["full"] * 7]},
+        {"index_topk_freq": 4, "indexer_types": ["full", *["shared"] * 8]},
+    ],
+)
+def test_layers_that_choose_tokens_themselves(options: dict[str, Any]) -> None:
+    config = spelt("glm_moe_dsa", **(small("glm_moe_dsa") | {"num_hidden_layers": 9} | options))
+    attentions = [block.attention for block in transformer_from_config(config).blocks]
+    chooses = [isinstance(each, LatentAttention) and each.indexer is not None for each in attentions]
+    assert chooses == [kind == "full" for kind in library_config(config).indexer_types]
+    assert all(isinstance(each, LatentAttention) and each.top_k == 64 for each in attentions)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"indexer_types": ["shared", "full"]}, "indexer_types = .*the first full"),
+        ({"indexer_types": ["full", "half"]}, "indexer_types = "),
+        ({"indexer_types": ["full"]}, "one entry for each of 2 layers"),
+        ({"index_topk_pattern": "FSS"}, "index_topk_pattern = "),
+        ({"index_topk_pattern": 3}, "a letter, F or S"),
+        ({"q_lora_rank": None}, "q_lora_rank = None"),
+    ],
+)
+def test_choices_that_cannot_be(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(FileContentError, match=message):
+        transformer_from_config(spelt("glm_moe_dsa", **small("glm_moe_dsa")) | options)
+
+
 def test_llama_4_attends_in_chunks_where_positions_turn() -> None:
     options = {"num_hidden_layers": 9, "attention_chunk_size": 64, "no_rope_layer_interval": 3}
     config = spelt("llama4_text", **(small("llama4_text") | options))
@@ -170,6 +213,8 @@ def test_llama_4_attends_in_chunks_where_positions_turn() -> None:
         ("llama4_text", {"interleave_moe_layer_step": 2}),
         ("deepseek_v2", {"first_k_dense_replace": 3}),
         ("glm4_moe_lite", {}),
+        ("deepseek_v32", {"first_k_dense_replace": 3}),
+        ("glm_moe_dsa", {"mlp_layer_types": ["sparse", *["dense"] * 7, "sparse"]}),
     ],
 )
 def test_layers_with_experts(model_type: str, options: dict[str, Any]) -> None:

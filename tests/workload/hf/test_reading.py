@@ -161,7 +161,12 @@ def test_a_config_without_a_type_is_no_config() -> None:
         ({"model_type": "jamba", "mamba_d_state": 16}, "Mamba"),
         ({"model_type": "qwen3_moe", "moe_num_experts": 8}, "mixture of experts"),
         ({"model_type": "dbrx"}, "experts of a kind of their own"),
-        ({"model_type": "deepseek_v32"}, "indexer"),
+        ({"model_type": "llama", "index_topk": 2048}, "sparse attention chosen by an indexer"),
+        ({"model_type": "deepseek_v3", "kv_lora_rank": 64, "index_n_heads": 64}, "by an indexer"),
+        (
+            {"model_type": "deepseek_v32", "layer_types": ["full_attention"] * 4},
+            "layer_types has full_attention; supported is indexed_attention",
+        ),
         ({"model_type": "falcon_mamba"}, "Mamba"),
         ({"model_type": "nemotron_h"}, "Mamba"),
         ({"model_type": "qwen3_next"}, "linear attention"),
