@@ -89,7 +89,7 @@ def refuse_second_router(sublayer: Attention | FeedForward | ExpertLayer) -> Non
     """Refuse a sublayer that tokens skip already, whole or by groups."""
     groups = None if isinstance(sublayer, ExpertLayer) else sublayer.groups
     if sublayer.skip is not None or groups is not None:
-        raise UnsupportedError("dynamic-m or dynamic-mnk is there already: a sublayer has one router")
+        raise UnsupportedError("tokens skip this sublayer already: it has one router")
 
 
 def removed_share(before: Iterable[Linear], after: Iterable[Linear]) -> float:

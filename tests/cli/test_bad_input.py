@@ -97,9 +97,20 @@ def test_what_is_missing_or_too_much_is_named(refused: Refused, arguments: tuple
     assert refused(*arguments).startswith(f"Error: {key} = ")
 
 
-def test_an_example_of_one_number_is_one_number(refused: Refused) -> None:
-    served = refused("serve", "-m", "llama-3.1-8b", "-g", "l4", "--gpus", "1,2")
-    assert served.endswith("For example --gpus 1")
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--gpus", "1,2", "gpus = '1,2'; expected a whole number\nFor example --gpus 1"),
+        ("--requests", "1.5", "requests = '1.5'; expected a whole number"),
+        ("--price-per-hour", "x", "price_per_hour = 'x'; expected a number"),
+    ],
+)
+def test_a_value_of_another_type_is_named(refused: Refused, option: str, value: str, said: str) -> None:
+    message = refused("serve", "-m", "llama-3.1-8b", "-g", "l4", option, value)
+    assert message.rstrip() == f"Error: {said}"
+
+
+def test_an_example_of_several_numbers_has_several(refused: Refused) -> None:
     check_says(refused(*COMPARE, "--gpus", "1.5"), "for example --gpus 1,2,4")
 
 

@@ -95,6 +95,13 @@ def simulate_serving(
     InfersimError
         What `serve` raises, and for a rate that the service cannot keep up with.
 
+    References
+    ----------
+    .. [1] G.-I. Yu et al., "Orca: a distributed serving system for transformer-based generative models", OSDI
+       2022: requests join and leave between steps.
+    .. [2] A. Agrawal et al., "Taming throughput-latency tradeoff in LLM inference with Sarathi-Serve",
+       arXiv:2403.02310: prompts in chunks beside decode.
+
     Examples
     --------
     >>> import infersim as sim
