@@ -11,7 +11,7 @@
 | vocabulary (embedding, LM head) | an even part of it, padded to `VOCABULARY_STEP` |
 | experts, shared ones too | an even part of the width of each; mxfp4: rounded up to `MXFP4_STEP` |
 | with `expert_parallel` | as many whole experts as the GPU with most; shared ones whole if tokens are sent |
-| latent attention | heads (q_b, kv_b, and K of o); q_a, kv_a and the latent cache whole |
+| latent attention | heads (q_b, kv_b, and K of o); q_a, kv_a, the latent cache and an indexer whole |
 | norms, residual stream, routers, positions, a classifier's head | all of it |
 
 2:4 matrices and quantised ones are split like dense ones; no group is cut (`dividing`).
