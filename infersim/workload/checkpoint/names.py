@@ -19,6 +19,7 @@ Module = dict[str, Tensor]
 
 PREFIXES = (
     "model.language_model.model.", "language_model.model.", "model.language_model.", "language_model.",
+    "thinker.model.", "thinker.",
     "model.text_model.", "model.decoder.", "transformer.", "gpt_neox.", "decoder.", "model.", "",
 )  # fmt: skip
 """What stands before the names of the text model's parts; the longest that fits is left out."""
@@ -81,9 +82,12 @@ MATRICES = {
 """Role -> modules of a layer that have it, over all model types. The maps are SliceGPT's."""
 
 NORMS = {
-    "attention_norm": "input_layernorm ln_1 ln_attn norm_1 self_attn_layer_norm attention_norm",
+    "attention_norm": (
+        "input_layernorm ln_1 ln_attn norm_1 self_attn_layer_norm attention_norm attention_layernorm"
+    ),
     "ffn_norm": (
-        "post_attention_layernorm pre_feedforward_layernorm ln_2 ln_mlp norm_2 final_layer_norm ffn_norm"
+        "post_attention_layernorm pre_feedforward_layernorm ln_2 ln_mlp norm_2 final_layer_norm ffn_norm "
+        "feedforward_layernorm"
     ),
     "attention_post_norm": "post_self_attn_layernorm",
     "ffn_post_norm": "post_feedforward_layernorm post_mlp_layernorm",
@@ -114,16 +118,18 @@ TRANSPOSED = {"gpt2"}
 
 BUFFERS = re.compile(
     r"(^|\.)(rotary_emb\.(inv_freq|cos_cached|sin_cached)|inv_freq|masked_bias|(k|v|q|kv|prob_output)_scale"
-    r"|attn\.bias|attention\.bias|attn\.attention\.bias|e_score_correction_bias)$"
+    r"|attn\.bias|attention\.bias|attn\.attention\.bias|e_score_correction_bias"
+    r"|act_fn\.(alpha_p|alpha_n|beta|eps))$"
 )
 """Tensors that no kernel here reads: tables of rotary positions, masks, scales of the KV cache, what corrects
-the choice of experts."""
+the choice of experts, numbers of activations."""
 
 CACHE_SCALES = re.compile(r"\.(k|v|kv)_scale$")
 """Of a KV cache in 8 bit."""
 
 TOWERS = re.compile(
-    r"^(model\.)?(vision|visual|image|audio|multi_modal|mm_|connector|mlp1|aligner|vit)[a-z_0-9]*\."
+    r"^((model|thinker)\.)?(vision|visual|image|audio|multi_modal|mm_|connector|mlp1|aligner|vit)[a-z_0-9]*\."
+    r"|^(talker|code2wav)\."
 )
 """Of models of more than text: what is left out, as its config's reader says."""
 

@@ -95,6 +95,9 @@ PUBLISHED: list[tuple[str, str, dict[str, Any]]] = [
         sizes(5120, 13824, 40, 32, 8, 100352, 4096, qk_layernorm=True, use_parallel_residual=True),
     ),
     ("starcoder2", "StarCoder2-7B", sizes(4608, 18432, 32, 36, 4, 49152, 16384, sliding_window=4096)),
+    ("vaultgemma", "VaultGemma-1B", sizes(1152, 6912, 26, 4, 1, 256000, 1024, head_dim=256)),
+    ("apertus", "Apertus-8B", sizes(4096, 21504, 32, 32, 8, 131072, 65536)),
+    ("granite_swa", "Granite with windows, by its class", sizes(2560, 8192, 24, 20, 4, 100352, 8192)),
     ("olmo", "OLMo-7B", sizes(4096, 11008, 32, 32, 32, 50304, 2048)),
     ("olmo2", "OLMo-2-7B", sizes(4096, 11008, 32, 32, 32, 100352, 4096)),
     ("olmo3", "OLMo-3-7B", sizes(4096, 11008, 32, 32, 32, 100278, 65536)),
@@ -377,6 +380,12 @@ PUBLISHED: list[tuple[str, str, dict[str, Any]]] = [
         "Kimi K2, by DeepSeek's code",
         sizes(7168, 18432, 61, 64, 64, 163840, 131072, num_experts=384, first_k_dense_replace=1),
     ),
+    ("mistral4", "Mistral 4, by its class", sizes(4096, 12288, 36, 32, 32, 131072, 1048576)),
+    (
+        "granitemoe_swa",
+        "Granite, experts and windows, by its class",
+        sizes(4096, 11008, 32, 32, 8, 32000, 2048, shared_intermediate_size=1024),
+    ),
     ("deepseek_v32", "DeepSeek-V3.2", sizes(7168, 18432, 61, 128, 128, 129280, 163840)),
     ("glm_moe_dsa", "GLM-5", sizes(6144, 12288, 78, 64, 64, 154880, 202752)),
     (
@@ -442,16 +451,19 @@ _EXPERTS: dict[str, dict[str, Any]] = {
     **dict.fromkeys(("minimax_m2", "hunyuan_v1_moe"), _COUNTED),
     # Its code takes two experts, whatever the file says.
     "phimoe": _COUNTED | {"num_experts_per_tok": 2},
-    "granitemoeshared": _COUNTED | {"shared_intermediate_size": 104},
+    **dict.fromkeys(("granitemoeshared", "granitemoe_swa"), _COUNTED | {"shared_intermediate_size": 104}),
     "qwen2_moe": _NARROW | {"shared_expert_intermediate_size": 104, "mlp_only_layers": [0]},
     "qwen3_moe": _NARROW | {"decoder_sparse_step": 2},
     "llama4_text": _COUNTED | {"intermediate_size_mlp": 416, "interleave_moe_layer_step": 2},
     "exaone_moe": _NARROW | {"n_shared_experts": 2},
     "ernie4_5_moe": _NARROW | {"n_shared_experts": 2},
     "solar_open": _NARROW | {"n_shared_experts": 2},
-    **dict.fromkeys(("glm4_moe", "dots1"), _NARROW | _DENSE_FIRST),
+    **dict.fromkeys(("glm4_moe", "dots1", "glm4v_moe_text"), _NARROW | _DENSE_FIRST),
+    "qwen3_omni_moe_text": _NARROW | {"mlp_only_layers": [1]},
     "deepseek_v2": _NARROW | _DENSE_FIRST | _LATENT,
-    "deepseek_v3": _NARROW | _DENSE_FIRST | _LATENT | {"n_group": 2, "topk_group": 1},
+    **dict.fromkeys(
+        ("deepseek_v3", "mistral4"), _NARROW | _DENSE_FIRST | _LATENT | {"n_group": 2, "topk_group": 1}
+    ),
     **dict.fromkeys(
         ("deepseek_v32", "glm_moe_dsa"),
         _NARROW | _DENSE_FIRST | _LATENT | _INDEX | {"n_group": 2, "topk_group": 1},

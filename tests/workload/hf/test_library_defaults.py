@@ -133,6 +133,15 @@ def test_windows_of_layers(model_type: str, options: dict[str, Any]) -> None:
     assert [attention_of(model, layer).window for layer in range(layers)] == expected
 
 
+def test_layers_whose_positions_have_no_theta() -> None:
+    thetas = [10000.0, 0.0, 10000.0, 500.0]
+    for model_type in ("granite_swa", "granitemoe_swa"):
+        sizes = small(model_type) | {"num_hidden_layers": 4, "layer_rope_theta": thetas}
+        model = transformer_from_config(spelt(model_type, **sizes))
+        assert [attention_of(model, layer).rotary for layer in range(4)] == [1.0, 0.0, 1.0, 1.0]
+        assert all(attention_of(model, layer).sinks for layer in range(4))
+
+
 def test_layers_without_rotary_positions() -> None:
     config = spelt("smollm3", **(small("smollm3") | {"num_hidden_layers": 9, "no_rope_layer_interval": 4}))
     theirs = library_config(config)

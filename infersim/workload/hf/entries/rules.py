@@ -39,6 +39,18 @@ def rotary_dim_or_share(keys: Keys) -> float:
     return min(keys.checked_whole("rotary_dim", turned, high=MAX_HEAD_DIM) / head_dim_of(keys), 1.0)
 
 
+def head_dim_by_division(keys: Keys) -> None:
+    """Refuse a head size other than hidden / heads: the model's code divides, whatever the file says."""
+    stated, by_heads = (
+        keys.config.get("head_dim"),
+        keys.whole("hidden_size") // keys.whole("num_attention_heads"),
+    )
+    if stated not in (None, by_heads):
+        keys.fail(
+            "head_dim", stated, f"{by_heads}, hidden_size / num_attention_heads, as the model's code has it"
+        )
+
+
 def without_further_tokens(keys: Keys) -> tuple[str, ...]:
     """A note on layers behind the last one that draft further tokens, which no usual step runs."""
     for key in ("num_nextn_predict_layers", "num_mtp_modules", "num_mtp_layers"):

@@ -88,6 +88,19 @@ ENTRIES = (
     GLM4_MOE,
     replace(
         GLM4_MOE,
+        model_type="glm4v_moe_text",
+        classes=("Glm4vMoeText",),
+        defaults={
+            **{name: value for name, value in GLM4_MOE.defaults.items() if name != "use_qk_norm"},
+            "vocab_size": 151424, "max_position_embeddings": 65536, "attention_bias": True,
+        },
+        only={"use_qk_norm": False},
+        qk_norm=None,
+        has_qk_norm=True,
+        remark="inside a wrapper",
+    ),
+    replace(
+        GLM4_MOE,
         model_type="solar_open",
         classes=("SolarOpen",),
         defaults={

@@ -124,6 +124,12 @@ def listed_rotary_layers(keys: Keys) -> list[bool]:
     return [(layer + 1) % step != 0 for layer in range(layers)]
 
 
+def rotary_where_theta(keys: Keys) -> list[bool]:
+    """Granite with windows: `layer_rope_theta` has 0 or null for a layer without rotary positions."""
+    thetas = keys.layer_list("layer_rope_theta")
+    return [True] * keys.whole("num_hidden_layers") if thetas is None else [bool(each) for each in thetas]
+
+
 def rotary_in_windows(windows: LayerWindows) -> LayerRotary:
     """Layers of full attention have no rotary positions, as long as there is a window at all."""
 
