@@ -88,7 +88,7 @@ class LayerReader:
         if not isinstance(stated.attention, Attention):
             raise layer.error("attention", "none, by the config: it says nothing of these heads")
         like = stated.attention
-        q, k, v, o = self._projections(layer)
+        q, k, v, o = self._projections(layer, narrow_v=like.value_dim is not None)
         sizes = head_sizes(q, k, v, o, like, layer.roles.get("q_norm"))
         return replace(
             like,
@@ -105,12 +105,16 @@ class LayerReader:
             post_norm=layer.norm("attention_post_norm", like.post_norm),
         )
 
-    def _projections(self, layer: Layer) -> tuple[Matrix, Matrix, Matrix, Matrix]:
-        """q, k, v and o; of one joined matrix q has as many outputs as o inputs, k and v share the rest."""
-        if "qkv" not in layer.roles:
+    def _projections(self, layer: Layer, *, narrow_v: bool) -> tuple[Matrix, Matrix, Matrix, Matrix]:
+        """q, k, v and o; of one joined matrix q has as many outputs as o inputs, k and v share the rest.
+
+        Where heads of V are narrower than K's, nothing tells what is whose in a joined one.
+        """
+        if "qkv" not in layer.roles or narrow_v:
             layer.all_of(("q", "k", "v", "o"))
             q, k, v = (layer.matrix(role, self._inward) for role in ("q", "k", "v"))
-            return q, k, v, layer.matrix("o", self._outward(k=q.linear.out_features))
+            reads = None if narrow_v else q.linear.out_features
+            return q, k, v, layer.matrix("o", self._outward(k=reads))
         layer.none_of("qkv", ("q", "k", "v"))
         layer.all_of(("qkv", "o"))
         fused, o = layer.matrix("qkv", self._inward), layer.matrix("o", self._outward())

@@ -55,7 +55,7 @@ MATRICES = {
     "index_q": "self_attn.indexer.wq_b",
     "index_k": "self_attn.indexer.wk",
     "index_weights": "self_attn.indexer.weights_proj",
-    "sinks": "self_attn.sinks",
+    "sinks": "self_attn.sinks self_attn.attention_sink_bias",
     "router": (
         "mlp.gate mlp.router mlp.gate.wg block_sparse_moe.gate block_sparse_moe.router "
         "block_sparse_moe.router.layer feed_forward.router"

@@ -93,6 +93,9 @@ class Architecture:
     sinks: bool = False
     """Whether each head has a score of its own in the softmax."""
 
+    sinks_in_windows_only: bool = False
+    """Whether layers of full attention have none."""
+
     parallel: Flag = False
     shared_norm: Flag = True
     """Of a parallel block: whether one norm serves attention and FFN."""

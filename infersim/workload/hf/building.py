@@ -150,6 +150,7 @@ def _attention(
         num_heads=keys.whole("num_attention_heads"),
         num_kv_heads=kv_heads,
         head_dim=head_dim_of(keys),
+        value_dim=keys.optional_whole("v_head_dim") if keys.knows("v_head_dim") else None,
         qkv_bias=holds(entry.qkv_bias, keys),
         o_bias=holds(entry.o_bias, keys),
         qk_norm=entry.qk_norm if normed else None,
@@ -158,7 +159,8 @@ def _attention(
         norm=pre_norm,
         post_norm=post_norm,
     )
-    return replace(made, sinks=entry.sinks, chunk=chunk) if entry.sinks or chunk else made
+    sinks = entry.sinks and (window is not None or not entry.sinks_in_windows_only)
+    return replace(made, sinks=sinks, chunk=chunk) if sinks or chunk else made
 
 
 def _ffn(entry: Architecture, keys: Keys, *, has_norm: bool, has_experts: bool) -> FeedForward | ExpertLayer:

@@ -92,6 +92,7 @@ def attention_shape(attention: Attention, scenario: Scenario) -> shapes.Attentio
         num_heads=attention.num_heads,
         num_kv_heads=attention.num_kv_heads,
         head_dim=attention.head_dim,
+        value_dim=attention.value_dim,
         dtype=scenario.execution.attention_dtype,
         kv_dtype=scenario.execution.kv_dtype,
         window=attention.window,
@@ -173,7 +174,7 @@ def _of_groups(name: str, attention: Attention, axis: GroupAxis, scenario: Scena
         attention.q if axis is GroupAxis.OUTPUT else attention.o,
         axis,
         attention.groups,
-        attention.groups.group * attention.head_dim,
+        attention.groups.group * (attention.head_dim if axis is GroupAxis.OUTPUT else attention.v_head_dim),
         Flow(tokens=scenario.tokens),
         scenario.execution.precision,
     )
@@ -185,9 +186,9 @@ def _skips_kv(attention: Attention) -> bool:
 
 def _result_widths(attention: Attention) -> tuple[int, ...]:
     """Values a token of what kernels that skip rows write: q, the attention's result, o."""
-    query = attention.q.out_features
+    query, result = attention.q.out_features, attention.o.in_features
     forecast = attention.skip is not None and attention.skip.forecaster is not None
-    widths = (query, query) if forecast else (query, query, attention.o.out_features)
+    widths = (query, result) if forecast else (query, result, attention.o.out_features)
     if not _skips_kv(attention):
         return widths
     return (*widths, attention.k.out_features, attention.v.out_features)

@@ -20,7 +20,7 @@ class Attention:
     `rotary` is the share of each head that rotary position embedding turns (0: none does). `sinks`: each head
     has a learned score that takes part in the softmax and attends to nothing. `chunk`: tokens are cut into
     chunks of so many, and a query sees its own chunk up to itself (None: all tokens are one).
-    `groups` are of query heads.
+    `groups` are of query heads. `value_dim` are the channels of a head of V (None: as many as K's).
     """
 
     q: Linear
@@ -42,6 +42,12 @@ class Attention:
     kv_score: KvScore = KvScore.POSITION
     skip: TokenSkip | None = None
     groups: GroupSkip | None = None
+    value_dim: int | None = None
+
+    @property
+    def v_head_dim(self) -> int:
+        """Channels of a head of V, and of its result."""
+        return self.head_dim if self.value_dim is None else self.value_dim
 
     @property
     def linears(self) -> tuple[Linear, ...]:

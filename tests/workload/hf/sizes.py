@@ -381,6 +381,7 @@ PUBLISHED: list[tuple[str, str, dict[str, Any]]] = [
         sizes(7168, 18432, 61, 64, 64, 163840, 131072, num_experts=384, first_k_dense_replace=1),
     ),
     ("mistral4", "Mistral 4, by its class", sizes(4096, 12288, 36, 32, 32, 131072, 1048576)),
+    ("mimo_v2_flash", "MiMo-V2-Flash", sizes(4096, 16384, 48, 64, 4, 152576, 262144)),
     (
         "granitemoe_swa",
         "Granite, experts and windows, by its class",
@@ -459,6 +460,7 @@ _EXPERTS: dict[str, dict[str, Any]] = {
     "ernie4_5_moe": _NARROW | {"n_shared_experts": 2},
     "solar_open": _NARROW | {"n_shared_experts": 2},
     **dict.fromkeys(("glm4_moe", "dots1", "glm4v_moe_text"), _NARROW | _DENSE_FIRST),
+    "mimo_v2_flash": _NARROW | {"v_head_dim": 24, "num_key_value_heads": 1, "sliding_window": 24},
     "qwen3_omni_moe_text": _NARROW | {"mlp_only_layers": [1]},
     "deepseek_v2": _NARROW | _DENSE_FIRST | _LATENT,
     **dict.fromkeys(

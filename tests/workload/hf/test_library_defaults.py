@@ -27,6 +27,7 @@ NOT_IN_THE_CLASS = {
     "head_dim", "layer_types", "attention_bias", "max_position_embeddings", "intermediate_size", "hidden_act",
     "num_key_value_heads", "sliding_window_pattern",
     "index_topk_pattern", "index_topk_freq", "index_skip_topk_offset",
+    "sliding_window_size", "swa_num_key_value_heads", "hybrid_layer_pattern", "moe_layer_freq",
 }  # fmt: skip
 
 
@@ -133,6 +134,36 @@ def test_windows_of_layers(model_type: str, options: dict[str, Any]) -> None:
     assert [attention_of(model, layer).window for layer in range(layers)] == expected
 
 
+def test_mimo_s_files_and_the_library_s_keys_say_the_same() -> None:
+    """The published file's keys, cut to seven layers, beside those that the library writes."""
+    sizes = {"hidden_size": 256, "intermediate_size": 512, "num_hidden_layers": 7, "num_attention_heads": 8,
+             "num_key_value_heads": 2, "head_dim": 48, "v_head_dim": 32, "vocab_size": 512,
+             "n_routed_experts": 8, "num_experts_per_tok": 2, "moe_intermediate_size": 64,
+             "max_position_embeddings": 4096}  # fmt: skip
+    published = sizes | {
+        "model_type": "mimo_v2_flash", "swa_num_attention_heads": 8, "swa_num_key_value_heads": 4,
+        "swa_head_dim": 48, "swa_v_head_dim": 32, "sliding_window": 128, "sliding_window_size": 128,
+        "attention_chunk_size": 128, "hybrid_layer_pattern": [0, 1, 1, 1, 1, 0, 1],
+        "moe_layer_freq": [0, 1, 1, 1, 1, 1, 1], "add_swa_attention_sink_bias": True,
+        "add_full_attention_sink_bias": False, "attention_value_scale": 0.707, "n_shared_experts": None,
+        "partial_rotary_factor": 0.334, "swa_rope_theta": 10000, "layernorm_epsilon": 1e-5,
+        "routed_scaling_factor": None, "scoring_func": "sigmoid", "topk_method": "noaux_tc",
+    }  # fmt: skip
+    model = transformer_from_config(published)
+    theirs = library_config(sizes | {"model_type": "mimo_v2_flash"}).to_dict()
+    assert transformer_from_config(theirs).blocks == model.blocks
+    assert [attention_of(model, layer).window for layer in range(7)] == [None, *[129] * 4, None, 129]
+    assert [attention_of(model, layer).num_kv_heads for layer in range(7)] == [2, 4, 4, 4, 4, 2, 4]
+    assert [attention_of(model, layer).sinks for layer in range(7)] == [False, *[True] * 4, False, True]
+    assert isinstance(model.blocks[0].ffn, FeedForward)
+    for key, value in (("swa_head_dim", 64), ("n_shared_experts", 1), ("attention_chunk_size", 64)):
+        with pytest.raises(FileContentError, match=f"{key} = {value}"):
+            transformer_from_config(published | {key: value})
+    kinds = {kind: {"partial_rotary_factor": share} for kind, share in (("a", 0.5), ("b", 1.0))}
+    with pytest.raises(FileContentError, match="rope_parameters"):
+        transformer_from_config(theirs | {"rope_parameters": kinds})
+
+
 def test_layers_whose_positions_have_no_theta() -> None:
     thetas = [10000.0, 0.0, 10000.0, 500.0]
     for model_type in ("granite_swa", "granitemoe_swa"):
@@ -154,7 +185,7 @@ def test_layers_without_rotary_positions() -> None:
     [
         name
         for name in OF_HEADS
-        if name not in ("gptj", "codegen", "smollm3", "cohere2", "exaone4", "exaone_moe")
+        if name not in ("gptj", "codegen", "smollm3", "cohere2", "exaone4", "exaone_moe", "mimo_v2_flash")
     ],
 )
 def test_the_share_of_each_head_that_is_turned(model_type: str) -> None:

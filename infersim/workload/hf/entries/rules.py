@@ -25,6 +25,22 @@ def partly_rotary(share: float, *other_keys: str) -> Callable[[Keys], float]:
     return rotary
 
 
+def partly_rotary_by_kind(share: float) -> Callable[[Keys], float]:
+    """As `partly_rotary`, where `rope_parameters` has an object for each kind of layer: one share for all."""
+
+    def rotary(keys: Keys) -> float:
+        inside = keys.config.get("rope_parameters")
+        kinds = (
+            [each for each in inside.values() if isinstance(each, dict)] if isinstance(inside, dict) else []
+        )
+        stated = {each.get("partial_rotary_factor", share) for each in kinds}
+        if len(stated) > 1:
+            keys.fail("rope_parameters", inside, "one partial_rotary_factor for all kinds of layers")
+        return partly_rotary(stated.pop() if stated else share)(keys)
+
+    return rotary
+
+
 def rotary_by_dim(keys: Keys) -> float:
     """GPT-J: `rotary_dim` dimensions of each head are turned."""
     turned, size = keys.optional_whole("rotary_dim"), head_dim_of(keys)

@@ -49,7 +49,7 @@ def chunks_where_rotary(keys: Keys) -> list[int | None]:
     size, kinds = keys.optional_whole("attention_chunk_size"), keys.layer_list("layer_types")
     if kinds is None:
         return [size if rotary else None for rotary in listed_rotary_layers(keys)]
-    _check_kinds(keys, kinds, (FULL, CHUNKED))
+    check_kinds(keys, kinds, (FULL, CHUNKED))
     return [size if kind == CHUNKED else None for kind in kinds]
 
 
@@ -145,14 +145,15 @@ def _by_types(keys: Keys) -> list[int | None] | None:
     kinds = keys.layer_list("layer_types")
     if kinds is None:
         return None
-    _check_kinds(keys, kinds)
+    check_kinds(keys, kinds)
     window = keys.optional_whole("sliding_window")
     if SLIDING in kinds and window is None:
         keys.fail("sliding_window", None, "an integer, as layer_types has sliding_attention")
     return [window if kind == SLIDING else None for kind in kinds]
 
 
-def _check_kinds(keys: Keys, kinds: Sequence[object], known: tuple[str, str] = (FULL, SLIDING)) -> None:
+def check_kinds(keys: Keys, kinds: Sequence[object], known: tuple[str, str] = (FULL, SLIDING)) -> None:
+    """Raise UnsupportedError for kinds of layers other than the known ones."""
     unknown = {str(kind) for kind in kinds} - set(known)
     if unknown:
         raise UnsupportedError(

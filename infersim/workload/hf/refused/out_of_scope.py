@@ -11,7 +11,6 @@ REFUSED_TYPES = {
     "sizes in nested keys, and all experts of a layer in one matrix": "dbrx",
     "experts for images beside those for text": "ernie4_5_vl_moe ernie4_5_vl_moe_text",
     "attention whose result is multiplied by a gate": "afmoe",
-    "values narrower than keys, and other heads in layers with windows": "mimo_v2_flash",
     "state-space (Mamba) layers": (
         "bamba falcon_h1 falcon_mamba granitemoehybrid jamba mamba mamba2 nemotron_h plamo2 xlstm "
         "zamba zamba2"
