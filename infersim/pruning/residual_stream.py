@@ -23,7 +23,8 @@ def on_stream(block: Block, *, inwards: Change, outwards: Change) -> Block:
     attention, ffn = block.attention, block.ffn
     if isinstance(attention, Attention):
         q, k, v = (inwards(linear) for linear in (attention.q, attention.k, attention.v))
-        attention = replace(attention, q=q, k=k, v=v, o=outwards(attention.o))
+        gate = attention.gate and inwards(attention.gate)
+        attention = replace(attention, q=q, k=k, v=v, o=outwards(attention.o), gate=gate)
     elif isinstance(attention, LatentAttention):
         attention = _latent(attention, inwards, outwards)
     elif attention is not None:

@@ -150,7 +150,8 @@ def _attention_values(attention: AttentionSublayer | None, layout: Layout) -> in
     if not isinstance(attention, Attention):
         return 0 if attention is None else attention.linear.out_features
     q, k, v = (linear.out_features for linear in (attention.q, attention.k, attention.v))
-    fused = q + k + v + attention.o.in_features
+    gate = 0 if attention.gate is None else attention.gate.out_features
+    fused = q + k + v + attention.o.in_features + gate
     eager = layout is Layout.SEPARATE and attention.rotary > 0
     return max(fused, 4 * q + k + v) if eager else fused
 

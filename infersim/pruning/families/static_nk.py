@@ -107,6 +107,7 @@ def with_heads(attention: Attention, num_heads: int, num_kv_heads: int) -> Atten
         k=resized(attention.k, out_features=num_kv_heads * size),
         v=resized(attention.v, out_features=num_kv_heads * size_of_v),
         o=resized(attention.o, in_features=num_heads * size_of_v),
+        gate=attention.gate and resized(attention.gate, out_features=num_heads * size_of_v),
         num_heads=num_heads,
         num_kv_heads=num_kv_heads,
     )

@@ -32,6 +32,7 @@ from infersim.workload.transformer import (
     FeedForward,
     FfnSublayer,
     LatentAttention,
+    Linear,
     ReplacedSublayer,
 )
 
@@ -101,6 +102,7 @@ class LayerReader:
             head_dim=sizes.head_dim,
             qk_norm=qk_norm_of(layer.roles, like.qk_norm, q.linear, k.linear, sizes.head_dim, q.tensor),
             sinks=layer.sinks(sizes.heads, expected=like.sinks),
+            gate=self._gate_of_result(layer, like, o),
             norm=layer.norm("attention_norm", like.norm),
             post_norm=layer.norm("attention_post_norm", like.post_norm),
         )
@@ -124,6 +126,15 @@ class LayerReader:
             raise fused.tensor.fail(f"N = {query} of q, which o reads, and twice as many of k as of v")
         q, k = (layer.split(fused, n) for n in (query, rest // 2))
         return q, k, k, o
+
+    def _gate_of_result(self, layer: Layer, like: Attention, o: Matrix) -> Linear | None:
+        """As wide as what `o` reads, and there where the config says so."""
+        if like.gate is None:
+            layer.none_of("attention without a gate, by the config", ("o_gate",))
+            return None
+        layer.all_of(("o_gate",))
+        hint = Hint(n=o.linear.in_features, k=self.hidden, transposed=self.transposed)
+        return layer.matrix("o_gate", hint).linear
 
     def _ffn(self, layer: Layer, stated: Block, *, last: bool) -> FfnSublayer | None:
         matrices = ("gate", "up", "gate_up", "down")

@@ -52,12 +52,13 @@ MATRICES = {
     "q_b": "self_attn.q_b_proj",
     "kv_a": "self_attn.kv_a_proj_with_mqa",
     "kv_b": "self_attn.kv_b_proj",
+    "o_gate": "self_attn.gate_proj",
     "index_q": "self_attn.indexer.wq_b",
     "index_k": "self_attn.indexer.wk",
     "index_weights": "self_attn.indexer.weights_proj",
     "sinks": "self_attn.sinks self_attn.attention_sink_bias",
     "router": (
-        "mlp.gate mlp.router mlp.gate.wg block_sparse_moe.gate block_sparse_moe.router "
+        "mlp.gate mlp.router mlp.router.gate mlp.gate.wg block_sparse_moe.gate block_sparse_moe.router "
         "block_sparse_moe.router.layer feed_forward.router"
     ),
     "shared_gate": (
@@ -87,7 +88,7 @@ NORMS = {
     ),
     "ffn_norm": (
         "post_attention_layernorm pre_feedforward_layernorm ln_2 ln_mlp norm_2 final_layer_norm ffn_norm "
-        "feedforward_layernorm"
+        "feedforward_layernorm pre_mlp_layernorm"
     ),
     "attention_post_norm": "post_self_attn_layernorm",
     "ffn_post_norm": "post_feedforward_layernorm post_mlp_layernorm",
@@ -110,7 +111,7 @@ OUTSIDE = {
 }
 """The same of what stands around the layers."""
 
-RESULT_NORM_AFTER_ATTENTION = {"gemma2", "gemma3_text", "olmo2", "olmo3", "exaone4", "flex_olmo"}
+RESULT_NORM_AFTER_ATTENTION = {"gemma2", "gemma3_text", "olmo2", "olmo3", "exaone4", "flex_olmo", "afmoe"}
 """Types whose `post_attention_layernorm` norms the result of attention, not the FFN's input."""
 
 TRANSPOSED = {"gpt2"}
@@ -118,7 +119,7 @@ TRANSPOSED = {"gpt2"}
 
 BUFFERS = re.compile(
     r"(^|\.)(rotary_emb\.(inv_freq|cos_cached|sin_cached)|inv_freq|masked_bias|(k|v|q|kv|prob_output)_scale"
-    r"|attn\.bias|attention\.bias|attn\.attention\.bias|e_score_correction_bias"
+    r"|attn\.bias|attention\.bias|attn\.attention\.bias|e_score_correction_bias|mlp\.expert_bias"
     r"|act_fn\.(alpha_p|alpha_n|beta|eps))$"
 )
 """Tensors that no kernel here reads: tables of rotary positions, masks, scales of the KV cache, what corrects

@@ -93,6 +93,9 @@ class Architecture:
     sinks: bool = False
     """Whether each head has a score of its own in the softmax."""
 
+    gated_attention: bool = False
+    """Whether attention's result is multiplied by a gate of the input."""
+
     sinks_in_windows_only: bool = False
     """Whether layers of full attention have none."""
 

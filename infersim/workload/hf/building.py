@@ -18,6 +18,7 @@ from infersim.workload.transformer import (
     ExpertLayer,
     FeedForward,
     LatentAttention,
+    Linear,
     Transformer,
 )
 
@@ -159,6 +160,9 @@ def _attention(
         norm=pre_norm,
         post_norm=post_norm,
     )
+    if entry.gated_attention:
+        width = made.o.in_features
+        made = replace(made, gate=Linear(out_features=width, in_features=keys.whole("hidden_size")))
     sinks = entry.sinks and (window is not None or not entry.sinks_in_windows_only)
     return replace(made, sinks=sinks, chunk=chunk) if sinks or chunk else made
 

@@ -25,6 +25,7 @@ _LATENT = {
     "q_b": "self_attn.q_b_proj",
     "kv_a": "self_attn.kv_a_proj_with_mqa",
     "kv_b": "self_attn.kv_b_proj",
+    "o_gate": "self_attn.gate_proj",
     "index_q": "self_attn.indexer.wq_b",
     "index_k": "self_attn.indexer.wk",
     "index_weights": "self_attn.indexer.weights_proj",
@@ -147,6 +148,7 @@ _OTHERS: Mapping[str, ModuleNames] = {
             "shared_mlp.input_linear shared_mlp.output_linear",
         ),
     ),
+    "afmoe": _names(_QKV, _O, _GATED, experts=_of_experts("mlp.router.gate")),
     "qwen2_moe": _names(
         _QKV, _O, _GATED, experts=_of_experts(
             shared="mlp.shared_expert.gate_proj mlp.shared_expert.up_proj mlp.shared_expert.down_proj"

@@ -2,7 +2,7 @@
 
 | what | a GPU's share |
 |---|---|
-| query heads (q, and K of o) | an even part |
+| query heads (q, a gate of the result, and K of o) | an even part |
 | KV heads (k, v and their cache) | an even part; fewer than GPUs: one, of which others have copies |
 | FFN channels (gate, up, and K of down) | an even part |
 | factors of low-rank pairs | see `splitting` |
@@ -111,6 +111,7 @@ def _attention(attention: Attention, gpus: int) -> Attention:
         k=by_outputs(attention.k, gpus, keys),
         v=by_outputs(attention.v, gpus, values),
         o=by_inputs(attention.o, gpus),
+        gate=attention.gate and by_outputs(attention.gate, gpus),
         num_heads=attention.num_heads // gpus,
         num_kv_heads=kv_heads,
     )

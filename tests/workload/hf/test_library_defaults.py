@@ -69,7 +69,7 @@ NULLS = [
     for key in ("num_key_value_heads", "head_dim", "intermediate_size", "sliding_window")
     if own_key(name, key) in class_defaults(name)
     # These classes keep a null, and no model of theirs can be built then.
-    and (name, key) not in (("glm", "head_dim"), ("exaone4", "sliding_window"))
+    and (name, key) not in (("glm", "head_dim"), ("afmoe", "head_dim"), ("exaone4", "sliding_window"))
 ]
 
 

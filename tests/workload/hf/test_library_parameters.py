@@ -98,6 +98,7 @@ OPTIONS = [
     ("glm_moe_dsa", {"index_topk_pattern": "FS"}),
     ("glm_moe_dsa", {"index_topk_freq": 2, "index_skip_topk_offset": 1}),
     ("glm4_moe_lite", {"mlp_layer_types": ["sparse", "dense"], "n_shared_experts": 1}),
+    ("afmoe", {"attention_bias": True, "first_k_dense_replace": 0}),
     ("mimo_v2_flash", {"attention_bias": True, "num_key_value_heads": 2}),
     ("mimo_v2_flash", {"layer_types": ["sliding_attention"] * 2, "mlp_layer_types": ["sparse"] * 2}),
     ("mistral4", {"q_lora_rank": None, "first_k_dense_replace": 0}),

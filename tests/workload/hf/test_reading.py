@@ -107,7 +107,7 @@ DAMAGE = [
     (LLAMA, "num_key_value_heads", 3, "num_key_value_heads = 3; expected a divisor of num_attention"),
     (LLAMA, "num_key_value_heads", 16, "num_key_value_heads = 16; expected a divisor of"),
     (LLAMA, "tie_word_embeddings", "no", "tie_word_embeddings = 'no'; expected true or false"),
-    (LLAMA, "model_type", None, "model_type = None; expected one of apertus, arcee, aya_vision, "),
+    (LLAMA, "model_type", None, "model_type = None; expected one of afmoe, apertus, arcee, "),
     (MISTRAL, "sliding_window", 0, "sliding_window = 0; expected more than 0"),
     (LLAMA, "hidden_size", True, "hidden_size = True; expected an integer"),
     (LLAMA, "head_dim", 2.5, "head_dim = 2.5; expected an integer"),
@@ -163,7 +163,6 @@ def test_a_config_without_a_type_is_no_config() -> None:
         ({"model_type": "jetmoe"}, "experts of a kind of their own"),
         ({"model_type": "dbrx"}, "all experts of a layer in one matrix"),
         ({"model_type": "ernie4_5_vl_moe"}, "experts for images beside those for text"),
-        ({"model_type": "afmoe", "num_experts": 64}, "attention whose result is multiplied by a gate"),
         (
             {"model_type": "glm4v", "text_config": LLAMA | {"model_type": "glm4v_text", "kv_lora_rank": 64}},
             "latent attention",
@@ -180,7 +179,7 @@ def test_a_config_without_a_type_is_no_config() -> None:
         ({"model_type": "rwkv"}, "linear attention or recurrence"),
         ({"model_type": "t5"}, "an encoder"),
         ({"model_type": "llama", "add_cross_attention": True}, "cross-attention"),
-        ({"model_type": "my_llama"}, "'my_llama' is not supported; supported: apertus, .*qwen3, "),
+        ({"model_type": "my_llama"}, "'my_llama' is not supported; supported: afmoe, .*qwen3, "),
         (
             {"model_type": "qwen2", "layer_types": ["linear_attention"] * 4},
             "layer_types has linear_attention",

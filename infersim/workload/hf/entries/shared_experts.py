@@ -20,6 +20,11 @@ from infersim.workload.sublayers.norms import Norm, QkNorm
 
 DEEPSEEK_COUNTED = {"num_experts": ("n_routed_experts", "num_experts", "num_local_experts")}
 
+_OF_AFMOE = frozenset(
+    {"route_norm", "route_scale", "score_func", "num_expert_groups", "num_limited_groups", "use_grouped_mm"}
+)
+"""Keys of how scores become a choice, and of the kernel that runs experts."""
+
 _OF_MIMO = frozenset(
     {"attention_value_scale", "swa_num_attention_heads", "swa_head_dim", "swa_v_head_dim", "n_shared_experts"}
     | {"attention_chunk_size"}
@@ -96,6 +101,36 @@ LLAMA4 = Architecture(
 
 ENTRIES = (
     GLM4_MOE,
+    Architecture(
+        model_type="afmoe",
+        classes=("Afmoe",),
+        defaults=defaults(
+            vocab=200192, hidden=2048, width=6144, layers=32, heads=16, head_dim=128, positions=16384,
+            attention_bias=False, global_attn_every_n_layers=4, sliding_window=1024, layer_types=None,
+            moe_intermediate_size=1408, num_experts=64, num_experts_per_tok=6, n_shared_experts=2,
+            first_k_dense_replace=1, mup_enabled=False,
+        ),
+        spellings={
+            "n_shared_experts": ("num_shared_experts",), "first_k_dense_replace": ("num_dense_layers",),
+        },
+        harmless=ROUTING | _OF_AFMOE,
+        qkv_bias="attention_bias",
+        o_bias="attention_bias",
+        post_norms=True,
+        qk_norm=QkNorm(),
+        gated_attention=True,
+        scaled_embedding="mup_enabled",
+        windows=patterns.every_nth_full("global_attn_every_n_layers", 4),
+        rotary_layers=patterns.rotary_in_windows(
+            patterns.every_nth_full("global_attn_every_n_layers", 4)
+        ),
+        experts=ExpertsOf(
+            layers=experts.after_dense_ones,
+            shared=experts.shared_by_count("n_shared_experts"),
+            correction=True,
+        ),
+        remark="attention's result multiplied by a gate",
+    ),
     Architecture(
         model_type="mimo_v2_flash",
         classes=("MiMoV2Flash",),

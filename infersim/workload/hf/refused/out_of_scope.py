@@ -10,7 +10,6 @@ REFUSED_TYPES = {
     "experts of a kind of their own": "bailing_moe cohere2_moe jetmoe longcat_flash qwen3_5_moe",
     "sizes in nested keys, and all experts of a layer in one matrix": "dbrx",
     "experts for images beside those for text": "ernie4_5_vl_moe ernie4_5_vl_moe_text",
-    "attention whose result is multiplied by a gate": "afmoe",
     "state-space (Mamba) layers": (
         "bamba falcon_h1 falcon_mamba granitemoehybrid jamba mamba mamba2 nemotron_h plamo2 xlstm "
         "zamba zamba2"
