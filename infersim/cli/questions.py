@@ -74,6 +74,8 @@ def settings(key: str, words: Sequence[str]) -> dict[str, float]:
     found: dict[str, float] = {}
     for word in words:
         name, _, value = word.partition("=")
+        if name.strip() in found:
+            raise InvalidValueError(key, word, "each key once")
         try:
             found[name.strip()] = float(value)
         except ValueError:

@@ -232,3 +232,10 @@ def test_a_link_to_itself_and_a_name_too_long_are_told(
     question = ("compare", "-m", "llama-3.1-8b", "-c", "9")
     check_says(refused(*question, "-g", "./loop.toml"), "loop.toml", "an existing file")
     assert "at most 255 bytes" in refused(*question, "-g", f"{'a' * 300}.toml")
+
+
+def test_a_number_that_is_set_twice(refused: Refused) -> None:
+    twice = ("--set", "memory.bandwidth_gb_s=2000", "--set", "memory.bandwidth_gb_s=3000")
+    assert refused(*PREDICT, *twice).startswith(
+        "Error: set = 'memory.bandwidth_gb_s=3000'; expected each key once"
+    )

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 AS_GOOD = 1e-3
 """Relative losses nearer than this are not told apart."""
 
+LEAST_GAP = 1e-6
+"""Relative gaps of the solver up to this are rounding."""
+
 
 def search_verdict(found: SearchResult) -> Verdict:
     """What the plan is, what it is worth, and how far to trust it."""
@@ -39,7 +42,7 @@ def _plan(found: SearchResult) -> str:
     targets = " and ".join(_met(goal) for _, goal in found.goals.iterrows())
     each = "each " if len(found.goals) > 1 else ""
     sure = f", {each}with a probability of {rounding.share(row['sure'])}" if row["sure"] > 0.5 else ""
-    gap = f"; no other loses {100 * row['gap']:.2g} % less" if row["gap"] == row["gap"] and row["gap"] else ""
+    gap = f"; no other plan loses over {100 * row['gap']:.2g} % less" if row["gap"] > LEAST_GAP else ""
     return f"the plan is predicted {speed} and loses {loss_text(row['loss'])}: it meets {targets}{sure}{gap}"
 
 

@@ -32,11 +32,13 @@ def serve_verdict(frame: pd.DataFrame) -> Verdict:
     load = f"{best['concurrency']} requests at once"
     if "rate" in frame and best["rate"] == best["rate"]:
         load = f"{rounding.quantity(best['rate'])} requests a second"
+    most = best["max_concurrency"]
+    fit = "1 request fits" if most == 1 else f"{most} requests fit"
     sentence = (
         f"{who} under {best['engine']} writes {rounding.quantity(best['tokens_per_s'])} tokens/s"
         f"{' at most' if several else ''} with {load}: "
         f"{rounding.quantity(best['ttft_ms'])} ms to the first token, "
-        f"{_tpot(best)}; up to {best['max_concurrency']} requests fit."
+        f"{_tpot(best)}; up to {fit}."
     )
     return Verdict(
         sentences=(sentence, *_waiting(fitting)),

@@ -125,6 +125,9 @@ def gemm_latency(
             kernel=SparseKernel(sparse_kernel),
         )
         return shapes_latency(zeros, profile)
+    if sparse_kernel != SparseKernel.MACKO:
+        expected = "none without a sparsity that is a fraction: it multiplies weights that are zero anywhere"
+        raise InvalidValueError("sparse_kernel", sparse_kernel, expected)
     shape = Gemm(
         m=dimensions["m"],
         n=dimensions["n"],

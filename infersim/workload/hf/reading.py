@@ -22,7 +22,7 @@ from infersim.workload.hf.refused.custom_code import head_kind, own_code
 from infersim.workload.hf.refused.harmless_keys import check_keys, check_keys_around, unknown_keys
 from infersim.workload.hf.refused.out_of_scope import checked_type
 from infersim.workload.hf.wrappers import WRAPPERS, notes, opened, text_config
-from infersim.workload.transformer import Attention, Block, Transformer
+from infersim.workload.transformer import Attention, Block, ExpertLayer, Transformer
 
 READ: Mapping[str, Architecture] = {
     **ARCHITECTURES,
@@ -190,6 +190,8 @@ def _read(
         model = model.with_blocks(tuple(block for block in layers if block.attention or block.ffn))
     told = [f"no key of model_type {entry.model_type!r}: {', '.join(unknown)}"] if unknown else []
     told += () if entry.notes is None else entry.notes(keys)
+    if entry.experts is not None and not any(isinstance(block.ffn, ExpertLayer) for block in model.blocks):
+        told.append("no layer has experts, as the file numbers those that have")
     model = replace(model, notes=(*told, *_filled(keys, model)), stated=_plain_type(config, file, prefix))
     return Stated(model=model, layers=layers, model_type=entry.model_type, formats=formats)
 

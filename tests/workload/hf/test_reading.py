@@ -220,6 +220,10 @@ def test_no_such_file(tmp_path: Path) -> None:
     [
         (b'{"hidden_size": 4096,\n "vocab', r"broken\.json: line 2, column 2 = .*; expected valid JSON"),
         (b"", r"broken\.json: line 1, column 1 = ''; expected valid JSON"),
+        (
+            b'{"hidden_size": 4096, "hidden_size": 2048}',
+            r"broken\.json: hidden_size = 'there twice'; .* each key once",
+        ),
         (b"[1, 2]", r"broken\.json: content = 'list'; expected an object of keys and values"),
         (b"\xff\xfe\x00\x01", r"broken\.json: byte 0 = 'no text'; expected UTF-8"),
         (b'{"hidden_size": ' + b"9" * 5000 + b"}", r"broken\.json: content = 'unreadable'"),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from infersim.domain.errors import InvalidValueError
 from infersim.workload.hf.architecture import ExpertsOf, LayersWithExperts
-from infersim.workload.hf.config_keys import MAX_EXPERTS, MAX_LAYERS, Keys
+from infersim.workload.hf.config_keys import MAX_EXPERTS, Keys
 from infersim.workload.sizes import expert_layer
 from infersim.workload.sublayers.activations import Activation
 from infersim.workload.sublayers.norms import Norm
@@ -63,13 +63,14 @@ def all_but_the_first(keys: Keys) -> list[bool]:
 
 
 def _numbers(keys: Keys, name: str) -> list[int] | None:
-    """A list of layers by number."""
+    """A list of layers by number, each of which the model has."""
     value = keys.value(name)
     if value is None:
         return None
-    fine = isinstance(value, list) and all(type(each) is int and 0 <= each < MAX_LAYERS for each in value)
+    layers = keys.whole("num_hidden_layers")
+    fine = isinstance(value, list) and all(type(each) is int and 0 <= each < layers for each in value)
     if not fine or not isinstance(value, list):
-        keys.fail(keys.spelling(name), value, "a list of layers' numbers")
+        keys.fail(keys.spelling(name), value, f"a list of layers' numbers, from 0 to {layers - 1}")
     return value
 
 
@@ -77,6 +78,7 @@ def alike(keys: Keys, name: str) -> int:
     """A positive integer, which some files repeat for each layer."""
     value = keys.value(name)
     if isinstance(value, list) and value and all(each == value[0] for each in value):
+        keys.layer_list(name)
         return keys.checked_whole(keys.spelling(name), value[0], high=MAX_EXPERTS)
     return keys.whole(name)
 
