@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
+import infersim as sim
 from infersim.domain.arrays import as_array
 from infersim.domain.errors import UnsupportedError
 from infersim.domain.ops import Op
@@ -15,6 +17,7 @@ from infersim.pruning.composition import prune
 from infersim.workload.counts import parameters
 from infersim.workload.hf.reading import transformer_from_config
 from infersim.workload.memory import kv_cache_bytes, peak_activation_bytes
+from infersim.workload.ops.indexer import NOT_MEASURED
 from infersim.workload.ops.model import model_ops
 from infersim.workload.parallel.shares import gpu_share
 from infersim.workload.presets import load_model
@@ -153,3 +156,30 @@ def test_layers_that_take_a_choice_need_one_before_them() -> None:
     model = shared_after_first()
     with pytest.raises(UnsupportedError, match="keep the first layer that has an indexer"):
         model_ops(model.with_blocks(model.blocks[1:]), decode(1, 64))
+
+
+def test_people_are_told_that_nothing_of_it_was_measured() -> None:
+    asked: dict[str, Any] = {"phase": "decode", "batch": 1, "context": 4096, "gpus": 8}
+    notes = {
+        name: sim.predict(name, "h200-sxm", **asked)["notes"].iloc[0]
+        for name in ("deepseek-v3", "deepseek-v3.2")
+    }
+    assert NOT_MEASURED in notes["deepseek-v3.2"]
+    assert NOT_MEASURED not in notes["deepseek-v3"]
+
+
+@pytest.mark.slow
+def test_services_are_told_too() -> None:
+    asked: dict[str, Any] = {"prompt": 512, "output": 32, "concurrency": 2, "engine": "vllm", "gpus": 8}
+    served = sim.serve("deepseek-v3.2", "h200-sxm", dtype="fp8_block", **asked)
+    assert NOT_MEASURED in served["notes"].iloc[0]
+
+
+def test_long_caches_decode_faster_and_short_ones_slower_than_without_an_indexer() -> None:
+    asked: dict[str, Any] = {"phase": "decode", "batch": 32, "gpus": 8, "dtype": "fp8_block"}
+    times = [
+        sim.predict(name, "h200-sxm", context=[1024, 65536], **asked)["latency_ms"].to_numpy()
+        for name in ("deepseek-v3", "deepseek-v3.2")
+    ]
+    assert times[1][0] > times[0][0]
+    assert times[1][1] < 0.7 * times[0][1]

@@ -17,13 +17,14 @@ from infersim.cost.gemm.gemm import has_fitted_kernel, is_transferred, runs_as
 from infersim.cost.kernels import kernel_kind, kernels_of
 from infersim.domain.ops import Part
 from infersim.domain.profile import Calibration
-from infersim.domain.shapes import Attention, Gemm
+from infersim.domain.shapes import Gemm
 from infersim.simulation.speedups.cases import Case
 from infersim.simulation.speedups.padding import padding_notes
 from infersim.simulation.timing.program import Program
 from infersim.simulation.timing.timeline import Timeline
 from infersim.workload.formats import block_formats
-from infersim.workload.transformer import ExpertLayer, Transformer
+from infersim.workload.ops.indexer import NOT_MEASURED
+from infersim.workload.transformer import ExpertLayer, Transformer, chooses_tokens
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,17 +73,6 @@ def format_notes(timeline: Timeline) -> list[str]:
         elif is_transferred(profile, precision):
             notes.append(f"{precision.name} was not measured on {profile.name}: transferred from other GPUs")
     return list(dict.fromkeys(notes))
-
-
-def choice_notes(program: Program) -> list[str]:
-    """That nothing was measured of attention to chosen tokens, where there is any."""
-    shapes = (op.shape for op in program.ops)
-    if not any(isinstance(shape, Attention) and (shape.chosen or shape.scores_only) for shape in shapes):
-        return []
-    return [
-        "no kernel that chooses tokens or attends to chosen ones was measured: predicted by bytes and "
-        "published rates"
-    ]
 
 
 def kernel_notes(timeline: Timeline) -> list[str]:
@@ -196,7 +186,8 @@ def model_notes(case: Case, timeline: Timeline) -> Column:
     positions = np.where(case.context > limit, note, "").astype(object).ravel()
     widths = np.empty(case.batch.size, dtype=object)
     odd = (*width_notes(timeline.program), *padding_notes(case, timeline))
-    widths.fill((*kernel_notes(timeline), *choice_notes(timeline.program), *format_notes(timeline), *odd))
+    unmeasured = (NOT_MEASURED,) if chooses_tokens(timeline.program.transformer) else ()
+    widths.fill((*kernel_notes(timeline), *unmeasured, *format_notes(timeline), *odd))
     return joined_notes(positions, widths)
 
 

@@ -22,6 +22,12 @@ from infersim.workload.scenario import Execution, Scenario
 from infersim.workload.sublayers.latent_attention import SCORE_BYTES, Indexer
 from infersim.workload.transformer import LatentAttention
 
+NOT_MEASURED = (
+    "no kernel that chooses tokens or attends to chosen ones was measured: predicted by bytes and "
+    "published rates"
+)
+"""What people are told of a model with an indexer."""
+
 PLACE_BYTES = 4
 """Of a chosen token's number, and of its place in the cache."""
 
