@@ -86,7 +86,7 @@ def kv_cache_bytes(transformer: Transformer, scenario: Scenario) -> Array:
         if isinstance(block.attention, Attention):
             total = total + times * batch * _cache_of_sequence(block.attention, context, scenario)
         elif isinstance(block.attention, LatentAttention):
-            width = block.attention.cache_width * scenario.execution.cache_dtype.bytes
+            width = block.attention.latent_bytes(scenario.execution.cache_dtype)
             if block.attention.indexer is not None:
                 width += block.attention.indexer.cache_bytes
             total = total + times * batch * context * width

@@ -10,6 +10,7 @@ import pytest
 
 import infersim as sim
 from infersim.domain.arrays import as_array
+from infersim.domain.dtypes import DType
 from infersim.domain.errors import UnsupportedError
 from infersim.domain.ops import Op
 from infersim.domain.shapes import Attention, Gemm, MemoryBound, Phase
@@ -121,6 +122,16 @@ def test_the_cache_holds_a_key_of_8_bit_beside_the_latent_vector() -> None:
     shared = shared_after_first()
     # Of the two layers one keeps a key of 20 values and its scale.
     assert float(kv_cache_bytes(shared, decode(1, 10))) == 10 * (2 * (48 + 16) * 2 + 20 + 4)
+
+
+def test_in_8_bit_the_rotary_key_stays_in_16_and_scales_come_on_top() -> None:
+    execution = Execution(kv_dtype=DType.FP8)
+    scenario = replace(decode(2, 1000), execution=execution)
+    assert float(kv_cache_bytes(V32, scenario)) == 2 * 1000 * 61 * (512 + 4 * 4 + 64 * 2 + 132)
+    assert float(kv_cache_bytes(load_model("deepseek-v3"), scenario)) == 2 * 1000 * 61 * 576
+    written = ops_of(V32, scenario)["kv_write"].shape
+    assert isinstance(written, MemoryBound)
+    assert written.compulsory_bytes == 2 * 656
 
 
 def test_scores_count_in_memory_up_to_what_engines_do_at_once() -> None:

@@ -24,6 +24,9 @@ TENSOR_SHARE = 0.65
 TENSOR_SHARE_8_BIT = 0.41
 """The same where values of 8 bit are widened before they are multiplied: 410 of 989 TFLOP/s (the same)."""
 
+EIGHT_BIT_LENGTHENING = 656 / 576
+"""Of a token in a cache of 8 bit: its rotary key is in 16 bit, and 128 values share a scale (the same)."""
+
 SCORES_TENSOR_SHARE = 0.4
 """Of the peak of 8 bit, of scores: 4,096 queries x 8,192 keys of 64 heads in 4.41 ms, 1,024 x 4,096 in 0.59,
 DeepGEMM on H20 (flagos-ai/FlagGems, pull request 4092): 0.40 to 0.42 of 296 TFLOP/s."""
@@ -67,8 +70,9 @@ def chosen_streams_us(
     queries = as_array(shape.batch) * shape.query_len
     pairs = as_array(shape.batch) * causal_pairs(shape.query_len, shape.context_len, shape.window)
     cache_bytes = (shape.kv_dtype or shape.dtype).bytes
-    gathered = pairs * tiles * shape.head_dim * cache_bytes
-    moved = attention_kv_bytes(shape) + attention_query_bytes(shape)
+    lengthened = EIGHT_BIT_LENGTHENING if cache_bytes < shape.dtype.bytes else 1.0
+    gathered = pairs * tiles * shape.head_dim * cache_bytes * lengthened
+    moved = attention_kv_bytes(shape) * lengthened + attention_query_bytes(shape)
 
     dram = moved / (profile.memory.bandwidth_bytes_per_s / MEGA * DRAM_SHARE)
     l2 = gathered / (L2_BYTES_PER_CLOCK_PER_SM * profile.chip.clocks_per_s / MEGA)

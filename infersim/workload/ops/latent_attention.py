@@ -187,7 +187,7 @@ def _rotary(attention: LatentAttention, flow: Flow, execution: Execution) -> Op:
 def _kv_write(attention: LatentAttention, flow: Flow, execution: Execution) -> Op:
     """Copy new latent vectors and rotary keys into the cache, in its own type."""
     values = flow.tokens * attention.cache_width
-    cached_bytes = values * execution.cache_dtype.bytes
+    cached_bytes = flow.tokens * attention.latent_bytes(execution.cache_dtype)
     shape = MemoryBound(
         read_bytes=values * execution.activation_bytes,
         write_bytes=cached_bytes,

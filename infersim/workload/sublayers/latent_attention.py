@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from infersim.domain.dtypes import DType
 from infersim.workload.sublayers.linear import Linear
 from infersim.workload.sublayers.norms import LAYER_NORM, RMS_NORM, Norm
 
 SCALED_VALUES, SCALE_BYTES = 128, 4
-"""Values of a cached index key, in 8 bit, that share a scale, and its bytes (vLLM and SGLang)."""
+"""Values of a cached index key, or of a latent vector, in 8 bit that share a scale, and its bytes."""
 
 SCORE_BYTES = 4
 """Of an indexer's score of one token for one query."""
@@ -90,6 +91,17 @@ class LatentAttention:
     def cache_width(self) -> int:
         """Values in the cache for each token: the latent vector and the rotary key."""
         return self.kv_lora_rank + self.qk_rope_head_dim
+
+    def latent_bytes(self, dtype: DType) -> float:
+        """Bytes in the cache for each token, without an indexer's.
+
+        In 8 bit, kernels over chosen tokens keep the rotary key in 16, and a scale for each 128 values of the
+        latent vector: 656 bytes instead of 576 (deepseek-ai/FlashMLA, README).
+        """
+        if self.top_k is None or dtype.bytes >= DType.BF16.bytes:
+            return self.cache_width * dtype.bytes
+        scaled = self.kv_lora_rank * (dtype.bytes + SCALE_BYTES / SCALED_VALUES)
+        return scaled + self.qk_rope_head_dim * DType.BF16.bytes
 
     @property
     def matrices(self) -> Mapping[str, Linear]:
