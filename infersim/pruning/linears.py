@@ -114,7 +114,7 @@ def _executed(sublayer: AttentionSublayer | FfnSublayer | None) -> float:
         return values
     skippable = values
     if isinstance(sublayer, Attention) and sublayer.skip.dense_kv:
-        skippable = stored_values(sublayer.q) + stored_values(sublayer.o)
+        skippable = values - stored_values(sublayer.k) - stored_values(sublayer.v)
     return values - sublayer.skip.rate * skippable
 
 

@@ -103,7 +103,7 @@ def _with_matrices(block: Block, table: LayerTable) -> Block:
     if not unseen:
         return block
     # The other sublayer may be one that has no such matrices.
-    of = {"attention": set("qkvo"), "ffn": {"gate", "up", "down"}}
+    of = {"attention": {*"qkvo", "o_gate"}, "ffn": {"gate", "up", "down"}}
     target = next((target for target, names in of.items() if unseen.keys() <= names), "both")
     block = changed_block(block, target, changed)
     for name, key in unseen.items():

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from infersim.domain.errors import InvalidValueError
 from infersim.workload.hf.architecture import ExpertsOf, LayersWithExperts
 from infersim.workload.hf.config_keys import MAX_EXPERTS, Keys
-from infersim.workload.sizes import expert_layer, latent_attention
+from infersim.workload.sizes import expert_layer
 from infersim.workload.sublayers.activations import Activation
 from infersim.workload.sublayers.norms import Norm
-from infersim.workload.transformer import ExpertLayer, LatentAttention
+from infersim.workload.transformer import ExpertLayer
 
 
 def after_dense_ones(keys: Keys) -> list[bool]:
@@ -126,20 +126,3 @@ def expert_sublayer(
     except InvalidValueError as error:
         key = keys.spelling("num_experts_per_tok")
         keys.fail(key, keys.value("num_experts_per_tok"), error.expected)
-
-
-def latent_sublayer(keys: Keys, *, bias: bool, norm: Norm | None, post_norm: Norm | None) -> LatentAttention:
-    """The latent attention that a config describes."""
-    hidden, heads = keys.whole("hidden_size"), keys.whole("num_attention_heads")
-    return latent_attention(
-        hidden=hidden,
-        num_heads=heads,
-        q_lora_rank=keys.optional_whole("q_lora_rank"),
-        kv_lora_rank=keys.whole("kv_lora_rank"),
-        qk_nope_head_dim=keys.whole("qk_nope_head_dim"),
-        qk_rope_head_dim=keys.whole("qk_rope_head_dim"),
-        v_head_dim=keys.optional_whole("v_head_dim") or hidden // heads,
-        bias=bias,
-        norm=norm,
-        post_norm=post_norm,
-    )
