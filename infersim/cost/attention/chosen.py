@@ -27,6 +27,9 @@ TENSOR_SHARE_8_BIT = 0.41
 EIGHT_BIT_LENGTHENING = 656 / 576
 """Of a token in a cache of 8 bit: its rotary key is in 16 bit, and 128 values share a scale (the same)."""
 
+L2_BYTES_PER_CLOCK_PER_SM = 32.0
+"""At which a gather of rows of a kilobyte reads L2: half of the 64 that its lines could bring (a guess)."""
+
 SCORES_TENSOR_SHARE = 0.4
 """Of the peak of 8 bit, of scores: 4,096 queries x 8,192 keys of 64 heads in 4.41 ms, 1,024 x 4,096 in 0.59,
 DeepGEMM on H20 (flagos-ai/FlagGems, pull request 4092): 0.40 to 0.42 of 296 TFLOP/s."""
@@ -84,10 +87,6 @@ def chosen_streams_us(
     busy_share = np.minimum(steps / profile.chip.sm_count, 1.0)
     slowest: Array = (dram**4 + l2**4 + multiply**4) ** 0.25 / busy_share
     return slowest + p["block_us"] + p.get("split_us", 0.0), dram
-
-
-L2_BYTES_PER_CLOCK_PER_SM = 32.0
-"""At which a gather of rows of a kilobyte reads L2: half of the 64 that its lines could bring (a guess)."""
 
 
 def score_streams_us(
