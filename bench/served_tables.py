@@ -36,8 +36,8 @@ WAVE = 256
 """Requests that ran at once in `sparse_models`, whatever was asked for: twice as many took twice as long."""
 
 QUEUED = {"gpt-oss-120b": 512}
-"""Concurrency at which a model's first tokens took 20 to 460 s and its TPOT was that of few requests: the
-server let few in. Such services are told apart."""
+"""Concurrency at which a model's first tokens took 20 to 460 s: by Little's law about 100 requests ran at
+once, by a limit that the table does not state, some faster than weights are read. They are told apart."""
 
 CACHED_PROMPT = 4000
 """Services that were asked with prompts of this length read them faster than the GPU multiplies: the prompts

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import infersim
 from infersim.app import choices
-from infersim.cli import examples
+from infersim.cli.usage import examples
 from infersim.cost.gemm import sparse_relations
 from infersim.fitting.importers import aiconfigurator
 from infersim.profile_files import list_profiles

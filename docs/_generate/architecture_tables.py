@@ -135,6 +135,8 @@ def _beside(entry: Architecture) -> str:
     said = []
     if entry.latent:
         said.append("latent attention")
+    if entry.indexers is not None:
+        said.append("tokens chosen by an indexer")
     if entry.sinks:
         said.append("attention sinks")
     if entry.parallel is not False:

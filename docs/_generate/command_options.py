@@ -10,8 +10,8 @@ from typing import Any
 import typer
 
 from _generate.markdown import markdown_table
-from infersim.cli.help import shown as shown_by_help
 from infersim.cli.main import app
+from infersim.cli.usage.help import shown as shown_by_help
 
 _EXTRA = re.compile(r"\s*\[(?P<extra>(?:default: |required).*)\]$")
 

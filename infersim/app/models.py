@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from infersim.domain.errors import InvalidValueError
+from infersim.files.foreign import each_once
 
 if TYPE_CHECKING:
     from infersim.workload.transformer import Transformer
@@ -75,7 +76,7 @@ def chosen_model(model: str, config: str, config_name: str) -> Transformer:
 
 def _keys(text: str, name: str) -> dict[str, Any]:
     try:
-        found = json.loads(text)
+        found = json.loads(text, object_pairs_hook=lambda pairs: each_once(pairs, name))
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):

@@ -8,7 +8,6 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from io import StringIO
 from typing import Annotated
 
 import typer
@@ -36,10 +35,10 @@ from infersim.cli.commands.search.table import table_command
 from infersim.cli.commands.serve import serve_command
 from infersim.cli.commands.sweep import sweep_command
 from infersim.cli.commands.validate import validate_command
-from infersim.cli.examples import example_of
-from infersim.cli.help import PlainCommand
 from infersim.cli.interrupts import STOPPED, StoppedError, interruptible
 from infersim.cli.streams import give_output_up, output_fails, prepare_streams, tell
+from infersim.cli.usage.help import PlainCommand
+from infersim.cli.usage.refusals import refusal
 from infersim.domain.errors import InfersimError
 
 USER_ERROR = 2
@@ -172,24 +171,12 @@ def _command(arguments: Sequence[str] | None) -> int:
     except Exception as error:
         if type(error).__name__ == "Abort":  # what lowest versions of typer make of an interrupt
             raise KeyboardInterrupt from None
-        shown, code = getattr(error, "show", None), getattr(error, "exit_code", None)
-        if shown is None or code is None:
+        code = getattr(error, "exit_code", None)
+        if code is None or not hasattr(error, "show"):
             raise
-        message = StringIO()
-        shown(file=message)
-        tell(message.getvalue().rstrip("\n") + _example(error))
+        tell(refusal(error))
     sys.stdout.flush()
     return code if isinstance(code, int) else 0
-
-
-def _example(error: Exception) -> str:
-    """How the option is typed that an error is about, on a line of its own."""
-    param = getattr(error, "param", None)
-    if param is None:
-        return ""
-    single = getattr(param.type, "name", "") in ("integer", "float")
-    example = example_of([str(param.name), *param.opts], single=single)
-    return f"\n{example[0].upper()}{example[1:]}" if example else ""
 
 
 def _refused(error: OSError) -> str:

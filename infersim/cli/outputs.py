@@ -5,7 +5,7 @@ A command never writes over what it reads, nor twice to one place.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,20 +24,41 @@ def check_outputs(
     """
     from infersim.files.writing import check_folder, check_place
 
-    read = "a file that the command reads"
-    taken = {place: read for given in inputs if given is not None and (place := _place(Path(given)))}
+    taken = {place: READ for given in inputs for name in _named(given) if (place := _place(Path(name)))}
     for output in (*outputs, folder):
         if output is None:
             continue
         place = _place(output)
-        if place in taken:
-            raise InvalidValueError("output file", str(output), f"another file: this one is {taken[place]}")
+        if place in taken or (place is not None and _of_a_read_folder(place, taken)):
+            told = taken.get(place, READ) if place is not None else READ
+            raise InvalidValueError("output file", str(output), f"another file: this one is {told}")
         if output is folder:
             check_folder(folder, "output folder")
         else:
             check_place(output, "output file")
         if place is not None:
             taken[place] = "written already"
+
+
+READ = "a file that the command reads"
+
+READ_IN_FOLDERS = {".json", ".safetensors", ".csv", ".parquet", ".txt"}
+"""Endings of files that are read where a folder is given: configs, weights, losses, measurements."""
+
+
+def _named(given: Path | str | None) -> list[Path | str]:
+    """The paths that an input may mean: GPUs may be several, and weights are read with their folder."""
+    if given is None:
+        return []
+    several = [part.strip() for part in given.split(",")] if isinstance(given, str) and "," in given else []
+    with_folder = str(given).endswith((".safetensors", ".safetensors.index.json"))
+    return [given, *filter(None, several), *([Path(given).parent] if with_folder else [])]
+
+
+def _of_a_read_folder(place: Path, read: Mapping[Path, str]) -> bool:
+    """Whether a file that is there is one of a folder that the command reads."""
+    inside = read.get(place.parent) == READ and place.suffix.lower() in READ_IN_FOLDERS
+    return inside and place.parent.is_dir() and place.exists()
 
 
 def _place(path: Path) -> Path | None:

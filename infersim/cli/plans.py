@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from infersim.workload.transformer import Transformer
 
 
+SPARSITY = "0.5"
+"""The sparsity, where nobody says."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pruning:
     """A dense model and the plans made of it; `left_out` says which were asked for and cannot be."""
@@ -68,7 +72,7 @@ def chosen_pruning(
     all that was asked for.
     """
     from infersim.pruning.composition import stack_of_model, stack_of_plan
-    from infersim.pruning.plan_files.checkpoint import plan_from_config, plan_of_sparse
+    from infersim.pruning.plan_files.checkpoint import plan_of_sparse
     from infersim.workload.presets import load_model
 
     base = None if model is None else load_model(model)
@@ -82,12 +86,14 @@ def chosen_pruning(
         base = plans[-1].base
     if base is None:
         raise InvalidValueError("model", None, "a name or a config: --model, or a plan that names it")
-    plans += [plan_from_config(base, config) for config in pruned_configs]
+    plans += [_pruned(base, config) for config in pruned_configs]
     left_out: tuple[str, ...] = ()
     if families is None and not plans:
         own = plan_of_sparse(base)
         plans, base = ([], base) if own is None else ([own], own.base)
         families = otherwise if own is None else None
+    if families is None and not plan_files and sparsity != SPARSITY:
+        raise InvalidValueError("sparsity", sparsity, "none without --families or --plan: nothing takes it")
     if families is not None:
         swept, left_out = _swept(base, families, sparsity)
         plans += swept
@@ -95,6 +101,18 @@ def chosen_pruning(
         plans = [stack_of_plan(plan, layers) for plan in plans]
         base = stack_of_model(base, layers)
     return Pruning(model=base, plans=tuple(plans), left_out=left_out)
+
+
+def _pruned(base: Transformer, config: Path) -> Plan:
+    """The plan of a pruned model, which errors call what the option calls it."""
+    from infersim.pruning.plan_files.checkpoint import plan_from_config
+
+    try:
+        return plan_from_config(base, config)
+    except InvalidValueError as error:
+        if error.key != "model":
+            raise
+        raise InvalidValueError("pruned", error.value, error.expected) from None
 
 
 def _swept(base: Transformer, families: str, sparsity: str) -> tuple[tuple[Plan, ...], tuple[str, ...]]:
@@ -107,7 +125,9 @@ def _swept(base: Transformer, families: str, sparsity: str) -> tuple[tuple[Plan,
     plans: list[Plan] = []
     left_out: list[str] = []
     for entry in chosen:
-        words, _, own = entry.partition("@")  # FAMILY@SPARSITY has a sparsity of its own
+        words, at, own = entry.partition("@")  # FAMILY@SPARSITY has a sparsity of its own
+        if at and not own:
+            raise InvalidValueError("families", entry, "FAMILY@SPARSITY, such as static-m@0.25")
         name, *settings = words.split("/")
         choice = FamilyChoice(name=name, options=family_options(settings))
         swept = family_plans(base, [choice], fractions("sparsity", own or sparsity))

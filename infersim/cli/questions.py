@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, TypeVar
 
-from infersim.cli.examples import example_of
 from infersim.cli.option_groups import PassFlags, RequestFlags, RunFlags
+from infersim.cli.usage.examples import example_of
 from infersim.domain.errors import InvalidValueError
 
 if TYPE_CHECKING:
@@ -74,6 +74,8 @@ def settings(key: str, words: Sequence[str]) -> dict[str, float]:
     found: dict[str, float] = {}
     for word in words:
         name, _, value = word.partition("=")
+        if name.strip() in found:
+            raise InvalidValueError(key, word, "each key once")
         try:
             found[name.strip()] = float(value)
         except ValueError:

@@ -43,7 +43,7 @@ def plans_for_target(
     missed = []
     for _, row in needed[~needed["reached"].astype(bool)].iterrows():
         where = ", ".join(filter(None, (str(row["family"]), label(row, keys))))
-        missed.append(f"{where}: {needed_sparsity(0, row['limit'], row['highest'], row['ceiling'])}")
+        missed.append(f"{where} {needed_sparsity(0, row['limit'], row['highest'], row['ceiling'])}")
     reached = needed[needed["reached"].astype(bool)].drop_duplicates("plan")
     if reached.empty:
         raise InfersimError(f"no family reaches {target:g}x: {'; '.join(missed)}")

@@ -38,6 +38,6 @@ class Op:
     part: Part
     shape: Shape
     count: Numeric = 1.0
-    captured: int | None = None
+    captured: Numeric | None = None
     launched: bool = True
     group: int | None = None

@@ -80,8 +80,10 @@ class Attention(Shape):
     computed and read (block-sparse attention); `block` is the edge of such a block in tokens (None: dense
     kernel). `window` limits how far back a query sees (None: all). `kv_copies` is the number of distinct KV
     caches that a timing loop rotates over (they may stay in L2 between calls); None is cold, as in a model.
-    `generated` is that of a `Gemm`. `value_dim` are the channels of a head of V (None: `head_dim`);
-    `shared_kv`: V is the first of K's channels, as in absorbed latent attention, and is not stored again.
+    `generated` is that of a `Gemm`. `value_dim` are the channels of a head of V (None: `head_dim`; 0: scores
+    alone, summed over heads); `shared_kv`: V is the first of K's channels, as in absorbed latent attention,
+    and is not stored again. `chosen`: the tokens of the `window` are not the last ones, but as many from
+    anywhere before the query, each read by its place.
     """
 
     DIMENSIONS: ClassVar[tuple[str, ...]] = (
@@ -110,6 +112,12 @@ class Attention(Shape):
     generated: bool = False
     value_dim: int | None = None
     shared_kv: bool = False
+    chosen: bool = False
+
+    @property
+    def scores_only(self) -> bool:
+        """Whether there is no V: what indexers score tokens by."""
+        return self.value_dim == 0
 
     @property
     def mean_dim(self) -> Numeric:

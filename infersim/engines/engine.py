@@ -14,8 +14,8 @@ from infersim.files.tables import Table
 
 Text = Annotated[str, Field(min_length=1)]
 Share = Annotated[float, Field(gt=0, le=1)]
-NotNegative = Annotated[float, Field(ge=0)]
-Count = Annotated[int, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0, le=1e6)]
+Count = Annotated[int, Field(gt=0, le=2**30)]
 
 
 class KernelTable(Table):
@@ -31,7 +31,7 @@ class KernelTable(Table):
     """
 
     layout: Literal["fused", "separate"]
-    set: Text
+    set: Literal["vllm", "tensorrt-llm", "sglang", "torch"]
     graph_batch: Annotated[int, Field(ge=0)]
     all_reduce: Literal["custom", "nccl", "none"]
     sums_and_norms: list[Text]

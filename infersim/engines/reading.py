@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infersim.domain.arguments import a_name_or_path, checked, refused
+from infersim.domain.dtypes import PRECISIONS
 from infersim.domain.errors import FileContentError, InvalidValueError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
 DATA = Path(__file__).resolve().parent / "data"
 
 SUFFIX = ".toml"
+
+WEIGHTS_ALONE = re.compile(r"w[1-8]a(?:4|8|16)")
+"""Formats whose bits are in the name: quantisers have more of them than kernels are predicted by name."""
 
 
 def list_engines() -> tuple[str, ...]:
@@ -58,7 +63,14 @@ def read_engine(path: Path) -> Engine:
     engine = tables_from_file(path, "engine", Engine, TABLES)
     lacking = sorted(engine.numbers().keys() - engine.sources.keys())
     if lacking:
-        raise FileContentError(path.name, f"sources.{lacking[0]}", None, "the source of that number")
+        raise FileContentError(path, f"sources.{lacking[0]}", None, "the source of that number")
+    for key in engine.sources:
+        if key not in engine.numbers():
+            raise FileContentError(path, "sources", key, "a key of these tables, such as host.step_ms")
+    for place, name in enumerate(engine.runs.formats):
+        if name not in PRECISIONS and not WEIGHTS_ALONE.fullmatch(name):
+            expected = f"one of {', '.join(PRECISIONS)}, or weights of fewer bits such as w3a16"
+            raise FileContentError(path, f"runs.formats[{place}]", name, expected)
     return engine
 
 

@@ -61,7 +61,7 @@ def parse_json(text: str, named: object) -> object:
         raise FileContentError(named, "a number", word, "a finite number")
 
     def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-        return _each_once(pairs, named)
+        return each_once(pairs, named)
 
     try:
         value: object = json.loads(text, object_pairs_hook=unique, parse_constant=no_number)
@@ -76,7 +76,8 @@ def parse_json(text: str, named: object) -> object:
     return value
 
 
-def _each_once(pairs: Iterable[tuple[str, object]], named: object) -> dict[str, object]:
+def each_once(pairs: Iterable[tuple[str, object]], named: object) -> dict[str, object]:
+    """Keys and values as an object; FileContentError, which calls it `named`, for a key there twice."""
     found: dict[str, object] = {}
     for name, value in pairs:
         if name in found:
@@ -116,7 +117,7 @@ def _plain_yaml(text: str, path: Path) -> object:
                 raise FileContentError(path, f"line {line}", "an anchor (&)", "values written out")
 
         def construct_mapping(self, node: MappingNode, deep: bool = False) -> dict[object, object]:
-            _each_once(((repr(self.construct_object(name, deep=True)), 0) for name, _ in node.value), path)
+            each_once(((repr(self.construct_object(name, deep=True)), 0) for name, _ in node.value), path)
             return super().construct_mapping(node, deep=deep)
 
     loader = PlainLoader(text)

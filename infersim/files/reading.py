@@ -8,7 +8,8 @@ from __future__ import annotations
 import csv
 import math
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +21,9 @@ from infersim.files.errors import schema_error
 from infersim.files.opening import TOML_LIMIT, opened, opened_text, read_text
 from infersim.files.parquet import parquet_table
 from infersim.files.tables import Table
+
+_NEAR = 0.85
+"""How like a known column (difflib's ratio) a slip of it is."""
 
 Cells = Mapping[str, object]
 """The cells of one row that hold something, by column."""
@@ -46,6 +50,7 @@ def _csv_rows(path: Path, key: str) -> Iterator[tuple[str, Cells]]:
     try:
         with opened_text(path, key, newline="") as file:
             reader = csv.DictReader(file, strict=True, skipinitialspace=True)
+            check_columns([column.strip() for column in reader.fieldnames or ()], path.name)
             for cells in reader:
                 where = f"{path.name}, line {reader.line_num}"
                 if None in cells:  # where DictReader puts what the header has no name for
@@ -61,11 +66,40 @@ def _parquet_rows(path: Path, key: str) -> Iterator[tuple[str, Cells]]:
 
     try:
         with opened(path, key) as file:
-            rows = parquet_table(file).to_pylist()  # text that is no UTF-8 comes to light here
+            table = parquet_table(file)
+            check_columns(table.column_names, path.name)
+            rows = table.to_pylist()  # text that is no UTF-8 comes to light here
     except (ArrowException, ValueError) as error:
         raise FileContentError(path.name, "content", str(error), "a Parquet table") from error
     for number, cells in enumerate(rows, start=1):
         yield f"{path.name}, row {number}", cells
+
+
+def check_columns(names: Sequence[str], file: object) -> None:
+    """Raise FileContentError for a column that is named twice: one of the two would be passed over."""
+    for place, name in enumerate(names):
+        if name and name in names[:place]:
+            raise FileContentError(file, f"column {place + 1}", name, "each column once")
+
+
+def check_spelt(cells: Cells, known: Iterable[str], where: object) -> None:
+    """Raise FileContentError for a column that is spelt nearly as a `known` one that is not there.
+
+    Other columns are the user's own, and no business of ours.
+    """
+    for slip, meant in _slips(frozenset(cells), frozenset(known)):
+        raise FileContentError(
+            where, f"column {slip}", cells[slip], f"{meant}, or a name that is less like it"
+        )
+
+
+@cache
+def _slips(columns: frozenset[str], known: frozenset[str]) -> tuple[tuple[str, str], ...]:
+    """Unknown columns with the known one that each is near, where that is not there."""
+    from difflib import get_close_matches
+
+    near = ((name, get_close_matches(name, known - columns, 1, _NEAR)) for name in sorted(columns - known))
+    return tuple((name, found[0]) for name, found in near if found)
 
 
 def _empty(cell: object) -> bool:
@@ -100,7 +134,7 @@ def tables_from_file(file: Path, key: str, root: type[TableT], nested: Mapping[s
     Raises InvalidValueError where there is no such file, FileContentError for what it must not hold.
     """
     if not file.is_file():
-        raise InvalidValueError(key, str(file), "a TOML file")
+        raise InvalidValueError(key, str(file), "an existing TOML file")
     return checked_tables(read_toml(file), file, root, nested)
 
 

@@ -89,7 +89,7 @@ def refuse_second_router(sublayer: Attention | FeedForward | ExpertLayer) -> Non
     """Refuse a sublayer that tokens skip already, whole or by groups."""
     groups = None if isinstance(sublayer, ExpertLayer) else sublayer.groups
     if sublayer.skip is not None or groups is not None:
-        raise UnsupportedError("dynamic-m or dynamic-mnk is there already: a sublayer has one router")
+        raise UnsupportedError("a router is there already: a sublayer has one router")
 
 
 def removed_share(before: Iterable[Linear], after: Iterable[Linear]) -> float:
@@ -114,7 +114,7 @@ def _executed(sublayer: AttentionSublayer | FfnSublayer | None) -> float:
         return values
     skippable = values
     if isinstance(sublayer, Attention) and sublayer.skip.dense_kv:
-        skippable = stored_values(sublayer.q) + stored_values(sublayer.o)
+        skippable = values - stored_values(sublayer.k) - stored_values(sublayer.v)
     return values - sublayer.skip.rate * skippable
 
 

@@ -23,7 +23,8 @@ def on_stream(block: Block, *, inwards: Change, outwards: Change) -> Block:
     attention, ffn = block.attention, block.ffn
     if isinstance(attention, Attention):
         q, k, v = (inwards(linear) for linear in (attention.q, attention.k, attention.v))
-        attention = replace(attention, q=q, k=k, v=v, o=outwards(attention.o))
+        gate = attention.gate and inwards(attention.gate)
+        attention = replace(attention, q=q, k=k, v=v, o=outwards(attention.o), gate=gate)
     elif isinstance(attention, LatentAttention):
         attention = _latent(attention, inwards, outwards)
     elif attention is not None:
@@ -48,4 +49,9 @@ def changed_ffn(ffn: FeedForward, inwards: Change, outwards: Change) -> FeedForw
 def _latent(attention: LatentAttention, inwards: Change, outwards: Change) -> LatentAttention:
     q_a, q_b = attention.q_a, attention.q_b
     q_a, q_b = (None, inwards(q_b)) if q_a is None else (inwards(q_a), q_b)
-    return replace(attention, q_a=q_a, q_b=q_b, kv_a=inwards(attention.kv_a), o=outwards(attention.o))
+    index = attention.indexer
+    if index is not None:
+        index = replace(index, k=inwards(index.k), weights=inwards(index.weights))
+    return replace(
+        attention, q_a=q_a, q_b=q_b, kv_a=inwards(attention.kv_a), o=outwards(attention.o), indexer=index
+    )

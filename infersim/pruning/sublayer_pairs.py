@@ -139,7 +139,15 @@ def _latent_width(attention: LatentAttention, hidden: int) -> float:
     if attention.q_a is not None:
         queries = attention.q_a.out_features * (1 + queries / hidden)
     keys = attention.kv_a.out_features + attention.kv_lora_rank * attention.kv_b.out_features / hidden
-    return queries + keys + attention.o.in_features
+    return queries + keys + _index_width(attention, hidden) + attention.o.in_features
+
+
+def _index_width(attention: LatentAttention, hidden: int) -> float:
+    index = attention.indexer
+    if index is None:
+        return 0.0
+    queries = index.q.out_features * index.q.in_features / hidden
+    return queries + index.k.out_features + index.weights.out_features
 
 
 def expert_pairs(found: Comparison) -> list[tuple[ExpertLayer, ExpertLayer]]:

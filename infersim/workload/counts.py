@@ -162,6 +162,8 @@ def _sublayer_values(sublayer: AttentionSublayer | FfnSublayer | None) -> int:
     )
     if isinstance(sublayer, Attention):
         return values + sublayer.sinks * sublayer.num_heads
+    if isinstance(sublayer, FeedForward):
+        return values + sublayer.activation.learned
     return values + (_router_extras(sublayer) if isinstance(sublayer, ExpertLayer) else 0)
 
 

@@ -11,6 +11,7 @@ from infersim.domain.arrays import Array, Numeric, as_array
 from infersim.workload.counts import weight_bytes
 from infersim.workload.formats import scenario_as_stored
 from infersim.workload.scenario import Layout, Scenario
+from infersim.workload.sublayers.latent_attention import SCORE_BYTES
 from infersim.workload.transformer import (
     Attention,
     AttentionSublayer,
@@ -28,6 +29,10 @@ USABLE_SHARE = 0.9
 
 LOGIT_BYTES = 4
 """Logits are widened to 32 bit before sampling."""
+
+
+MOST_SCORE_BYTES = 512 * 2**20
+"""More scores at once are cut into parts (vLLM, `VLLM_SPARSE_INDEXER_MAX_LOGITS_MB`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +76,8 @@ def kv_cache_bytes(transformer: Transformer, scenario: Scenario) -> Array:
 
     Grouped heads are stored once, a sliding window or a chunk keeps no more than its own tokens, and tokens
     that were evicted or left none (`Attention.cached_share`) are not counted. Block sparsity adds its pooled
-    keys. Latent attention keeps its latent vector and rotary key, once for all heads.
+    keys. Latent attention keeps its latent vector and rotary key, once for all heads, and the key of its
+    indexer in 8 bit.
     """
     scenario = scenario_as_stored(scenario, transformer)
     batch, context = as_array(scenario.batch), as_array(scenario.context)
@@ -80,7 +86,9 @@ def kv_cache_bytes(transformer: Transformer, scenario: Scenario) -> Array:
         if isinstance(block.attention, Attention):
             total = total + times * batch * _cache_of_sequence(block.attention, context, scenario)
         elif isinstance(block.attention, LatentAttention):
-            width = block.attention.cache_width * scenario.execution.cache_dtype.bytes
+            width = block.attention.latent_bytes(scenario.execution.cache_dtype)
+            if block.attention.indexer is not None:
+                width += block.attention.indexer.cache_bytes
             total = total + times * batch * context * width
     return total
 
@@ -103,7 +111,15 @@ def peak_activation_bytes(transformer: Transformer, scenario: Scenario) -> Array
     head = transformer.head
     gathered = scenario.gpus if head is not None and head.labels is None else 1
     logits = as_array(scored) * transformer.head_outputs * gathered * (value_bytes + LOGIT_BYTES)
-    return stream + np.maximum(as_array(scenario.tokens) * widest * value_bytes, logits)
+    inside = as_array(scenario.tokens) * widest * value_bytes
+    if any(_chooses(block) for block, _ in transformer.grouped_blocks()):
+        scores = as_array(scenario.tokens) * as_array(scenario.context) * SCORE_BYTES
+        inside = inside + np.minimum(scores, MOST_SCORE_BYTES)
+    return stream + np.maximum(inside, logits)
+
+
+def _chooses(block: Block) -> bool:
+    return isinstance(block.attention, LatentAttention) and block.attention.indexer is not None
 
 
 def _cache_of_sequence(attention: Attention, context: Array, scenario: Scenario) -> Array:
@@ -134,7 +150,8 @@ def _attention_values(attention: AttentionSublayer | None, layout: Layout) -> in
     if not isinstance(attention, Attention):
         return 0 if attention is None else attention.linear.out_features
     q, k, v = (linear.out_features for linear in (attention.q, attention.k, attention.v))
-    fused = q + k + v + attention.o.in_features
+    gate = 0 if attention.gate is None else attention.gate.out_features
+    fused = q + k + v + attention.o.in_features + gate
     eager = layout is Layout.SEPARATE and attention.rotary > 0
     return max(fused, 4 * q + k + v) if eager else fused
 
@@ -142,7 +159,9 @@ def _attention_values(attention: AttentionSublayer | None, layout: Layout) -> in
 def _latent_values(attention: LatentAttention) -> int:
     """Queries, the expanded K and V of all heads with the rotary key in each, and the attention's result."""
     expanded = attention.num_heads * (2 * attention.head_dim + attention.v_head_dim)
-    return expanded + attention.cache_width + attention.o.in_features
+    index = {} if attention.indexer is None else attention.indexer.matrices
+    scored = sum(linear.out_features for linear in index.values())
+    return expanded + attention.cache_width + attention.o.in_features + scored
 
 
 def _ffn_values(ffn: FfnSublayer | None) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from infersim.domain.errors import InvalidValueError
 from infersim.workload.sublayers.activations import Activation
+from infersim.workload.sublayers.latent_attention import Indexer
 from infersim.workload.sublayers.norms import RMS_NORM, Norm, QkNorm
 from infersim.workload.transformer import Attention, ExpertLayer, FeedForward, LatentAttention, Linear
 
@@ -14,6 +15,7 @@ def grouped_query_attention(
     num_heads: int,
     num_kv_heads: int,
     head_dim: int,
+    value_dim: int | None = None,
     qkv_bias: bool = False,
     o_bias: bool = False,
     qk_norm: QkNorm | None = None,
@@ -22,21 +24,23 @@ def grouped_query_attention(
     norm: Norm | None = RMS_NORM,
     post_norm: Norm | None = None,
 ) -> Attention:
-    """Attention whose `num_heads` queries share `num_kv_heads` keys and values.
+    """Attention whose `num_heads` queries share `num_kv_heads` keys and values, of `value_dim` where that is
+    not the keys' size.
 
     Raises InvalidValueError where the heads do not divide into equal groups.
     """
     if num_kv_heads < 1 or num_heads % num_kv_heads:
         raise InvalidValueError("num_kv_heads", num_kv_heads, f"a divisor of num_heads = {num_heads}")
-    query, key_value = num_heads * head_dim, num_kv_heads * head_dim
+    size_of_v = head_dim if value_dim is None else value_dim
     return Attention(
-        q=Linear(out_features=query, in_features=hidden, bias=qkv_bias),
-        k=Linear(out_features=key_value, in_features=hidden, bias=qkv_bias),
-        v=Linear(out_features=key_value, in_features=hidden, bias=qkv_bias),
-        o=Linear(out_features=hidden, in_features=query, bias=o_bias),
+        q=Linear(out_features=num_heads * head_dim, in_features=hidden, bias=qkv_bias),
+        k=Linear(out_features=num_kv_heads * head_dim, in_features=hidden, bias=qkv_bias),
+        v=Linear(out_features=num_kv_heads * size_of_v, in_features=hidden, bias=qkv_bias),
+        o=Linear(out_features=hidden, in_features=num_heads * size_of_v, bias=o_bias),
         num_heads=num_heads,
         num_kv_heads=num_kv_heads,
         head_dim=head_dim,
+        value_dim=None if size_of_v == head_dim else value_dim,
         qk_norm=qk_norm,
         window=window,
         rotary=rotary,
@@ -138,6 +142,17 @@ def latent_attention(
         kv_lora_rank=kv_lora_rank,
         norm=norm,
         post_norm=post_norm,
+    )
+
+
+def indexer(*, hidden: int, q_lora_rank: int, num_heads: int, head_dim: int) -> Indexer:
+    """What chooses tokens for latent attention; its weights of heads stay in 16 bit."""
+    return Indexer(
+        q=Linear(out_features=num_heads * head_dim, in_features=q_lora_rank),
+        k=Linear(out_features=head_dim, in_features=hidden),
+        weights=Linear(out_features=num_heads, in_features=hidden, sixteen_bit=True),
+        num_heads=num_heads,
+        head_dim=head_dim,
     )
 
 

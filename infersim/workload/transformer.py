@@ -76,6 +76,12 @@ def has_experts(transformer: Transformer) -> bool:
     return any(isinstance(block.ffn, ExpertLayer) for block, _ in transformer.grouped_blocks())
 
 
+def chooses_tokens(transformer: Transformer) -> bool:
+    """Whether any layer attends to tokens that an indexer has chosen."""
+    attentions = (block.attention for block, _ in transformer.grouped_blocks())
+    return any(isinstance(each, LatentAttention) and each.top_k is not None for each in attentions)
+
+
 def is_dense(transformer: Transformer) -> bool:
     """Whether there are FFNs, none of which has experts; not where pruning left no FFN at all."""
     kinds = {type(block.ffn) for block, _ in transformer.grouped_blocks()}

@@ -112,6 +112,12 @@ def test_a_dropped_file_that_describes_no_model_is_refused(text: str) -> None:
         packed_upload(dropped(text), "config.json")
 
 
+def test_a_dropped_config_states_each_key_once() -> None:
+    twice = json.dumps(CONFIG)[:-1] + ', "hidden_size": 64}'
+    with pytest.raises(InfersimError, match="hidden_size = 'there twice'; expected each key once"):
+        packed_upload(dropped(twice), "tiny.json")
+
+
 def test_a_packed_config_that_grows_without_end_is_refused() -> None:
     import zlib
     from base64 import urlsafe_b64encode

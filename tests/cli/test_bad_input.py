@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
@@ -97,9 +98,22 @@ def test_what_is_missing_or_too_much_is_named(refused: Refused, arguments: tuple
     assert refused(*arguments).startswith(f"Error: {key} = ")
 
 
-def test_an_example_of_one_number_is_one_number(refused: Refused) -> None:
-    served = refused("serve", "-m", "llama-3.1-8b", "-g", "l4", "--gpus", "1,2")
-    assert served.endswith("For example --gpus 1")
+@pytest.mark.parametrize(
+    ("option", "value", "expected"),
+    [
+        ("--gpus", "1,2", r"(a whole number|valid integer\.)\nFor example --gpus 1"),
+        ("--requests", "1.5", r"(a whole number|valid integer\.)"),
+        ("--price-per-hour", "x", r"(a number|valid float\.)"),
+    ],
+)
+def test_a_value_of_another_type_is_named(refused: Refused, option: str, value: str, expected: str) -> None:
+    """In our words, or in those of the lowest version of typer."""
+    message = refused("serve", "-m", "llama-3.1-8b", "-g", "l4", option, value)
+    name = option[2:].replace("-", "[-_]")
+    assert re.search(rf"Error: .*{name}.*'{value}'.*{expected}\s*$", message)
+
+
+def test_an_example_of_several_numbers_has_several(refused: Refused) -> None:
     check_says(refused(*COMPARE, "--gpus", "1.5"), "for example --gpus 1,2,4")
 
 
@@ -221,3 +235,16 @@ def test_a_link_to_itself_and_a_name_too_long_are_told(
     question = ("compare", "-m", "llama-3.1-8b", "-c", "9")
     check_says(refused(*question, "-g", "./loop.toml"), "loop.toml", "an existing file")
     assert "at most 255 bytes" in refused(*question, "-g", f"{'a' * 300}.toml")
+
+
+def test_a_sparsity_beside_a_target_and_one_that_is_missing(refused: Refused) -> None:
+    both = refused(*COMPARE, "--target-speedup", "1.5", "--sparsity", "0.25")
+    assert both.startswith("Error: sparsity = '0.25'; expected none beside --target-speedup")
+    assert "families = 'static-nk@'; expected FAMILY@SPARSITY" in refused(*COMPARE, "-f", "static-nk@")
+
+
+def test_a_number_that_is_set_twice(refused: Refused) -> None:
+    twice = ("--set", "memory.bandwidth_gb_s=2000", "--set", "memory.bandwidth_gb_s=3000")
+    assert refused(*PREDICT, *twice).startswith(
+        "Error: set = 'memory.bandwidth_gb_s=3000'; expected each key once"
+    )

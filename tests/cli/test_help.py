@@ -10,9 +10,9 @@ import pytest
 import typer
 
 from infersim.cli.commands.inventories import doctor
-from infersim.cli.examples import EXAMPLES
-from infersim.cli.help import _GROUPS
 from infersim.cli.main import app
+from infersim.cli.usage.examples import EXAMPLES
+from infersim.cli.usage.help import _GROUPS
 from tests.cli.conftest import Infersim
 
 GROUP = typer.main.get_command(app)

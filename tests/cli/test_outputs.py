@@ -33,3 +33,21 @@ def test_pipes_and_devices_are_not_replaced(tmp_path: Path) -> None:
     os.mkfifo(pipe)
     with pytest.raises(InvalidValueError, match="a regular file"):
         check_outputs([pipe], [])
+
+
+def test_files_of_a_folder_that_is_read_are_inputs(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("kept")
+    (tmp_path / "page.html").write_text("of the last run")
+    with pytest.raises(InvalidValueError, match=r"config\.json.*reads"):
+        check_outputs([tmp_path / "config.json"], [str(tmp_path)])
+    with pytest.raises(InvalidValueError, match=r"config\.json.*reads"):
+        check_outputs([tmp_path / "config.json"], [tmp_path / "model.safetensors.index.json"])
+    check_outputs([tmp_path / "page.html", tmp_path / "new.json"], [str(tmp_path)])
+    check_outputs([tmp_path / "config.json"], [])
+
+
+def test_each_of_several_inputs_with_commas_is_one(tmp_path: Path) -> None:
+    sheet = tmp_path / "mine.toml"
+    sheet.write_text("kept")
+    with pytest.raises(InvalidValueError, match=r"mine\.toml.*reads"):
+        check_outputs([sheet], [f"l4, {sheet}"])

@@ -40,6 +40,34 @@ def test_a_file_of_ones_own_is_an_engine(tmp_path: Path) -> None:
         load_engine(tmp_path / "none.toml")
 
 
+@pytest.mark.parametrize(
+    ("stated", "instead", "message"),
+    [
+        ('set = "vllm"', 'set = "mine"', r"kernels\.set = 'mine'; expected one of 'vllm', .*'torch'"),
+        ('"bf16", "fp16"', '"bf61", "fp16"', r"runs\.formats\[0\] = 'bf61'; expected one of .*bf16"),
+        ("[sources]", '[sources]\n"host.pace" = "me"', r"sources = 'host\.pace'; expected a key of these"),
+        ("request_ms = 15.0", "request_ms = 1e300", r"host\.request_ms = 1e\+300; .*at most 1000000"),
+        ("batched_tokens = 8192", "batched_tokens = 9999999999", r"scheduler\.batched_tokens = .*at most"),
+    ],
+)
+def test_what_nobody_would_look_up_is_refused(
+    tmp_path: Path, stated: str, instead: str, message: str
+) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text(
+        (DATA / "vllm.toml").read_text(encoding="utf-8").replace(stated, instead), encoding="utf-8"
+    )
+    with pytest.raises(FileContentError, match=message):
+        load_engine(own)
+
+
+def test_weights_of_any_number_of_bits_are_formats(tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    text = (DATA / "vllm.toml").read_text(encoding="utf-8")
+    own.write_text(text.replace('"bf16", "fp16"', '"bf16", "w3a16", "w4a8"'), encoding="utf-8")
+    assert {"w3a16", "w4a8"} <= set(load_engine(own).runs.formats)
+
+
 def test_families_name_engines_that_are_known_each_with_a_source() -> None:
     for family in families():
         assert family.engines, family.name

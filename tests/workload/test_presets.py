@@ -58,7 +58,7 @@ def test_what_sets_families_apart() -> None:
 def test_presets_of_quantised_checkpoints_say_so() -> None:
     told = {name: " ".join(load_model(name).notes) for name in list_models()}
     assert {name for name, note in told.items() if "published in" in note} == {
-        "deepseek-v3", "minimax-m2.5", "kimi-k2",
+        "deepseek-v3", "deepseek-v3.2", "minimax-m2.5", "kimi-k2",
     }  # fmt: skip
     assert "fp8_block; the preset is taken in 16 bit unless --dtype" in told["deepseek-v3"]
 

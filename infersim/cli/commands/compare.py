@@ -44,7 +44,7 @@ def compare_along_number(
     from functools import partial
 
     from infersim.cli.outputs import write_asked
-    from infersim.cli.printing import print_left_out, print_summary, printed_for_machines
+    from infersim.cli.printing import print_left_out, print_notes, print_summary, printed_for_machines
     from infersim.report.core.scenarios import setting_text
     from infersim.report.hardware.page import hardware_page
     from infersim.simulation.speedups.comparison import measured_index
@@ -55,11 +55,20 @@ def compare_along_number(
     key, values = swept_number(text)
     index = measured_index(None)
     frame = compared_along(pruning.model, pruning.plans, gpus[0], key, values, scenarios, index)
-    print_left_out(pruning.left_out, briefly=not (full or as_json or as_csv))
+    briefly = not (full or as_json or as_csv)
+    print_notes(pruning.notes, briefly=briefly)
+    print_left_out(pruning.left_out, briefly=briefly)
     if not printed_for_machines(frame, as_json=as_json, as_csv=as_csv):
         print_summary(frame, full=full)
     setting = setting_text(scenarios.execution, transformer=pruning.model, gpus=scenarios.gpus)
     write_asked(partial(hardware_page, frame, setting), html=html, figures=figures)
+
+
+def _check_free(text: str, overrides: Sequence[str]) -> None:
+    """Refuse to sweep a number that is set beside: the datasheet's own value is one of the sweep's."""
+    for override in overrides:
+        if override.partition("=")[0].strip() == text.partition("=")[0].strip():
+            raise InvalidValueError("set", override, "no number that --sweep-set goes through")
 
 
 def swept_number(text: str) -> tuple[str, list[float]]:
@@ -143,7 +152,7 @@ def compare_command(
 
     from infersim.cli.benchmark_runs import Asked, asked_of_results, typed_options
     from infersim.cli.outputs import check_outputs, write_asked
-    from infersim.cli.plans import chosen_pruning
+    from infersim.cli.plans import SPARSITY, chosen_pruning
     from infersim.cli.printing import (
         print_answer,
         print_aside,
@@ -165,6 +174,8 @@ def compare_command(
     from infersim.simulation.speedups.measured_columns import measured_account
 
     check_outputs([html], [*plan, *pruned_config, measured, gpu, model, engine], folder=figures)
+    if target_speedup is not None and sparsity != SPARSITY:
+        raise InvalidValueError("sparsity", sparsity, "none beside --target-speedup, which finds it")
     runtime = None if engine is None else load_engine(engine)
     gpus = chosen_gpus(gpu, overrides, kernels)
     asked = Asked(
@@ -205,6 +216,9 @@ def compare_command(
     if sweep_set is not None:
         if table is not None:
             raise InvalidValueError("measured", str(measured), "none beside --sweep-set")
+        if runtime is not None:
+            raise InvalidValueError("engine", engine, "none beside --sweep-set")
+        _check_free(sweep_set, overrides)
         compare_along_number(
             sweep_set,
             pruning,

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from infersim.cli.help import PlainCommand
 from infersim.cli.interrupts import StoppedError, measured_so_far
 from infersim.cli.options import ClockOption, DeviceOption, ThreadsOption
+from infersim.cli.usage.help import PlainCommand
 from infersim.domain.errors import InvalidValueError
 
 if TYPE_CHECKING:

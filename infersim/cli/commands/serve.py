@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from infersim.cli import options
 from infersim.cli.option_groups import FormatFlags, grouped
+from infersim.domain.errors import InvalidValueError
+
+if TYPE_CHECKING:
+    from infersim.simulation.serving.under_load import Targets
+
+CONCURRENCY = "64"
+"""Requests at once, where nobody says."""
 
 PromptOption = Annotated[
     str | None, typer.Option("--prompt", help="Tokens that a request reads; several with commas between.")
@@ -66,7 +73,7 @@ def serve_command(
     prompt: PromptOption = None,
     output: OutputOption = None,
     trace: TraceOption = None,
-    concurrency: ConcurrencyOption = "64",
+    concurrency: ConcurrencyOption = CONCURRENCY,
     engine: EngineOption = "vllm",
     gpus: GpusOption = 1,
     families: options.FamiliesOption = None,
@@ -94,7 +101,7 @@ def serve_command(
     """
     import pandas as pd
 
-    from infersim.cli.outputs import check_outputs, write_asked
+    from infersim.cli.outputs import check_no_page, check_outputs, write_asked
     from infersim.cli.plans import chosen_pruning
     from infersim.cli.printing import print_answer, print_left_out, print_notes, printed_for_machines
     from infersim.cli.questions import chosen_gpus, integers
@@ -124,6 +131,11 @@ def serve_command(
     )
     pruning = pruning.shared_by([service.execution])
     targets = Targets.of(tpot_ms=tpot_target, ttft_ms=ttft_target)
+    if simulate or rate is not None:
+        check_no_page("requests that are simulated one by one", html=html, figures=figures)
+        _check_simulated(targets, price_per_hour, None if rate is None else concurrency)
+    elif requests is not None:
+        raise InvalidValueError("requests", requests, "none without --simulate or --rate")
     dense = Plan(base=pruning.model, transformer=pruning.model)
     if simulate or rate is not None:
         plans = [dense, *pruning.plans]
@@ -142,3 +154,17 @@ def serve_command(
     print_left_out(pruning.left_out, briefly=briefly)
     if not printed_for_machines(frame, as_json=as_json, as_csv=as_csv):
         print_answer(services_answer([summary(each) for each in shown], shown), full=full)
+
+
+def _check_simulated(targets: Targets, price_per_hour: float | None, at_a_rate: str | None) -> None:
+    """Refuse what a simulation does not answer; `at_a_rate` is the concurrency beside a rate."""
+    said = {
+        "tpot-target": targets.tpot_ms,
+        "ttft-target": targets.ttft_ms,
+        "price-per-hour": price_per_hour,
+        "concurrency": None if at_a_rate in (None, CONCURRENCY) else at_a_rate,
+    }
+    for key, value in said.items():
+        if value is not None:
+            beside = "--rate, by which requests come" if key == "concurrency" else "--simulate and --rate"
+            raise InvalidValueError(key, value, f"none beside {beside}")

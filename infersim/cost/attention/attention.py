@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from infersim.cost.assembling import CHAIN, COMPUTE, MEMORY, assemble, exposed_launch_s
+from infersim.cost.attention.chosen import (
+    LOG_HALF_WIDTH,
+    as_multiplied,
+    chosen_streams_us,
+    multiplied_in,
+    score_streams_us,
+)
 from infersim.cost.attention.generated import as_generated
 from infersim.cost.attention.kernels import decode_streams_us, prefill_streams_us
 from infersim.cost.attention.latent import latent_streams_us
@@ -22,6 +30,9 @@ from infersim.domain.costs import KernelCost
 from infersim.domain.dtypes import DType
 from infersim.domain.profile import MEGA, HardwareProfile
 from infersim.domain.shapes import Attention, Phase
+
+StreamsFunction: TypeAlias = Callable[[Mapping[str, float], Attention, HardwareProfile], tuple[Array, Array]]
+"""From a kind's parameters to microseconds without launch, and those of DRAM alone."""
 
 ATTENTION_AXES: tuple[str, ...] = (
     *("log2 batch", "log2 kv heads", "log2 group", "log2 heads in flight"),
@@ -60,19 +71,19 @@ def _attended(shape: Attention) -> Array:
 
 def attention_cost(shape: Attention, profile: HardwareProfile, *, cuda_graph: bool) -> KernelCost:
     """Cost of one attention kernel; raises UnsupportedError if the GPU has no such tensor rate."""
+    shape = as_multiplied(shape, profile)
     parameters = kind_parameters(
         profile, f"attention.{shape.phase.value}", narrow_cache(shape), stand_ins=(None,)
     )
     peak = profile.bound_flop_per_s(shape.dtype)
     flop, kv_bytes = attention_flop(shape), attention_kv_bytes(shape)
     launch_us = parameters.values["launch_us"]
-    if shape.phase is Phase.PREFILL:
+    if shape.phase is Phase.PREFILL and not shape.shared_kv:
         compute_us, exposed_us = prefill_streams_us(parameters.values, shape, profile)
         total_us = compute_us + exposed_us + launch_us
         limiter = np.where(exposed_us > compute_us, MEMORY, COMPUTE)
     else:
-        streams_us = latent_streams_us if shape.shared_kv else decode_streams_us
-        busy_us, dram_us = streams_us(parameters.values, shape, profile)
+        busy_us, dram_us = _streams(shape)(parameters.values, shape, profile)
         total_us = busy_us + launch_us
         limiter = np.where(dram_us > 0.7 * busy_us, MEMORY, CHAIN)
     total_us = np.broadcast_to(total_us, np.broadcast_shapes(total_us.shape, kv_bytes.shape))
@@ -101,6 +112,15 @@ def attention_cost(shape: Attention, profile: HardwareProfile, *, cuda_graph: bo
         log_half_width=half_width,
         in_range=in_range,
     )
+
+
+def _streams(shape: Attention) -> StreamsFunction:
+    """The model of a kernel whose cache is K and V at once, or of split decode."""
+    if not shape.shared_kv:
+        return decode_streams_us
+    if shape.scores_only:
+        return score_streams_us
+    return chosen_streams_us if shape.chosen else latent_streams_us
 
 
 OF_WIDER_CACHE: Mapping[Phase, float] = {Phase.PREFILL: 0.3, Phase.DECODE: 0.5}
@@ -142,11 +162,12 @@ def _interval(
     """Half-width of each shape's 80 % interval, and whether the shape lies in the calibrated range.
 
     Beyond the longest context of the samples it grows with the distance; where the fit of a wider KV cache
-    stands in, by what such fits were off.
+    stands in, by what such fits were off; and by what kernels of chosen tokens lie apart.
     """
     outside = parameters.interval.outside
+    unlike = LOG_HALF_WIDTH if shape.chosen or shape.scores_only else 0.0
     if parameters.fit is None:
-        return np.full(like.shape, outside), np.zeros(like.shape, dtype=np.bool_)
+        return np.full(like.shape, np.hypot(outside, unlike)), np.zeros(like.shape, dtype=np.bool_)
     widths = regime_widths(parameters.interval.by_regime, ATTENTION_REGIMES, outside)
     in_range = np.ones(like.shape, dtype=np.bool_)
     for name, (low, high) in parameters.fit.ranges.items():
@@ -157,7 +178,8 @@ def _interval(
         width, in_range = np.hypot(width, OF_WIDER_CACHE[shape.phase]), np.zeros_like(in_range)
     _, longest = parameters.fit.ranges.get("context_len", (0.0, np.inf))
     octaves = np.log2(np.maximum(_attended(shape) / longest, 1.0))
-    beyond = np.sqrt(np.maximum(width, outside) ** 2 + SPREAD_PER_OCTAVE**2 * octaves)
+    beyond = np.sqrt(np.maximum(width, outside) ** 2 + unlike**2 + SPREAD_PER_OCTAVE**2 * octaves)
+    in_range = in_range & (unlike == 0)
     return np.where(in_range, width, beyond), in_range
 
 
@@ -174,6 +196,6 @@ ATTENTION = KernelKind(
     cost=_cost,
     flop=attention_flop,
     operand_bytes=lambda shape: attention_kv_bytes(shape) + attention_query_bytes(shape),
-    multiplies_in=lambda shape, _: shape.dtype,
+    multiplies_in=multiplied_in,
     fitted_as=lambda shape, _: attention_kind(shape),
 )

@@ -104,9 +104,10 @@ class Importer:
             return [path]
         if not path.is_dir():
             raise InfersimError(f"{path}: there is no such file or folder")
-        below = sorted(entry for entry in path.rglob("*") if entry.is_file())
+        below = sorted(path.rglob("*"))
         for group in self.patterns:
-            matching = [entry for entry in below if any(entry.match(pattern) for pattern in group)]
+            named = (entry for entry in below if any(entry.match(pattern) for pattern in group))
+            matching = [entry for entry in named if entry.is_file()]
             if matching:
                 return matching
         names = ", ".join(pattern for group in self.patterns for pattern in group)

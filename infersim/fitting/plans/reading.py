@@ -118,7 +118,7 @@ def _tables(file: Path) -> MeasurementPlanTables:
     from infersim.fitting.plans.schema import MeasurementPlanTables
 
     if not file.is_file():
-        raise InvalidValueError("measurement plan", str(file), "a TOML file")
+        raise InvalidValueError("measurement plan", str(file), "an existing TOML file")
     content = read_toml(file)
     try:
         tables = MeasurementPlanTables.model_validate(content)

@@ -191,7 +191,9 @@ def parse_defaults(words: Iterable[str]) -> dict[str, str]:
         name, equals, value = word.partition("=")
         if not equals or not value or name not in COLUMN_NAMES:
             raise InvalidValueError("default", word, f"COLUMN=VALUE, a column of {', '.join(COLUMN_NAMES)}")
-        if read_cells(pd.Series([value], dtype=object), RULES[name]).broken.any():
+        with whole_characters(f"--default {name}"):
+            broken = read_cells(pd.Series([value], dtype=object), RULES[name]).broken
+        if broken.any():
             raise InvalidValueError("default", word, f"{RULES[name].value} for {name}")
         defaults[name] = value
     return defaults

@@ -80,6 +80,12 @@ def _of_block(block: Block) -> Iterator[str]:
     attention = block.attention
     if isinstance(attention, Attention) and attention.rotary != 1:
         yield "positions other than rotary ones of whole heads"
+    if isinstance(attention, Attention) and attention.sinks:
+        yield "a score of each head that attends to nothing"
+    if isinstance(attention, Attention) and attention.gate is not None:
+        yield "a gate of attention's result"
+    if isinstance(attention, Attention) and attention.value_dim is not None:
+        yield "heads of V of another size than K's"
     if isinstance(attention, Attention) and attention.qk_norm not in (None, QkNorm()):
         yield "norms of q and k other than one RMSNorm for all heads"
 

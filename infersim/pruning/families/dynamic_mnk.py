@@ -72,6 +72,8 @@ def _routed(block: Block, skip: GroupSkip, heads: int, target: str) -> Block:
 def with_head_groups(attention: Attention, skip: GroupSkip) -> Attention:
     """The attention with groups of so many query heads (0: those of a KV head)."""
     refuse_second_router(attention)
+    if attention.gate is not None:
+        raise UnsupportedError("dynamic-mnk is not supported for attention whose result is gated")
     of_kv_head = attention.num_heads // attention.num_kv_heads
     group = skip.group or of_kv_head
     if attention.num_heads % group or (group % of_kv_head and of_kv_head % group):

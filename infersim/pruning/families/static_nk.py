@@ -100,13 +100,14 @@ def _width_values(ffn: FfnSublayer | None, *, routed_only: bool) -> float:
 
 def with_heads(attention: Attention, num_heads: int, num_kv_heads: int) -> Attention:
     """The sublayer with fewer heads: N of q, k and v and K of o follow."""
-    q_features, kv_features = num_heads * attention.head_dim, num_kv_heads * attention.head_dim
+    size, size_of_v = attention.head_dim, attention.v_head_dim
     return replace(
         attention,
-        q=resized(attention.q, out_features=q_features),
-        k=resized(attention.k, out_features=kv_features),
-        v=resized(attention.v, out_features=kv_features),
-        o=resized(attention.o, in_features=q_features),
+        q=resized(attention.q, out_features=num_heads * size),
+        k=resized(attention.k, out_features=num_kv_heads * size),
+        v=resized(attention.v, out_features=num_kv_heads * size_of_v),
+        o=resized(attention.o, in_features=num_heads * size_of_v),
+        gate=attention.gate and resized(attention.gate, out_features=num_heads * size_of_v),
         num_heads=num_heads,
         num_kv_heads=num_kv_heads,
     )

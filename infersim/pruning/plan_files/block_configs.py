@@ -72,6 +72,11 @@ def plan_of_block_configs(entries: Sequence[object], file: Path, base: Transform
     return pruned_at_all(plan, file, KEY)
 
 
+def block_of_config(entry: object, key: str, file: Path, dense: Block, model: Transformer) -> Block:
+    """What an entry makes of a dense block of a model; errors as in `plan_of_block_configs`."""
+    return _Choice.of(entry, key, file).applied(dense, model)
+
+
 class _Choice:
     """One entry: what became of a layer's attention and FFN."""
 

@@ -50,16 +50,12 @@ def format_named(name: str) -> WeightFormat:
         raise UnknownNameError("format", name, FORMATS) from None
 
 
-ROUTER = "router"
-"""The matrix of an expert layer that stays in 16 bit."""
-
-
 def in_format(sublayer: AttentionSublayer | FfnSublayer, name: str) -> AttentionSublayer | FfnSublayer:
-    """The sublayer with its matrices in a format, a router aside; raises UnknownNameError."""
+    """The sublayer in a format, but for matrices that stay in 16 bit; raises UnknownNameError."""
     stored = format_named(name)
     return sublayer.with_matrices(
         {
-            matrix: linear if matrix == ROUTER else replace(linear, format=stored)
+            matrix: linear if linear.sixteen_bit else replace(linear, format=stored)
             for matrix, linear in sublayer.matrices.items()
         }
     )

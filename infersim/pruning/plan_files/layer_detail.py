@@ -18,7 +18,7 @@ from infersim.pruning.families.unstructured import with_zeros
 from infersim.pruning.linears import changed_block
 from infersim.pruning.plan_files.expert_detail import with_expert_detail
 from infersim.pruning.plan_files.layer_choices import with_choices
-from infersim.pruning.plan_files.tables import GroupsTable, LayerTable, SkipTable
+from infersim.pruning.plan_files.tables import GroupsTable, LayerTable, SkipTable, check_used
 from infersim.workload.transformer import (
     Attention,
     Block,
@@ -36,6 +36,7 @@ from infersim.workload.transformer import (
 
 def detailed(block: Block, table: LayerTable) -> Block:
     """The block as the table wants it: widths, then ranks and 2:4, then what is decided at run time."""
+    check_used(table)
     attention, ffn = block.attention, block.ffn
     if table.num_heads is not None or table.num_kv_heads is not None:
         key = "num_heads" if table.num_heads is not None else "num_kv_heads"
@@ -102,7 +103,7 @@ def _with_matrices(block: Block, table: LayerTable) -> Block:
     if not unseen:
         return block
     # The other sublayer may be one that has no such matrices.
-    of = {"attention": set("qkvo"), "ffn": {"gate", "up", "down"}}
+    of = {"attention": {*"qkvo", "o_gate"}, "ffn": {"gate", "up", "down"}}
     target = next((target for target, names in of.items() if unseen.keys() <= names), "both")
     block = changed_block(block, target, changed)
     for name, key in unseen.items():

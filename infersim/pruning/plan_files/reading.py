@@ -43,7 +43,7 @@ from infersim.pruning.plan_files.assembling import dense_model, plan_of_blocks
 from infersim.pruning.plan_files.layer_detail import detailed
 from infersim.pruning.plan_files.layer_numbers import layers_in
 from infersim.pruning.plan_files.others import reader_of
-from infersim.pruning.plan_files.tables import NESTED, PlanTables, RemoveTable
+from infersim.pruning.plan_files.tables import NESTED, PlanTables
 from infersim.workload.transformer import Block, Transformer
 
 
@@ -76,7 +76,7 @@ def _with_detail(tables: PlanTables, file: Path, model: Transformer) -> Plan:
         for layer in _layers(key, len(blocks), file):
             with located(file, f"layer.{key}"):
                 blocks[layer] = detailed(blocks[layer], table)
-    blocks = _without_removed(blocks, tables.remove, file)
+    blocks = _without_removed(blocks, tables, file)
     return plan_of_blocks(model, blocks, file=file, key="remove.layers", name=tables.name or file.stem)
 
 
@@ -88,11 +88,18 @@ def _layers(key: str, count: int, file: Path) -> range:
     return layers
 
 
-def _without_removed(blocks: list[Block], remove: RemoveTable, file: Path) -> list[Block]:
+def _without_removed(blocks: list[Block], tables: PlanTables, file: Path) -> list[Block]:
+    remove = tables.remove
     layers, attention, ffn = (
         set(_numbers(key, numbers, len(blocks), file))
         for key, numbers in (("layers", remove.layers), ("attention", remove.attention), ("ffn", remove.ffn))
     )
+    for key in tables.layer:
+        named = _layers(key, len(blocks), file)
+        if layers.issuperset(named):
+            raise FileContentError(
+                file, f"layer.{key}", "a table", "no table of layers that [remove] takes away"
+            )
     return [
         without(block, attention=index in layers | attention, ffn=index in layers | ffn)
         for index, block in enumerate(blocks)
@@ -101,7 +108,7 @@ def _without_removed(blocks: list[Block], remove: RemoveTable, file: Path) -> li
 
 def _numbers(key: str, numbers: list[int], count: int, file: Path) -> Iterator[int]:
     for position, number in enumerate(numbers):
-        if number >= count:
-            expected = f"a layer from 0 to {count - 1}"
+        if number >= count or number in numbers[:position]:
+            expected = f"a layer from 0 to {count - 1}" if number >= count else "each layer once"
             raise FileContentError(file, f"remove.{key}[{position}]", number, expected)
         yield number

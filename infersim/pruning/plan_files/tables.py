@@ -1,16 +1,19 @@
 """The tables of a plan file as pydantic models: exact types, no unknown keys.
 
 Key names follow the records of `workload.transformer`. What depends on the model (does layer 40 exist?) is
-checked where the tables are applied.
+checked where the tables are applied. `check_used` refuses keys that nothing would come of, as another key is
+missing or rules: what a file states is used or refused.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, PositiveInt
 from pydantic_core import PydanticCustomError
 
+from infersim.domain.errors import InvalidValueError
 from infersim.files.tables import Table
 from infersim.pruning.families.dynamic_m import ROUTER_WIDTH
 from infersim.pruning.families.dynamic_mnk import CHANNELS
@@ -148,3 +151,60 @@ NESTED: dict[str, type[Table]] = {
     "block_sparsity": BlockSparsityTable,
 }
 """Tables by the key they stand under."""
+
+_SIZES = {
+    "attention": ("num_heads", "num_kv_heads"),
+    "ffn": ("ffn_width", "num_experts", "remove_experts", "top_k", "expert_width"),
+}
+_MATRICES = {"attention": ("q", "k", "v", "o"), "ffn": ("gate", "up", "down")}
+
+
+def check_used(table: LayerTable) -> None:
+    """Raise InvalidValueError for the first key of the table that nothing would come of."""
+    if table.skip is not None:
+        _check_skip(table.skip)
+    if table.groups is not None:
+        _check_groups(table.groups)
+    for key, needed in (("zeros_kernel", "zeros"), ("kv_score", "kv_kept")):
+        if key in table.model_fields_set and needed not in table.model_fields_set:
+            raise InvalidValueError(key, getattr(table, key), f"{needed} beside it")
+    for sublayer in table.linear:
+        for key, value in _of_sublayer(table, sublayer):
+            expected = f"no such key beside linear.{sublayer}, which takes the sublayer's place"
+            raise InvalidValueError(key, value, expected)
+
+
+def _check_skip(skip: SkipTable) -> None:
+    given = skip.model_fields_set
+    if skip.attention is None and skip.ffn is None:
+        raise InvalidValueError("skip", _shown(given), "the part that is skipped: attention, ffn or both")
+    if skip.one_router and (skip.attention is None or skip.ffn is None):
+        raise InvalidValueError("skip.one_router", True, "skip.attention and skip.ffn, which share it")
+    if "dense_kv" in given and skip.attention is None:
+        raise InvalidValueError("skip.dense_kv", skip.dense_kv, "skip.attention beside it")
+
+
+def _check_groups(groups: GroupsTable) -> None:
+    given = groups.model_fields_set
+    if groups.attention is None and groups.ffn is None:
+        raise InvalidValueError("groups", _shown(given), "the part that is skipped: attention, ffn or both")
+    for key, needed in (("heads", "attention"), ("channels", "ffn")):
+        if key in given and getattr(groups, needed) is None:
+            raise InvalidValueError(f"groups.{key}", getattr(groups, key), f"groups.{needed} beside it")
+
+
+def _of_sublayer(table: LayerTable, sublayer: str) -> Iterator[tuple[str, object]]:
+    """What the table says of a sublayer's sizes and matrices, by key."""
+    for key in _SIZES[sublayer]:
+        if getattr(table, key) not in (None, []):
+            yield key, getattr(table, key)
+    for matrix in _MATRICES[sublayer]:
+        for key in ("rank", "zeros"):
+            if matrix in getattr(table, key):
+                yield f"{key}.{matrix}", getattr(table, key)[matrix]
+        if matrix in table.sparse_2_4:
+            yield "sparse_2_4", matrix
+
+
+def _shown(given: set[str]) -> str:
+    return f"a table of {', '.join(sorted(given))}" if given else "an empty table"

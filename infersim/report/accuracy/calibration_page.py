@@ -19,8 +19,6 @@ from infersim.report.core.glossary import glossary
 from infersim.report.core.verdict import Verdict
 from infersim.report.html.page import Page
 
-GLOSSARY = VALIDATION_GLOSSARY | glossary("held out", "at end of range")
-
 
 def calibration_page(
     fitted: HardwareProfile, kinds: Sequence[str], seconds: float, found: Validation, *, held_out: bool
@@ -46,5 +44,5 @@ def calibration_page(
             parameters_table(fitted.fit, kinds),
             *validation_tables(found),
         ),
-        glossary=GLOSSARY,
+        glossary=VALIDATION_GLOSSARY | glossary("at end of range", *(("held out",) if held_out else ())),
     )

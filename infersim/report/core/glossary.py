@@ -26,7 +26,7 @@ WORDS: Mapping[str, str] = {
     "communication": "What GPUs that share a model exchange: it shrinks with tokens and layers alone.",
     "unexplained": "Measured over predicted.",
     "80 % interval": "Where four of five measurements are expected to lie.",
-    "at its bound": "The bound lies within the predicted interval: no more is to be had.",
+    "at its bound": "The bound is within a tenth of the prediction and its interval: no more is to be had.",
     "measured on": "The GPU itself was measured, and the cost model fitted to it.",
     "from a sibling card": "The fit of a card with the same chip stands in; intervals are wider.",
     "from other cards": "Its datasheet and the fits of other GPUs; intervals are wider.",

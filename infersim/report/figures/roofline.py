@@ -60,8 +60,8 @@ def roofline(frame: pd.DataFrame, profile: HardwareProfile, visible: Sequence[st
 
     References
     ----------
-    S. Williams, A. Waterman, D. Patterson: Roofline: an insightful visual performance model for multicore
-    architectures. Communications of the ACM 52(4), 2009.
+    .. [1] S. Williams, A. Waterman, D. Patterson, "Roofline: an insightful visual performance model for
+       multicore architectures", Communications of the ACM 52(4), 2009.
 
     Examples
     --------

@@ -22,10 +22,16 @@ if TYPE_CHECKING:
 AS_GOOD = 1e-3
 """Relative losses nearer than this are not told apart."""
 
+LEAST_GAP = 1e-6
+"""Relative gaps of the solver up to this are rounding."""
+
 
 def search_verdict(found: SearchResult) -> Verdict:
     """What the plan is, what it is worth, and how far to trust it."""
-    sentences = [_plan(found), *_layers(found), *_beside(found), *_runs(found)]
+    if _touched(found):
+        sentences = [_plan(found), *_layers(found), *_beside(found), *_runs(found)]
+    else:
+        sentences = [f"nothing has to go: the dense model meets {_targets(found)}"]
     return Verdict(
         sentences=tuple(map(as_sentence, sentences)),
         notes=(*found.notes, *_trust(found)),
@@ -36,25 +42,35 @@ def search_verdict(found: SearchResult) -> Verdict:
 def _plan(found: SearchResult) -> str:
     row: Any = found.answer.iloc[0]
     speed = rounding.speedup_between(row["predicted"], row["predicted_lower"], row["predicted_upper"])
-    targets = " and ".join(_met(goal) for _, goal in found.goals.iterrows())
+    gap = f"; no other plan loses over {100 * row['gap']:.2g} % less" if row["gap"] > LEAST_GAP else ""
+    return (
+        f"the plan is predicted {speed} and loses {loss_text(row['loss'])}: it meets {_targets(found)}{gap}"
+    )
+
+
+def _targets(found: SearchResult) -> str:
+    sure = float(found.answer["sure"].iloc[0])
     each = "each " if len(found.goals) > 1 else ""
-    sure = f", {each}with a probability of {rounding.share(row['sure'])}" if row["sure"] > 0.5 else ""
-    gap = f"; no other loses {100 * row['gap']:.2g} % less" if row["gap"] == row["gap"] and row["gap"] else ""
-    return f"the plan is predicted {speed} and loses {loss_text(row['loss'])}: it meets {targets}{sure}{gap}"
+    told = f", {each}with a probability of {rounding.share(sure)}" if sure > 0.5 else ""
+    return " and ".join(_met(goal) for _, goal in found.goals.iterrows()) + told
 
 
 def _met(goal: Any) -> str:
     where = f" in {goal['where']}" if goal["where"] else ""
     title, _, unit = TARGET_TITLES[goal["target"]].partition(" (")
     if goal["target"] == "speedup":
-        return f"the speedup{where} of {rounding.speedup(goal['limit'])}"
+        return f"the speedup of {rounding.speedup(goal['limit'])}{where}"
     unit = f" {unit.rstrip(')')}" if unit else ""
-    return f"the {title}{where} of at most {rounding.quantity(goal['limit'])}{unit}"
+    return f"the {title} of at most {rounding.quantity(goal['limit'])}{unit}{where}"
+
+
+def _touched(found: SearchResult) -> int:
+    """Layers that are not as they were."""
+    return int(((found.layers["attention"] != "kept") | (found.layers["ffn"] != "kept")).sum())
 
 
 def _layers(found: SearchResult) -> Iterator[str]:
     layers = found.layers
-    touched = ((layers["attention"] != "kept") | (layers["ffn"] != "kept")).sum()
     gone = {
         name: int((layers[column] == "none").sum())
         for name, column in (("attention", "attention"), ("FFN", "ffn"))
@@ -62,7 +78,7 @@ def _layers(found: SearchResult) -> Iterator[str]:
     removed = [f"{count} without {name}" for name, count in gone.items() if count]
     share = rounding.share(float(found.answer["params_removed"].iloc[0]))
     told = f", {' and '.join(removed)}" if removed else ""
-    yield f"it changes {touched} of {len(layers)} layers{told}, and removes {share} of the parameters"
+    yield f"it changes {_touched(found)} of {len(layers)} layers{told}, and removes {share} of the parameters"
 
 
 def _beside(found: SearchResult) -> Iterator[str]:

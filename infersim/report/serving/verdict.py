@@ -29,14 +29,16 @@ def serve_verdict(frame: pd.DataFrame) -> Verdict:
     best = _largest(fitting, "tokens_per_s")
     several = len(frame) > 1
     who = f"{best['plan'] if several else best['model']} on {gpu_text(best)}"
-    load = f"{best['concurrency']} requests at once"
+    load = _at_once(best)
     if "rate" in frame and best["rate"] == best["rate"]:
         load = f"{rounding.quantity(best['rate'])} requests a second"
+    most = best["max_concurrency"]
+    fit = "1 request fits" if most == 1 else f"{most} requests fit"
     sentence = (
         f"{who} under {best['engine']} writes {rounding.quantity(best['tokens_per_s'])} tokens/s"
         f"{' at most' if several else ''} with {load}: "
         f"{rounding.quantity(best['ttft_ms'])} ms to the first token, "
-        f"{_tpot(best)}; up to {best['max_concurrency']} requests fit."
+        f"{_tpot(best)}; up to {fit}."
     )
     return Verdict(
         sentences=(sentence, *_waiting(fitting)),
@@ -64,16 +66,14 @@ def load_verdict(frame: pd.DataFrame) -> Verdict:
         best = _largest(able, "tokens_per_s")
         sentence = (
             f"The dense model does not fit; {best['plan']} does, and writes "
-            f"{rounding.quantity(best['tokens_per_s'])} tokens/s with {best['concurrency']} requests at once."
+            f"{rounding.quantity(best['tokens_per_s'])} tokens/s with {_at_once(best)}."
         )
         return Verdict(
             sentences=(sentence,), notes=(*trust_notes(frame), *row_notes(frame)), grade=service_grade(frame)
         )
     key = "target_speedup" if plans["target_speedup"].notna().any() else "most_speedup"
     best = _largest(plans, key)
-    said = [
-        f"{rounding.speedup(best['speedup'])} the tokens/s of dense at {best['concurrency']} requests at once"
-    ]
+    said = [f"{rounding.speedup(best['speedup'])} the tokens/s of dense at {_at_once(best)}"]
     said.append(f"{rounding.speedup(best['most_speedup'])} with as many as fit of each")
     if best["target_speedup"] == best["target_speedup"]:
         said.append(f"{rounding.speedup(best['target_speedup'])} within the targets")
@@ -117,7 +117,7 @@ def _price(best: pd.Series, dense: pd.Series) -> Iterator[str]:
     change = rounding.fraction(abs(1 - price / before))
     yield (
         f"A million tokens written by {best['plan']} cost {rounding.quantity(price)} instead of "
-        f"{rounding.quantity(before)} at {best['concurrency']} requests at once: "
+        f"{rounding.quantity(before)} at {_at_once(best)}: "
         f"{change} {'less' if price <= before else 'more'}."
     )
 
@@ -145,6 +145,10 @@ def _tpot(row: pd.Series) -> str:
         return f"{rounding.quantity(row['tpot_ms'])} ms for each further one"
     between = rounding.quantity_between(row["tpot_ms"], row["tpot_lower_ms"], row["tpot_upper_ms"])
     return f"{between} ms for each further one"
+
+
+def _at_once(row: pd.Series) -> str:
+    return f"{row['concurrency']} request{'' if row['concurrency'] == 1 else 's'} at once"
 
 
 def _waiting(frame: pd.DataFrame) -> Iterator[str]:

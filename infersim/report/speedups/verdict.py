@@ -117,10 +117,15 @@ def reason(row: pd.Series) -> str:
     return f"; FLOPs promise {promised}, and {loss.phrase}"
 
 
+NEAR = 0.1
+"""How far from its bound a speedup is still at it: a wide interval holds bounds that are far away."""
+
+
 def _possible(row: pd.Series) -> str:
-    """Beside the bound, a ratio of rooflines and no limit: at it where it lies within the interval."""
+    """Beside the bound, a ratio of rooflines and no limit: at it where it is near, and in the interval."""
     bound = rounding.speedup(row["bound"])
-    if row["predicted_lower"] <= row["bound"] <= row["predicted_upper"]:
+    near = abs(row["predicted"] / row["bound"] - 1) <= NEAR
+    if near and row["predicted_lower"] <= row["bound"] <= row["predicted_upper"]:
         return f", at its bound ({bound})"
     return f", above its bound ({bound})" if row["predicted"] > row["bound"] else f" of a possible {bound}"
 

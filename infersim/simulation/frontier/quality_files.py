@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import fields
 from functools import cache
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from infersim.domain.errors import FileContentError, InfersimError
 from infersim.files.errors import content_error
 from infersim.files.locations import data_folder
-from infersim.files.reading import Cells, rows_of
+from infersim.files.reading import Cells, check_spelt, rows_of
 from infersim.pruning.families.registry import families, family_named
 from infersim.simulation.frontier.quality import QualityPoint, QualityTable, relative_loss_percent
 from infersim.simulation.measured.files import canonical_gpu, canonical_model
@@ -47,6 +48,7 @@ LARGEST_GAIN = 5.0
 """An accuracy does not rise so many times by pruning: dense and pruned stand on two scales."""
 
 _ADAPTER = TypeAdapter(QualityPoint)
+_COLUMNS = frozenset(field.name for field in fields(QualityPoint))
 
 
 def read_cited_quality(path: Path) -> QualityTable:
@@ -84,6 +86,7 @@ def _own(where: str, path: Path, cells: Cells) -> Cells:
 def _checked(where: str, cells: Cells) -> QualityPoint:
     """The record of one row; FileContentError for the first cell that is not what it must be."""
     stripped = {column: cell.strip() if isinstance(cell, str) else cell for column, cell in cells.items()}
+    check_spelt(stripped, _COLUMNS, where)
     implied = _implied_loss(where, stripped)
     if "quality_loss_percent" not in stripped and implied is not None:
         stripped["quality_loss_percent"] = implied

@@ -95,6 +95,12 @@ def attention_latency(
     UnknownNameError, UnsupportedError
         For a GPU or data type that is not known, or not there.
 
+    References
+    ----------
+    .. [1] T. Dao, "FlashAttention-2: faster attention with better parallelism and work partitioning",
+       arXiv:2307.08691: tiles of queries that march over keys.
+    .. [2] docs/cost-model.md: the whole formula.
+
     Examples
     --------
     >>> import infersim as sim

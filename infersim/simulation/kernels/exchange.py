@@ -75,6 +75,12 @@ def all_reduce_latency(
     UnsupportedError
         Where nobody says how they are connected.
 
+    References
+    ----------
+    .. [1] P. Patarasuk, X. Yuan, "Bandwidth optimal all-reduce algorithms for clusters of workstations",
+       Journal of Parallel and Distributed Computing 69(2), 2009: `floor_s` and the ring.
+    .. [2] docs/cost-model.md: the whole formula.
+
     Examples
     --------
     >>> import infersim as sim
@@ -127,6 +133,13 @@ def exchange_latency(
     ------
     InvalidValueError, UnsupportedError
         As in `all_reduce_latency`.
+
+    References
+    ----------
+    .. [1] R. Thakur, R. Rabenseifner, W. Gropp, "Optimization of collective communication operations in
+       MPICH", International Journal of High Performance Computing Applications 19(1), 2005: steps that wait,
+       and bytes that are sent.
+    .. [2] docs/cost-model.md: the whole formula.
 
     Examples
     --------

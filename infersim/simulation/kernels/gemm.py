@@ -94,6 +94,13 @@ def gemm_latency(
     UnknownNameError, UnsupportedError
         For a GPU or data type that is not known, or not there.
 
+    References
+    ----------
+    .. [1] S. Williams, A. Waterman, D. Patterson, "Roofline: an insightful visual performance model for
+       multicore architectures", Communications of the ACM 52(4), 2009: `floor_s`.
+    .. [2] NVIDIA, "Matrix Multiplication Background User's Guide": tiles and waves.
+    .. [3] docs/cost-model.md: the whole formula.
+
     Examples
     --------
     >>> import infersim as sim
@@ -118,6 +125,9 @@ def gemm_latency(
             kernel=SparseKernel(sparse_kernel),
         )
         return shapes_latency(zeros, profile)
+    if sparse_kernel != SparseKernel.MACKO:
+        expected = "none without a sparsity that is a fraction: it multiplies weights that are zero anywhere"
+        raise InvalidValueError("sparse_kernel", sparse_kernel, expected)
     shape = Gemm(
         m=dimensions["m"],
         n=dimensions["n"],
@@ -204,6 +214,12 @@ def moe_latency(
         For dimensions that are not whole, positive and plausible.
     UnknownNameError, UnsupportedError
         For a GPU or data type that is not known, or not there.
+
+    References
+    ----------
+    .. [1] T. Gale, D. Narayanan, C. Young, M. Zaharia, "MegaBlocks: efficient sparse training with
+       mixture-of-experts", arXiv:2211.15841: experts as one grouped multiplication.
+    .. [2] docs/cost-model.md: the whole formula.
 
     Examples
     --------

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import fields
 from functools import cache
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from infersim.domain.errors import FileContentError, UnknownNameError
 from infersim.files.errors import content_error
 from infersim.files.locations import data_folder
-from infersim.files.reading import Cells, rows_of
+from infersim.files.reading import Cells, check_spelt, rows_of
 from infersim.profile_files.names import shipped_file
 from infersim.pruning.families.registry import families
 from infersim.simulation.measured.table import (
@@ -76,6 +77,7 @@ OK = "ok"
 """Status of a row that was measured; rows without a status were."""
 
 _ADAPTER = TypeAdapter(MeasuredSpeedup)
+_COLUMNS = frozenset(field.name for field in fields(MeasuredSpeedup))
 
 
 def read_cited(path: Path) -> MeasuredTable:
@@ -143,6 +145,7 @@ def canonical_model(name: str) -> str:
 def _checked(where: str, cells: Cells) -> MeasuredSpeedup:
     """The record of one row; FileContentError for the first cell that is not what it must be."""
     stripped = {column: cell.strip() if isinstance(cell, str) else cell for column, cell in cells.items()}
+    check_spelt(stripped, _COLUMNS, where)
     try:
         row = _ADAPTER.validate_python(stripped)
     except ValidationError as error:

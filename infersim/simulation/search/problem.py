@@ -120,7 +120,9 @@ def problem_of(
     losses = _given(importance, model, metric)
     asked = texts if texts is not None else _texts_of(losses)
     space = without_unsupported(
-        space_of(model, asked, limits), setting.profile, asked=texts is not None or losses is not None
+        space_of(model, asked, limits, asked=texts is not None),
+        setting.profile,
+        asked=texts is not None or losses is not None,
     )
     found = by_rule(str(importance), space) if losses is None else losses
     check_covers(found, space)

@@ -198,6 +198,11 @@ def search(
     FileContentError
         For losses that are missing or no numbers.
 
+    References
+    ----------
+    .. [1] A. Bercovich et al., "Puzzle: distillation-based NAS for inference-optimized LLMs",
+       arXiv:2411.19146: one choice for each sublayer, by mixed-integer programming.
+
     Examples
     --------
     >>> import infersim as sim

@@ -138,7 +138,8 @@ def table_of(
     """The table; errors as in `latency_table`."""
     setting = setting_of(model, profile.with_kernels(kernels), options)
     limits = Limits(tensor_parallel=setting.gpus, expert_parallel=setting.expert_parallel)
-    space = without_unsupported(space_of(model, texts, limits), setting.profile, asked=texts is not None)
+    asked = texts is not None
+    space = without_unsupported(space_of(model, texts, limits, asked=asked), setting.profile, asked=asked)
     entries = Entries.of(space)
     if isinstance(setting, InScenarios):
         parts = _of_scenarios(setting, entries)

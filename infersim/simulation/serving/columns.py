@@ -14,6 +14,8 @@ from infersim.simulation.serving.fitting_in import missing_text
 from infersim.simulation.serving.memory import GIB
 from infersim.workload.formats import as_stored, dtype_name
 from infersim.workload.ops.experts import narrows
+from infersim.workload.ops.indexer import NOT_MEASURED
+from infersim.workload.transformer import chooses_tokens
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -146,7 +148,9 @@ def _notes(answer: Answer, concurrencies: int) -> list[str]:
     service, transformer = answer.service, answer.plan.transformer
     notes: list[str] = []
     narrow = any(narrows(block.ffn, answer.served.execution) for block, _ in transformer.grouped_blocks())
-    stands_in = (STANDS_IN,) if narrow else ()
+    stands_in = [STANDS_IN] if narrow else []
+    if chooses_tokens(transformer):
+        stands_in.append(NOT_MEASURED)
     for row, lengths in enumerate(service.lengths):
         tokens = sum(lengths.longest())
         said = [*answer.support.notes, *stands_in]

@@ -98,6 +98,8 @@ def lengths_of_trace(path: str | Path) -> Lengths:
     prompts, outputs = [], []
     for where, cells in rows_of(file, "trace"):
         by_name = {str(name).lower(): value for name, value in cells.items()}
+        if len(by_name) < len(cells):
+            raise FileContentError(where, "columns", ", ".join(cells), "each column once, in any case")
         prompts.append(_tokens(where, by_name, PROMPT_NAMES))
         outputs.append(_tokens(where, by_name, OUTPUT_NAMES))
     if not prompts:
@@ -112,9 +114,13 @@ def check_together(prompt: int, output: int) -> None:
 
 
 def _tokens(where: str, cells: dict[str, object], names: tuple[str, ...]) -> float:
-    key, value = next(
-        ((name, cells[name.lower()]) for name in names if name.lower() in cells), (names[0], None)
-    )
+    found = [(name, cells[name.lower()]) for name in names if name.lower() in cells]
+    key, value = found[0] if found else (names[0], None)
+    for other, told in found[1:]:
+        if told != value:
+            raise FileContentError(
+                where, other, told, f"{value}, as the column {key} has it, or one of the two"
+            )
     expected = f"a whole number of tokens from 1 to {MAX_CONTEXT} (a column {' or '.join(names[:3])})"
     try:
         number = float(str(value)) if value is not None else float("nan")

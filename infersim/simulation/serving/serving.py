@@ -68,6 +68,14 @@ def serve(
     UnsupportedError
         For a data type that the GPU lacks, or more GPUs than a node has.
 
+    References
+    ----------
+    .. [1] J. D. C. Little, "A proof for the queuing formula: L = lambda W", Operations Research 9(3), 1961:
+       `queue_ms`.
+    .. [2] W. Kwon et al., "Efficient memory management for large language model serving with PagedAttention",
+       arXiv:2309.06180: `kv_blocks`.
+    .. [3] docs/serving.md: the formulas.
+
     Examples
     --------
     >>> import infersim as sim

@@ -45,11 +45,15 @@ NOT_COUNTED = (
 """Columns of `serve` that are left unknown."""
 
 
+_A_RATE = optional(number("requests each second, above 0", above=0.0))
+_SO_MANY = optional(count(MOST, low=10))
+
+
 @checked(
     model_or_plan=one_or_several(a_model_or_plan, called="model or plan"),
     gpu=profiles,
-    rate=optional(number("requests each second, above 0", above=0.0)),
-    requests=optional(count(MOST, low=10)),
+    rate=_A_RATE,
+    requests=_SO_MANY,
     seed=count(2**31, low=0),
     options=as_it_is,
 )
@@ -94,6 +98,13 @@ def simulate_serving(
     InfersimError
         What `serve` raises, and for a rate that the service cannot keep up with.
 
+    References
+    ----------
+    .. [1] G.-I. Yu et al., "Orca: a distributed serving system for transformer-based generative models", OSDI
+       2022: requests join and leave between steps.
+    .. [2] A. Agrawal et al., "Taming throughput-latency tradeoff in LLM inference with Sarathi-Serve",
+       arXiv:2403.02310: prompts in chunks beside decode.
+
     Examples
     --------
     >>> import infersim as sim
@@ -109,6 +120,7 @@ def simulate_serving(
 
 
 @marks(FrameKind.SERVE)
+@checked(plans=as_it_is, gpus=as_it_is, service=as_it_is, rate=_A_RATE, requests=_SO_MANY, seed=as_it_is)
 def simulated_frame(
     plans: Sequence[Plan],
     gpus: Sequence[HardwareProfile],

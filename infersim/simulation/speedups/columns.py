@@ -23,7 +23,8 @@ from infersim.simulation.speedups.padding import padding_notes
 from infersim.simulation.timing.program import Program
 from infersim.simulation.timing.timeline import Timeline
 from infersim.workload.formats import block_formats
-from infersim.workload.transformer import ExpertLayer, Transformer
+from infersim.workload.ops.indexer import NOT_MEASURED
+from infersim.workload.transformer import ExpertLayer, Transformer, chooses_tokens
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -185,7 +186,8 @@ def model_notes(case: Case, timeline: Timeline) -> Column:
     positions = np.where(case.context > limit, note, "").astype(object).ravel()
     widths = np.empty(case.batch.size, dtype=object)
     odd = (*width_notes(timeline.program), *padding_notes(case, timeline))
-    widths.fill((*kernel_notes(timeline), *format_notes(timeline), *odd))
+    unmeasured = (NOT_MEASURED,) if chooses_tokens(timeline.program.transformer) else ()
+    widths.fill((*kernel_notes(timeline), *unmeasured, *format_notes(timeline), *odd))
     return joined_notes(positions, widths)
 
 

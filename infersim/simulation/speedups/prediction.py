@@ -91,6 +91,11 @@ def predict(
     UnsupportedError
         For a data type that the GPU lacks.
 
+    References
+    ----------
+    .. [1] S. Williams, A. Waterman, D. Patterson, "Roofline: an insightful visual performance model for
+       multicore architectures", Communications of the ACM 52(4), 2009: `floor_ms`, summed over ops.
+
     Examples
     --------
     >>> import infersim as sim

@@ -112,6 +112,11 @@ def _latent_rank(block: Block) -> object:
     return block.attention.kv_lora_rank if isinstance(block.attention, LatentAttention) else None
 
 
+def _index_heads(block: Block) -> object:
+    index = block.attention.indexer if isinstance(block.attention, LatentAttention) else None
+    return None if index is None else index.num_heads
+
+
 def _has_ffn(block: Block) -> bool:
     return isinstance(block.ffn, FeedForward | ExpertLayer)
 
@@ -127,6 +132,7 @@ _SIZES: dict[str, Callable[[Block], object]] = {
     "width of experts": _expert_width,
     "width of shared experts": _shared_width,
     "rank of latent K and V": _latent_rank,
+    "heads of the indexer": _index_heads,
 }
 
 

@@ -8,10 +8,12 @@ from infersim.domain.errors import FileContentError, InvalidValueError
 from infersim.workload.checkpoint.layer import Layer
 from infersim.workload.checkpoint.matrices import Matrix
 from infersim.workload.checkpoint.stored import Hint
+from infersim.workload.sublayers.latent_attention import Indexer
 from infersim.workload.transformer import ExpertLayer, FeedForward, LatentAttention
 
 EXPERT_ROLES = ("expert_gate", "expert_up", "expert_gate_up", "expert_down")
 LATENT_ROLES = ("q_a", "q_b", "kv_a", "kv_b")
+INDEX_ROLES = ("index_q", "index_k", "index_weights", "index_k_norm")
 
 
 def read_experts(layer: Layer, like: ExpertLayer) -> ExpertLayer:
@@ -130,6 +132,7 @@ def read_latent(layer: Layer, like: LatentAttention) -> LatentAttention:
         o=layer.matrix("o", Hint(n=hidden, k=heads * like.v_head_dim)).linear,
         num_heads=heads,
         kv_lora_rank=rank,
+        indexer=_indexer(layer, like.indexer, 0 if q_a is None else q_a.linear.out_features),
         norm=layer.norm("attention_norm", like.norm),
         post_norm=layer.norm("attention_post_norm", like.post_norm),
     )
@@ -141,6 +144,31 @@ def _check_latent_norms(layer: Layer, kv_rank: int, q_rank: int | None) -> None:
         if width is None:
             continue
         layer.all_of((role,))
-        for tensor in layer.roles[role].values():
-            if tensor.shape != (width,):
-                raise tensor.fail(f"[{width}], as the latent vector that it norms")
+        _check_width(layer, role, width, "the latent vector")
+
+
+def _check_width(layer: Layer, role: str, width: int, what: str) -> None:
+    for tensor in layer.roles[role].values():
+        if tensor.shape != (width,):
+            raise tensor.fail(f"[{width}], as {what} that it norms")
+
+
+def _indexer(layer: Layer, like: Indexer | None, q_rank: int) -> Indexer | None:
+    """The indexer, which must be there where the config says so; its queries read `q_rank` values."""
+    if like is None:
+        layer.none_of("attention without an indexer, by the config", INDEX_ROLES)
+        return None
+    layer.all_of(INDEX_ROLES)
+    k = layer.matrix("index_k", Hint(k=layer.hidden))
+    weights = layer.matrix("index_weights", Hint(k=layer.hidden))
+    heads, head_dim = weights.linear.out_features, k.linear.out_features
+    q = layer.matrix("index_q", Hint(n=heads * head_dim, k=q_rank))
+    _check_width(layer, "index_k_norm", head_dim, "the key")
+    return replace(
+        like,
+        q=q.linear,
+        k=k.linear,
+        weights=replace(weights.linear, sixteen_bit=True),
+        num_heads=heads,
+        head_dim=head_dim,
+    )

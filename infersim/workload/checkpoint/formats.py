@@ -19,7 +19,7 @@ from infersim.workload.checkpoint.stored import HEAD, Storage, Stored, StoredMat
 from infersim.workload.ends import Head
 from infersim.workload.formats import StoredMatrix, named_matrices, stored_text, with_stored_matrices
 from infersim.workload.hf.quantisation.method import Formats
-from infersim.workload.hf.quantisation.reading import ROUTER, with_formats
+from infersim.workload.hf.quantisation.reading import SIXTEEN_BIT, with_formats
 from infersim.workload.transformer import Transformer
 from infersim.workload.weight_format import (
     WeightFormat,
@@ -85,7 +85,9 @@ def as_stored_in_files(
 def _wide(stored: StoredMatrices) -> str:
     """What people are told of 32-bit values: they are no reason to time in 32 bit, unless asked for."""
     # Routers alone are no sign: many are kept wide beside matrices of 16 bit.
-    types = {factor.dtype for (_, name), factors in stored.items() if name != ROUTER for factor in factors}
+    types = {
+        factor.dtype for (_, name), factors in stored.items() if name not in SIXTEEN_BIT for factor in factors
+    }
     if not types & {"F32", "F64"}:
         return ""
     return "the weight files hold values of 32 bit or more: bf16 is meant unless --dtype says fp32"

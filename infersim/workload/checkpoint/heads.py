@@ -27,10 +27,8 @@ def head_sizes(
     divide the widths, the widths over the config's number of heads.
     """
     query, key = q.linear.out_features, k.linear.out_features
-    if v.linear.out_features != key:
-        raise v.tensor.fail(f"N = {key}, as {k.tensor.name}: K and V of one size")
-    if o.linear.in_features != query:
-        raise o.tensor.fail(f"K = {query}, as {q.tensor.name} gives")
+    if stated.value_dim is None:
+        _check_one_size(q, k, v, o)
     size = _normed_size(q_norm, stated) or stated.head_dim
     if query % size or key % size:
         size = _size_by_count(query, key, stated) or size
@@ -42,7 +40,25 @@ def head_sizes(
     heads, kv_heads = query // size, key // size
     if heads % kv_heads:
         raise q.tensor.fail(f"heads in equal groups: {heads} heads of {size} on {kv_heads} KV heads are not")
+    if stated.value_dim is not None:
+        _check_values(v, o, heads, kv_heads, stated.value_dim)
     return HeadSizes(heads=heads, kv_heads=kv_heads, head_dim=size)
+
+
+def _check_one_size(q: Matrix, k: Matrix, v: Matrix, o: Matrix) -> None:
+    query, key = q.linear.out_features, k.linear.out_features
+    if v.linear.out_features != key:
+        raise v.tensor.fail(f"N = {key}, as {k.tensor.name}: K and V of one size")
+    if o.linear.in_features != query:
+        raise o.tensor.fail(f"K = {query}, as {q.tensor.name} gives")
+
+
+def _check_values(v: Matrix, o: Matrix, heads: int, kv_heads: int, value_dim: int) -> None:
+    """Heads of V of the config's size, as many as K's, and their results in `o`."""
+    if v.linear.out_features != kv_heads * value_dim:
+        raise v.tensor.fail(f"N = {kv_heads * value_dim}: {kv_heads} KV heads of {value_dim}")
+    if o.linear.in_features != heads * value_dim:
+        raise o.tensor.fail(f"K = {heads * value_dim}: {heads} heads of {value_dim}")
 
 
 def _normed_size(q_norm: Module | None, stated: Attention) -> int | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from infersim.workload.checkpoint.expert_layers import (
     EXPERT_ROLES,
+    INDEX_ROLES,
     LATENT_ROLES,
     read_experts,
     read_latent,
@@ -31,6 +32,7 @@ from infersim.workload.transformer import (
     FeedForward,
     FfnSublayer,
     LatentAttention,
+    Linear,
     ReplacedSublayer,
 )
 
@@ -72,9 +74,10 @@ class LayerReader:
 
     def _attention(self, layer: Layer, stated: Block) -> AttentionSublayer | None:
         inward = self._inward
-        if set(LATENT_ROLES) & set(layer.roles):
+        latent = (*LATENT_ROLES, *INDEX_ROLES)
+        if set(latent) & set(layer.roles):
             if not isinstance(stated.attention, LatentAttention):
-                raise layer.first_of(LATENT_ROLES).fail("no latent attention: the config has none here")
+                raise layer.first_of(latent).fail("no latent attention: the config has none here")
             layer.none_of("latent attention", ("k", "v", "qkv", "attention_linear"))
             return read_latent(layer, stated.attention)
         if "attention_linear" in layer.roles:
@@ -86,7 +89,7 @@ class LayerReader:
         if not isinstance(stated.attention, Attention):
             raise layer.error("attention", "none, by the config: it says nothing of these heads")
         like = stated.attention
-        q, k, v, o = self._projections(layer)
+        q, k, v, o = self._projections(layer, narrow_v=like.value_dim is not None)
         sizes = head_sizes(q, k, v, o, like, layer.roles.get("q_norm"))
         return replace(
             like,
@@ -99,16 +102,21 @@ class LayerReader:
             head_dim=sizes.head_dim,
             qk_norm=qk_norm_of(layer.roles, like.qk_norm, q.linear, k.linear, sizes.head_dim, q.tensor),
             sinks=layer.sinks(sizes.heads, expected=like.sinks),
+            gate=self._gate_of_result(layer, like, o),
             norm=layer.norm("attention_norm", like.norm),
             post_norm=layer.norm("attention_post_norm", like.post_norm),
         )
 
-    def _projections(self, layer: Layer) -> tuple[Matrix, Matrix, Matrix, Matrix]:
-        """q, k, v and o; of one joined matrix q has as many outputs as o inputs, k and v share the rest."""
-        if "qkv" not in layer.roles:
+    def _projections(self, layer: Layer, *, narrow_v: bool) -> tuple[Matrix, Matrix, Matrix, Matrix]:
+        """q, k, v and o; of one joined matrix q has as many outputs as o inputs, k and v share the rest.
+
+        Where heads of V are narrower than K's, nothing tells what is whose in a joined one.
+        """
+        if "qkv" not in layer.roles or narrow_v:
             layer.all_of(("q", "k", "v", "o"))
             q, k, v = (layer.matrix(role, self._inward) for role in ("q", "k", "v"))
-            return q, k, v, layer.matrix("o", self._outward(k=q.linear.out_features))
+            reads = None if narrow_v else q.linear.out_features
+            return q, k, v, layer.matrix("o", self._outward(k=reads))
         layer.none_of("qkv", ("q", "k", "v"))
         layer.all_of(("qkv", "o"))
         fused, o = layer.matrix("qkv", self._inward), layer.matrix("o", self._outward())
@@ -118,6 +126,15 @@ class LayerReader:
             raise fused.tensor.fail(f"N = {query} of q, which o reads, and twice as many of k as of v")
         q, k = (layer.split(fused, n) for n in (query, rest // 2))
         return q, k, k, o
+
+    def _gate_of_result(self, layer: Layer, like: Attention, o: Matrix) -> Linear | None:
+        """As wide as what `o` reads, and there where the config says so."""
+        if like.gate is None:
+            layer.none_of("attention without a gate, by the config", ("o_gate",))
+            return None
+        layer.all_of(("o_gate",))
+        hint = Hint(n=o.linear.in_features, k=self.hidden, transposed=self.transposed)
+        return layer.matrix("o_gate", hint).linear
 
     def _ffn(self, layer: Layer, stated: Block, *, last: bool) -> FfnSublayer | None:
         matrices = ("gate", "up", "gate_up", "down")

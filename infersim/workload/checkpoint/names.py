@@ -19,6 +19,7 @@ Module = dict[str, Tensor]
 
 PREFIXES = (
     "model.language_model.model.", "language_model.model.", "model.language_model.", "language_model.",
+    "thinker.model.", "thinker.",
     "model.text_model.", "model.decoder.", "transformer.", "gpt_neox.", "decoder.", "model.", "",
 )  # fmt: skip
 """What stands before the names of the text model's parts; the longest that fits is left out."""
@@ -51,9 +52,13 @@ MATRICES = {
     "q_b": "self_attn.q_b_proj",
     "kv_a": "self_attn.kv_a_proj_with_mqa",
     "kv_b": "self_attn.kv_b_proj",
-    "sinks": "self_attn.sinks",
+    "o_gate": "self_attn.gate_proj",
+    "index_q": "self_attn.indexer.wq_b",
+    "index_k": "self_attn.indexer.wk",
+    "index_weights": "self_attn.indexer.weights_proj",
+    "sinks": "self_attn.sinks self_attn.attention_sink_bias",
     "router": (
-        "mlp.gate mlp.router mlp.gate.wg block_sparse_moe.gate block_sparse_moe.router "
+        "mlp.gate mlp.router mlp.router.gate mlp.gate.wg block_sparse_moe.gate block_sparse_moe.router "
         "block_sparse_moe.router.layer feed_forward.router"
     ),
     "shared_gate": (
@@ -78,15 +83,19 @@ MATRICES = {
 """Role -> modules of a layer that have it, over all model types. The maps are SliceGPT's."""
 
 NORMS = {
-    "attention_norm": "input_layernorm ln_1 ln_attn norm_1 self_attn_layer_norm attention_norm",
+    "attention_norm": (
+        "input_layernorm ln_1 ln_attn norm_1 self_attn_layer_norm attention_norm attention_layernorm"
+    ),
     "ffn_norm": (
-        "post_attention_layernorm pre_feedforward_layernorm ln_2 ln_mlp norm_2 final_layer_norm ffn_norm"
+        "post_attention_layernorm pre_feedforward_layernorm ln_2 ln_mlp norm_2 final_layer_norm ffn_norm "
+        "feedforward_layernorm pre_mlp_layernorm"
     ),
     "attention_post_norm": "post_self_attn_layernorm",
     "ffn_post_norm": "post_feedforward_layernorm post_mlp_layernorm",
     "q_norm": "self_attn.q_norm self_attn.q_layernorm self_attn.query_layernorm",
     "q_a_norm": "self_attn.q_a_layernorm",
     "kv_a_norm": "self_attn.kv_a_layernorm",
+    "index_k_norm": "self_attn.indexer.k_norm",
     "k_norm": "self_attn.k_norm self_attn.k_layernorm self_attn.key_layernorm",
 }
 """The same of norms."""
@@ -102,7 +111,7 @@ OUTSIDE = {
 }
 """The same of what stands around the layers."""
 
-RESULT_NORM_AFTER_ATTENTION = {"gemma2", "gemma3_text", "olmo2", "olmo3", "exaone4", "flex_olmo"}
+RESULT_NORM_AFTER_ATTENTION = {"gemma2", "gemma3_text", "olmo2", "olmo3", "exaone4", "flex_olmo", "afmoe"}
 """Types whose `post_attention_layernorm` norms the result of attention, not the FFN's input."""
 
 TRANSPOSED = {"gpt2"}
@@ -110,16 +119,18 @@ TRANSPOSED = {"gpt2"}
 
 BUFFERS = re.compile(
     r"(^|\.)(rotary_emb\.(inv_freq|cos_cached|sin_cached)|inv_freq|masked_bias|(k|v|q|kv|prob_output)_scale"
-    r"|attn\.bias|attention\.bias|attn\.attention\.bias|e_score_correction_bias)$"
+    r"|attn\.bias|attention\.bias|attn\.attention\.bias|e_score_correction_bias|mlp\.expert_bias"
+    r"|act_fn\.(alpha_p|alpha_n|beta|eps))$"
 )
 """Tensors that no kernel here reads: tables of rotary positions, masks, scales of the KV cache, what corrects
-the choice of experts."""
+the choice of experts, numbers of activations."""
 
 CACHE_SCALES = re.compile(r"\.(k|v|kv)_scale$")
 """Of a KV cache in 8 bit."""
 
 TOWERS = re.compile(
-    r"^(model\.)?(vision|visual|image|audio|multi_modal|mm_|connector|mlp1|aligner|vit)[a-z_0-9]*\."
+    r"^((model|thinker)\.)?(vision|visual|image|audio|multi_modal|mm_|connector|mlp1|aligner|vit)[a-z_0-9]*\."
+    r"|^(talker|code2wav)\."
 )
 """Of models of more than text: what is left out, as its config's reader says."""
 

@@ -18,6 +18,7 @@ NAMES = {
     "quick_gelu": Activation.GELU_TANH,
     "relu": Activation.RELU,
     "relu2": Activation.RELU_SQUARED,
+    "xielu": Activation.XIELU,
 }
 
 

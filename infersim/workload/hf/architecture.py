@@ -18,6 +18,9 @@ LayerWindows: TypeAlias = Callable[[Keys], list[int | None]]
 LayersWithExperts: TypeAlias = Callable[[Keys], list[bool]]
 """Whether each layer has experts."""
 
+LayersWithIndexer: TypeAlias = Callable[[Keys], list[bool]]
+"""Whether each layer has an indexer of its own."""
+
 LayerRotary: TypeAlias = Callable[[Keys], list[bool]]
 """Whether each layer has rotary positions."""
 
@@ -83,8 +86,18 @@ class Architecture:
     latent: bool = False
     """Whether attention is multi-head latent; `qkv_bias` is then that of q_a and kv_a, and of o."""
 
+    indexers: LayersWithIndexer | None = None
+    """Which layers choose the tokens that they attend to; the others take those of the layer before. None:
+    latent attention is to all tokens."""
+
     sinks: bool = False
     """Whether each head has a score of its own in the softmax."""
+
+    gated_attention: bool = False
+    """Whether attention's result is multiplied by a gate of the input."""
+
+    sinks_in_windows_only: bool = False
+    """Whether layers of full attention have none."""
 
     parallel: Flag = False
     shared_norm: Flag = True

@@ -8,7 +8,8 @@ from infersim.workload.ends import Embedding, Head
 from infersim.workload.hf.activation_names import activation
 from infersim.workload.hf.architecture import Architecture, holds
 from infersim.workload.hf.config_keys import Keys
-from infersim.workload.hf.layers.experts import expert_sublayer, latent_sublayer
+from infersim.workload.hf.layers.experts import expert_sublayer
+from infersim.workload.hf.layers.latent import indexer_of, latent_sublayer
 from infersim.workload.sizes import feed_forward, grouped_query_attention
 from infersim.workload.sublayers.norms import Norm
 from infersim.workload.transformer import (
@@ -17,6 +18,7 @@ from infersim.workload.transformer import (
     ExpertLayer,
     FeedForward,
     LatentAttention,
+    Linear,
     Transformer,
 )
 
@@ -67,14 +69,19 @@ def blocks(entry: Architecture, keys: Keys) -> tuple[Block, ...]:
     experts = entry.experts
     listed = None if experts is None else experts.layers
     sparse = [experts is not None] * layers if listed is None else listed(keys)
+    choosing = [None] * layers if entry.indexers is None else entry.indexers(keys)
     parallel = holds(entry.parallel, keys)
     shared = parallel and holds(entry.shared_norm, keys)
     made: dict[tuple[object, ...], Block] = {}
-    choices = list(zip(windows, chunks, turned, kv_heads, sparse, strict=True))
+    choices = list(zip(windows, chunks, turned, kv_heads, choosing, sparse, strict=True))
     for choice in choices:
         if choice not in made:
-            window, chunk, turns, groups, has_experts = choice
-            attention = _attention(entry, keys, window=window, chunk=chunk, turns=turns, kv_heads=groups)
+            window, chunk, turns, groups, chooses, has_experts = choice
+            attention = (
+                _latent(entry, keys, chooses=chooses)
+                if entry.latent
+                else _attention(entry, keys, window=window, chunk=chunk, turns=turns, kv_heads=groups)
+            )
             ffn = _ffn(entry, keys, has_norm=not shared, has_experts=has_experts)
             made[choice] = Block(attention=attention, ffn=ffn, parallel=parallel)
     return tuple(made[choice] for choice in choices)
@@ -119,20 +126,32 @@ def rotary_share(entry: Architecture, keys: Keys) -> float:
     return 1.0 if entry.rotary is None else entry.rotary(keys)
 
 
+def _norms_of_attention(entry: Architecture, keys: Keys) -> tuple[Norm | None, Norm | None]:
+    norm = entry_norm(entry, keys)
+    return norm if entry.pre_norms else None, norm if entry.post_norms else None
+
+
+def _latent(entry: Architecture, keys: Keys, *, chooses: bool | None) -> LatentAttention:
+    """`chooses`: tokens by an indexer of its own, or as the layer before; None: all tokens."""
+    pre_norm, post_norm = _norms_of_attention(entry, keys)
+    bias = holds(entry.qkv_bias, keys)
+    made = latent_sublayer(keys, bias=bias, norm=pre_norm, post_norm=post_norm)
+    if chooses is None:
+        return made
+    return replace(made, indexer=indexer_of(keys) if chooses else None, top_k=keys.whole("index_topk"))
+
+
 def _attention(
     entry: Architecture, keys: Keys, *, window: int | None, chunk: int | None, turns: bool, kv_heads: int
-) -> Attention | LatentAttention:
-    norm = entry_norm(entry, keys)
-    pre_norm, post_norm = norm if entry.pre_norms else None, norm if entry.post_norms else None
-    if entry.latent:
-        bias = holds(entry.qkv_bias, keys)
-        return latent_sublayer(keys, bias=bias, norm=pre_norm, post_norm=post_norm)
+) -> Attention:
+    pre_norm, post_norm = _norms_of_attention(entry, keys)
     normed = holds(entry.has_qk_norm, keys) and (turns or not entry.qk_norm_with_rotary)
     made = grouped_query_attention(
         hidden=keys.whole("hidden_size"),
         num_heads=keys.whole("num_attention_heads"),
         num_kv_heads=kv_heads,
         head_dim=head_dim_of(keys),
+        value_dim=keys.optional_whole("v_head_dim") if keys.knows("v_head_dim") else None,
         qkv_bias=holds(entry.qkv_bias, keys),
         o_bias=holds(entry.o_bias, keys),
         qk_norm=entry.qk_norm if normed else None,
@@ -141,7 +160,11 @@ def _attention(
         norm=pre_norm,
         post_norm=post_norm,
     )
-    return replace(made, sinks=entry.sinks, chunk=chunk) if entry.sinks or chunk else made
+    if entry.gated_attention:
+        width = made.o.in_features
+        made = replace(made, gate=Linear(out_features=width, in_features=keys.whole("hidden_size")))
+    sinks = entry.sinks and (window is not None or not entry.sinks_in_windows_only)
+    return replace(made, sinks=sinks, chunk=chunk) if sinks or chunk else made
 
 
 def _ffn(entry: Architecture, keys: Keys, *, has_norm: bool, has_experts: bool) -> FeedForward | ExpertLayer:

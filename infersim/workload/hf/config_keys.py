@@ -28,6 +28,8 @@ _LIMITS = {
     "num_key_value_heads": MAX_HEADS,
     "head_dim": MAX_HEAD_DIM,
     **dict.fromkeys(("qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim"), MAX_HEAD_DIM),
+    "index_n_heads": MAX_HEADS,
+    "index_head_dim": MAX_HEAD_DIM,
     **dict.fromkeys(("kv_lora_rank", "q_lora_rank"), MAX_HIDDEN),
     **dict.fromkeys(("num_experts", "num_experts_per_tok", "n_shared_experts"), MAX_EXPERTS),
     **dict.fromkeys(

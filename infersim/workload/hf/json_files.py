@@ -8,6 +8,7 @@ from pathlib import Path
 
 from infersim.domain.errors import FileContentError
 from infersim.files.bounds import check_bounds, too_deep
+from infersim.files.foreign import each_once
 from infersim.files.opening import read_text
 
 CONFIG_NAME = "config.json"
@@ -69,10 +70,10 @@ def _with_older(config: dict[str, object], stated: dict[str, object], beside: Pa
 
 
 def read_json_object(file: Path) -> dict[str, object]:
-    """The keys and values of a JSON file of bounded size; FileContentError where it is none."""
+    """Keys and values of a JSON file of bounded size; FileContentError where it is none, or has one twice."""
     text = read_text(file, "model", MAX_CONFIG_BYTES)
     try:
-        content = json.loads(text)
+        content = json.loads(text, object_pairs_hook=lambda pairs: each_once(pairs, file))
     except json.JSONDecodeError as error:
         near = error.doc[error.pos : error.pos + 20]
         place = f"line {error.lineno}, column {error.colno}"

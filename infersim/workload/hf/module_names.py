@@ -25,6 +25,10 @@ _LATENT = {
     "q_b": "self_attn.q_b_proj",
     "kv_a": "self_attn.kv_a_proj_with_mqa",
     "kv_b": "self_attn.kv_b_proj",
+    "o_gate": "self_attn.gate_proj",
+    "index_q": "self_attn.indexer.wq_b",
+    "index_k": "self_attn.indexer.wk",
+    "index_weights": "self_attn.indexer.weights_proj",
 }
 
 
@@ -84,10 +88,10 @@ LLAMA_NAMES = _names(_QKV, _O, _GATED)
 
 _OTHERS: Mapping[str, ModuleNames] = {
     "phi3": _names("self_attn.qkv_proj", _O, _GATED_IN_ONE),
-    "glm glm4": _names(_QKV, _O, _GATED_IN_ONE),
+    "glm glm4 glm4v_text": _names(_QKV, _O, _GATED_IN_ONE),
     "phi": _names(_QKV, "self_attn.dense", "mlp.fc1 mlp.fc2"),
     "starcoder2": _names(_QKV, _O, "mlp.c_fc mlp.c_proj"),
-    "nemotron arcee jais2": _names(_QKV, _O, "mlp.up_proj mlp.down_proj"),
+    "nemotron arcee jais2 apertus": _names(_QKV, _O, "mlp.up_proj mlp.down_proj"),
     "persimmon": _names("self_attn.query_key_value", "self_attn.dense", _FOUR_H),
     "opt": _names(
         _QKV, "self_attn.out_proj", "fc1 fc2",
@@ -137,13 +141,14 @@ _OTHERS: Mapping[str, ModuleNames] = {
             "block_sparse_moe.experts.0.w1 block_sparse_moe.experts.0.w3 block_sparse_moe.experts.0.w2",
         ),
     ),
-    "granitemoe granitemoeshared": _names(
+    "granitemoe granitemoeshared granitemoe_swa": _names(
         _QKV, _O, _GATED, experts=_of_experts(
             "block_sparse_moe.router.layer",
             "block_sparse_moe.input_linear block_sparse_moe.output_linear",
             "shared_mlp.input_linear shared_mlp.output_linear",
         ),
     ),
+    "afmoe": _names(_QKV, _O, _GATED, experts=_of_experts("mlp.router.gate")),
     "qwen2_moe": _names(
         _QKV, _O, _GATED, experts=_of_experts(
             shared="mlp.shared_expert.gate_proj mlp.shared_expert.up_proj mlp.shared_expert.down_proj"

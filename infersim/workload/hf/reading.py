@@ -21,8 +21,8 @@ from infersim.workload.hf.quantisation.reading import FORMAT_KEYS, stated_format
 from infersim.workload.hf.refused.custom_code import head_kind, own_code
 from infersim.workload.hf.refused.harmless_keys import check_keys, check_keys_around, unknown_keys
 from infersim.workload.hf.refused.out_of_scope import checked_type
-from infersim.workload.hf.wrappers import WRAPPERS, notes, text_config
-from infersim.workload.transformer import Attention, Block, Transformer
+from infersim.workload.hf.wrappers import WRAPPERS, notes, opened, text_config
+from infersim.workload.transformer import Attention, Block, ExpertLayer, Transformer
 
 READ: Mapping[str, Architecture] = {
     **ARCHITECTURES,
@@ -41,6 +41,7 @@ _TOLD = (
     *_SHAPES, "n_shared_experts", "shared_expert_intermediate_size", "shared_intermediate_size",
     "intermediate_size_mlp", "first_k_dense_replace", "decoder_sparse_step", "interleave_moe_layer_step",
     "moe_layer_start_index", "moe_layer_interval", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim",
+    "index_topk", "index_n_heads", "index_head_dim",
 )  # fmt: skip
 """Names whose defaults people are told of where a file leaves them out."""
 
@@ -112,6 +113,7 @@ def stated_by_config(
         entry = READ[checked_type(config, (*READ, *WRAPPERS), file, _keys_read(config))]
         classes, formats = entry.classes, stated_formats(config, file)
     else:
+        config = opened(config, wrapper, file)
         text, prefix, place = text_config(config, wrapper, file), "text_config.", f"{file}: text_config"
         entry, classes = READ[checked_type(text, READ, place, _keys_read(text))], wrapper.classes
         formats = _formats_of_both(config, text, file)
@@ -188,6 +190,8 @@ def _read(
         model = model.with_blocks(tuple(block for block in layers if block.attention or block.ffn))
     told = [f"no key of model_type {entry.model_type!r}: {', '.join(unknown)}"] if unknown else []
     told += () if entry.notes is None else entry.notes(keys)
+    if entry.experts is not None and not any(isinstance(block.ffn, ExpertLayer) for block in model.blocks):
+        told.append("no layer has experts, as the file numbers those that have")
     model = replace(model, notes=(*told, *_filled(keys, model)), stated=_plain_type(config, file, prefix))
     return Stated(model=model, layers=layers, model_type=entry.model_type, formats=formats)
 

@@ -16,7 +16,8 @@ class Wrapper:
     `tied`: what is taken for `tie_word_embeddings` where no key says it: what the wrapper's class has, but
     for Mistral 3, whose files leave the key out and hold an LM head of their own (Mistral Small 3.1: 23.57 B
     parameters of text, 24 B in all). `flat`: older files have the text model's keys among the wrapper's own.
-    `ties_inside`: `text_config` alone says whether embeddings are tied.
+    `ties_inside`: `text_config` alone says whether embeddings are tied. `inside`: the key of the part that
+    holds `text_config` (None: the file itself does).
     """
 
     model_type: str
@@ -25,6 +26,7 @@ class Wrapper:
     tied: bool
     flat: bool = False
     ties_inside: bool = False
+    inside: str | None = None
 
 
 WRAPPERS: Mapping[str, Wrapper] = {
@@ -50,6 +52,22 @@ WRAPPERS: Mapping[str, Wrapper] = {
         Wrapper(
             model_type="qwen3_vl_moe", classes=("Qwen3VLMoe",), text_type="qwen3_vl_moe_text", tied=False
         ),
+        Wrapper(
+            model_type="qwen3_omni_moe",
+            classes=("Qwen3OmniMoe",),
+            text_type="qwen3_omni_moe_text",
+            tied=False,
+            inside="thinker_config",
+        ),
+        Wrapper(
+            model_type="qwen3_omni_moe_thinker",
+            classes=("Qwen3OmniMoeThinker",),
+            text_type="qwen3_omni_moe_text",
+            tied=False,
+        ),
+        Wrapper(model_type="glm4v", classes=("Glm4v",), text_type="glm4v_text", tied=False, flat=True),
+        Wrapper(model_type="glm46v", classes=("Glm46V",), text_type="glm4v_text", tied=False),
+        Wrapper(model_type="glm4v_moe", classes=("Glm4vMoe",), text_type="glm4v_moe_text", tied=False),
         Wrapper(model_type="kimi_k25", classes=("KimiK25",), text_type="kimi_k2", tied=False),
         Wrapper(
             model_type="llama4", classes=("Llama4",), text_type="llama4_text", tied=False, ties_inside=True
@@ -62,6 +80,18 @@ WRAPPERS: Mapping[str, Wrapper] = {
     )
 }
 """By `model_type`."""
+
+
+def opened(config: Mapping[str, object], wrapper: Wrapper, file: object) -> Mapping[str, object]:
+    """The config with the keys of its part that holds the text model among its own, which count."""
+    if wrapper.inside is None:
+        return config
+    part = config.get(wrapper.inside)
+    if not isinstance(part, Mapping):
+        raise FileContentError(
+            file, wrapper.inside, part, "an object of keys and values: it has the text model"
+        )
+    return {**part, **{key: value for key, value in config.items() if key != wrapper.inside}}
 
 
 def text_config(config: Mapping[str, object], wrapper: Wrapper, file: object) -> dict[str, object]:

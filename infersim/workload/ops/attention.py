@@ -57,6 +57,8 @@ def attention_ops(attention: Attention, around: Surroundings) -> Iterator[Op]:
         yield mask_estimation(shape, attention.block_sparsity, kept.runs, execution)
     yield Op(name="attention", part=Part.ATTENTION, shape=shape, count=kept.runs)
     yield from eviction_ops(shape, attention.kv_kept, attention.kv_score, kept.runs, execution)
+    if attention.gate is not None:
+        yield elementwise.gated_result(attention.gate.out_features, kept, execution)
     yield from _output(attention, kept, scenario)
     yield from exit_ops("attn", attention, around, kept=everyone if in_place else kept)
 
@@ -92,6 +94,7 @@ def attention_shape(attention: Attention, scenario: Scenario) -> shapes.Attentio
         num_heads=attention.num_heads,
         num_kv_heads=attention.num_kv_heads,
         head_dim=attention.head_dim,
+        value_dim=attention.value_dim,
         dtype=scenario.execution.attention_dtype,
         kv_dtype=scenario.execution.kv_dtype,
         window=attention.window,
@@ -134,7 +137,7 @@ def _with_cached_share(shape: shapes.Attention, share: float) -> shapes.Attentio
 
 
 def _projections(attention: Attention, kept: Flow, cached: Flow, scenario: Scenario) -> Iterator[Op]:
-    """q, k and v: stacked into one GEMM where the layout allows and all three see the same tokens."""
+    """q, k and v, and a gate: stacked into one GEMM where the layout allows and all see the same tokens."""
     precision = scenario.execution.precision
     if attention.groups is not None:
         yield from _of_groups("q", attention, GroupAxis.OUTPUT, scenario)
@@ -146,14 +149,16 @@ def _projections(attention: Attention, kept: Flow, cached: Flow, scenario: Scena
             yield from linear_ops(name, Part.QKVO, linear, cached, precision)
         return
     q, k, v = {"q": attention.q}, {"k": attention.k}, {"v": attention.v}
+    gate = {} if attention.gate is None else {"o_gate": attention.gate}
     if scenario.execution.layout is Layout.SEPARATE:
-        yield from linear_ops("q", Part.QKVO, attention.q, kept, precision)
-        yield from linear_ops("k", Part.QKVO, attention.k, cached, precision)
-        yield from linear_ops("v", Part.QKVO, attention.v, cached, precision)
+        for flow, members in ((kept, q), (cached, k | v), (kept, gate)):
+            for name, linear in members.items():
+                yield from linear_ops(name, Part.QKVO, linear, flow, precision)
     elif kept is cached:
-        yield from stacked_ops("qkv", Part.QKVO, q | k | v, kept, precision)
+        yield from stacked_ops("qkv", Part.QKVO, q | k | v | gate, kept, precision)
     else:
-        yield from linear_ops("q", Part.QKVO, attention.q, kept, precision)
+        for name, linear in (q | gate).items():
+            yield from linear_ops(name, Part.QKVO, linear, kept, precision)
         yield from stacked_ops("kv", Part.QKVO, k | v, cached, precision)
 
 
@@ -173,7 +178,7 @@ def _of_groups(name: str, attention: Attention, axis: GroupAxis, scenario: Scena
         attention.q if axis is GroupAxis.OUTPUT else attention.o,
         axis,
         attention.groups,
-        attention.groups.group * attention.head_dim,
+        attention.groups.group * (attention.head_dim if axis is GroupAxis.OUTPUT else attention.v_head_dim),
         Flow(tokens=scenario.tokens),
         scenario.execution.precision,
     )
@@ -185,9 +190,11 @@ def _skips_kv(attention: Attention) -> bool:
 
 def _result_widths(attention: Attention) -> tuple[int, ...]:
     """Values a token of what kernels that skip rows write: q, the attention's result, o."""
-    query = attention.q.out_features
+    query, result = attention.q.out_features, attention.o.in_features
     forecast = attention.skip is not None and attention.skip.forecaster is not None
-    widths = (query, query) if forecast else (query, query, attention.o.out_features)
+    widths = (query, result) if forecast else (query, result, attention.o.out_features)
+    if attention.gate is not None:
+        widths = (*widths, attention.gate.out_features)
     if not _skips_kv(attention):
         return widths
     return (*widths, attention.k.out_features, attention.v.out_features)

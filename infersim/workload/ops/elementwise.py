@@ -139,6 +139,17 @@ def kv_write(attention: Attention, keys: Flow, execution: Execution) -> Op:
     return Op(name="kv_write", part=Part.ELEMENTWISE, shape=shape, count=keys.runs)
 
 
+def gated_result(width: int, flow: Flow, execution: Execution) -> Op:
+    """Attention's result times its gate's sigmoid: one kernel, or the function (1, 1) and the product."""
+    fused = execution.fusion.activation
+    kernel = SmallKernel.ACTIVATION if fused else SmallKernel.ADD
+    reads, writes, kernels = (2, 1, 1) if fused else (3, 2, 2)
+    return _op(
+        "attn_gated", flow, execution, reads=reads * width, writes=writes * width, kernels=kernels,
+        kernel=kernel,
+    )  # fmt: skip
+
+
 def activation(ffn: FeedForward, flow: Flow, execution: Execution) -> Op:
     """Gated: one fused kernel (2 reads, 1 write), or the function (1, 1) and the product (2, 1).
 

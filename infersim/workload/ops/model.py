@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from infersim.cost.experts.routing_names import BALANCED, routing_name
-from infersim.domain.errors import InvalidValueError
+from infersim.domain.arrays import Numeric
+from infersim.domain.errors import InvalidValueError, UnsupportedError
 from infersim.domain.ops import Op, Part
 from infersim.domain.shapes import Gemm
 from infersim.workload.ends import final_width
@@ -39,17 +40,19 @@ def model_ops(transformer: Transformer, scenario: Scenario) -> tuple[Op, ...]:
     distinct blocks. Within a group, as outside the blocks, names are unique. Where GPUs share the model, the
     transformer is the share of one of them (`parallel.shares`). The scenario is taken as it is:
     `scenario_checks.check_scenario` tells users what is wrong with theirs. Raises InvalidValueError where
-    tokens are to choose experts unevenly, of a model of dense FFNs.
+    tokens are to choose experts unevenly, of a model of dense FFNs; UnsupportedError for attention to chosen
+    tokens where no layer before it chooses any.
     """
     skew, popularity = scenario.execution.skew, scenario.execution.popularity
     if (skew or popularity) and is_dense(transformer):
         named = routing_name(skew, popularity)
         raise InvalidValueError("routing", named, f"{BALANCED}: {transformer.name} has no experts")
+    _check_choices(transformer)
     scenario = scenario_as_stored(scenario, transformer)
     ops = list(embedding_ops(transformer, scenario))
     for group, (block, times) in enumerate(transformer.grouped_blocks()):
         ops.extend(
-            replace(op, count=op.count * times, captured=times, group=group)
+            replace(op, count=op.count * times, captured=_captured(op, times), group=group)
             for op in block_ops(block, transformer, scenario)
         )
     ops.extend(head_ops(transformer, scenario))
@@ -132,6 +135,23 @@ def head_ops(transformer: Transformer, scenario: Scenario) -> Iterator[Op]:
         yield from gathered("logits", Flow(tokens=tokens), outputs, execution)
     if head.kernels and execution.layout is Layout.SEPARATE:
         yield elementwise.scaled("logits", tokens, outputs, execution, kernels=head.kernels)
+
+
+def _check_choices(transformer: Transformer) -> None:
+    """Groups are in order of first occurrence, so that it is known what comes first."""
+    for block, _ in transformer.grouped_blocks():
+        if isinstance(block.attention, LatentAttention):
+            if block.attention.takes_choice:
+                raise UnsupportedError(
+                    f"{transformer.name}: the first attention takes the tokens that a layer before it has "
+                    "chosen, and there is none: keep the first layer that has an indexer"
+                )
+            return
+
+
+def _captured(op: Op, times: int) -> Numeric:
+    """How often a CUDA graph launches an op of `times` equal blocks."""
+    return times if op.captured is None else op.captured * times
 
 
 def _all(scenario: Scenario) -> Flow:

@@ -54,7 +54,7 @@ def _voting(shape: Attention, kept: float, execution: Execution) -> MemoryBound:
     tokens = as_array(shape.batch) * shape.context_len
     keys = tokens * shape.num_kv_heads * shape.head_dim * execution.cache_dtype.bytes
     votes = tokens * shape.num_heads * execution.activation_bytes
-    copied = 2 * kept * keys
+    copied = 2 * kept * keys * (shape.mean_dim / as_array(shape.head_dim))
     return MemoryBound(
         read_bytes=keys + 2 * votes + copied,
         write_bytes=2 * votes + copied,

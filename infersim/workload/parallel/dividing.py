@@ -95,6 +95,8 @@ def _of_attention(attention: Attention, gpus: int) -> Iterator[str]:
     for name, linear in (("q", attention.q), ("k", attention.k), ("v", attention.v)):
         outputs = linear.out_features // min(gpus, kv_heads) if name != "q" else linear.out_features // gpus
         yield from _of_blocks(name, linear, outputs, gpus)
+    if attention.gate is not None:
+        yield from _of_blocks("o_gate", attention.gate, attention.gate.out_features // gpus, gpus)
     yield from _of_inputs("o", attention.o, gpus)
 
 

@@ -2,7 +2,7 @@
 
 | what | a GPU's share |
 |---|---|
-| query heads (q, and K of o) | an even part |
+| query heads (q, a gate of the result, and K of o) | an even part |
 | KV heads (k, v and their cache) | an even part; fewer than GPUs: one, of which others have copies |
 | FFN channels (gate, up, and K of down) | an even part |
 | factors of low-rank pairs | see `splitting` |
@@ -11,7 +11,7 @@
 | vocabulary (embedding, LM head) | an even part of it, padded to `VOCABULARY_STEP` |
 | experts, shared ones too | an even part of the width of each; mxfp4: rounded up to `MXFP4_STEP` |
 | with `expert_parallel` | as many whole experts as the GPU with most; shared ones whole if tokens are sent |
-| latent attention | heads (q_b, kv_b, and K of o); q_a, kv_a and the latent cache whole |
+| latent attention | heads (q_b, kv_b, and K of o); q_a, kv_a, the latent cache and an indexer whole |
 | norms, residual stream, routers, positions, a classifier's head | all of it |
 
 2:4 matrices and quantised ones are split like dense ones; no group is cut (`dividing`).
@@ -111,6 +111,7 @@ def _attention(attention: Attention, gpus: int) -> Attention:
         k=by_outputs(attention.k, gpus, keys),
         v=by_outputs(attention.v, gpus, values),
         o=by_inputs(attention.o, gpus),
+        gate=attention.gate and by_outputs(attention.gate, gpus),
         num_heads=attention.num_heads // gpus,
         num_kv_heads=kv_heads,
     )

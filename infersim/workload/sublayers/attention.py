@@ -20,7 +20,8 @@ class Attention:
     `rotary` is the share of each head that rotary position embedding turns (0: none does). `sinks`: each head
     has a learned score that takes part in the softmax and attends to nothing. `chunk`: tokens are cut into
     chunks of so many, and a query sees its own chunk up to itself (None: all tokens are one).
-    `groups` are of query heads.
+    `groups` are of query heads. `value_dim` are the channels of a head of V (None: as many as K's). `gate`
+    reads the input, and the result is multiplied by the sigmoid of what it gives before `o` reads it.
     """
 
     q: Linear
@@ -42,20 +43,28 @@ class Attention:
     kv_score: KvScore = KvScore.POSITION
     skip: TokenSkip | None = None
     groups: GroupSkip | None = None
+    value_dim: int | None = None
+    gate: Linear | None = None
+
+    @property
+    def v_head_dim(self) -> int:
+        """Channels of a head of V, and of its result."""
+        return self.head_dim if self.value_dim is None else self.value_dim
 
     @property
     def linears(self) -> tuple[Linear, ...]:
         """The sublayer's weight matrices."""
-        return self.q, self.k, self.v, self.o
+        return tuple(self.matrices.values())
 
     @property
     def matrices(self) -> Mapping[str, Linear]:
-        """The weight matrices by name: `q`, `k`, `v`, `o`."""
-        return dict(zip("qkvo", self.linears, strict=True))
+        """The weight matrices by name: `q`, `k`, `v`, `o_gate` where there is a gate, `o`."""
+        gate = {} if self.gate is None else {"o_gate": self.gate}
+        return {"q": self.q, "k": self.k, "v": self.v, **gate, "o": self.o}
 
     def with_matrices(self, new: Mapping[str, Linear]) -> Attention:
         """The sublayer with its weight matrices, all of them, replaced by name."""
-        return replace(self, q=new["q"], k=new["k"], v=new["v"], o=new["o"])
+        return replace(self, q=new["q"], k=new["k"], v=new["v"], o=new["o"], gate=new.get("o_gate"))
 
     def cached_share(self, phase: Phase) -> float:
         """Share of the tokens so far whose K and V are in the cache.

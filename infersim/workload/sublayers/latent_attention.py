@@ -1,12 +1,49 @@
-"""Multi-head latent attention (DeepSeek-V2, arXiv 2405.04434): K and V of all heads from one small vector."""
+"""Multi-head latent attention (DeepSeek-V2, arXiv 2405.04434): K and V of all heads from one small vector.
+
+With it, what chooses the tokens that it attends to (DeepSeek Sparse Attention, arXiv 2512.02556).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from infersim.domain.dtypes import DType
 from infersim.workload.sublayers.linear import Linear
-from infersim.workload.sublayers.norms import RMS_NORM, Norm
+from infersim.workload.sublayers.norms import LAYER_NORM, RMS_NORM, Norm
+
+SCALED_VALUES, SCALE_BYTES = 128, 4
+"""Values of a cached index key, or of a latent vector, in 8 bit that share a scale, and its bytes."""
+
+SCORE_BYTES = 4
+"""Of an indexer's score of one token for one query."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Indexer:
+    """Scores all tokens before a query, for the attention beside it to take the best.
+
+    `q` gives `num_heads` queries of `head_dim` from what `q_a` wrote; `k` one key for each token, normed and
+    cached in 8 bit; `weights` a weight for each head. A token's score is the sum over heads of weight times
+    max(q k, 0).
+    """
+
+    q: Linear
+    k: Linear
+    weights: Linear
+    num_heads: int
+    head_dim: int
+    norm: Norm = LAYER_NORM
+
+    @property
+    def cache_bytes(self) -> int:
+        """Bytes in the cache for each token: its key and the key's scales."""
+        return self.head_dim + -(-self.head_dim // SCALED_VALUES) * SCALE_BYTES
+
+    @property
+    def matrices(self) -> Mapping[str, Linear]:
+        """The weight matrices by name: `index_q`, `index_k`, `index_weights`."""
+        return {"index_q": self.q, "index_k": self.k, "index_weights": self.weights}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +56,9 @@ class LatentAttention:
     head's queries go through its K part of `kv_b`, attend to the latent vectors themselves, and the result
     goes through its V part. `latent_norm` is that of both latent vectors, `norm` and `post_norm` are those of
     `Attention`.
+
+    `top_k` set: a query attends to no more than so many tokens, which `indexer` chooses; without one they are
+    those that the layer before has chosen.
     """
 
     q_a: Linear | None
@@ -34,6 +74,13 @@ class LatentAttention:
     latent_norm: Norm | None = RMS_NORM
     norm: Norm | None = RMS_NORM
     post_norm: Norm | None = None
+    indexer: Indexer | None = None
+    top_k: int | None = None
+
+    @property
+    def takes_choice(self) -> bool:
+        """Whether it attends to tokens that an earlier layer has chosen."""
+        return self.top_k is not None and self.indexer is None
 
     @property
     def head_dim(self) -> int:
@@ -45,11 +92,23 @@ class LatentAttention:
         """Values in the cache for each token: the latent vector and the rotary key."""
         return self.kv_lora_rank + self.qk_rope_head_dim
 
+    def latent_bytes(self, dtype: DType) -> float:
+        """Bytes in the cache for each token, without an indexer's.
+
+        In 8 bit, kernels over chosen tokens keep the rotary key in 16, and a scale for each 128 values of the
+        latent vector: 656 bytes instead of 576 (deepseek-ai/FlashMLA, README).
+        """
+        if self.top_k is None or dtype.bytes >= DType.BF16.bytes:
+            return self.cache_width * dtype.bytes
+        scaled = self.kv_lora_rank * (dtype.bytes + SCALE_BYTES / SCALED_VALUES)
+        return scaled + self.qk_rope_head_dim * DType.BF16.bytes
+
     @property
     def matrices(self) -> Mapping[str, Linear]:
-        """The weight matrices by name: `q_a` and `q_b` or `q`, `kv_a`, `kv_b`, `o`."""
+        """The weight matrices by name: `q_a` and `q_b` or `q`, `kv_a`, `kv_b`, the indexer's, `o`."""
         queries = {"q": self.q_b} if self.q_a is None else {"q_a": self.q_a, "q_b": self.q_b}
-        return {**queries, "kv_a": self.kv_a, "kv_b": self.kv_b, "o": self.o}
+        index = {} if self.indexer is None else self.indexer.matrices
+        return {**queries, "kv_a": self.kv_a, "kv_b": self.kv_b, **index, "o": self.o}
 
     @property
     def linears(self) -> tuple[Linear, ...]:
@@ -58,14 +117,20 @@ class LatentAttention:
 
     @property
     def latent_norm_values(self) -> int:
-        """Parameters of the norms inside."""
+        """Parameters of the norms inside, the indexer's among them."""
+        index = self.indexer
+        of_keys = 0 if index is None else index.norm.values(index.head_dim)
         if self.latent_norm is None:
-            return 0
+            return of_keys
         ranks = self.kv_lora_rank + (0 if self.q_a is None else self.q_a.out_features)
-        return self.latent_norm.values(ranks)
+        return of_keys + self.latent_norm.values(ranks)
 
     def with_matrices(self, new: Mapping[str, Linear]) -> LatentAttention:
         """The sublayer with its weight matrices, all of them, replaced by name."""
+        index = self.indexer
+        if index is not None:
+            q, k, weights = (new[name] for name in index.matrices)
+            index = replace(index, q=q, k=k, weights=weights)
         return replace(
             self,
             q_a=new.get("q_a"),
@@ -73,4 +138,5 @@ class LatentAttention:
             kv_a=new["kv_a"],
             kv_b=new["kv_b"],
             o=new["o"],
+            indexer=index,
         )

@@ -65,3 +65,19 @@ def test_the_page_shows_bound_and_prediction_along_the_number(answered: Infersim
 )
 def test_bad_input_is_told(refused: Callable[..., str], arguments: tuple[str, ...], expected: str) -> None:
     assert expected in refused(*ASKED, *arguments)
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        (
+            ("--set", "memory.bandwidth_gb_s=500"),
+            "set = 'memory.bandwidth_gb_s=500'; expected no number that",
+        ),
+        (("--engine", "vllm"), "engine = 'vllm'; expected none beside --sweep-set"),
+    ],
+)
+def test_what_a_sweep_would_pass_over_is_refused(
+    refused: Callable[..., str], said: tuple[str, ...], message: str
+) -> None:
+    assert refused(*ASKED, "--sweep-set", SWEPT, *said).startswith(f"Error: {message}")

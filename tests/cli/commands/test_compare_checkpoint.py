@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -30,3 +31,12 @@ def test_a_folder_is_read_by_its_weight_files(answered: Infersim, tmp_path: Path
     assert f"smaller: found {', '.join(shares)}" in ran.err
     assert "3 layers in the weight files, which count; the config says 6" in ran.err
     assert answered("compare", *asked, "--pruned-config", str(folder), "--json").rows == ran.rows
+
+
+@pytest.mark.parametrize("name", ["none", "empty"])
+def test_a_pruned_model_that_is_not_there_is_named_by_its_option(
+    refused: Callable[..., str], tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "empty").mkdir()
+    asked = ("compare", "-m", "llama-3.2-1b", "-g", "l4", "-c", "64", "--pruned", str(tmp_path / name))
+    assert refused(*asked).startswith(f"Error: pruned = '{tmp_path / name}'; expected a file, or a folder")

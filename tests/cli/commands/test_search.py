@@ -35,6 +35,11 @@ def test_table_writes_files_by_their_ending(answered: Infersim, tmp_path: Path) 
     assert (tmp_path / "lut").stat().st_size > 100
 
 
+def test_a_search_needs_a_layer_that_may_change(refused: Callable[..., str]) -> None:
+    every = ",".join(map(str, range(16)))
+    assert "keep = 'every layer'; expected at least one" in refused(*SEARCH, "-t", "1.3", "--keep", every)
+
+
 def test_search_writes_a_plan_that_compare_reads(answered: Infersim, tmp_path: Path) -> None:
     plan = tmp_path / "plan.toml"
     ran = answered(*SEARCH, "-t", "1.3", "--group", "4", "-o", str(plan), "--html", str(tmp_path / "p.html"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -33,11 +34,47 @@ def test_rows_for_machines_are_those_of_serve() -> None:
     assert row["runs"] == "yes"
 
 
+def test_one_request_that_fits_is_no_requests() -> None:
+    long = ["serve", "-m", "llama-3.2-1b", "-g", "l4", "--prompt", "400000", "--output", "10", "-n", "1"]
+    said = CliRunner().invoke(app, long).stdout
+    assert "with 1 request at once: " in said
+    assert "; up to 1 request fits." in said
+
+
 def test_bad_input_ends_in_one_line() -> None:
     ran = CliRunner().invoke(app, [*SERVE[:-2], "-n", "many"])
     assert ran.exit_code != 0
     ran = CliRunner().invoke(app, [*SERVE, "--gpus", "3"])
     assert "gpus = 3" in str(ran.exception)
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        (["--rate", "0"], "rate = 0.0; expected requests each second, above 0"),
+        (["--rate", "nan"], "rate = nan; expected requests each second, above 0"),
+        (["--rate", "2", "--requests", "3"], "requests = 3; expected an integer from 10"),
+        (["--requests", "50"], "requests = 50; expected none without --simulate or --rate"),
+        (["--rate", "2", "--html", "page.html"], "--html = 'page.html'; expected none"),
+        (["--simulate", "--figures", "figures"], "--figures = 'figures'; expected none"),
+        (["--rate", "2", "--tpot-target", "20"], "tpot-target = 20.0; expected none beside --simulate"),
+        (["--simulate", "--ttft-target", "20"], "ttft-target = 20.0; expected none beside --simulate"),
+        (["--rate", "2", "--price-per-hour", "3"], "price-per-hour = 3.0; expected none beside --simulate"),
+        (["--rate", "2"], "concurrency = '8'; expected none beside --rate"),
+        (["--sparsity", "0.25"], "sparsity = '0.25'; expected none without --families or --plan"),
+    ],
+)
+def test_what_a_simulation_or_a_model_cannot_take_is_refused(
+    refused: Callable[..., str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    said: list[str],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    base = SERVE if "concurrency" in message else SERVE[:-2]
+    assert refused(*base, *said).startswith(f"Error: {message}")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

@@ -244,7 +244,7 @@ def test_includes_are_files_beside_it_that_include_no_other(tmp_path: Path) -> N
 def test_unknown_plans_and_dtypes_are_named(tmp_path: Path) -> None:
     with pytest.raises(UnknownNameError, match="did you mean gemm-400"):
         read_measurement_plan("gemm-40")
-    with pytest.raises(InvalidValueError, match="a TOML file"):
+    with pytest.raises(InvalidValueError, match="an existing TOML file"):
         read_measurement_plan(tmp_path / "none.toml")
     with pytest.raises(UnknownNameError, match="known: bf16"):
         planned_samples(space(), dtypes=["bf17"])

@@ -87,6 +87,11 @@ def test_a_default_that_names_no_column_or_value_is_refused(word: str) -> None:
         parse_defaults([word])
 
 
+def test_half_of_a_character_in_a_default_is_refused() -> None:
+    with pytest.raises(InfersimError, match=r"--default dtype: .* expected whole characters"):
+        parse_defaults(["dtype=\ud800"])
+
+
 def test_an_unknown_column_in_defaults_is_refused() -> None:
     with pytest.raises(InvalidValueError, match=r"default = 'colour'.*gpu, kind"):
         read_samples(table(GEMM), defaults={"colour": "red"})

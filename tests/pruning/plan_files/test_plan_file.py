@@ -323,3 +323,45 @@ def test_a_value_inside_a_layers_table_is_named_by_its_whole_key(
 ) -> None:
     with pytest.raises(FileContentError, match=re.escape(said)):
         plan_from_file(write(f"[layer.3]\n{line}\n"), llama)
+
+
+@pytest.mark.parametrize(
+    ("detail", "key", "expected"),
+    [
+        ("skip = {}", "skip = 'an empty table'", "attention, ffn or both"),
+        ("skip = { router_width = 4 }", "skip = 'a table of router_width'", "attention, ffn or both"),
+        ("skip = { attention = 0.5, one_router = true }", "skip.one_router = True", "skip.ffn"),
+        ("skip = { ffn = 0.5, dense_kv = false }", "skip.dense_kv = False", "skip.attention beside it"),
+        ("groups = { channels = 64 }", "groups = 'a table of channels'", "attention, ffn or both"),
+        ("groups = { ffn = 0.5, heads = 4 }", "groups.heads = 4", "groups.attention beside it"),
+        ("groups = { attention = 0.5, channels = 4 }", "groups.channels = 4", "groups.ffn beside it"),
+        ('zeros_kernel = "cusparse"', "zeros_kernel = 'cusparse'", "zeros beside it"),
+        ('kv_score = "window"', "kv_score = 'window'", "kv_kept beside it"),
+        ("linear = { ffn = 0 }\nffn_width = 512", "ffn_width = 512", "beside linear.ffn"),
+        ("linear = { attention = 0 }\nrank = { q = 64 }", "rank.q = 64", "beside linear.attention"),
+        ("linear = { attention = 0 }\nzeros = { q = 0.5 }", "zeros.q = 0.5", "beside linear.attention"),
+        ('linear = { ffn = 0 }\nsparse_2_4 = ["up"]', "sparse_2_4 = 'up'", "beside linear.ffn"),
+    ],
+)
+def test_a_key_that_nothing_would_come_of_is_refused(
+    llama: Transformer, write: Write, detail: str, key: str, expected: str
+) -> None:
+    with pytest.raises(FileContentError, match=re.escape(f"plan.toml: layer.3.{key}; expected ")) as told:
+        plan_from_file(write(f"[layer.3]\n{detail}\n"), llama)
+    assert expected in str(told.value)
+
+
+def test_keys_of_the_other_sublayer_stand_beside_a_linear_one(llama: Transformer, write: Write) -> None:
+    plan = plan_from_file(write("[layer.3]\nlinear = { attention = 0 }\nffn_width = 512\n"), llama)
+    assert ffn_of(plan.transformer.blocks[3]).width == 512
+
+
+def test_removed_layers_are_named_once_and_have_no_table_of_their_own(
+    llama: Transformer, write: Write
+) -> None:
+    with pytest.raises(FileContentError, match=r"remove\.layers\[1\] = 3; expected each layer once"):
+        plan_from_file(write("[remove]\nlayers = [3, 3]\n"), llama)
+    with pytest.raises(FileContentError, match=r"layer\.3 = 'a table'; .*\[remove\] takes away"):
+        plan_from_file(write("[remove]\nlayers = [3]\n[layer.3]\nnum_heads = 16\n"), llama)
+    plan = plan_from_file(write('[remove]\nlayers = [3]\n[layer."2-4"]\nnum_heads = 16\n'), llama)
+    assert [heads_of(plan.transformer.blocks[index]).num_heads for index in (1, 2, 3)] == [32, 16, 16]

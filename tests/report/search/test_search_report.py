@@ -32,6 +32,15 @@ def test_the_verdict_says_speed_and_loss_then_layers_then_uniform_plans() -> Non
     check_says(" ".join(verdict.notes), "not measured")
 
 
+def test_targets_that_the_dense_model_meets_are_told_as_such() -> None:
+    both: dict[str, Any] = {"target_speedup": 0.5, "target_memory_gib": 50.0}
+    verdict = search_verdict(sim.search(toy(4), gpu(), "depth", choices=TEXTS, points=0, **both, **DECODE))
+    (said,) = verdict.sentences
+    check_order(
+        said, "Nothing has to go", "dense model meets the speedup of 0.50x", "memory of at most 50.0 GiB"
+    )
+
+
 def test_a_plan_that_does_not_fit_is_told() -> None:
     small = replace(gpu(), memory=replace(gpu().memory, capacity_bytes=1e7, reported_bytes=None))
     result = sim.search(toy(4), small, "depth", choices=TEXTS, target_speedup=1.5, points=0, **DECODE)

@@ -77,6 +77,12 @@ def test_a_speedup_above_the_bound_is_no_speedup_of_a_possible() -> None:
     assert "possible" not in sentence
 
 
+def test_a_wide_interval_that_holds_the_bound_is_not_at_it() -> None:
+    wide = {"predicted": 1.2, "predicted_lower": 0.4, "predicted_upper": 2.4}
+    check_says(verdict(wide)[0], "1.20x (0.40–2.40) of a possible 1.60x")
+    check_says(verdict({"predicted": 1.58, "predicted_upper": 1.7})[0], "at its bound (1.60x)")
+
+
 def test_what_was_measured_here_comes_first_and_decides() -> None:
     point = {"measured": 0.9, "measured_scope": "point", "loss_unexplained": 0.9 / 1.52}
     (sentence,) = verdict(point)

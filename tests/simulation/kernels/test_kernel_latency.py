@@ -256,6 +256,8 @@ def test_impossible_attention_is_told(changes: dict[str, Any], error: type[Excep
         ({"sparsity": 1.0}, InvalidValueError, "a fraction between 0 and 1"),
         ({"sparsity": 0.5, "weight_copies": 2}, InvalidValueError, "predicted cold"),
         ({"sparsity": 0.5, "sparse_kernel": "mako"}, UnknownNameError, "did you mean macko"),
+        ({"sparse_kernel": "cusparse"}, InvalidValueError, "none without a sparsity that is a fraction"),
+        ({"sparsity": "2:4", "sparse_kernel": "dense"}, InvalidValueError, "sparse_kernel = 'dense'"),
         ({"weight_copies": 0}, InvalidValueError, "weight_copies = 0"),
         ({"gpu": "h101-sxm"}, UnknownNameError, "did you mean h100-sxm"),
     ],

@@ -94,6 +94,12 @@ def block(kv_heads: int | None, width: int | None) -> dict[str, Any]:
     }
 
 
+def changed(kind: str, **keys: Any) -> dict[str, Any]:
+    """A block config with other keys of its attention or FFN."""
+    whole = block(4, 2048)
+    return {**whole, kind: {**whole[kind], **keys}}
+
+
 BLOCKS = [block(4, 4096), block(4, 2048), block(None, 4096), block(None, 2048)]
 
 
@@ -149,16 +155,44 @@ def test_a_folder_of_puzzletron_s_solutions_is_the_same(tmp_path: Path) -> None:
         ({"parent_layer_indices": [0, 1]}, "a list of one layer"),
         ({"metrics": {"accuracy": 0.5}}, "one of kl_div_loss"),
         ({"metrics": {"kl_div_loss": None}}, "a finite number"),
-        ({"block_config": block(3000, 4096)}, "1 to 4 KV heads"),
-        ({"block_config": block(4, 9999)}, "1 to 4096"),
+        ({"metrics": {"kl_div_loss": "0.5"}}, r"replacement_0\.metrics\.kl_div_loss = '0\.5'"),
+        ({"metrics": {"kl_div_loss": True}}, "a finite number"),
+        ({"parent_layer_indices": [True]}, r"replacement_0\.parent_layer_indices = \[True\]"),
+        ({"block_config": block(3000, 4096)}, "KV heads of at most 8 and 4"),
+        ({"block_config": block(3, 4096)}, "the first a multiple of the second"),
+        ({"block_config": block(4, 9999)}, "at most 4096, the dense width"),
         ({"block_config": {"attention": {"no_op": True}}}, "a table"),
+        ({"block_config": changed("ffn", no_op="false")}, r"ffn\.no_op = 'false'; expected true or false"),
+        ({"block_config": changed("attention", window_length=64)}, "window_length = 64 is not supported"),
     ],
 )
 def test_bad_metrics_are_told(tmp_path: Path, change: dict[str, Any], words: str) -> None:
     path = tmp_path / "metrics.json"
     path.write_text(json.dumps({"replacement_0": {**replaced(0, 1), **change}}))
-    with pytest.raises(FileContentError, match=words):
+    with pytest.raises((FileContentError, UnsupportedError), match=words):
         importance_from_file(path, toy())
+
+
+def test_two_losses_of_one_replacement_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.json"
+    path.write_text(json.dumps({"one": replaced(2, 1), "again": replaced(2, 1)}))
+    assert len(importance_from_file(path, toy()).pairs[2]) == 2
+    other = {**replaced(2, 1), "metrics": {"kl_div_loss": 9.0}}
+    path.write_text(json.dumps({"one": replaced(2, 1), "again": other}))
+    with pytest.raises(FileContentError, match=r"again\.block_config = 9\.0; expected 0\.3, as .* layer 2"):
+        importance_from_file(path, toy())
+
+
+def test_experts_of_puzzletron_s_blocks_are_choices(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.json"
+    moe = {"num_local_experts": 64, "num_experts_per_tok": 4, "expert_intermediate_dim": 768}
+    entry = {
+        **replaced(0, 1),
+        "block_config": {"attention": block(4, None)["attention"], "ffn": {"moe": moe}},
+    }
+    path.write_text(json.dumps({"replacement_0": entry}))
+    found = importance_from_file(path, sim.load_model("qwen3-30b-a3b"))
+    assert found.pairs[0][Choice(), Choice(num_experts=64, top_k=4)] == pytest.approx(0.1)
 
 
 def test_an_empty_folder_holds_no_losses(tmp_path: Path) -> None:

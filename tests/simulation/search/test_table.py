@@ -228,6 +228,11 @@ def test_no_experts_left_divide_by_any_rule() -> None:
         ({"attention": ["heads=6+kv_heads=4"]}, "that divide them"),
         ({"ffn": ["lowrank=2"]}, "between 0 and 1"),
         ({"attention": ["linear=900"]}, "a rank below"),
+        ({"attention": ["heads=4+heads=8"]}, "each property once"),
+        ({"ffn": ["kept+fp8"]}, "each property once, and kept alone"),
+        ({"ffn": ["width=0%"]}, "percentages above 0"),
+        ({"ffn": ["width=0%..50%/25%"]}, "percentages above 0"),
+        ({"ffn": ["experts=50%"]}, "ffn experts=50%: a share of what no layer of .* has"),
         ("ffn", "a mapping"),
     ],
 )
@@ -252,12 +257,18 @@ def test_layers_that_gpus_cannot_share_are_left_out() -> None:
     assert "3 KV heads and 4 GPUs" in table.left_out[0] or "6 query heads" in table.left_out[0]
 
 
+def test_a_share_of_what_no_layer_has_is_told_of_choices_that_somebody_named() -> None:
+    asked = {"ffn": ["experts=50%", "none"]}
+    assert table_of(toy(1), gpu(), asked, None, DECODE).left_out[0].startswith("ffn experts=50%: a share")
+    assert not any("a share of" in each for each in table_of(toy(1), gpu(), None, None, DECODE).left_out)
+
+
 def test_a_service_has_one_length_and_fits() -> None:
     with pytest.raises(InvalidValueError, match="one length"):
         sim.latency_table("llama-3.1-8b", gpu(), engine="vllm", prompt=[100, 200], output=10)
     with pytest.raises(InfersimError, match="does not fit"):
         sim.latency_table("llama-3.1-70b", gpu(), engine="vllm", prompt=100, output=10)
-    with pytest.raises(InvalidValueError, match="one number of GPUs"):
+    with pytest.raises(InvalidValueError, match=r"gpus = '1, 2'; expected one number of GPUs"):
         sim.latency_table(toy(1), gpu(), gpus=[1, 2], **DECODE)
 
 

@@ -336,3 +336,20 @@ def test_experts_that_are_packed(
     assert {linear.format.name for linear in first.expert.linears if linear.format} == {name}
     assert first.router.format is None
     assert first.num_experts == EXPERTS
+
+
+def test_the_thinker_of_a_model_that_speaks(tmp_path: Path) -> None:
+    """Qwen3-Omni: the text model lies in its thinker; what speaks is left out."""
+    text = QWEN3 | {"model_type": "qwen3_omni_moe_text"}
+    config = {"model_type": "qwen3_omni_moe", "thinker_config": {"text_config": text, "audio_config": {}}}
+    others = (
+        "thinker.audio_tower.conv1",
+        "thinker.visual.patch_embed.proj",
+        "talker.model.norm",
+        "code2wav.a",
+    )
+    shapes = {f"thinker.{name}": each for name, each in qwen3(EXPERTS, EXPERTS, EXPERTS).items()}
+    shapes |= {f"{name}.weight": bf16(8, 8) for name in others}
+    model = transformer_from_path(write_checkpoint(tmp_path / "it", config, shapes))
+    assert model.blocks == transformer_from_config(QWEN3).blocks
+    assert model.notes[0] == "only the text model counts; left out: audio_config"

@@ -36,12 +36,21 @@ def library_config(config: dict[str, Any]) -> Any:
     return found.from_dict({key: value for key, value in keys.items() if key != "model_type"})
 
 
+BY_CLASS = {
+    "mistral4": "Mistral4ForCausalLM",
+    "qwen3_omni_moe_thinker": "Qwen3OmniMoeThinkerForConditionalGeneration",
+}
+"""Classes of model types that the library builds inside others only."""
+
+
 def library_model(config: dict[str, Any], task: str = "AutoModelForCausalLM", **how: str) -> Any:
     """The library's model of `config`, without memory; tied matrices are one."""
+    own = BY_CLASS.get(config["model_type"])
+    build = (
+        getattr(transformers, task).from_config if own is None else getattr(transformers, own)._from_config
+    )
     with torch.device("meta"):
-        model = getattr(transformers, task).from_config(
-            library_config(config), attn_implementation="eager", **how
-        )
+        model = build(library_config(config), attn_implementation="eager", **how)
     model.tie_weights()
     return model
 

@@ -172,8 +172,8 @@ def test_stated_formats_are_not_passed_over(stated: dict[str, object], told: str
             "expansion_ratio = 8: the model's code has an FFN of four",
         ),
         (
-            {"model_type": "llama", "hidden_act": "xielu"},
-            "hidden_act = 'xielu' is not supported; supported: gelu",
+            {"model_type": "llama", "hidden_act": "mish"},
+            "hidden_act = 'mish' is not supported; supported: gelu",
         ),
         (
             {"model_type": "gpt2", "activation_function": "mine"},

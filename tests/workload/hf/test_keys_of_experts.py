@@ -92,6 +92,14 @@ def test_published_files(name: str, billions: float, more: dict[str, Any]) -> No
         ("DeepSeek-V3", {"moe_layer_freq": 2}, UnsupportedError, "moe_layer_freq"),
         ("Qwen3-30B-A3B", {"n_shared_experts": 1}, UnsupportedError, "n_shared_experts"),
         ("Qwen3-30B-A3B", {"mlp_only_layers": ["1"]}, FileContentError, "mlp_only_layers"),
+        (
+            "Qwen3-30B-A3B",
+            {"mlp_only_layers": [48]},
+            FileContentError,
+            r"mlp_only_layers = \[48\].*from 0 to 47",
+        ),
+        ("Llama-4-Maverick", {"moe_layers": [1, 99]}, FileContentError, "moe_layers"),
+        ("Qwen3-30B-A3B", {"num_experts": [128] * 3}, FileContentError, "num_experts = .*each of 48 layers"),
         ("Qwen3-30B-A3B", {"decoder_sparse_step": 0}, FileContentError, "decoder_sparse_step"),
         ("Qwen3-30B-A3B", {"num_experts_per_tok": 129}, FileContentError, "num_experts_per_tok"),
         ("Qwen3-30B-A3B", {"num_experts": 10**9}, FileContentError, "num_experts"),
@@ -116,3 +124,14 @@ def test_people_are_told_of_sizes_of_experts_that_a_file_leaves_out() -> None:
     (told,) = transformer_from_config(spelt(model_type, **sizes)).notes
     assert "n_shared_experts 1, first_k_dense_replace 3" in told
     assert not any("n_shared_experts" in note for note in stated.notes)
+
+
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [("DeepSeek-V3", {"first_k_dense_replace": 99}), ("Qwen3-30B-A3B", {"decoder_sparse_step": 49})],
+)
+def test_people_are_told_of_a_mixture_without_experts(name: str, more: dict[str, Any]) -> None:
+    model_type, sizes = SIZES[name]
+    told = "no layer has experts, as the file numbers those that have"
+    assert told in transformer_from_config(spelt(model_type, **(sizes | more))).notes
+    assert told not in transformer_from_config(spelt(model_type, **sizes)).notes

@@ -10,7 +10,13 @@ import pytest
 from infersim.domain.errors import FileContentError
 from infersim.workload.hf.entries import ARCHITECTURES
 from infersim.workload.hf.reading import transformer_from_config
-from infersim.workload.transformer import Attention, ExpertLayer, FeedForward, Transformer
+from infersim.workload.transformer import (
+    Attention,
+    ExpertLayer,
+    FeedForward,
+    LatentAttention,
+    Transformer,
+)
 from tests.workload.hf.library import NoNullError, library_config, library_model, spelt, transformers
 from tests.workload.hf.sizes import LATENT, MODEL_TYPES, small
 
@@ -20,6 +26,8 @@ NOT_IN_THE_CLASS = {
     # Read by the models' code with a getattr, or in files alone.
     "head_dim", "layer_types", "attention_bias", "max_position_embeddings", "intermediate_size", "hidden_act",
     "num_key_value_heads", "sliding_window_pattern",
+    "index_topk_pattern", "index_topk_freq", "index_skip_topk_offset",
+    "sliding_window_size", "swa_num_key_value_heads", "hybrid_layer_pattern", "moe_layer_freq",
 }  # fmt: skip
 
 
@@ -61,7 +69,7 @@ NULLS = [
     for key in ("num_key_value_heads", "head_dim", "intermediate_size", "sliding_window")
     if own_key(name, key) in class_defaults(name)
     # These classes keep a null, and no model of theirs can be built then.
-    and (name, key) not in (("glm", "head_dim"), ("exaone4", "sliding_window"))
+    and (name, key) not in (("glm", "head_dim"), ("afmoe", "head_dim"), ("exaone4", "sliding_window"))
 ]
 
 
@@ -96,7 +104,7 @@ LAYER_OPTIONS: list[tuple[str, dict[str, Any]]] = [
     *(
         (name, {})
         for name in MODEL_TYPES
-        if "layer_types" in ARCHITECTURES[name].defaults and name != "llama4_text"
+        if "layer_types" in ARCHITECTURES[name].defaults and name not in ("llama4_text", *LATENT)
     ),
     ("qwen2_moe", {"use_sliding_window": True, "sliding_window": 64, "max_window_layers": 7}),
     ("qwen3_moe", {"use_sliding_window": True, "sliding_window": 64}),
@@ -126,6 +134,45 @@ def test_windows_of_layers(model_type: str, options: dict[str, Any]) -> None:
     assert [attention_of(model, layer).window for layer in range(layers)] == expected
 
 
+def test_mimo_s_files_and_the_library_s_keys_say_the_same() -> None:
+    """The published file's keys, cut to seven layers, beside those that the library writes."""
+    sizes = {"hidden_size": 256, "intermediate_size": 512, "num_hidden_layers": 7, "num_attention_heads": 8,
+             "num_key_value_heads": 2, "head_dim": 48, "v_head_dim": 32, "vocab_size": 512,
+             "n_routed_experts": 8, "num_experts_per_tok": 2, "moe_intermediate_size": 64,
+             "max_position_embeddings": 4096}  # fmt: skip
+    published = sizes | {
+        "model_type": "mimo_v2_flash", "swa_num_attention_heads": 8, "swa_num_key_value_heads": 4,
+        "swa_head_dim": 48, "swa_v_head_dim": 32, "sliding_window": 128, "sliding_window_size": 128,
+        "attention_chunk_size": 128, "hybrid_layer_pattern": [0, 1, 1, 1, 1, 0, 1],
+        "moe_layer_freq": [0, 1, 1, 1, 1, 1, 1], "add_swa_attention_sink_bias": True,
+        "add_full_attention_sink_bias": False, "attention_value_scale": 0.707, "n_shared_experts": None,
+        "partial_rotary_factor": 0.334, "swa_rope_theta": 10000, "layernorm_epsilon": 1e-5,
+        "routed_scaling_factor": None, "scoring_func": "sigmoid", "topk_method": "noaux_tc",
+    }  # fmt: skip
+    model = transformer_from_config(published)
+    theirs = library_config(sizes | {"model_type": "mimo_v2_flash"}).to_dict()
+    assert transformer_from_config(theirs).blocks == model.blocks
+    assert [attention_of(model, layer).window for layer in range(7)] == [None, *[129] * 4, None, 129]
+    assert [attention_of(model, layer).num_kv_heads for layer in range(7)] == [2, 4, 4, 4, 4, 2, 4]
+    assert [attention_of(model, layer).sinks for layer in range(7)] == [False, *[True] * 4, False, True]
+    assert isinstance(model.blocks[0].ffn, FeedForward)
+    for key, value in (("swa_head_dim", 64), ("n_shared_experts", 1), ("attention_chunk_size", 64)):
+        with pytest.raises(FileContentError, match=f"{key} = {value}"):
+            transformer_from_config(published | {key: value})
+    kinds = {kind: {"partial_rotary_factor": share} for kind, share in (("a", 0.5), ("b", 1.0))}
+    with pytest.raises(FileContentError, match="rope_parameters"):
+        transformer_from_config(theirs | {"rope_parameters": kinds})
+
+
+def test_layers_whose_positions_have_no_theta() -> None:
+    thetas = [10000.0, 0.0, 10000.0, 500.0]
+    for model_type in ("granite_swa", "granitemoe_swa"):
+        sizes = small(model_type) | {"num_hidden_layers": 4, "layer_rope_theta": thetas}
+        model = transformer_from_config(spelt(model_type, **sizes))
+        assert [attention_of(model, layer).rotary for layer in range(4)] == [1.0, 0.0, 1.0, 1.0]
+        assert all(attention_of(model, layer).sinks for layer in range(4))
+
+
 def test_layers_without_rotary_positions() -> None:
     config = spelt("smollm3", **(small("smollm3") | {"num_hidden_layers": 9, "no_rope_layer_interval": 4}))
     theirs = library_config(config)
@@ -138,7 +185,7 @@ def test_layers_without_rotary_positions() -> None:
     [
         name
         for name in OF_HEADS
-        if name not in ("gptj", "codegen", "smollm3", "cohere2", "exaone4", "exaone_moe")
+        if name not in ("gptj", "codegen", "smollm3", "cohere2", "exaone4", "exaone_moe", "mimo_v2_flash")
     ],
 )
 def test_the_share_of_each_head_that_is_turned(model_type: str) -> None:
@@ -147,6 +194,42 @@ def test_the_share_of_each_head_that_is_turned(model_type: str) -> None:
     rotary = attention_of(transformer_from_config(config)).rotary
     learned = ARCHITECTURES[model_type].learned_positions is not None or model_type in ("bloom", "mpt")
     assert rotary == (0.0 if learned else parameters.get("partial_rotary_factor", 1.0))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"index_topk_freq": 4, "index_skip_topk_offset": 3},
+        {"index_topk_freq": 3},
+        {"index_topk_freq": 2, "index_skip_topk_offset": 0},
+        {"index_topk_pattern": "FFSSSFSSS"},
+        {"index_topk_pattern": ["full", "shared", *["full"] * 7]},
+        {"index_topk_freq": 4, "indexer_types": ["full", *["shared"] * 8]},
+    ],
+)
+def test_layers_that_choose_tokens_themselves(options: dict[str, Any]) -> None:
+    config = spelt("glm_moe_dsa", **(small("glm_moe_dsa") | {"num_hidden_layers": 9} | options))
+    attentions = [block.attention for block in transformer_from_config(config).blocks]
+    chooses = [isinstance(each, LatentAttention) and each.indexer is not None for each in attentions]
+    assert chooses == [kind == "full" for kind in library_config(config).indexer_types]
+    assert all(isinstance(each, LatentAttention) and each.top_k == 64 for each in attentions)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"indexer_types": ["shared", "full"]}, "indexer_types = .*the first full"),
+        ({"indexer_types": ["full", "half"]}, "indexer_types = "),
+        ({"indexer_types": ["full"]}, "one entry for each of 2 layers"),
+        ({"index_topk_pattern": "FSS"}, "index_topk_pattern = "),
+        ({"index_topk_pattern": 3}, "a letter, F or S"),
+        ({"q_lora_rank": None}, "q_lora_rank = None"),
+    ],
+)
+def test_choices_that_cannot_be(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(FileContentError, match=message):
+        transformer_from_config(spelt("glm_moe_dsa", **small("glm_moe_dsa")) | options)
 
 
 def test_llama_4_attends_in_chunks_where_positions_turn() -> None:
@@ -170,6 +253,8 @@ def test_llama_4_attends_in_chunks_where_positions_turn() -> None:
         ("llama4_text", {"interleave_moe_layer_step": 2}),
         ("deepseek_v2", {"first_k_dense_replace": 3}),
         ("glm4_moe_lite", {}),
+        ("deepseek_v32", {"first_k_dense_replace": 3}),
+        ("glm_moe_dsa", {"mlp_layer_types": ["sparse", *["dense"] * 7, "sparse"]}),
     ],
 )
 def test_layers_with_experts(model_type: str, options: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ from tests.workload.hf.sizes import small
 
 ABSENT_FROM_THE_LIBRARY = {"kimi_k25"}
 
-TOWERS = ("vision", "projector", "connector", "image", "visual")
+TOWERS = ("vision", "audio", "projector", "connector", "image", "visual")
 TIES: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({}, {}),
     ({"tie_word_embeddings": False}, {}),
@@ -41,12 +41,19 @@ def test_the_text_model_is_the_library_s(
     config = {"model_type": model_type, "text_config": text, "vision_config": {}, **above}
     if model_type.startswith("llava"):
         config["vision_config"] = {"model_type": "clip_vision_model"}
-    model = transformer_from_config(config)
+    part = WRAPPERS[model_type].inside
+    model = transformer_from_config(
+        config if part is None else {"model_type": model_type, part: config, "talker_config": {}}
+    )
+    if part is not None:
+        # The part is a wrapper of its own in the library too.
+        config["model_type"] = "qwen3_omni_moe_thinker"
     if model_type == "mistral3" and not above and not inside:
         # The class ties them; the files, which say nothing, hold an LM head, and the library then keeps it.
         config["tie_word_embeddings"] = False
     assert parameters(model) == text_parameters(config)
-    assert model.notes[0] == "only the text model counts; left out: vision_config"
+    left_out = "vision_config" if part is None else "vision_config, talker_config"
+    assert model.notes[0] == f"only the text model counts; left out: {left_out}"
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -103,3 +103,30 @@ def test_towers_of_a_flat_file_stand_anywhere_in_it() -> None:
     assert transformer_from_config({"model_type": "qwen2_vl", **towers, **flat}) == transformer_from_config(
         {"model_type": "qwen2_vl", **flat, **towers}
     )
+
+
+def test_a_text_model_in_a_part_of_its_own() -> None:
+    text = {"hidden_size": 64, "num_attention_heads": 4, "num_key_value_heads": 2, "num_hidden_layers": 2,
+            "vocab_size": 512, "num_experts": 4, "num_experts_per_tok": 2,
+            "moe_intermediate_size": 32}  # fmt: skip
+    alone = {"model_type": "qwen3_omni_moe_thinker", "text_config": text}
+    whole = {"model_type": "qwen3_omni_moe", "thinker_config": {"text_config": text}, "talker_config": {}}
+    assert transformer_from_config(whole) == transformer_from_config(alone)
+    with pytest.raises(FileContentError, match=r"thinker_config = None; expected an object"):
+        transformer_from_config({"model_type": "qwen3_omni_moe", "text_config": text})
+    sized = {**whole, "thinker_config": {"text_config": text | {"hidden_size": 0}}}
+    with pytest.raises(FileContentError, match=r"text_config\.hidden_size = 0; expected more than 0"):
+        transformer_from_config(sized)
+
+
+def test_heads_of_glm_s_text_model_are_by_division() -> None:
+    text = {"model_type": "glm4v_text", "hidden_size": 64, "num_attention_heads": 4, "vocab_size": 512}
+    wrapper = {"model_type": "glm4v", "text_config": text | {"head_dim": 16}, "vision_config": {}}
+    assert (
+        transformer_from_config(wrapper).blocks
+        == transformer_from_config(wrapper | {"text_config": text}).blocks
+    )
+    with pytest.raises(FileContentError, match="head_dim = 32; expected 16"):
+        transformer_from_config(wrapper | {"text_config": text | {"head_dim": 32}})
+    with pytest.raises(UnsupportedError, match="attention_bias"):
+        transformer_from_config(wrapper | {"text_config": text | {"attention_bias": False}})

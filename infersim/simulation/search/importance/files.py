@@ -16,12 +16,20 @@ import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from infersim.domain.errors import FileContentError, InvalidValueError
+from infersim.domain.errors import FileContentError, InvalidValueError, UnsupportedError
 from infersim.files.foreign import read_json
-from infersim.files.reading import rows_of
+from infersim.files.reading import check_spelt, rows_of
+from infersim.pruning.plan_files.block_configs import block_of_config
 from infersim.simulation.search.importance.losses import RULES, Importance, Pair
 from infersim.simulation.search.spaces.choices import DENSE, Choice, Sublayer, parsed
-from infersim.workload.transformer import Attention, FeedForward, Transformer
+from infersim.workload.transformer import (
+    Attention,
+    AttentionSublayer,
+    ExpertLayer,
+    FeedForward,
+    FfnSublayer,
+    Transformer,
+)
 
 COLUMNS = ("layer", "sublayer", "choice", "loss")
 METRICS = ("kl_div_loss", "cosine_embedding_loss_hidden_states", "cosine_embedding_loss", "lm_loss")
@@ -48,6 +56,7 @@ def importance_from_file(path: str | Path, model: Transformer, metric: str | Non
 def _of_rows(file: Path) -> Importance:
     single: dict[tuple[int, Sublayer], dict[Choice, float]] = {}
     for where, cells in rows_of(file, "importance"):
+        check_spelt(cells, COLUMNS, where)
         for column in COLUMNS:
             if column not in cells:
                 expected = "a value, but the cell is empty or the column missing"
@@ -90,23 +99,36 @@ def _loss(where: object, key: str, cell: object) -> float:
     return value
 
 
+def _metric(file: Path, key: str, metrics: Mapping[str, object], name: str) -> float:
+    """The loss of that name: a number of JSON, no text and not true."""
+    if name not in metrics:
+        known = ", ".join(sorted(metrics)[:8]) or "none"
+        raise FileContentError(file, key, name, f"one of the losses there are: {known}")
+    if type(metrics[name]) not in (int, float):
+        raise FileContentError(file, f"{key}.{name}", metrics[name], "a finite number")
+    return _loss(file, f"{key}.{name}", metrics[name])
+
+
 def _of_metrics(file: Path, model: Transformer, metric: str | None) -> Importance:
     content = read_json(file, "importance")
     if not isinstance(content, Mapping) or not content:
-        raise FileContentError(file, "the file", type(content).__name__, "replacements by name")
+        told = "an empty object" if content == {} else type(content).__name__
+        raise FileContentError(file, "the file", told, "replacements by name")
     pairs: dict[int, dict[Pair, float]] = {}
     taken = metric
     for name, replaced in content.items():
         entry = _table(replaced, name, file)
         metrics = _table(entry.get("metrics"), f"{name}.metrics", file)
         taken = taken or _chosen(metrics, f"{name}.metrics", file)
-        loss = _loss(file, f"{name}.metrics.{taken}", metrics.get(taken))
+        loss = _metric(file, f"{name}.metrics", metrics, taken)
         _add(pairs, entry, f"{name}.block_config", entry.get("block_config"), loss, model, file)
     return _of_pairs(pairs, f"{file.name} ({taken})")
 
 
 def _of_folder(folder: Path, model: Transformer, metric: str | None) -> Importance:
-    files = sorted(folder.glob("*solution*.json"))[:MOST_FILES]
+    files = sorted(folder.glob("*solution*.json"))
+    if len(files) > MOST_FILES:
+        raise FileContentError(folder, "solutions", f"{len(files)} files", f"at most {MOST_FILES}")
     if not files:
         raise InvalidValueError("importance", str(folder), "a folder with Puzzletron's solution_*.json")
     pairs: dict[int, dict[Pair, float]] = {}
@@ -118,7 +140,7 @@ def _of_folder(folder: Path, model: Transformer, metric: str | None) -> Importan
         replaced = _table(solution.get("single_sequence_replacement"), key, file)
         metrics = {name: value["avg"] for name, value in _averaged(content)}
         taken = taken or _chosen(metrics, "metrics", file)
-        loss = _loss(file, taken, metrics.get(taken))
+        loss = _metric(file, "metrics", metrics, taken)
         children = replaced.get("child_block_configs")
         if not isinstance(children, list) or len(children) != 1:
             raise FileContentError(file, f"{key}.child_block_configs", children, "a list of one block")
@@ -157,51 +179,56 @@ def _add(
     file: Path,
 ) -> None:
     """One replacement of one layer."""
-    layers = entry.get("parent_layer_indices")
-    if not isinstance(layers, list) or len(layers) != 1 or not isinstance(layers[0], int):
-        raise FileContentError(file, "parent_layer_indices", layers, "a list of one layer")
+    layers, place = entry.get("parent_layer_indices"), f"{key.rpartition('.')[0]}.parent_layer_indices"
+    if not isinstance(layers, list) or len(layers) != 1 or type(layers[0]) is not int:
+        raise FileContentError(file, place, layers, "a list of one layer")
     layer = layers[0]
     if not 0 <= layer < len(model.blocks):
         expected = f"0 to {len(model.blocks) - 1}, the layers of {model.name}"
-        raise FileContentError(file, "parent_layer_indices", layer, expected)
-    config = _table(block, key, file)
-    pair = (
-        _attention(_table(config.get("attention"), f"{key}.attention", file), model, layer, key, file),
-        _ffn(_table(config.get("ffn"), f"{key}.ffn", file), model, layer, key, file),
-    )
-    pairs.setdefault(layer, {})[pair] = loss
+        raise FileContentError(file, place, layer, expected)
+    dense = model.blocks[layer]
+    became = block_of_config(block, key, file, dense, model)
+    pair = (_of_attention(dense.attention, became.attention), _of_ffn(dense.ffn, became.ffn, key, file))
+    losses = pairs.setdefault(layer, {})
+    if losses.get(pair, loss) != loss:
+        told = f"{losses[pair]:g}, as the same replacement of layer {layer} has before, or each one once"
+        raise FileContentError(file, f"the loss of {key}", loss, told)
+    losses[pair] = loss
 
 
-def _attention(table: Mapping[str, object], model: Transformer, layer: int, key: str, file: Path) -> Choice:
-    dense = model.blocks[layer].attention
-    if table.get("no_op") or dense is None:
-        return Choice(removed=True) if dense is not None else DENSE
-    if table.get("replace_with_linear"):
-        return Choice(linear=0)
-    if not isinstance(dense, Attention):
+def _of_attention(dense: AttentionSublayer | None, became: AttentionSublayer | None) -> Choice:
+    if became == dense:
         return DENSE
-    heads = table.get("num_key_value_heads")
-    group = table.get("n_heads_in_group")
-    if heads is None and isinstance(group, int) and group > 0:
-        heads = dense.num_heads // group
-    if not isinstance(heads, int) or isinstance(heads, bool) or not 0 < heads <= dense.num_kv_heads:
-        expected = f"1 to {dense.num_kv_heads} KV heads, or no_op"
-        raise FileContentError(file, f"{key}.attention.num_key_value_heads", heads, expected)
-    return DENSE if heads == dense.num_kv_heads else Choice(num_kv_heads=heads)
+    if became is None:
+        return Choice(removed=True)
+    if isinstance(dense, Attention) and isinstance(became, Attention):
+        return Choice(
+            num_heads=_other(dense.num_heads, became.num_heads),
+            num_kv_heads=_other(dense.num_kv_heads, became.num_kv_heads),
+        )
+    return Choice(linear=0)
 
 
-def _ffn(table: Mapping[str, object], model: Transformer, layer: int, key: str, file: Path) -> Choice:
-    dense = model.blocks[layer].ffn
-    if table.get("no_op") or dense is None:
-        return Choice(removed=True) if dense is not None else DENSE
-    if table.get("replace_with_linear"):
-        return Choice(linear=0)
-    if not isinstance(dense, FeedForward):
+def _of_ffn(dense: FfnSublayer | None, became: FfnSublayer | None, key: str, file: Path) -> Choice:
+    if became == dense:
         return DENSE
-    width = table.get("intermediate_size")
-    if not isinstance(width, int) or isinstance(width, bool) or not 0 < width <= dense.width:
-        raise FileContentError(file, f"{key}.ffn.intermediate_size", width, f"1 to {dense.width}, or no_op")
-    return DENSE if width == dense.width else Choice(ffn_width=width)
+    if became is None:
+        return Choice(removed=True)
+    if isinstance(dense, FeedForward) and isinstance(became, FeedForward):
+        return Choice(ffn_width=became.width)
+    if isinstance(dense, ExpertLayer) and isinstance(became, ExpertLayer):
+        if became.shared != dense.shared:
+            raise UnsupportedError(f"{file}: {key}: other widths of shared experts are no choice of a search")
+        return Choice(
+            num_experts=_other(dense.num_experts, became.num_experts),
+            top_k=_other(dense.top_k, became.top_k),
+            expert_width=_other(dense.width, became.width),
+        )
+    return Choice(linear=0)
+
+
+def _other(dense: int, became: int) -> int | None:
+    return None if became == dense else became
 
 
 def _table(value: object, key: str, file: Path) -> Mapping[str, object]:

@@ -57,7 +57,8 @@ class InScenarios:
         """The setting of a record of scenarios."""
         cases = scenarios.cases()
         if len({case.gpus for case in cases}) > 1:
-            raise InvalidValueError("gpus", [case.gpus for case in cases], "one number of GPUs in a table")
+            several = ", ".join(map(str, dict.fromkeys(case.gpus for case in cases)))
+            raise InvalidValueError("gpus", several, "one number of GPUs in a table")
         return cls(model=model, profile=profile, scenarios=scenarios, cases=cases)
 
     @property

@@ -16,7 +16,7 @@ Several hold at once with a plus between: `heads=16+kv_heads=4`, `width=7168+fp8
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -141,12 +141,16 @@ DENSE = Choice()
 def parsed(text: str, sublayer: Sublayer, key: str = "choice") -> Choice:
     """The choice that a text names; raises InvalidValueError with all that it may be."""
     choice = Choice()
-    for word in text.split("+"):
+    words = text.split("+")
+    for word in words:
         choice = _with(choice, _ALIASES.get(word.strip(), word.strip()), sublayer, key, text)
     if choice.removed and choice != Choice(removed=True):
         raise InvalidValueError(key, text, "none alone: what is gone has no other property")
     if choice.linear is not None and (choice.sparse or choice.lowrank is not None or "=" in _sized(choice)):
         raise InvalidValueError(key, text, "linear alone, or with a format")
+    said = sum(getattr(choice, each.name) != each.default for each in fields(choice))
+    if len(words) > max(1, said):
+        raise InvalidValueError(key, text, "each property once, and kept alone")
     return choice
 
 

@@ -127,16 +127,19 @@ Texts = Mapping[str, Sequence[str]]
 """Choices of each kind of sublayer as texts; one that is not named stays as it is."""
 
 
-def space_of(model: Transformer, texts: Texts | None, limits: Limits) -> Space:
-    """The slots of a model by what somebody wrote, or by default.
+def space_of(model: Transformer, texts: Texts | None, limits: Limits, *, asked: bool = True) -> Space:
+    """The slots of a model by what somebody wrote (`asked`), or by default.
 
     Raises InvalidValueError for texts that are no choices, and for lists that leave nothing to choose.
     """
     given = {
         Sublayer(name): tuple(several) for name, several in (DEFAULT if texts is None else texts).items()
     }
+    count = len(model.blocks)
+    if all(limits.keeps(layer, count) for layer in range(count)):
+        raise InvalidValueError("keep", "every layer", "at least one layer that may change")
     made_of: dict[tuple[Sublayer, object], tuple[tuple[Choice, ...], tuple[Made, ...]]] = {}
-    slots, reasons = [], dict[str, None]()
+    slots, reasons = [], dict.fromkeys(_of_nothing(model, given) if asked else ())
     for layer, block in enumerate(model.blocks):
         for sublayer, several in given.items():
             dense = getattr(block, sublayer.value)
@@ -146,7 +149,7 @@ def space_of(model: Transformer, texts: Texts | None, limits: Limits) -> Space:
                 found = _choices(dense, sublayer, several, model, limits, reasons)
                 made_of[sublayer, dense] = found
             choices, became = made_of[sublayer, dense]
-            if limits.keeps(layer, len(model.blocks)):
+            if limits.keeps(layer, count):
                 choices, became = choices[:1], became[:1]
             slots.append(Slot(layer=layer, sublayer=sublayer, choices=choices, made=became))
     slots = [slot for slot in slots if len(slot.choices) > 1]
@@ -156,6 +159,15 @@ def space_of(model: Transformer, texts: Texts | None, limits: Limits) -> Space:
             "choices", _shown(given), f"at least one that a layer of {model.name} can become{why}"
         )
     return Space(model=model, slots=tuple(slots), left_out=tuple(reasons))
+
+
+def _of_nothing(model: Transformer, given: Mapping[Sublayer, Sequence[str]]) -> Iterator[str]:
+    """Why texts that are shares of what no layer has name no choice."""
+    for sublayer, several in given.items():
+        layers = {getattr(block, sublayer.value) for block in model.blocks} - {None}
+        for text in several:
+            if layers and not any(list(expanded([text], dense, sublayer)) for dense in layers):
+                yield f"{sublayer} {text}: a share of what no layer of {model.name} has"
 
 
 def _shown(given: Mapping[Sublayer, Sequence[str]]) -> str:
@@ -219,6 +231,8 @@ def _numbers(word: str, dense: object, sublayer: Sublayer, text: str) -> list[st
     if any(each is not None and ("%" in each) is not percent for each in (last, step)):
         raise InvalidValueError(sublayer.value, text, "percentages, or numbers, in all of a range")
     low, high = _value(first), _value(last or first)
+    if percent and low == 0:
+        raise InvalidValueError(sublayer.value, text, "percentages above 0: none is what removes all")
     stride = _value(step) if step else max(1, high - low)
     if high < low or stride < 1 or (high - low) // stride >= MOST_CHOICES:
         expected = f"a range from less to more of at most {MOST_CHOICES} steps, such as 1024..8192/1024"

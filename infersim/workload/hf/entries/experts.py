@@ -7,7 +7,7 @@ from dataclasses import replace
 from infersim.workload.hf.architecture import Architecture, ExpertsOf
 from infersim.workload.hf.config_keys import Keys
 from infersim.workload.hf.entries.defaults import defaults
-from infersim.workload.hf.entries.llama import LLAMA
+from infersim.workload.hf.entries.llama import LLAMA, OF_GRANITE_SWA
 from infersim.workload.hf.entries.norms_and_windows import OLMO2
 from infersim.workload.hf.entries.rules import (
     logit_kernels,
@@ -149,6 +149,24 @@ ENTRIES = (
         experts=QWEN3_MOE.experts,
         remark="inside a wrapper",
     ),
+    Architecture(
+        model_type="qwen3_omni_moe_text",
+        classes=("Qwen3OmniMoeThinkerText",),
+        defaults={
+            **{name: value for name, value in QWEN3_MOE.defaults.items() if "window" not in name},
+            "vocab_size": 3584, "intermediate_size": 18944, "num_hidden_layers": 28,
+            "num_attention_heads": 28, "num_key_value_heads": 4, "sliding_window": None,
+        },
+        spellings=QWEN3_MOE.spellings,
+        harmless=ROUTING,
+        only={"use_sliding_window": False, "shared_expert_intermediate_size": 0, "use_qk_norm": True},
+        qkv_bias="attention_bias",
+        o_bias="attention_bias",
+        qk_norm=QkNorm(),
+        windows=patterns.one_window_everywhere,
+        experts=QWEN3_MOE.experts,
+        remark="inside a wrapper",
+    ),
     OLMOE,
     replace(
         OLMOE,
@@ -170,6 +188,18 @@ ENTRIES = (
         experts=ExpertsOf(
             width="intermediate_size", shared=experts.shared_by_width("shared_intermediate_size")
         ),
+    ),
+    replace(
+        GRANITE_MOE,
+        model_type="granitemoe_swa",
+        classes=("GraniteMoeSWA",),
+        defaults={**GRANITE_MOE.defaults, **OF_GRANITE_SWA, "shared_intermediate_size": 0},
+        experts=ExpertsOf(
+            width="intermediate_size", shared=experts.shared_by_width("shared_intermediate_size")
+        ),
+        sinks=True,
+        windows=patterns.first_of_four_full,
+        rotary_layers=patterns.rotary_where_theta,
     ),
     Architecture(
         model_type="phimoe",

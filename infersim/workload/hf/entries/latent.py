@@ -10,7 +10,7 @@ from infersim.workload.hf.entries.defaults import defaults
 from infersim.workload.hf.entries.experts import ROUTING
 from infersim.workload.hf.entries.rules import other_than_one, without_further_tokens
 from infersim.workload.hf.entries.shared_experts import DEEPSEEK_COUNTED
-from infersim.workload.hf.layers import experts
+from infersim.workload.hf.layers import experts, latent
 
 _LATENT = {
     "attention_bias": False, "q_lora_rank": 1536, "kv_lora_rank": 512, "qk_nope_head_dim": 128,
@@ -44,6 +44,26 @@ DEEPSEEK_V3 = Architecture(
 )  # fmt: skip
 
 
+_OF_INDEXER = {
+    "index_topk": 2048, "index_head_dim": 128, "index_n_heads": 64, "layer_types": None,
+    "mlp_layer_types": None,
+}  # fmt: skip
+
+DEEPSEEK_V32 = replace(
+    DEEPSEEK_V3,
+    model_type="deepseek_v32",
+    classes=("DeepseekV32",),
+    defaults={**DEEPSEEK_V3.defaults, "max_position_embeddings": 163840, **_OF_INDEXER},
+    nullable=frozenset(),
+    harmless=_HARMLESS | {"mlp_bias"},
+    indexers=latent.in_every_layer,
+    experts=ExpertsOf(
+        layers=experts.named_by_kind(experts.after_dense_ones),
+        shared=experts.shared_by_count("n_shared_experts"),
+    ),
+)
+
+
 def _one_logit_scale(keys: Keys) -> int:
     """MiniCPM3 divides what the head reads where its hidden size is not `dim_model_base`."""
     base = keys.optional_whole("dim_model_base")
@@ -61,6 +81,35 @@ ENTRIES = (
             "max_position_embeddings": 131072, "num_experts": 384, "first_k_dense_replace": 1,
         },
         remark="the code of DeepSeek-V3",
+    ),
+    replace(
+        DEEPSEEK_V3,
+        model_type="mistral4",
+        classes=("Mistral4",),
+        defaults={**DEEPSEEK_V3.defaults,
+            "vocab_size": 131072, "hidden_size": 4096, "intermediate_size": 12288,
+            "num_hidden_layers": 36, "num_attention_heads": 32, "num_key_value_heads": 32,
+            "max_position_embeddings": 1048576, "q_lora_rank": 1024, "kv_lora_rank": 256,
+            "qk_nope_head_dim": 64, "num_experts": 128, "num_experts_per_tok": 4,
+            "first_k_dense_replace": 0,
+        },
+        notes=None,
+    ),
+    DEEPSEEK_V32,
+    replace(
+        DEEPSEEK_V32,
+        model_type="glm_moe_dsa",
+        classes=("GlmMoeDsa",),
+        defaults={**DEEPSEEK_V32.defaults,
+            "vocab_size": 154880, "hidden_size": 6144, "intermediate_size": 12288,
+            "num_hidden_layers": 78, "num_attention_heads": 64, "num_key_value_heads": 64,
+            "max_position_embeddings": 202752, "q_lora_rank": 2048, "qk_nope_head_dim": 192,
+            "v_head_dim": 256, "index_n_heads": 32, "indexer_types": None, "index_topk_pattern": None,
+            "index_topk_freq": 1, "index_skip_topk_offset": 2,
+        },
+        harmless=DEEPSEEK_V32.harmless | {"index_share_for_mtp_iteration", "indexer_rope_interleave"},
+        indexers=latent.full_or_shared,
+        remark="layers may take the choice of one before",
     ),
     replace(
         DEEPSEEK_V3,

@@ -61,6 +61,23 @@ DECI = Architecture(
     remark="KV heads layer by layer",
 )  # fmt: skip
 
+GRANITE = Architecture(
+    model_type="granite",
+    classes=("Granite",),
+    defaults={**LLAMA.defaults,
+        "embedding_multiplier": 1.0, "residual_multiplier": 1.0, "logits_scaling": 1.0,
+    },
+    qkv_bias="attention_bias",
+    o_bias="attention_bias",
+    ffn_bias="mlp_bias",
+    scaled_embedding=other_than_one("embedding_multiplier"),
+    scaled_residuals=other_than_one("residual_multiplier"),
+    head_kernels=logit_kernels("logits_scaling", 1),
+    remark="multipliers of embedding, residuals and logits",
+)  # fmt: skip
+
+OF_GRANITE_SWA = {"sliding_window": 128, "layer_types": None, "layer_rope_theta": None}
+
 ENTRIES = (
     LLAMA,
     INTERNLM2,
@@ -116,19 +133,19 @@ ENTRIES = (
         harmless=frozenset({"max_window_layers"}),
         remark="every fourth layer without rotary positions",
     ),
-    Architecture(
-        model_type="granite",
-        classes=("Granite",),
-        defaults={**LLAMA.defaults,
-            "embedding_multiplier": 1.0, "residual_multiplier": 1.0, "logits_scaling": 1.0,
+    GRANITE,
+    replace(
+        GRANITE,
+        model_type="granite_swa",
+        classes=("GraniteSWA",),
+        defaults={**GRANITE.defaults, **OF_GRANITE_SWA,
+            "vocab_size": 100352, "hidden_size": 2560, "intermediate_size": 8192, "num_hidden_layers": 24,
+            "num_attention_heads": 20, "num_key_value_heads": 4, "max_position_embeddings": 8192,
+            "tie_word_embeddings": True,
         },
-        qkv_bias="attention_bias",
-        o_bias="attention_bias",
-        ffn_bias="mlp_bias",
-        scaled_embedding=other_than_one("embedding_multiplier"),
-        scaled_residuals=other_than_one("residual_multiplier"),
-        head_kernels=logit_kernels("logits_scaling", 1),
-        remark="multipliers of embedding, residuals and logits",
+        sinks=True,
+        windows=patterns.first_of_four_full,
+        rotary_layers=patterns.rotary_where_theta,
     ),
     replace(
         LLAMA,

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from infersim.workload.hf.architecture import Architecture
 from infersim.workload.hf.entries.defaults import defaults
-from infersim.workload.hf.entries.rules import logit_kernels, partly_rotary
+from infersim.workload.hf.entries.rules import head_dim_by_division, logit_kernels, partly_rotary
 from infersim.workload.hf.layers import patterns
 from infersim.workload.sublayers.norms import QkNorm
 
@@ -56,6 +56,16 @@ GEMMA3 = replace(
     windows=patterns.every_nth_full("sliding_window_pattern", 6),
 )  # fmt: skip
 
+VAULT_GEMMA = replace(
+    GEMMA2,
+    model_type="vaultgemma",
+    classes=("VaultGemma",),
+    defaults={name: value for name, value in GEMMA2.defaults.items() if "bidirectional" not in name},
+    spellings={},
+    only={},
+    post_norms=False,
+)
+
 OLMO2 = Architecture(
     model_type="olmo2",
     classes=("Olmo2",),
@@ -86,6 +96,7 @@ ENTRIES = (
     GEMMA,
     GEMMA2,
     GEMMA3,
+    VAULT_GEMMA,
     OLMO2,
     replace(
         OLMO2,
@@ -96,6 +107,34 @@ ENTRIES = (
     ),
     GLM,
     replace(GLM, model_type="glm4", classes=("Glm4",), post_norms=True),
+    replace(
+        GLM,
+        model_type="glm4v_text",
+        classes=("Glm4vText",),
+        defaults={
+            **{name: value for name, value in GLM.defaults.items() if name != "attention_bias"},
+            "head_dim": None, "max_position_embeddings": 32768,
+        },
+        only={"attention_bias": True},
+        qkv_bias=True,
+        post_norms=True,
+        check=head_dim_by_division,
+        remark="inside a wrapper",
+    ),
+    replace(
+        GEMMA,
+        model_type="apertus",
+        classes=("Apertus",),
+        defaults=defaults(
+            vocab=131072, hidden=4096, width=14336, layers=32, heads=32, positions=65536, act="xielu",
+            attention_bias=False,
+        ),
+        harmless=frozenset(),
+        only={"mlp_bias": False, "qk_norm": True, "post_norm": False},
+        gate=False,
+        scaled_embedding=False,
+        qk_norm=QkNorm(),
+    ),
     Architecture(
         model_type="exaone4",
         classes=("Exaone4",),

@@ -25,6 +25,22 @@ def partly_rotary(share: float, *other_keys: str) -> Callable[[Keys], float]:
     return rotary
 
 
+def partly_rotary_by_kind(share: float) -> Callable[[Keys], float]:
+    """As `partly_rotary`, where `rope_parameters` has an object for each kind of layer: one share for all."""
+
+    def rotary(keys: Keys) -> float:
+        inside = keys.config.get("rope_parameters")
+        kinds = (
+            [each for each in inside.values() if isinstance(each, dict)] if isinstance(inside, dict) else []
+        )
+        stated = {each.get("partial_rotary_factor", share) for each in kinds}
+        if len(stated) > 1:
+            keys.fail("rope_parameters", inside, "one partial_rotary_factor for all kinds of layers")
+        return partly_rotary(stated.pop() if stated else share)(keys)
+
+    return rotary
+
+
 def rotary_by_dim(keys: Keys) -> float:
     """GPT-J: `rotary_dim` dimensions of each head are turned."""
     turned, size = keys.optional_whole("rotary_dim"), head_dim_of(keys)
@@ -37,6 +53,18 @@ def rotary_dim_or_share(keys: Keys) -> float:
     if turned is None:
         return partly_rotary(1.0)(keys)
     return min(keys.checked_whole("rotary_dim", turned, high=MAX_HEAD_DIM) / head_dim_of(keys), 1.0)
+
+
+def head_dim_by_division(keys: Keys) -> None:
+    """Refuse a head size other than hidden / heads: the model's code divides, whatever the file says."""
+    stated, by_heads = (
+        keys.config.get("head_dim"),
+        keys.whole("hidden_size") // keys.whole("num_attention_heads"),
+    )
+    if stated not in (None, by_heads):
+        keys.fail(
+            "head_dim", stated, f"{by_heads}, hidden_size / num_attention_heads, as the model's code has it"
+        )
 
 
 def without_further_tokens(keys: Keys) -> tuple[str, ...]:

@@ -10,11 +10,26 @@ from infersim.workload.hf.config_keys import Keys
 from infersim.workload.hf.entries.defaults import defaults
 from infersim.workload.hf.entries.experts import COUNTED, ROUTING
 from infersim.workload.hf.entries.norms_and_windows import EXAONE4_WINDOWS
-from infersim.workload.hf.entries.rules import partly_rotary, without_further_tokens
-from infersim.workload.hf.layers import experts, patterns
+from infersim.workload.hf.entries.rules import (
+    partly_rotary,
+    partly_rotary_by_kind,
+    without_further_tokens,
+)
+from infersim.workload.hf.layers import experts, mimo, patterns
 from infersim.workload.sublayers.norms import Norm, QkNorm
 
 DEEPSEEK_COUNTED = {"num_experts": ("n_routed_experts", "num_experts", "num_local_experts")}
+
+_OF_AFMOE = frozenset(
+    {"route_norm", "route_scale", "score_func", "num_expert_groups", "num_limited_groups", "use_grouped_mm"}
+)
+"""Keys of how scores become a choice, and of the kernel that runs experts."""
+
+_OF_MIMO = frozenset(
+    {"attention_value_scale", "swa_num_attention_heads", "swa_head_dim", "swa_v_head_dim", "n_shared_experts"}
+    | {"attention_chunk_size"}
+)
+"""Keys that `mimo.same_sizes` checks, and the number that V is multiplied by."""
 
 _OF_HUNYUAN = frozenset(
     {"moe_intermediate_size", "num_shared_expert", "attention_head_dim", "cla_share_factor", "dense_list"}
@@ -86,6 +101,76 @@ LLAMA4 = Architecture(
 
 ENTRIES = (
     GLM4_MOE,
+    Architecture(
+        model_type="afmoe",
+        classes=("Afmoe",),
+        defaults=defaults(
+            vocab=200192, hidden=2048, width=6144, layers=32, heads=16, head_dim=128, positions=16384,
+            attention_bias=False, global_attn_every_n_layers=4, sliding_window=1024, layer_types=None,
+            moe_intermediate_size=1408, num_experts=64, num_experts_per_tok=6, n_shared_experts=2,
+            first_k_dense_replace=1, mup_enabled=False,
+        ),
+        spellings={
+            "n_shared_experts": ("num_shared_experts",), "first_k_dense_replace": ("num_dense_layers",),
+        },
+        harmless=ROUTING | _OF_AFMOE,
+        qkv_bias="attention_bias",
+        o_bias="attention_bias",
+        post_norms=True,
+        qk_norm=QkNorm(),
+        gated_attention=True,
+        scaled_embedding="mup_enabled",
+        windows=patterns.every_nth_full("global_attn_every_n_layers", 4),
+        rotary_layers=patterns.rotary_in_windows(
+            patterns.every_nth_full("global_attn_every_n_layers", 4)
+        ),
+        experts=ExpertsOf(
+            layers=experts.after_dense_ones,
+            shared=experts.shared_by_count("n_shared_experts"),
+            correction=True,
+        ),
+        remark="attention's result multiplied by a gate",
+    ),
+    Architecture(
+        model_type="mimo_v2_flash",
+        classes=("MiMoV2Flash",),
+        defaults=defaults(
+            vocab=152576, hidden=4096, width=16384, layers=48, heads=64, kv_heads=4, head_dim=192,
+            positions=131072, attention_bias=False, v_head_dim=128, sliding_window=129, layer_types=None,
+            mlp_layer_types=None, moe_intermediate_size=2048, num_experts=256, num_experts_per_tok=8,
+            sliding_window_size=None, swa_num_key_value_heads=None, hybrid_layer_pattern=None,
+            moe_layer_freq=None,
+        ),
+        spellings=DEEPSEEK_COUNTED,
+        harmless=ROUTING | _OF_MIMO,
+        only={
+            "add_swa_attention_sink_bias": True, "add_full_attention_sink_bias": False, "mlp_bias": False,
+            "use_qk_norm": False,
+        },
+        check=mimo.same_sizes,
+        qkv_bias="attention_bias",
+        sinks=True,
+        sinks_in_windows_only=True,
+        rotary=partly_rotary_by_kind(0.334),
+        windows=mimo.windows,
+        kv_heads=mimo.kv_heads,
+        experts=ExpertsOf(layers=experts.named_by_kind(mimo.sparse_layers)),
+        notes=without_further_tokens,
+        remark="heads of V narrower than K's; KV heads of layers with windows counted apart",
+    ),
+    replace(
+        GLM4_MOE,
+        model_type="glm4v_moe_text",
+        classes=("Glm4vMoeText",),
+        defaults={
+            **{name: value for name, value in GLM4_MOE.defaults.items() if name != "use_qk_norm"},
+            "vocab_size": 151424, "max_position_embeddings": 65536, "attention_bias": True,
+        },
+        only={"use_qk_norm": False},
+        qk_norm=None,
+        has_qk_norm=True,
+        remark="inside a wrapper",
+    ),
     replace(
         GLM4_MOE,
         model_type="solar_open",

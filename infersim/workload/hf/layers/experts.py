@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 from infersim.domain.errors import InvalidValueError
 from infersim.workload.hf.architecture import ExpertsOf, LayersWithExperts
-from infersim.workload.hf.config_keys import MAX_EXPERTS, MAX_LAYERS, Keys
-from infersim.workload.sizes import expert_layer, latent_attention
+from infersim.workload.hf.config_keys import MAX_EXPERTS, Keys
+from infersim.workload.sizes import expert_layer
 from infersim.workload.sublayers.activations import Activation
 from infersim.workload.sublayers.norms import Norm
-from infersim.workload.transformer import ExpertLayer, LatentAttention
+from infersim.workload.transformer import ExpertLayer
 
 
 def after_dense_ones(keys: Keys) -> list[bool]:
@@ -63,13 +63,14 @@ def all_but_the_first(keys: Keys) -> list[bool]:
 
 
 def _numbers(keys: Keys, name: str) -> list[int] | None:
-    """A list of layers by number."""
+    """A list of layers by number, each of which the model has."""
     value = keys.value(name)
     if value is None:
         return None
-    fine = isinstance(value, list) and all(type(each) is int and 0 <= each < MAX_LAYERS for each in value)
+    layers = keys.whole("num_hidden_layers")
+    fine = isinstance(value, list) and all(type(each) is int and 0 <= each < layers for each in value)
     if not fine or not isinstance(value, list):
-        keys.fail(keys.spelling(name), value, "a list of layers' numbers")
+        keys.fail(keys.spelling(name), value, f"a list of layers' numbers, from 0 to {layers - 1}")
     return value
 
 
@@ -77,6 +78,7 @@ def alike(keys: Keys, name: str) -> int:
     """A positive integer, which some files repeat for each layer."""
     value = keys.value(name)
     if isinstance(value, list) and value and all(each == value[0] for each in value):
+        keys.layer_list(name)
         return keys.checked_whole(keys.spelling(name), value[0], high=MAX_EXPERTS)
     return keys.whole(name)
 
@@ -124,20 +126,3 @@ def expert_sublayer(
     except InvalidValueError as error:
         key = keys.spelling("num_experts_per_tok")
         keys.fail(key, keys.value("num_experts_per_tok"), error.expected)
-
-
-def latent_sublayer(keys: Keys, *, bias: bool, norm: Norm | None, post_norm: Norm | None) -> LatentAttention:
-    """The latent attention that a config describes."""
-    hidden, heads = keys.whole("hidden_size"), keys.whole("num_attention_heads")
-    return latent_attention(
-        hidden=hidden,
-        num_heads=heads,
-        q_lora_rank=keys.optional_whole("q_lora_rank"),
-        kv_lora_rank=keys.whole("kv_lora_rank"),
-        qk_nope_head_dim=keys.whole("qk_nope_head_dim"),
-        qk_rope_head_dim=keys.whole("qk_rope_head_dim"),
-        v_head_dim=keys.optional_whole("v_head_dim") or hidden // heads,
-        bias=bias,
-        norm=norm,
-        post_norm=post_norm,
-    )

@@ -49,7 +49,7 @@ def chunks_where_rotary(keys: Keys) -> list[int | None]:
     size, kinds = keys.optional_whole("attention_chunk_size"), keys.layer_list("layer_types")
     if kinds is None:
         return [size if rotary else None for rotary in listed_rotary_layers(keys)]
-    _check_kinds(keys, kinds, (FULL, CHUNKED))
+    check_kinds(keys, kinds, (FULL, CHUNKED))
     return [size if kind == CHUNKED else None for kind in kinds]
 
 
@@ -124,6 +124,12 @@ def listed_rotary_layers(keys: Keys) -> list[bool]:
     return [(layer + 1) % step != 0 for layer in range(layers)]
 
 
+def rotary_where_theta(keys: Keys) -> list[bool]:
+    """Granite with windows: `layer_rope_theta` has 0 or null for a layer without rotary positions."""
+    thetas = keys.layer_list("layer_rope_theta")
+    return [True] * keys.whole("num_hidden_layers") if thetas is None else [bool(each) for each in thetas]
+
+
 def rotary_in_windows(windows: LayerWindows) -> LayerRotary:
     """Layers of full attention have no rotary positions, as long as there is a window at all."""
 
@@ -139,14 +145,15 @@ def _by_types(keys: Keys) -> list[int | None] | None:
     kinds = keys.layer_list("layer_types")
     if kinds is None:
         return None
-    _check_kinds(keys, kinds)
+    check_kinds(keys, kinds)
     window = keys.optional_whole("sliding_window")
     if SLIDING in kinds and window is None:
         keys.fail("sliding_window", None, "an integer, as layer_types has sliding_attention")
     return [window if kind == SLIDING else None for kind in kinds]
 
 
-def _check_kinds(keys: Keys, kinds: Sequence[object], known: tuple[str, str] = (FULL, SLIDING)) -> None:
+def check_kinds(keys: Keys, kinds: Sequence[object], known: tuple[str, str] = (FULL, SLIDING)) -> None:
+    """Raise UnsupportedError for kinds of layers other than the known ones."""
     unknown = {str(kind) for kind in kinds} - set(known)
     if unknown:
         raise UnsupportedError(

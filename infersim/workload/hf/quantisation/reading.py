@@ -35,8 +35,8 @@ REFUSED_METHODS: Mapping[str, str] = {
 }
 """Methods that are known and not read, with the reason."""
 
-ROUTER = "router"
-"""Of experts: no library quantises it, whether a config names it or not."""
+SIXTEEN_BIT = ("router", "index_weights")
+"""Of experts, and of an indexer's heads: no library quantises them, whether a config names them or not."""
 
 _EXACT = "give the config of the model before quantisation, and the format by --dtype"
 
@@ -80,7 +80,7 @@ def with_formats(
                 (layer, matrix), Module(names=_spellings(*(each.of(layer, matrix) for each in names)))
             )
             found = StoredMatrix(format=formats.format_of(module), sparse_2_4=formats.sparse(module))
-            kept[layer, matrix] = PLAIN if matrix == ROUTER else found
+            kept[layer, matrix] = PLAIN if matrix in SIXTEEN_BIT else found
         return kept[layer, matrix]
 
     try:

@@ -7,8 +7,9 @@ from collections.abc import Collection, Mapping
 from infersim.domain.errors import FileContentError, UnsupportedError
 
 REFUSED_TYPES = {
-    "experts of a kind of their own": ("afmoe bailing_moe cohere2_moe dbrx jetmoe longcat_flash qwen3_5_moe"),
-    "sparse attention chosen by an indexer": "deepseek_v32 glm_moe_dsa",
+    "experts of a kind of their own": "bailing_moe cohere2_moe jetmoe longcat_flash qwen3_5_moe",
+    "sizes in nested keys, and all experts of a layer in one matrix": "dbrx",
+    "experts for images beside those for text": "ernie4_5_vl_moe ernie4_5_vl_moe_text",
     "state-space (Mamba) layers": (
         "bamba falcon_h1 falcon_mamba granitemoehybrid jamba mamba mamba2 nemotron_h plamo2 xlstm "
         "zamba zamba2"
@@ -38,6 +39,7 @@ _TELLTALE_KEYS = {
         "num_shared_experts",
     ),
     "multi-head latent attention": ("kv_lora_rank",),
+    "sparse attention chosen by an indexer": ("index_topk", "index_n_heads"),
     "state-space (Mamba) layers": ("mamba_num_heads", "ssm_state_size", "mamba_d_state", "mamba_d_ssm"),
     "linear attention": ("linear_num_value_heads", "linear_attn_config"),
     "an encoder": ("is_encoder_decoder",),

@@ -34,12 +34,15 @@ def formats(model_type: str, quantised: dict[str, Any], layer: int = 1) -> dict[
         ("qwen3_moe", GPTQ, "w4a16"),
         ("mixtral", AWQ | {"modules_to_not_convert": ["gate"]}, "w4a16"),
         ("deepseek_v3", FP8, "fp8_block"),
+        ("deepseek_v32", FP8 | {"scale_fmt": "ue8m0"}, "fp8_block"),
+        ("glm_moe_dsa", FP8 | {"modules_to_not_convert": ["indexer.weights_proj"]}, "fp8_block"),
         ("minimax_m2", FP8 | {"modules_to_not_convert": ["gate", "e_score_correction_bias"]}, "fp8_block"),
     ],
 )
 def test_everything_but_the_router(model_type: str, quantised: dict[str, Any], name: str) -> None:
     found = formats(model_type, quantised)
     assert found.pop("router") is None
+    assert found.pop("index_weights", None) is None  # of an indexer, as little
     assert set(found.values()) == {name}
 
 

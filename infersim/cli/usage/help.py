@@ -9,7 +9,7 @@ from typing import Any
 
 from typer.core import TyperCommand
 
-from infersim.cli.examples import EXAMPLES
+from infersim.cli.usage.examples import EXAMPLES
 
 NAMES, NUMBERS = "NAME[,NAME...]", "NUMBER[,NUMBER...]"
 

@@ -1,0 +1,1 @@
+"""How commands are typed: their help, examples, and what is said of a line that cannot be parsed."""
