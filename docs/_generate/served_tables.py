@@ -52,7 +52,7 @@ def served_held_out(_: dict[str, Any]) -> str:
     left_out = rows["left_out"].unique()
     lines = [
         [
-            group,
+            str(group),
             *(
                 f"{rounding.fraction(row['tpot'][name])} / {rounding.fraction(row['ttft'][name])}"
                 for name in left_out
