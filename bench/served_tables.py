@@ -18,6 +18,7 @@ import infersim as sim
 from accuracy import MEASURED
 from infersim.domain.arrays import Array
 from infersim.engines.engine import Engine
+from infersim.engines.reading import load_engine
 from infersim.pruning.plan import Plan
 from infersim.simulation.serving.answers import Answer, answered
 from infersim.simulation.serving.closed_form import Steady
@@ -136,12 +137,14 @@ def whole_models() -> Iterator[Record]:
     """Prefill of a batch and a decode step under vLLM, on one GPU."""
     table = pd.read_csv(WHOLE / "whole_models.csv")
     table = table[(table["TP"] == 1) & table["Model"].isin(PRESETS)]
+    # Batches are given whole, without a server: all GPUs read 8,192 tokens a step.
+    offline = load_engine("vllm").model_copy(update={"smaller_gpus": None})
     for row in table.to_dict("records"):
         requests = pd.read_csv(WHOLE / f"workload_{row['Workload']}.csv")
         read = requests["num_prefill_tokens"].to_numpy(dtype=float)
         seen = (read + requests["num_decode_tokens"].to_numpy()).mean()
         model = model_of(PRESETS[str(row["Model"])])
-        service = Service.of(prompt=1, output=2, concurrency=1, engine="vllm")
+        service = Service.of(prompt=1, output=2, concurrency=1, engine=offline)
         plan = Plan(base=model, transformer=model)
         served = answered(plan, sim.load_profile(str(row["gpu"])), service).served
         step = served.decode(np.array([float(len(read))]), np.array([seen]))

@@ -79,6 +79,17 @@ class SchedulerTable(Table):
     mixes: bool
 
 
+class SmallerGpusTable(Table):
+    """`[smaller_gpus]`: other limits of the scheduler, on GPUs of less memory than `gib` and those of
+    `capabilities`. A file without the table has the same limits on all GPUs.
+    """
+
+    gib: NotNegative
+    capabilities: list[Text]
+    batched_tokens: Count
+    max_sequences: Count
+
+
 class MemoryTable(Table):
     """`[memory]`: what becomes KV cache.
 
@@ -127,10 +138,21 @@ class Engine(Table):
     spread: SpreadTable
     runs: RunsTable
     sources: dict[str, Text]
+    smaller_gpus: SmallerGpusTable | None = None
+
+    def on(self, gib: float, compute_capability: str | None) -> Engine:
+        """The engine with the limits that it has on a GPU of so much memory."""
+        smaller = self.smaller_gpus
+        if smaller is None or (gib >= smaller.gib and compute_capability not in smaller.capabilities):
+            return self
+        limits = smaller.model_dump(include={"batched_tokens", "max_sequences"})
+        return self.model_copy(
+            update={"scheduler": self.scheduler.model_copy(update=limits), "smaller_gpus": None}
+        )
 
     def numbers(self) -> dict[str, float | int | bool | str]:
         """Every value of the tables by dotted key, as `sources` names them."""
-        tables = self.model_dump(include=set(TABLES))
+        tables = self.model_dump(include=set(TABLES), exclude_none=True)
         return {
             f"{table}.{key}": value if not isinstance(value, list) else ", ".join(value)
             for table, entries in tables.items()
@@ -142,6 +164,7 @@ TABLES: dict[str, type[Table]] = {
     "kernels": KernelTable,
     "host": HostTable,
     "scheduler": SchedulerTable,
+    "smaller_gpus": SmallerGpusTable,
     "memory": MemoryTable,
     "spread": SpreadTable,
     "runs": RunsTable,

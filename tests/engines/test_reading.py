@@ -47,6 +47,7 @@ def test_a_file_of_ones_own_is_an_engine(tmp_path: Path) -> None:
         ('"bf16", "fp16"', '"bf61", "fp16"', r"runs\.formats\[0\] = 'bf61'; expected one of .*bf16"),
         ("[sources]", '[sources]\n"host.pace" = "me"', r"sources = 'host\.pace'; expected a key of these"),
         ("request_ms = 20.0", "request_ms = 1e300", r"host\.request_ms = 1e\+300; .*at most 1000000"),
+        ("[smaller_gpus]\ngib = 70.0\n", "[smaller_gpus]\n", r"smaller_gpus\.gib = None; .*missing"),
         ("batched_tokens = 8192", "batched_tokens = 9999999999", r"scheduler\.batched_tokens = .*at most"),
     ],
 )
@@ -59,6 +60,22 @@ def test_what_nobody_would_look_up_is_refused(
     )
     with pytest.raises(FileContentError, match=message):
         load_engine(own)
+
+
+def test_an_engine_has_other_limits_on_smaller_gpus(tmp_path: Path) -> None:
+    """Below 70 GiB, and on A100 whatever its memory; of a file without the table on none."""
+    engine = load_engine("vllm")
+    small, a100, large = engine.on(44.0, "8.9"), engine.on(80.0, "8.0"), engine.on(80.0, "9.0")
+    assert large == engine
+    assert small == a100
+    assert (small.scheduler.batched_tokens, small.scheduler.max_sequences) == (2048, 256)
+    assert small.on(44.0, "8.9") == small
+    text = (DATA / "vllm.toml").read_text(encoding="utf-8")
+    table = text[text.index("[smaller_gpus]") : text.index("[memory]")]
+    own = tmp_path / "own.toml"
+    rest = [line for line in text.replace(table, "").splitlines() if not line.startswith('"smaller_gpus')]
+    own.write_text("\n".join(rest), encoding="utf-8")
+    assert load_engine(own).on(44.0, "8.9") == load_engine(own)
 
 
 def test_weights_of_any_number_of_bits_are_formats(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ class Answer:
 
 def answered(plan: Plan, profile: HardwareProfile, service: Service) -> Answer:
     """What a service says of a plan on a GPU; raises UnsupportedError for a data type that the GPU lacks."""
-    profile = run_by(profile, service)
+    profile, service = run_by(profile, service), service.on(profile)
     execution = execution_on(profile, service.execution, service.engine)
     served = Served(transformer=plan.transformer, profile=profile, engine=service.engine, execution=execution)
     memory = serving_memory(plan.transformer, profile, service.engine, service.execution)

@@ -17,12 +17,14 @@ from infersim.domain.numbers import count, number, whole_numbers
 from infersim.engines.reading import an_engine
 from infersim.files.memory import check_room
 from infersim.simulation.serving.lengths import Lengths, check_together, fixed_lengths, lengths_of_trace
+from infersim.simulation.serving.memory import GIB
 from infersim.simulation.serving.steps import served_execution
 from infersim.simulation.speedups.resolving import Dimension
 from infersim.simulation.speedups.scenarios import ROW_BYTES, make_execution
 from infersim.workload.scenario import MAX_BATCH, MAX_CONTEXT, MAX_GPUS, Execution
 
 if TYPE_CHECKING:
+    from infersim.domain.profile import HardwareProfile
     from infersim.engines.engine import Engine
 
 MAX = "max"
@@ -126,6 +128,11 @@ class Service:
     def gpus(self) -> int:
         """How many share the model."""
         return self.execution.gpus
+
+    def on(self, profile: HardwareProfile) -> Service:
+        """The service with the limits that its engine has on a GPU."""
+        gib = profile.memory.total_bytes / GIB
+        return replace(self, engine=self.engine.on(gib, profile.compute_capability))
 
     def check_room(self, *, plans: int, gpus: int) -> None:
         """Raise InfersimError where the rows of so many plans on so many GPUs would not fit in memory."""

@@ -108,3 +108,11 @@ def test_a_cache_in_eight_bit_holds_twice_the_tokens() -> None:
     # Where weights are fp8, the engine makes the cache fp8 too, unless told otherwise.
     frame = sim.serve("llama-3.1-8b", "h100-sxm", prompt=64, output=8, dtype="fp8")
     assert frame["kv_dtype"].iloc[0] == "fp8"
+
+
+def test_a_smaller_gpu_reads_and_runs_less_at_once() -> None:
+    """vLLM on 24 GB: 256 sequences at most, and the activations of 2,048 tokens."""
+    found = answer(gpu="l4", prompt=16, output=16, concurrency=1000)
+    assert found.steady.running[0, 0] == found.most[0] == 256
+    assert found.memory.activations_bytes == _activations(2048, 2048, 8192)
+    assert answer(prompt=16, output=16, concurrency=1000).steady.running[0, 0] == 1000

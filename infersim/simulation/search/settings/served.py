@@ -67,7 +67,7 @@ class InService:
             tokens = sum(service.lengths[0].longest())
             why = missing_text(model, profile, service, tokens)
             raise InfersimError(f"the dense model does not fit: {why}")
-        return cls(model=model, profile=dense.profile, service=service, dense=dense)
+        return cls(model=model, profile=dense.profile, service=dense.service, dense=dense)
 
     @property
     def lead(self) -> tuple[str, ...]:
