@@ -70,6 +70,7 @@ fast: $(VENV)/dev.stamp
 
 bench: $(VENV)/dev-all.stamp
 	$(BIN)/python bench
+	$(BIN)/python -m pytest $(WORKERS) $(FAST) --hypothesis-profile searching
 
 # README and docs show what commands print and what is computed; after a change of numbers, write that anew.
 readme: $(VENV)/dev.stamp

@@ -8,9 +8,11 @@ import signal
 
 from hypothesis import settings
 
-# How long an example takes says how busy the machine is.
-settings.register_profile("beside others", deadline=None)
-settings.load_profile("beside others")
+# How long an example takes says how busy the machine is. A change is judged by the same examples each time;
+# `--hypothesis-profile searching` looks for others, as `make bench` does.
+settings.register_profile("searching", deadline=None)
+settings.register_profile("repeatable", deadline=None, derandomize=True)
+settings.load_profile("repeatable")
 
 # A shell that starts tests in the background has them, and what they start, ignore Ctrl-C.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

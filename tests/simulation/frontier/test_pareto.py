@@ -62,11 +62,11 @@ def test_a_point_without_a_speedup_is_unknown_and_dominates_nothing() -> None:
 @given(POINTS)
 @example([(0.0, 3.9999999999999996), (1.0, 4.0)])
 def test_without_uncertainty_the_frontier_is_the_pareto_set(points: list[tuple[float, float]]) -> None:
-    loss, speedup = np.array(points, dtype=float).T
-    logs = np.log(speedup)  # of two speedups that differ they may be the same
-    for i, standing in enumerate(judged(points)):
-        no_worse = (loss <= loss[i]) & (logs >= logs[i])
-        better = (no_worse & ((loss < loss[i]) | (logs > logs[i]))).any()
+    for (loss, speedup), standing in zip(points, judged(points), strict=True):
+        gains = (
+            (other, np.log(faster) - np.log(speedup)) for other, faster in points
+        )  # as standings compare
+        better = any(other <= loss and gain >= 0 and (other < loss or gain > 0) for other, gain in gains)
         assert (standing is Standing.DOMINATED) == better
         assert standing is not Standing.NOT_TOLD_APART
 
