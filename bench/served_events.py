@@ -10,6 +10,9 @@ import pandas as pd
 import infersim as sim
 
 GOAL = 0.05
+FAR = 0.1
+"""TTFT that differs by more is counted."""
+
 SYSTEMS = (
     ("llama-3.1-8b", "h100-sxm", "tensorrt-llm", 1),
     ("llama-3.1-8b", "h100-sxm", "vllm", 1),
@@ -38,7 +41,8 @@ def main() -> None:
         rows.append(found)
     frame = pd.concat(rows, ignore_index=True)
     print(frame.round(3).to_string(index=False))
-    print(f"TTFT: {frame['ttft_ms'].abs().median():.3f} in the median")
+    first = frame["ttft_ms"].abs()
+    print(f"TTFT: {first.median():.3f} in the median, above {FAR} in {(first > FAR).sum()} settings")
     worst = frame[["tokens_per_s", "tpot_ms"]].abs().max()
     print(f"{len(frame)} settings: {worst.round(4).to_dict()} at most (goal {GOAL})")
     if (worst > GOAL).any():

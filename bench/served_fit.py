@@ -3,8 +3,9 @@
 Of each engine what a step and a sequence cost on the host, and what it hides beside the kernels, by TPOT and
 tokens per second; of all engines what a request costs once, and of those that mix prompts and steps, or do
 not, how many prompts are read together, by TTFT. Prints the best, to be entered by hand in
-`engines/data/*.toml`. A grid, as there are few numbers; means over groups, so that no group with many rows
-decides, and the median of TTFT in each, as few rows are far off. Kernels of each case are timed once.
+`engines/data/*.toml`, and how flat the optimum of the last two is. A grid, as there are few numbers; means
+over groups, so that no group with many rows decides, and the median of TTFT in each, as few rows are far off.
+Kernels of each case are timed once.
 
 Writes docs/accuracy-served-held-out.csv: errors of dense models on one GPU with the constants of the files,
 and with those fitted to what is left where a model on a GPU under an engine, a whole model, a whole GPU or a
@@ -34,7 +35,7 @@ TARGET = Path(__file__).parents[1] / "docs" / "accuracy-served-held-out.csv"
 
 STEP_MS, SEQUENCE_US = (0.0, 0.1, 0.2, 0.4, 0.7, 1.0, 1.4, 1.8, 2.4), (0.0, 5.0, 10.0, 20.0, 30.0)
 HIDDEN_MS, REQUEST_MS = (0.0, 1.0, 1.5, 2.0, 2.5, 3.0), (0.0, 5.0, 10.0, 15.0, 20.0, 25.0, 30.0, 40.0)
-TOGETHER = (0.0, 0.025, 0.05, 0.075, 0.1, 0.125, 0.15, 0.2, 0.5, 0.7)
+TOGETHER = (0.0, 0.025, 0.05, 0.075, 0.1, 0.125, 0.15, 0.2, 0.5, 0.7, 1.0)
 ENGINES = ("vllm", "tensorrt-llm", "sglang")
 
 NEWER = load_engine("vllm").host.newer
@@ -110,6 +111,9 @@ def main() -> None:
             kept = next(each.kept for each in groups if (each.engine, each.newer) == (engine, newer))
             print(f"{engine}, {'newer' if newer else 'older'} GPUs, fitted: {_fitted(groups, engine, newer)}")
             print(f"{engine}, {'newer' if newer else 'older'} GPUs, shipped: {kept}")
+    for mixes, said in ((True, "that mix prompts and steps"), (False, "that do not")):
+        print(f"TTFT of engines {said}, by request_ms and together:")
+        print(_errors_of_queues(groups, mixes).to_string())
     rows = [row for group in groups if group.scored for row in _held_out(group, groups)]
     frame = pd.DataFrame(rows).assign(computed=date.today().isoformat())
     frame.to_csv(TARGET, index=False, float_format="%.4g", lineterminator="\n")
@@ -189,14 +193,26 @@ def _best_host(losses: Sequence[Array], newer: bool) -> int:
 
 def _best_queue(groups: Sequence[Group], mixes: bool) -> Point:
     """The point of QUEUES: `together` is that of engines that mix, or do not; the rest is that of all."""
-    shape = (len(REQUEST_MS), len(TOGETHER))
-    losses = {True: np.zeros(shape), False: np.zeros(shape)}
-    for group in groups:
-        if not np.isnan(group.queue).any():
-            losses[load_engine(group.engine).scheduler.mixes] += group.queue.reshape(shape)
+    losses = {kind: _losses_of_queues(groups, kind).sum(axis=0) for kind in (True, False)}
     request = int(np.argmin(np.sum([loss.min(axis=1) for loss in losses.values()], axis=0)))
     wanted = losses[mixes] if losses[mixes].any() else losses[not mixes]
     return REQUEST_MS[request], TOGETHER[int(np.argmin(wanted[request]))]
+
+
+def _losses_of_queues(groups: Sequence[Group], mixes: bool) -> Array:
+    """Of TTFT: groups of engines that mix prompts and steps, or do not, x REQUEST_MS x TOGETHER."""
+    found = [
+        group.queue
+        for group in groups
+        if load_engine(group.engine).scheduler.mixes is mixes and not np.isnan(group.queue).any()
+    ]
+    return np.array(found).reshape(-1, len(REQUEST_MS), len(TOGETHER))
+
+
+def _errors_of_queues(groups: Sequence[Group], mixes: bool) -> pd.DataFrame:
+    """The same as errors, in the mean over groups."""
+    errors = np.expm1(_losses_of_queues(groups, mixes).mean(axis=0))
+    return pd.DataFrame(errors, index=list(REQUEST_MS), columns=list(TOGETHER)).round(3)
 
 
 def _weights(groups: Sequence[Group]) -> list[float]:

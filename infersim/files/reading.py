@@ -77,9 +77,12 @@ def _parquet_rows(path: Path, key: str) -> Iterator[tuple[str, Cells]]:
 
 def check_columns(names: Sequence[str], file: object) -> None:
     """Raise FileContentError for a column that is named twice: one of the two would be passed over."""
+    seen: set[str] = set()
     for place, name in enumerate(names):
-        if name and name in names[:place]:
+        if name in seen:
             raise FileContentError(file, f"column {place + 1}", name, "each column once")
+        if name:
+            seen.add(name)
 
 
 def check_spelt(cells: Cells, known: Iterable[str], where: object) -> None:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from infersim.cost.attention.chosen import SCORE_BYTES
 from infersim.domain.arrays import Array, Numeric, as_array
 from infersim.workload.counts import weight_bytes
 from infersim.workload.formats import scenario_as_stored
 from infersim.workload.scenario import Layout, Scenario
-from infersim.workload.sublayers.latent_attention import SCORE_BYTES
 from infersim.workload.transformer import (
     Attention,
     AttentionSublayer,

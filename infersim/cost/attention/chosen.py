@@ -14,7 +14,7 @@ import numpy as np
 from infersim.cost.attention.latent import DRAM_SHARE, TILE_HEADS, TILE_KEYS
 from infersim.cost.floor import attention_flop, attention_kv_bytes, attention_query_bytes, causal_pairs
 from infersim.domain.arrays import Array, as_array
-from infersim.domain.dtypes import DType
+from infersim.domain.dtypes import BLOCK, SCALE_BYTES, DType
 from infersim.domain.profile import MEGA, HardwareProfile
 from infersim.domain.shapes import Attention
 
@@ -42,8 +42,11 @@ LOG_HALF_WIDTH = 0.5
 """What an interval gains in quadrature: ln(660 / 410) = 0.48, by which one library's kernel over chosen
 tokens lies behind its kernel over all of them on the GPU that both were written for (FlashMLA, as above)."""
 
-KEY_BYTES = 1 + 4 / 128
-"""Of a value of an index key: 8 bit, and 128 of them share a scale of 32."""
+KEY_BYTES = 1 + SCALE_BYTES / BLOCK
+"""Of a value of an index key: 8 bit, and its part of a scale."""
+
+SCORE_BYTES = 4.0
+"""Of a score of one token for one query: 32 bit."""
 
 
 def multiplied_in(shape: Attention, profile: HardwareProfile) -> DType:
@@ -99,7 +102,7 @@ def score_streams_us(
     """
     pairs = as_array(shape.batch) * causal_pairs(shape.query_len, shape.context_len, None)
     keys = attention_kv_bytes(shape) * KEY_BYTES
-    written = np.maximum(pairs * 4.0 - profile.chip.l2_bytes, 0.0)
+    written = np.maximum(pairs * SCORE_BYTES - profile.chip.l2_bytes, 0.0)
     moved = keys + attention_query_bytes(shape) + written
     dram = moved / (profile.memory.bandwidth_bytes_per_s / MEGA * SCORES_DRAM_SHARE)
     rate = profile.datasheet_flop_per_s(shape.dtype) / MEGA * SCORES_TENSOR_SHARE

@@ -61,7 +61,7 @@ WORDS: Mapping[str, str] = {
     "mean": ("The geometric mean of predicted speedups over all batches and contexts that fit into memory."),
     "sparsity": "The fraction removed of what the family prunes, as it came out after rounding.",
     "paper": "What the paper measured: a mean over scenarios that it does not state.",
-    "TTFT": "Time to the first token: waiting for memory, prompts read before, and the request's own.",
+    "TTFT": "Time to the first token: waiting until others end, prompts read before, and the request's own.",
     "TPOT": "Time for each further token: a decode step, and the prompts of others that are read beside it.",
     "concurrency": "Requests in the system at once; each that is answered is followed by another.",
     "KV block": "The unit in which an engine gives out memory for cached keys and values.",

@@ -42,7 +42,7 @@ def search_verdict(found: SearchResult) -> Verdict:
 def _plan(found: SearchResult) -> str:
     row: Any = found.answer.iloc[0]
     speed = rounding.speedup_between(row["predicted"], row["predicted_lower"], row["predicted_upper"])
-    gap = f"; no other plan loses over {100 * row['gap']:.2g} % less" if row["gap"] > LEAST_GAP else ""
+    gap = f"; the best plan loses at most {100 * row['gap']:.2g} % less" if row["gap"] > LEAST_GAP else ""
     return (
         f"the plan is predicted {speed} and loses {loss_text(row['loss'])}: it meets {_targets(found)}{gap}"
     )

@@ -41,7 +41,7 @@ def serve_table(frame: pd.DataFrame) -> Table:
         title=served_title(frame),
         frame=frame,
         columns=tuple(columns),
-        caption="TTFT with waiting for memory; tokens/s are written ones. Intervals hold 80 % of services.",
+        caption="TTFT includes the queue; tokens/s are written ones. Intervals hold 80 % of services.",
     )
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _QUEUES = 1.0
-"""Milliseconds of waiting for memory that are worth a word."""
+"""Milliseconds of waiting until others have ended that are worth a word."""
 
 _MAIN = 1.02
 """A cause that gains less than this is not told."""
@@ -32,13 +32,11 @@ def serve_verdict(frame: pd.DataFrame) -> Verdict:
     load = _at_once(best)
     if "rate" in frame and best["rate"] == best["rate"]:
         load = f"{rounding.quantity(best['rate'])} requests a second"
-    most = best["max_concurrency"]
-    fit = "1 request fits" if most == 1 else f"{most} requests fit"
     sentence = (
         f"{who} under {best['engine']} writes {rounding.quantity(best['tokens_per_s'])} tokens/s"
         f"{' at most' if several else ''} with {load}: "
         f"{rounding.quantity(best['ttft_ms'])} ms to the first token, "
-        f"{_tpot(best)}; up to {fit}."
+        f"{_tpot(best)}; up to {_most(best)}."
     )
     return Verdict(
         sentences=(sentence, *_waiting(fitting)),
@@ -151,12 +149,19 @@ def _at_once(row: pd.Series) -> str:
     return f"{row['concurrency']} request{'' if row['concurrency'] == 1 else 's'} at once"
 
 
+def _most(row: pd.Series) -> str:
+    """What fits, or what the engine runs where more would fit."""
+    most, verb = row["max_concurrency"], "run" if row["max_concurrency"] == row["max_sequences"] else "fit"
+    return f"1 request {verb}s" if most == 1 else f"{most} requests {verb}"
+
+
 def _waiting(frame: pd.DataFrame) -> Iterator[str]:
     waiting = frame[frame["queue_ms"] > _QUEUES]
     if not waiting.empty:
         row = _largest(waiting, "queue_ms")
+        binds = f"{row['engine']}'s limit" if row["running"] == row["max_sequences"] else "Memory"
         yield (
-            f"Memory binds: of {row['concurrency']} requests {row['running']:.0f} run, the others wait "
+            f"{binds} binds: of {row['concurrency']} requests {row['running']:.0f} run, the others wait "
             f"{rounding.quantity(row['queue_ms'] / 1e3)} s."
         )
 

@@ -74,6 +74,7 @@ def _load_columns(answer: Answer) -> Columns:
         "running": steady.running,
         "fits_memory": ~np.isnan(steady.running),
         "max_concurrency": answer.most[:, np.newaxis],
+        "max_sequences": np.array([[answer.service.engine.scheduler.max_sequences]]),
     }
 
 

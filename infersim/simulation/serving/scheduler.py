@@ -211,7 +211,8 @@ def run_closed(
 def beginnings(clients: int, together: float) -> list[int]:
     """The first client of the group that each client begins with.
 
-    Groups have two sizes, the next ones below and above `together`; a client's has that size on average.
+    A group has as many clients as the whole number below `together`, or one more: `together` is the size of a
+    client's group in the mean over clients.
     """
     small, share = int(together), together % 1
     begins: list[int] = []

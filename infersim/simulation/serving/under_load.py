@@ -1,8 +1,8 @@
 """`compare_served`: what pruning buys under load, at the same concurrency and at what each plan reaches.
 
 Three speedups, each of tokens per second over the dense model: at the same concurrency; each at the largest
-concurrency that its KV cache holds; each at the largest that keeps targets of TPOT and TTFT. The last two
-are each a product:
+concurrency that its KV cache holds and the engine runs; each at the largest that keeps targets of TPOT and
+TTFT. The last two are each a product:
 
     speedup = faster x batch
     faster  = plan at the dense model's concurrency / dense model there       steps that take less time

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from infersim.cost.attention.chosen import SCORE_BYTES
 from infersim.cost.floor import causal_pairs
 from infersim.domain import shapes
 from infersim.domain.arrays import Array, Numeric, as_array
@@ -19,7 +20,7 @@ from infersim.domain.small_kernels import SmallKernel
 from infersim.workload.ops.flow import Flow
 from infersim.workload.ops.linear import linear_ops
 from infersim.workload.scenario import Execution, Scenario
-from infersim.workload.sublayers.latent_attention import SCORE_BYTES, Indexer
+from infersim.workload.sublayers.latent_attention import Indexer
 from infersim.workload.transformer import LatentAttention
 
 NOT_MEASURED = (

@@ -8,15 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from infersim.domain.dtypes import DType
+from infersim.domain.dtypes import BLOCK, SCALE_BYTES, DType
 from infersim.workload.sublayers.linear import Linear
 from infersim.workload.sublayers.norms import LAYER_NORM, RMS_NORM, Norm
-
-SCALED_VALUES, SCALE_BYTES = 128, 4
-"""Values of a cached index key, or of a latent vector, in 8 bit that share a scale, and its bytes."""
-
-SCORE_BYTES = 4
-"""Of an indexer's score of one token for one query."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,9 +30,9 @@ class Indexer:
     norm: Norm = LAYER_NORM
 
     @property
-    def cache_bytes(self) -> int:
-        """Bytes in the cache for each token: its key and the key's scales."""
-        return self.head_dim + -(-self.head_dim // SCALED_VALUES) * SCALE_BYTES
+    def cache_bytes(self) -> float:
+        """Bytes in the cache for each token: its key in 8 bit and the key's scales."""
+        return self.head_dim + -(-self.head_dim // BLOCK) * SCALE_BYTES
 
     @property
     def matrices(self) -> Mapping[str, Linear]:
@@ -100,7 +94,7 @@ class LatentAttention:
         """
         if self.top_k is None or dtype.bytes >= DType.BF16.bytes:
             return self.cache_width * dtype.bytes
-        scaled = self.kv_lora_rank * (dtype.bytes + SCALE_BYTES / SCALED_VALUES)
+        scaled = self.kv_lora_rank * (dtype.bytes + SCALE_BYTES / BLOCK)
         return scaled + self.qk_rope_head_dim * DType.BF16.bytes
 
     @property

@@ -28,6 +28,16 @@ def test_a_service_is_told_in_a_sentence_and_a_table_of_what_varies() -> None:
 def test_waiting_for_memory_is_told() -> None:
     frame = sim.serve(MODEL, "l4", prompt=4000, output=100, concurrency=2000)
     assert "Memory binds: of 2000 requests" in serve_verdict(frame).sentences[1]
+    most = frame["max_concurrency"].iloc[0]
+    assert most < frame["max_sequences"].iloc[0] == 256
+    assert f"up to {most} requests fit" in serve_verdict(frame).sentences[0]
+
+
+def test_waiting_for_a_place_among_those_that_the_engine_runs_is_told_apart() -> None:
+    frame = sim.serve(MODEL, "a100-sxm-80gb", prompt=200, output=100, concurrency=400)
+    first, second = serve_verdict(frame).sentences
+    assert "up to 256 requests run" in first
+    assert second.startswith("vllm's limit binds: of 400 requests 256 run, the others wait ")
 
 
 def test_plans_under_load_are_told_with_their_causes_and_what_the_engine_says() -> None:
