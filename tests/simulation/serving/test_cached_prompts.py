@@ -54,6 +54,6 @@ def test_the_simulation_agrees(share: float) -> None:
 
 
 @pytest.mark.parametrize("share", [1.0, -0.1, float("nan"), "half"])
-def test_a_share_that_is_none_is_refused(share: object) -> None:
+def test_a_share_that_is_none_is_refused(share: Any) -> None:
     with pytest.raises(InvalidValueError, match=r"cached = .*; expected a share from 0 to below 1"):
         sim.serve(MODEL, GPU, **LOAD, cached=share)
