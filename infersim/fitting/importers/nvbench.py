@@ -39,7 +39,7 @@ def _rows(content: object, path: Path) -> Iterator[Mapping[str, object]]:
     names = {}
     for index, device in enumerate(list_of(root["devices"], path, "devices")):
         table = table_of(device, path, f"devices[{index}]")
-        names[table.get("id")] = str(table.get("name", ""))
+        names[_number(table.get("id"), path, f"devices[{index}].id")] = str(table.get("name", ""))
     for number, bench in enumerate(list_of(root["benchmarks"], path, "benchmarks")):
         key = f"benchmarks[{number}]"
         for place, state in enumerate(
@@ -50,7 +50,7 @@ def _rows(content: object, path: Path) -> Iterator[Mapping[str, object]]:
 
 def _row(state: Mapping[str, Any], names: Mapping[Any, str], path: Path, key: str) -> dict[str, object]:
     row: dict[str, object] = dict.fromkeys(COLUMNS)
-    row["gpu"] = names.get(state.get("device"), "")
+    row["gpu"] = names.get(_number(state.get("device"), path, f"{key}.device"), "")
     row["skipped"] = bool(state.get("is_skipped"))
     for index, entry in enumerate(list_of(state.get("axis_values"), path, f"{key}.axis_values")):
         axis = table_of(entry, path, f"{key}.axis_values[{index}]")
@@ -69,6 +69,13 @@ def _row(state: Mapping[str, Any], names: Mapping[Any, str], path: Path, key: st
     row["time_s"] = next((times[tag] for tag in TIMES if times.get(tag) is not None), None)
     row["spread_s"] = times.get(SPREAD)
     return row
+
+
+def _number(device: object, path: Path, key: str) -> int | None:
+    """That of a device; None where nothing is said."""
+    if device is None or type(device) is int:
+        return device
+    raise FileContentError(path, key, device, "the number of a device")
 
 
 def _value(summary: Mapping[str, Any]) -> float | None:
