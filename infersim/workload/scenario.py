@@ -109,14 +109,16 @@ class Execution:
 class Scenario:
     """One forward pass: arrays over the scenario axis, broadcast together.
 
-    Prefill reads `batch` prompts of `context` tokens. Decode makes one token for each of `batch`
-    sequences at a context of `context` tokens, the current one included.
+    Prefill reads `batch` prompts of `context` tokens, the first `cached` of which are in the KV cache
+    already. Decode makes one token for each of `batch` sequences at a context of `context` tokens, the
+    current one included.
     """
 
     phase: Phase
     batch: Numeric
     context: Numeric
     execution: Execution = field(default_factory=Execution)
+    cached: Numeric = 0
 
     @property
     def gpus(self) -> int:
@@ -125,14 +127,14 @@ class Scenario:
 
     @property
     def tokens(self) -> Numeric:
-        """M of the block GEMMs: batch x prompt in prefill, batch in decode."""
+        """M of the block GEMMs: batch x new tokens of the prompt in prefill, batch in decode."""
         # As floats: byte counts of a narrow integer type would overflow.
-        return as_array(self.batch) * (as_array(self.context) if self.phase is Phase.PREFILL else 1.0)
+        return as_array(self.batch) * (as_array(self.query_len) if self.phase is Phase.PREFILL else 1.0)
 
     @property
     def query_len(self) -> Numeric:
         """New tokens for each sequence."""
-        return self.context if self.phase is Phase.PREFILL else 1
+        return self.context - self.cached if self.phase is Phase.PREFILL else 1
 
 
 MAX_BATCH = 2**20

@@ -34,6 +34,10 @@ ConcurrencyOption = Annotated[
         "--concurrency", "-n", help="Requests in the system at once: 1,8,64; or max, the most that fits."
     ),
 ]
+CachedOption = Annotated[
+    float,
+    typer.Option("--cached", metavar="SHARE", help="Of each prompt, in the KV cache when it comes: 0.8."),
+]
 EngineOption = Annotated[
     str, typer.Option("--engine", "-e", help="An engine by name (infersim engines), or a .toml.")
 ]
@@ -73,6 +77,7 @@ def serve_command(
     prompt: PromptOption = None,
     output: OutputOption = None,
     trace: TraceOption = None,
+    cached: CachedOption = 0.0,
     concurrency: ConcurrencyOption = CONCURRENCY,
     engine: EngineOption = "vllm",
     gpus: GpusOption = 1,
@@ -123,6 +128,7 @@ def serve_command(
         prompt=None if prompt is None else integers("prompt", prompt),
         output=None if output is None else integers("output", output),
         trace=trace,
+        cached=cached,
         concurrency=MAX if concurrency == MAX else integers("concurrency", concurrency),
         engine=engine,
         gpus=gpus,

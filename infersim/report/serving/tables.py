@@ -115,12 +115,17 @@ def served_title(frame: pd.DataFrame) -> str:
     subject = " on ".join(names[key] for key in names if key in shared)
     under = f"{subject} under {row['engine']}".strip()
     said = [
-        f"{rounding.count(row['prompt'])} tokens read" if "prompt" in shared else "",
+        f"{rounding.count(row['prompt'])} tokens read{_cached(row)}" if "prompt" in shared else "",
         f"{rounding.count(row['output'])} written" if "output" in shared else "",
         f"{row['concurrency']} at once" if "concurrency" in shared else "",
         str(row["dtype"]) if "dtype" in shared else "",
     ]
     return f"{under}: {', '.join(filter(None, said))}"
+
+
+def _cached(row: pd.Series) -> str:
+    """Behind tokens read: the share of them that is not computed."""
+    return f" ({rounding.fraction(row['cached'])} cached)" if row["cached"] > 0 else ""
 
 
 def _price(frame: pd.DataFrame) -> list[Column]:

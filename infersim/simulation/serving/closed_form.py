@@ -144,7 +144,7 @@ def steps_waited(load: Load, running: Array, scheduler: SchedulerTable) -> Array
 
 def _reads(load: Load, running: Array, engine: Engine, step_s: Array) -> Reads:
     scheduler, others = engine.scheduler, running - 1
-    room = np.maximum(scheduler.batched_tokens - running, 1) / load.reading.prompt
+    room = np.maximum(scheduler.batched_tokens - running, 1) / load.reading.new
     pass_by = np.maximum(1.0, engine.host.request_ms * MS / step_s)
     passed = np.where(load.concurrency > running, 0.0, pass_by)
     each = others / (load.steps + 1 + passed)

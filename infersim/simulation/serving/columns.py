@@ -69,6 +69,7 @@ def _load_columns(answer: Answer) -> Columns:
     return {
         "prompt": np.array([each.prompt for each in lengths])[:, np.newaxis],
         "output": np.array([each.output for each in lengths])[:, np.newaxis],
+        "cached": np.array([each.cached for each in lengths])[:, np.newaxis],
         "concurrency": answer.load.concurrency.astype(np.int64),
         "running": steady.running,
         "fits_memory": ~np.isnan(steady.running),

@@ -23,17 +23,28 @@ OUTPUT_NAMES = ("output", "output_len", "output_tokens", "osl", "GeneratedTokens
 class Lengths:
     """Requests, each as likely as another: `prompts` and `outputs` are arrays of whole tokens of equal size.
 
-    `name` is what rows say of them: the file of a trace, empty for one length of all.
+    `name` is what rows say of them: the file of a trace, empty for one length of all. `cached` is the share
+    of each prompt that the KV cache holds when its request comes.
     """
 
     prompts: Array
     outputs: Array
     name: str = ""
+    cached: float = 0.0
 
     @property
     def prompt(self) -> float:
         """Tokens that a request reads, on average."""
         return float(self.prompts.mean())
+
+    def found(self, prompts: Array) -> Array:
+        """Tokens of prompts that are in the cache: never the last one, which is always computed."""
+        return np.minimum(np.floor(self.cached * prompts), prompts - 1)
+
+    @property
+    def new(self) -> float:
+        """Tokens of a prompt that are computed, on average."""
+        return float((self.prompts - self.found(self.prompts)).mean())
 
     @property
     def output(self) -> float:

@@ -19,10 +19,10 @@ TOGETHER = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
 class Reading:
     """Mean seconds to read a prompt, the half-width of their log, and joules: lengths x TOGETHER.
 
-    `prompt` are mean tokens, one for each of the lengths.
+    `new` are mean tokens that are computed, one for each of the lengths.
     """
 
-    prompt: Array
+    new: Array
     seconds: Array
     log_half_width: Array
     joules: Array
@@ -43,8 +43,11 @@ class Reading:
 def reading_of(served: Served, several: Sequence[Lengths]) -> Reading:
     """Prompts of several lengths, each timed once."""
     points = [each.prompt_points() for each in several]
-    prompts, places = np.unique(np.concatenate([found for found, _ in points]), return_inverse=True)
-    times = served.prefill(prompts[:, np.newaxis], np.array(TOGETHER)[np.newaxis])
+    prompts = np.concatenate([found for found, _ in points])
+    cached = np.concatenate([each.found(found) for each, (found, _) in zip(several, points, strict=True)])
+    kinds, places = np.unique(np.stack([prompts, cached]), axis=1, return_inverse=True)
+    prompts, cached = kinds[:, :, np.newaxis]
+    times = served.prefill(prompts, np.array(TOGETHER)[np.newaxis], cached)
     starts = np.cumsum([0, *(found.size for found, _ in points[:-1])])
     shares = np.concatenate([share for _, share in points])[:, np.newaxis]
 
@@ -53,7 +56,7 @@ def reading_of(served: Served, several: Sequence[Lengths]) -> Reading:
         return summed
 
     return Reading(
-        prompt=np.array([each.prompt for each in several])[:, np.newaxis],
+        new=np.array([each.new for each in several])[:, np.newaxis],
         seconds=mean(times.seconds),
         log_half_width=mean(times.log_half_width),
         joules=mean(times.joules),

@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Running:
-    """A request on its way. `read_s` is what reading the prompt takes; a preempted one is read anew."""
+    """A request on its way. `new` tokens of its prompt are computed, which takes `read_s`; anew where it was
+    preempted."""
 
     prompt: int
+    new: int
     output: int
     read_s: float
     came_s: float
@@ -104,7 +106,7 @@ class Scheduler:
         """Put off the latest where the cache is full; what it has written is read with its prompt."""
         while len(self.running) > 1 and self._free() < 0:
             latest = self.running.pop()
-            latest.to_read = latest.context
+            latest.to_read = latest.context - (latest.prompt - latest.new)
             self.waiting.appendleft(latest)
 
     def _admit(self) -> None:
@@ -133,7 +135,7 @@ class Scheduler:
                 budget -= tokens
                 reading.append((request, tokens))
         share = self.rules.sharing[min(len(reading), len(self.rules.sharing)) - 1] if reading else 1.0
-        read_s = sum(request.read_s * tokens / request.prompt for request, tokens in reading)
+        read_s = sum(request.read_s * tokens / request.new for request, tokens in reading)
         return seconds + share * read_s, writing, reading
 
     def _advance(self, writing: list[Running], reading: list[tuple[Running, int]]) -> None:
@@ -157,10 +159,12 @@ class Scheduler:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Coming:
-    """Requests to serve, in order: lengths, seconds to read each prompt, and those before each is queued."""
+    """Requests to serve, in order: lengths, tokens of each prompt that are computed and seconds that this
+    takes, and those before each is queued."""
 
     prompts: np.ndarray
     outputs: np.ndarray
+    new: np.ndarray
     read_s: np.ndarray
     once_s: float
 
@@ -241,14 +245,15 @@ def run_open(steps: StepTable, rules: Rules, coming: Coming, gaps_s: np.ndarray,
 
 
 def _request(environment: Any, coming: Coming, place: int) -> Running:
-    prompt = int(coming.prompts[place])
+    prompt, new = int(coming.prompts[place]), int(coming.new[place])
     return Running(
         prompt=prompt,
+        new=new,
         output=int(coming.outputs[place]),
         read_s=float(coming.read_s[place]),
         came_s=float(environment.now),
         done=environment.event(),
-        to_read=prompt,
+        to_read=new,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -41,6 +42,8 @@ class ServiceOptions(TypedDict, total=False):
     - `prompt`, `output`: tokens that a request reads and writes, a number or several; each prompt is combined
       with each output.
     - `trace`: in their place a CSV or Parquet file with one request a row (columns `prompt`, `output`).
+    - `cached` (0): the share of each prompt that the KV cache holds when its request comes (prefix caching).
+      It is not computed again; memory is counted as if no two requests shared it.
     - `concurrency`: requests in the system at once, a number, several, or `max`: the most that the KV cache
       holds.
     - `engine` (`vllm`): a name (`infersim engines`), or a path to a `.toml`.
@@ -55,6 +58,7 @@ class ServiceOptions(TypedDict, total=False):
     prompt: Dimension | None
     output: Dimension | None
     trace: str | Path | None
+    cached: float
     concurrency: Concurrency
     engine: str | Path | Engine
     gpus: int
@@ -72,6 +76,7 @@ DEFAULTS: ServiceOptions = {
     "prompt": None,
     "output": None,
     "trace": None,
+    "cached": 0.0,
     "concurrency": 64,
     "engine": DEFAULT_ENGINE,
     "gpus": 1,
@@ -117,7 +122,9 @@ class Service:
         concurrency = said["concurrency"]
         found = () if concurrency == MAX else _whole("concurrency", concurrency, MAX_BATCH)
         return cls(
-            lengths=_lengths(said, max(1, len(found))),
+            lengths=tuple(
+                replace(each, cached=said["cached"]) for each in _lengths(said, max(1, len(found)))
+            ),
             concurrency=found,
             engine=engine,
             execution=replace(served_execution(asked, engine), gpus=said["gpus"]),
@@ -192,6 +199,7 @@ _OPTIONS: dict[str, Rule] = {
     "prompt": optional(_sequence),
     "output": optional(_sequence),
     "trace": optional(either(Path, a_path)),
+    "cached": number("a share from 0 to below 1", above=math.nextafter(0, -1), high=math.nextafter(1, 0)),
     "concurrency": a_concurrency,
     "engine": an_engine,
     "gpus": count(MAX_GPUS),

@@ -30,7 +30,8 @@ def serve(
 ) -> pd.DataFrame:
     """How a model, dense or pruned, or several, is served: one row for each length and concurrency.
 
-    Columns: `model plan engine gpu gpus calibration kernels dtype kv_dtype prompt output concurrency`;
+    Columns: `model plan engine gpu gpus calibration kernels dtype kv_dtype prompt output
+    cached concurrency`;
     `running` (requests that run at once; the rest waits), `fits_memory`, `max_concurrency` (the most whole
     requests that the KV cache holds and the engine runs), `max_sequences` (what the engine runs, whatever the
     memory); `ttft_ms` and `tpot_ms`, means with 80 % intervals (`ttft_lower_ms`...), `queue_ms` (of TTFT,

@@ -207,6 +207,7 @@ def simulated(answer: Answer, row: int, column: int, *, rate: float | None, requ
     coming = Coming(
         prompts=prompts,
         outputs=outputs,
+        new=prompts - lengths.found(prompts),
         read_s=_reading(answer, lengths, prompts),
         once_s=engine.host.request_ms / MS,
     )
@@ -231,7 +232,7 @@ def _in_any_order(generator: np.random.Generator, several: int, requests: int) -
 def _reading(answer: Answer, lengths: Lengths, prompts: np.ndarray) -> np.ndarray:
     """Seconds to read each prompt, between the points that are timed."""
     points, _ = lengths.prompt_points()
-    seconds = answer.served.prefill(points).seconds
+    seconds = answer.served.prefill(points, cached=lengths.found(points)).seconds
     found: np.ndarray = np.interp(prompts, points, seconds)
     return found
 

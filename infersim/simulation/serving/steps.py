@@ -27,7 +27,7 @@ from infersim.workload.scenario import Execution, Layout, Scenario
 from infersim.workload.transformer import Transformer
 
 if TYPE_CHECKING:
-    from infersim.engines.engine import Engine
+    from infersim.engines.engine import Engine, SchedulerTable
 
 MS, US = 1e-3, 1e-6
 
@@ -120,20 +120,22 @@ class Served:
         joules = unknown if law is None else over_ops(found.op_energy_j(law))
         return found.latency_s, np.log(found.upper_s / found.latency_s), joules
 
-    def prefill(self, prompt: Array, together: Array | float = 1.0) -> Times:
+    def prefill(self, prompt: Array, together: Array | float = 1.0, cached: Array | float = 0.0) -> Times:
         """Reading a prompt of so many tokens: its share of a step that reads so many of them at once.
 
-        Arrays broadcast; each chunk is a step of its own.
+        So many of its tokens are `cached`, and not computed. Arrays broadcast; each chunk is a step of its
+        own.
         """
-        prompt, together = np.broadcast_arrays(prompt, together)
-        shape, prompt, together = prompt.shape, prompt.ravel(), together.ravel()
-        chunks = np.ceil(prompt * together / self.engine.scheduler.batched_tokens)
-        pieces = np.maximum(chunks / together, 1.0)
-        read = self._timeline(Phase.PREFILL, np.maximum(together / chunks, 1.0), np.ceil(prompt / pieces))
+        prompt, together, cached = np.broadcast_arrays(prompt, together, cached)
+        shape, prompt, together, cached = prompt.shape, prompt.ravel(), together.ravel(), cached.ravel()
+        cuts = chunked(prompt - cached, together, self.engine.scheduler)
+        chunks, pieces = cuts.chunks, cuts.pieces
+        before = np.where(pieces > 1, 0.0, cached)
+        read = self._timeline(Phase.PREFILL, cuts.batch, cuts.tokens + before, before)
         seconds, width, joules = self._measures(read)
         seconds = chunks * seconds / together
         if (pieces > 1).any():
-            whole = self._timeline(Phase.PREFILL, np.ones_like(prompt), prompt)
+            whole = self._timeline(Phase.PREFILL, np.ones_like(prompt), prompt, cached)
             pieced = chunks * read.part_s()["attention"] / together
             seconds = seconds + np.where(pieces > 1, whole.part_s()["attention"] - pieced, 0.0)
         issued_s = chunks / together * self._kernels(Phase.PREFILL) * self.engine.host.kernel_us * US
@@ -151,9 +153,37 @@ class Served:
         ops = model_ops(gpu_share(self.transformer, self.execution), scenario)
         return float(sum(float(np.max(op.count)) for op in ops if op.launched))
 
-    def _timeline(self, phase: Phase, batch: Array, context: Array) -> Timeline:
-        scenario = Scenario(phase=phase, batch=batch, context=context, execution=self.execution)
+    def _timeline(self, phase: Phase, batch: Array, context: Array, cached: Array | float = 0.0) -> Timeline:
+        scenario = Scenario(
+            phase=phase, batch=batch, context=context, cached=cached, execution=self.execution
+        )
         return timelines(lay_out((self.transformer,), (Pass(scenario=scenario),)), self.profile)[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunked:
+    """Prompts that are read together, cut to an engine's budget of tokens: arrays.
+
+    `chunks` are the steps that it takes; each reads `tokens` of each of `batch` prompts. `pieces` is how many
+    steps a prompt is cut into.
+    """
+
+    chunks: Array
+    pieces: Array
+    batch: Array
+    tokens: Array
+
+
+def chunked(new: Array, together: Array, scheduler: SchedulerTable) -> Chunked:
+    """So many prompts of so many new tokens, read together."""
+    chunks = np.ceil(new * together / scheduler.batched_tokens)
+    pieces = np.maximum(chunks / together, 1.0)
+    return Chunked(
+        chunks=chunks,
+        pieces=pieces,
+        batch=np.maximum(together / chunks, 1.0),
+        tokens=np.ceil(new / pieces),
+    )
 
 
 BROUGHT_ALONG = "tensorrt-llm"

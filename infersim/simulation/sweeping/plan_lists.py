@@ -113,6 +113,7 @@ def listed_services(source: Source) -> tuple[Service, ...]:
                     prompt=table.prompt,
                     output=table.output,
                     concurrency=table.concurrency,
+                    cached=table.cached,
                     engine=source.folder / engine if engine.endswith(".toml") else engine,
                     dtype=_own_if_auto(dtype),
                     kv_dtype=_own_if_auto(cache),

@@ -81,6 +81,7 @@ class ServeTable(Table):
     output: Listed[Tokens]
     concurrency: Listed[Annotated[int, Field(ge=1, le=MAX_BATCH)]] | Literal["max"]
     engine: Listed[str] = ["vllm"]  # noqa: RUF012
+    cached: Annotated[float, Field(ge=0, lt=1)] = 0.0
     price_per_hour: Annotated[float, Field(gt=0)] | None = None
 
 

@@ -75,7 +75,8 @@ class Programs:
 
 def lay_out(transformers: Sequence[Transformer], passes: Sequence[Pass]) -> Programs:
     """Programs of `transformers`, each over the same `passes`, which share one execution."""
-    dimensions = [np.shape(d) for case in passes for d in (case.scenario.batch, case.scenario.context)]
+    scenarios = [case.scenario for case in passes]
+    dimensions = [np.shape(d) for each in scenarios for d in (each.batch, each.context, each.cached)]
     extent = np.broadcast_shapes(*dimensions)
     members = tuple(_program(transformer, tuple(passes), extent) for transformer in transformers)
     return Programs(

@@ -74,9 +74,11 @@ def _where(flow: Flow, ops: Iterable[Op]) -> Iterator[Op]:
 
 
 def _expanded(attention: LatentAttention, flow: Flow, scenario: Scenario) -> Iterator[Op]:
+    """K and V of all tokens, those that were in the cache too."""
     execution = scenario.execution
-    yield from linear_ops("kv_b", Part.QKVO, attention.kv_b, flow, execution.precision)
-    yield _joined("latent_join", attention.head_dim, attention, flow, execution)
+    seen = replace(flow, tokens=as_array(scenario.batch) * as_array(scenario.context))
+    yield from linear_ops("kv_b", Part.QKVO, attention.kv_b, seen, execution.precision)
+    yield _joined("latent_join", attention.head_dim, attention, seen, execution)
     shape = expanded_shape(attention, scenario)
     yield Op(name="attention", part=Part.ATTENTION, shape=shape, count=flow.runs)
 

@@ -218,11 +218,18 @@ def _read(found: Any, program: Program, objective: Array) -> Solved:
 
 
 def _one_each(program: Program, columns: int) -> csr_array:
-    from scipy.sparse import csr_array
-
     units = np.repeat(np.arange(len(program.units)), [len(unit) for unit in program.units])
     places = np.arange(len(units))
-    return csr_array((np.ones(len(units)), (units, places)), shape=(len(program.units), columns))
+    return _sparse(np.ones(len(units)), units, places, (len(program.units), columns))
+
+
+def _sparse(
+    values: Array, rows: npt.NDArray[Any], columns: npt.NDArray[Any], shape: tuple[int, int]
+) -> csr_array:
+    """With places of 32 bit, as the solver of older versions of scipy has it."""
+    from scipy.sparse import csr_array
+
+    return csr_array((values, (rows.astype(np.int32), columns.astype(np.int32))), shape=shape)
 
 
 def _shape_columns(program: Program) -> list[tuple[str, Hashable]]:
@@ -237,8 +244,6 @@ def _shape_rows(
     program: Program, shapes: Sequence[tuple[str, Hashable]], first: int, columns: int
 ) -> tuple[csr_array, Array]:
     """x <= z for each option and shape of it; and the sum of z of each kind at most so many."""
-    from scipy.sparse import csr_array
-
     place_of = {shape: first + place for place, shape in enumerate(shapes)}
     used = [
         (place, place_of[shape]) for place, option in enumerate(program.options) for shape in option.shapes
@@ -249,4 +254,4 @@ def _shape_rows(
     entries += [(len(used) + kinds.index(shape[0]), place_of[shape], 1.0) for shape in shapes]
     row, column, value = (np.array(each) for each in zip(*entries, strict=True))
     most = np.concatenate([np.zeros(len(used)), np.full(len(kinds), float(program.shapes or 0))])
-    return csr_array((value, (row, column)), shape=(len(used) + len(kinds), columns)), most
+    return _sparse(value, row, column, (len(used) + len(kinds), columns)), most

@@ -27,7 +27,7 @@ from infersim.simulation.serving.columns import HOUR_S, MILLION
 from infersim.simulation.serving.fitting_in import missing_text
 from infersim.simulation.serving.prompts import TOGETHER
 from infersim.simulation.serving.service import Service
-from infersim.simulation.serving.steps import execution_on
+from infersim.simulation.serving.steps import chunked, execution_on
 from infersim.simulation.speedups.case_timings import case_timings
 from infersim.simulation.speedups.cases import phase_case
 from infersim.simulation.speedups.chain import ratio_half_width
@@ -123,8 +123,8 @@ class InService:
         context = np.maximum(1.0, np.round(answer.load.context[0]))
         return self._scenario(Phase.DECODE, batch, context)
 
-    def _scenario(self, phase: Phase, batch: Array, context: Array) -> Scenario:
-        return Scenario(phase=phase, batch=batch, context=context, execution=self._execution)
+    def _scenario(self, phase: Phase, batch: Array, context: Array, cached: Array | float = 0.0) -> Scenario:
+        return Scenario(phase=phase, batch=batch, context=context, cached=cached, execution=self._execution)
 
     def _step(self, entries: Entries, answer: Answer) -> Quantity:
         """Milliseconds of kernels of a decode step."""
@@ -133,20 +133,23 @@ class InService:
 
     def _prompt(self, entries: Entries, answer: Answer) -> Quantity:
         """Milliseconds of kernels to read a prompt, where as many are read together as `answer` says."""
-        points, shares = self.service.lengths[0].prompt_points()
+        lengths = self.service.lengths[0]
+        points, shares = lengths.prompt_points()
         low, share_above = _between(_Point.of(answer).together)
         together = np.array([TOGETHER[low], TOGETHER[low + 1]])
         weights = np.array([1 - share_above, share_above])
         prompt, grid = (each.ravel() for each in np.meshgrid(points, together, indexing="ij"))
         weight = np.outer(shares, weights).ravel()
-        chunks = np.ceil(prompt * grid / self.service.engine.scheduler.batched_tokens)
-        pieces = np.maximum(chunks / grid, 1.0)
-        read = self._scenario(Phase.PREFILL, np.maximum(grid / chunks, 1.0), np.ceil(prompt / pieces))
+        cached = lengths.found(prompt)
+        cuts = chunked(prompt - cached, grid, self.service.engine.scheduler)
+        chunks, pieces = cuts.chunks, cuts.pieces
+        before = np.where(pieces > 1, 0.0, cached)
+        read = self._scenario(Phase.PREFILL, cuts.batch, cuts.tokens + before, before)
         costs, _ = pass_costs(entries, (Pass(scenario=read),), self.profile)
         factor = weight * chunks / grid * MS
         values, remainder = costs.seconds.values @ factor, costs.seconds.remainder @ factor
         if (pieces > 1).any():
-            whole_read = self._scenario(Phase.PREFILL, np.ones_like(prompt), prompt)
+            whole_read = self._scenario(Phase.PREFILL, np.ones_like(prompt), prompt, cached)
             whole, _ = pass_costs(entries, (Pass(scenario=whole_read),), self.profile)
             cut = (pieces > 1) * weight * MS
             pieced = cut * chunks / grid
