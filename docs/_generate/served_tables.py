@@ -19,7 +19,7 @@ FAILED = 0.2
 """A mean error above it stands among the failures."""
 
 TOLD_APART = "prompts cached|queued"
-"""Groups whose services did what infersim does not know of: they decide means over all groups."""
+"""Groups whose services did what their table does not state: they decide means over all groups."""
 
 
 @cache

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from infersim.domain.errors import UnsupportedError
+from infersim.domain.errors import FileContentError, UnsupportedError
 from infersim.domain.ops import Op, Part
 from infersim.domain.shapes import Gemm, MemoryBound, Phase
 from infersim.measuring.model.measurable import check_measurable
 from infersim.pruning.composition import prune
 from infersim.pruning.linears import executed_values
+from infersim.pruning.plan_files.reading import plan_from_file
 from infersim.workload.counts import parameters
 from infersim.workload.hf.reading import transformer_from_config
 from infersim.workload.ops.model import model_ops
@@ -86,6 +88,19 @@ def test_other_families() -> None:
     assert kept == LAYERS * 0.5 * 3 * HEADS * HEAD_DIM * HIDDEN
     with pytest.raises(UnsupportedError, match="whose result is gated"):
         prune(gated(), "dynamic-mnk", sparsity=0.5)
+
+
+def test_plan_files_name_the_gate(tmp_path: Path) -> None:
+    file = tmp_path / "plan.toml"
+    file.write_text("[layer.0]\nrank = { o_gate = 2 }\n")
+    gate = attention_of(plan_from_file(file, gated()).transformer).gate
+    assert gate is not None
+    assert gate.rank == 2
+    with pytest.raises(FileContentError, match="rank = 'o_gate'; expected the name of a matrix"):
+        plan_from_file(file, PLAIN)
+    file.write_text("[layer.0]\nlinear = { attention = 0 }\nrank = { o_gate = 2 }\n")
+    with pytest.raises(FileContentError, match=r"rank\.o_gate = 2; .* beside linear\.attention"):
+        plan_from_file(file, gated())
 
 
 def test_a_gate_is_predicted_only() -> None:

@@ -18,7 +18,7 @@ from infersim.pruning.families.unstructured import with_zeros
 from infersim.pruning.linears import changed_block
 from infersim.pruning.plan_files.expert_detail import with_expert_detail
 from infersim.pruning.plan_files.layer_choices import with_choices
-from infersim.pruning.plan_files.tables import GroupsTable, LayerTable, SkipTable, check_used
+from infersim.pruning.plan_files.tables import MATRICES, GroupsTable, LayerTable, SkipTable, check_used
 from infersim.workload.transformer import (
     Attention,
     Block,
@@ -103,8 +103,7 @@ def _with_matrices(block: Block, table: LayerTable) -> Block:
     if not unseen:
         return block
     # The other sublayer may be one that has no such matrices.
-    of = {"attention": {*"qkvo", "o_gate"}, "ffn": {"gate", "up", "down"}}
-    target = next((target for target, names in of.items() if unseen.keys() <= names), "both")
+    target = next((target for target, names in MATRICES.items() if unseen.keys() <= set(names)), "both")
     block = changed_block(block, target, changed)
     for name, key in unseen.items():
         raise InvalidValueError(key, name, "the name of a matrix that the layer has")

@@ -21,7 +21,7 @@ from infersim.pruning.families.dynamic_mnk import ROUTER_WIDTH as GROUP_ROUTER_W
 from infersim.pruning.plan import OptionValue
 from infersim.pruning.plan_files.layer_numbers import WORDS, spelt_out
 
-MatrixName = Literal["q", "k", "v", "o", "gate", "up", "down"]
+MatrixName = Literal["q", "k", "v", "o", "o_gate", "gate", "up", "down"]
 SublayerName = Literal["attention", "ffn"]
 
 
@@ -156,7 +156,11 @@ _SIZES = {
     "attention": ("num_heads", "num_kv_heads"),
     "ffn": ("ffn_width", "num_experts", "remove_experts", "top_k", "expert_width"),
 }
-_MATRICES = {"attention": ("q", "k", "v", "o"), "ffn": ("gate", "up", "down")}
+MATRICES: dict[str, tuple[str, ...]] = {
+    "attention": ("q", "k", "v", "o", "o_gate"),
+    "ffn": ("gate", "up", "down"),
+}
+"""Names of matrices by the sublayer that they are of."""
 
 
 def check_used(table: LayerTable) -> None:
@@ -198,7 +202,7 @@ def _of_sublayer(table: LayerTable, sublayer: str) -> Iterator[tuple[str, object
     for key in _SIZES[sublayer]:
         if getattr(table, key) not in (None, []):
             yield key, getattr(table, key)
-    for matrix in _MATRICES[sublayer]:
+    for matrix in MATRICES[sublayer]:
         for key in ("rank", "zeros"):
             if matrix in getattr(table, key):
                 yield f"{key}.{matrix}", getattr(table, key)[matrix]

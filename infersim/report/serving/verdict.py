@@ -36,7 +36,7 @@ def serve_verdict(frame: pd.DataFrame) -> Verdict:
         f"{who} under {best['engine']} writes {rounding.quantity(best['tokens_per_s'])} tokens/s"
         f"{' at most' if several else ''} with {load}: "
         f"{rounding.quantity(best['ttft_ms'])} ms to the first token, "
-        f"{_tpot(best)}; up to {_most(best)}."
+        f"{_tpot(best)}; {_most(best)}."
     )
     return Verdict(
         sentences=(sentence, *_waiting(fitting)),
@@ -150,9 +150,12 @@ def _at_once(row: pd.Series) -> str:
 
 
 def _most(row: pd.Series) -> str:
-    """What fits, or what the engine runs where more would fit."""
-    most, verb = row["max_concurrency"], "run" if row["max_concurrency"] == row["max_sequences"] else "fit"
-    return f"1 request {verb}s" if most == 1 else f"{most} requests {verb}"
+    """What memory holds to their last token, or what the engine runs where that is less."""
+    most = row["max_concurrency"]
+    several = f"{most} request{'' if most == 1 else 's'}"
+    if most == row["max_sequences"]:
+        return f"{row['engine']} runs up to {several}"
+    return f"memory holds {several} to the last token"
 
 
 def _waiting(frame: pd.DataFrame) -> Iterator[str]:

@@ -38,7 +38,7 @@ def test_one_request_that_fits_is_no_requests() -> None:
     long = ["serve", "-m", "llama-3.2-1b", "-g", "l4", "--prompt", "400000", "--output", "10", "-n", "1"]
     said = CliRunner().invoke(app, long).stdout
     assert "with 1 request at once: " in said
-    assert "; up to 1 request fits." in said
+    assert "; memory holds 1 request to the last token." in said
 
 
 def test_bad_input_ends_in_one_line() -> None:

@@ -30,13 +30,13 @@ def test_waiting_for_memory_is_told() -> None:
     assert "Memory binds: of 2000 requests" in serve_verdict(frame).sentences[1]
     most = frame["max_concurrency"].iloc[0]
     assert most < frame["max_sequences"].iloc[0] == 256
-    assert f"up to {most} requests fit" in serve_verdict(frame).sentences[0]
+    assert f"memory holds {most} requests to the last token" in serve_verdict(frame).sentences[0]
 
 
 def test_waiting_for_a_place_among_those_that_the_engine_runs_is_told_apart() -> None:
     frame = sim.serve(MODEL, "a100-sxm-80gb", prompt=200, output=100, concurrency=400)
     first, second = serve_verdict(frame).sentences
-    assert "up to 256 requests run" in first
+    assert "vllm runs up to 256 requests" in first
     assert second.startswith("vllm's limit binds: of 400 requests 256 run, the others wait ")
 
 
