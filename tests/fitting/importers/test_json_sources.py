@@ -96,6 +96,10 @@ def test_nvbench_states_of_no_known_meaning(tmp_path: Path) -> None:
         ({"a": 1}, "keys = 'a'; expected those of nvbench"),
         ({"devices": 1, "benchmarks": []}, "devices = '1'; expected a list"),
         ({"devices": [], "benchmarks": [{"states": [3]}]}, "benchmarks[0].states[0] = '3'; expected a table"),
+        (
+            {"devices": [{"id": {}}], "benchmarks": []},
+            "devices[0].id = '{}'; expected the number of a device",
+        ),
         ("{", "valid JSON"),
     ],
 )
