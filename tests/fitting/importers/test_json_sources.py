@@ -98,7 +98,7 @@ def test_nvbench_states_of_no_known_meaning(tmp_path: Path) -> None:
         ({"devices": [], "benchmarks": [{"states": [3]}]}, "benchmarks[0].states[0] = '3'; expected a table"),
         (
             {"devices": [{"id": {}}], "benchmarks": []},
-            "devices[0].id = '{}'; expected the number of a device",
+            "devices[0].id = {}; expected the number of a device",
         ),
         ("{", "valid JSON"),
     ],
