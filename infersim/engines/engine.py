@@ -95,15 +95,15 @@ class MemoryTable(Table):
 
     `share` is that of all the device's memory, from which weights, activations and `reserve_gib` go off
     (`of = "total"`; `"static"`: activations lie in the rest, and do not); or of what is free once these are
-    off (`"free"`). `block_tokens` are stored together. `fp8_cache`: where
-    weights are 8 or 4 bit floats and nothing else is said, the cache is fp8.
+    off (`"free"`). `block_tokens` are stored together. `fp8_cache`: compute capabilities on which the cache
+    is fp8 where weights are 8 or 4 bit floats and nothing else is said.
     """
 
     share: Share
     of: Literal["total", "static", "free"]
     reserve_gib: NotNegative
     block_tokens: Count
-    fp8_cache: bool
+    fp8_cache: list[Text]
 
 
 class SpreadTable(Table):

@@ -183,6 +183,7 @@ def _of_service(setting: InService, entries: Entries) -> _Parts:
         "engine": engine.name,
         "prompt": lengths.prompt,
         "output": lengths.output,
+        "cached": lengths.cached,
         "concurrency": int(answer.load.concurrency[0, 0]),
     }
     return [(told, {name: measures[name] for name in names} | counted)]

@@ -28,7 +28,8 @@ SMALLER = ("fp8", "w4a16")
 
 def missing_text(transformer: Transformer, profile: HardwareProfile, service: Service, tokens: int) -> str:
     """How much memory one request of so many tokens lacks, and what would do."""
-    memory = serving_memory(transformer, profile, service.on(profile).engine, service.execution)
+    there = service.on(profile)
+    memory = serving_memory(transformer, profile, there.engine, there.execution)
     missing = memory.missing_bytes(tokens) / GIB
     helps = list(_helps(transformer, profile, service, tokens))
     each = " on each" if service.gpus > 1 else ""
@@ -47,7 +48,8 @@ def _helps(
     from infersim.profile_files.profiles import list_profiles, load_profile
 
     def lacks(gpu: HardwareProfile, execution: Execution) -> bool:
-        found = serving_memory(transformer, gpu, service.on(gpu).engine, execution)
+        there = replace(service, execution=execution).on(gpu)
+        found = serving_memory(transformer, gpu, there.engine, there.execution)
         return found.missing_bytes(tokens) > 0
 
     if not block_formats(transformer):

@@ -201,17 +201,20 @@ def execution_on(profile: HardwareProfile, execution: Execution, engine: Engine)
     return replace(execution, exchanges=exchanges, norms_with_sums=exchanges == BROUGHT_ALONG)
 
 
+def with_cache(execution: Execution, engine: Engine, compute_capability: str | None) -> Execution:
+    """The execution with the type of cache that the engine makes on a GPU where nothing is said of it."""
+    floats = execution.explicit and execution.precision.math in (DType.FP8, DType.FP4)
+    if execution.kv_dtype is None and floats and compute_capability in engine.memory.fp8_cache:
+        return replace(execution, kv_dtype=DType.FP8)
+    return execution
+
+
 def served_execution(execution: Execution, engine: Engine) -> Execution:
     """The execution as the engine lays it out, its kernels timed as in a CUDA graph: the host is its own."""
-    cache = execution.kv_dtype
-    floats = execution.precision.math in (DType.FP8, DType.FP4)
-    if cache is None and engine.memory.fp8_cache and execution.explicit and floats:
-        cache = DType.FP8
     return replace(
         execution,
         layout=Layout(engine.kernels.layout),
         cuda_graph=True,
-        kv_dtype=cache,
         stays=engine.kernels.experts == "all_reduce",
         exchanges=None if engine.kernels.all_reduce == OWN_EXCHANGES else engine.kernels.all_reduce,
     )

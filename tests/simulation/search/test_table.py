@@ -70,6 +70,7 @@ def test_sums_are_full_predictions_of_random_plans(options: dict[str, Any]) -> N
     "options",
     [
         {"engine": "vllm", "prompt": 1000, "output": 200, "concurrency": 64},
+        {"engine": "tensorrt-llm", "prompt": 1000, "output": 200, "concurrency": 64, "dtype": "fp8"},
         {"engine": "vllm", "prompt": 8000, "output": 200, "concurrency": 16, "cached": 0.9},
         {"engine": "tensorrt-llm", "prompt": 20_000, "output": 100, "concurrency": 4, "cached": 0.2},
         {"engine": "tensorrt-llm", "prompt": 20_000, "output": 100, "concurrency": 4},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import ceil, floor
+from typing import Any
 
 import pytest
 
@@ -105,9 +106,23 @@ def test_what_does_not_fit_says_how_much_is_missing_and_what_would_do() -> None:
 def test_a_cache_in_eight_bit_holds_twice_the_tokens() -> None:
     wide, narrow = answer().memory, answer(kv_dtype="fp8").memory
     assert narrow.blocks // 2 == wide.blocks
-    # Where weights are fp8, the engine makes the cache fp8 too, unless told otherwise.
-    frame = sim.serve("llama-3.1-8b", "h100-sxm", prompt=64, output=8, dtype="fp8")
-    assert frame["kv_dtype"].iloc[0] == "fp8"
+
+
+@pytest.mark.parametrize(
+    ("engine", "gpu", "asked", "cache"),
+    [
+        ("vllm", "b200-sxm", {}, "fp8"),
+        ("vllm", "b200-sxm", {"kv_dtype": "bf16"}, "bf16"),
+        ("vllm", "h100-sxm", {}, "bf16"),
+        ("tensorrt-llm", "h100-sxm", {}, "fp8"),
+        ("sglang", "b200-sxm", {}, "bf16"),
+    ],
+)
+def test_where_weights_are_fp8_an_engine_has_its_own_cache_on_a_gpu(
+    engine: str, gpu: str, asked: dict[str, Any], cache: str
+) -> None:
+    frame = sim.serve("llama-3.1-8b", gpu, prompt=64, output=8, dtype="fp8", engine=engine, **asked)
+    assert frame["kv_dtype"].iloc[0] == cache
 
 
 def test_a_smaller_gpu_reads_and_runs_less_at_once() -> None:
