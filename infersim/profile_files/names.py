@@ -13,6 +13,9 @@ from infersim.files.opening import read_text
 _LINE = "rtx-"
 """What people leave out of a name: "4090" is the RTX 4090."""
 
+LONGEST = 60
+"""Characters of a name that may be a file's: systems refuse to look for one of more than 255 bytes."""
+
 
 def shipped_files() -> dict[str, Path]:
     """The profile files that come with infersim, by canonical name, sorted."""
@@ -28,7 +31,7 @@ def shipped_file(name: str) -> Path:
     name may not: "H100" is three boards, and a 4070 is no 4070 Ti SUPER, even where only one has a profile.
     """
     direct = data_folder("hw_profiles") / f"{name}.toml"  # without a look at all the others
-    if Path(name).name == name and direct.is_file():
+    if Path(name).name == name and len(name) <= LONGEST and direct.is_file():
         return direct
     files = shipped_files()
     if name in files:

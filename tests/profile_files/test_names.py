@@ -6,6 +6,7 @@ import pytest
 
 from infersim.domain.errors import UnknownNameError
 from infersim.profile_files import list_profiles, load_profile
+from infersim.profile_files.names import LONGEST, shipped_file
 
 
 @pytest.mark.parametrize(
@@ -48,6 +49,13 @@ from infersim.profile_files import list_profiles, load_profile
 )
 def test_a_gpu_is_found_by_the_name_its_driver_reports(spelling: str, name: str) -> None:
     assert load_profile(spelling).name == name
+
+
+@pytest.mark.parametrize("letter", ["a", "\N{MATHEMATICAL BOLD SMALL A}"])
+def test_a_name_that_no_file_can_have_is_unknown(letter: str) -> None:
+    for length in (LONGEST, LONGEST + 1, 10_000):
+        with pytest.raises(UnknownNameError):
+            shipped_file(letter * length)
 
 
 @pytest.mark.parametrize(
