@@ -12,6 +12,7 @@ import pandas as pd
 from infersim.domain.errors import FileContentError
 from infersim.files.foreign import MIB, read_json
 from infersim.fitting.importers.source import SourceFile
+from infersim.fitting.samples.reading import whole_characters
 from infersim.fitting.samples.spellings import dtype_named
 
 MAX_BYTES = 128 * MIB
@@ -28,7 +29,8 @@ def json_file(
 
     def read(path: Path) -> SourceFile:
         content = read_json(path, "path", MAX_BYTES)
-        return SourceFile(path=path, frame=pd.DataFrame(list(rows_of(content, path))), first_line=1)
+        with whole_characters(path):
+            return SourceFile(path=path, frame=pd.DataFrame(list(rows_of(content, path))), first_line=1)
 
     return read
 

@@ -89,6 +89,12 @@ def test_nvbench_states_of_no_known_meaning(tmp_path: Path) -> None:
     }
 
 
+def test_half_of_a_character_is_refused(tmp_path: Path) -> None:
+    states = nvbench(state(*SHAPE, ("\ud800", "F16")))
+    with pytest.raises(FileContentError, match=r"text = .*; expected whole characters"):
+        read(tmp_path, "nvbench", states)
+
+
 @pytest.mark.parametrize(
     ("content", "told"),
     [
