@@ -57,11 +57,11 @@ def timed(case: Case) -> Timed:
     )
 
 
-def shipped(engine: Engine, compute_capability: str | None) -> Constants:
-    """Those of the engine's file, beside a GPU."""
+def shipped(engine: Engine) -> Constants:
+    """Those of the engine's file, as it is on a GPU."""
     host = engine.host
     return Constants(
-        step_ms=host.step_ms_beside(compute_capability),
+        step_ms=host.step_ms,
         sequence_us=host.sequence_us,
         hidden_ms=host.hidden_ms,
         request_ms=host.request_ms,
@@ -75,7 +75,6 @@ def asked_again(case: Case, kernels: Timed, constants: Constants) -> Steady:
     host = engine.host.model_copy(
         update={
             "step_ms": constants.step_ms,
-            "newer_step_ms": constants.step_ms,
             "sequence_us": constants.sequence_us,
             "hidden_ms": constants.hidden_ms,
             "request_ms": constants.request_ms,

@@ -38,7 +38,7 @@ HIDDEN_MS, REQUEST_MS = (0.0, 1.0, 1.5, 2.0, 2.5, 3.0), (0.0, 5.0, 10.0, 15.0, 2
 TOGETHER = (0.0, 0.025, 0.05, 0.075, 0.1, 0.125, 0.15, 0.2, 0.5, 0.7, 1.0)
 ENGINES = ("vllm", "tensorrt-llm", "sglang")
 
-NEWER = load_engine("vllm").host.newer
+NEWER = load_engine("vllm").newer_gpus
 """Compute capabilities beside which vLLM's step is told apart."""
 
 APART = ("prompts cached", "queued")
@@ -82,7 +82,7 @@ class Group:
     @property
     def newer(self) -> bool:
         """Whether an engine may have another step beside such a GPU."""
-        return self.cases[0][1].profile.compute_capability in NEWER
+        return NEWER is not None and self.cases[0][1].profile.compute_capability in NEWER.capabilities
 
     @property
     def scored(self) -> bool:
@@ -134,7 +134,7 @@ def _groups(several: Sequence[Case]) -> list[Group]:
 
 def _group(source: str, name: str, found: list[tuple[Case, Timed]]) -> Group:
     served = found[0][1]
-    kept = shipped(served.engine, served.profile.compute_capability)
+    kept = shipped(served.engine)
     host = [_loss(found, _with_host(kept, point))[0] for point in HOSTS]
     queue = [_loss(found, _with_queue(kept, point))[1] for point in QUEUES]
     return Group(name=name, source=source, cases=found, kept=kept, host=np.array(host), queue=np.array(queue))

@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from infersim.report.html.page import Page
 
 
+READ = "a file that the command reads"
+
+READ_IN_FOLDERS = {".json", ".safetensors", ".csv", ".parquet", ".txt"}
+"""Endings of files that are read where a folder is given: configs, weights, losses, measurements."""
+
+
 def check_outputs(
     outputs: Iterable[Path | None], inputs: Iterable[Path | str | None], *, folder: Path | None = None
 ) -> None:
@@ -38,12 +44,6 @@ def check_outputs(
             check_place(output, "output file")
         if place is not None:
             taken[place] = "written already"
-
-
-READ = "a file that the command reads"
-
-READ_IN_FOLDERS = {".json", ".safetensors", ".csv", ".parquet", ".txt"}
-"""Endings of files that are read where a folder is given: configs, weights, losses, measurements."""
 
 
 def _named(given: Path | str | None) -> list[Path | str]:

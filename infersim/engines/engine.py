@@ -43,24 +43,16 @@ class HostTable(Table):
     """`[host]`: what the GPU waits for.
 
     `step_ms` and `sequence_us` come on top of the kernels of each step, the second for each running sequence:
-    scheduling, sampling and detokenising as far as they are not hidden. Beside GPUs of the compute
-    capabilities in `newer` it is `newer_step_ms`: newer hosts, and versions that hide more. `hidden_ms` runs
-    beside the kernels and is a floor of a step. `kernel_us` is what issuing a kernel takes where no graph is
-    replayed. `request_ms` comes once, before the first token: the network, the tokeniser, the queue between
-    processes.
+    scheduling, sampling and detokenising as far as they are not hidden. `hidden_ms` runs beside the kernels
+    and is a floor of a step. `kernel_us` is what issuing a kernel takes where no graph is replayed.
+    `request_ms` comes once, before the first token: the network, the tokeniser, the queue between processes.
     """
 
     step_ms: NotNegative
-    newer: list[Text]
-    newer_step_ms: NotNegative
     sequence_us: NotNegative
     hidden_ms: NotNegative
     kernel_us: NotNegative
     request_ms: NotNegative
-
-    def step_ms_beside(self, compute_capability: str | None) -> float:
-        """What the host adds to a step beside a GPU."""
-        return self.newer_step_ms if compute_capability in self.newer else self.step_ms
 
 
 class SchedulerTable(Table):
@@ -77,6 +69,15 @@ class SchedulerTable(Table):
     admits: Literal["whole", "growing"]
     together: Annotated[float, Field(ge=0, le=1)]
     mixes: bool
+
+
+class NewerGpusTable(Table):
+    """`[newer_gpus]`: the host's `step_ms` beside GPUs of `capabilities`: newer hosts, and versions that hide
+    more. A file without the table has the same host beside all GPUs.
+    """
+
+    capabilities: list[Text]
+    step_ms: NotNegative
 
 
 class SmallerGpusTable(Table):
@@ -138,17 +139,20 @@ class Engine(Table):
     spread: SpreadTable
     runs: RunsTable
     sources: dict[str, Text]
+    newer_gpus: NewerGpusTable | None = None
     smaller_gpus: SmallerGpusTable | None = None
 
     def on(self, gib: float, compute_capability: str | None) -> Engine:
-        """The engine with the limits that it has on a GPU of so much memory."""
-        smaller = self.smaller_gpus
-        if smaller is None or (gib >= smaller.gib and compute_capability not in smaller.capabilities):
-            return self
-        limits = smaller.model_dump(include={"batched_tokens", "max_sequences"})
-        return self.model_copy(
-            update={"scheduler": self.scheduler.model_copy(update=limits), "smaller_gpus": None}
-        )
+        """The engine with the numbers that it has on a GPU of so much memory."""
+        host, scheduler = self.host, self.scheduler
+        newer, smaller = self.newer_gpus, self.smaller_gpus
+        if newer is not None and compute_capability in newer.capabilities:
+            host = host.model_copy(update={"step_ms": newer.step_ms})
+        if smaller is not None and (gib < smaller.gib or compute_capability in smaller.capabilities):
+            limits = smaller.model_dump(include={"batched_tokens", "max_sequences"})
+            scheduler = scheduler.model_copy(update=limits)
+        there = {"host": host, "scheduler": scheduler, "newer_gpus": None, "smaller_gpus": None}
+        return self.model_copy(update=there)
 
     def numbers(self) -> dict[str, float | int | bool | str]:
         """Every value of the tables by dotted key, as `sources` names them."""
@@ -164,6 +168,7 @@ TABLES: dict[str, type[Table]] = {
     "kernels": KernelTable,
     "host": HostTable,
     "scheduler": SchedulerTable,
+    "newer_gpus": NewerGpusTable,
     "smaller_gpus": SmallerGpusTable,
     "memory": MemoryTable,
     "spread": SpreadTable,

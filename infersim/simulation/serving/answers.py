@@ -16,7 +16,7 @@ from infersim.simulation.serving.memory import ServingMemory, serving_memory
 from infersim.simulation.serving.prompts import reading_of
 from infersim.simulation.serving.runnable import Support, support_of
 from infersim.simulation.serving.service import Service
-from infersim.simulation.serving.steps import Served, execution_on
+from infersim.simulation.serving.steps import Served
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -46,7 +46,7 @@ class Answer:
 def answered(plan: Plan, profile: HardwareProfile, service: Service) -> Answer:
     """What a service says of a plan on a GPU; raises UnsupportedError for a data type that the GPU lacks."""
     profile, service = run_by(profile, service), service.on(profile)
-    execution = execution_on(profile, service.execution, service.engine)
+    execution = service.execution
     served = Served(transformer=plan.transformer, profile=profile, engine=service.engine, execution=execution)
     memory = serving_memory(plan.transformer, profile, service.engine, service.execution)
     sequences = service.engine.scheduler.max_sequences

@@ -19,7 +19,7 @@ from infersim.engines.reading import an_engine
 from infersim.files.memory import check_room
 from infersim.simulation.serving.lengths import Lengths, check_together, fixed_lengths, lengths_of_trace
 from infersim.simulation.serving.memory import GIB
-from infersim.simulation.serving.steps import served_execution, with_cache
+from infersim.simulation.serving.steps import execution_on, served_execution, with_cache
 from infersim.simulation.speedups.resolving import Dimension
 from infersim.simulation.speedups.scenarios import ROW_BYTES, make_execution
 from infersim.workload.scenario import MAX_BATCH, MAX_CONTEXT, MAX_GPUS, Execution
@@ -137,10 +137,10 @@ class Service:
         return self.execution.gpus
 
     def on(self, profile: HardwareProfile) -> Service:
-        """The service with the limits that its engine has on a GPU, and the cache that it makes there."""
+        """The service as its engine runs it on a GPU: with its numbers, cache and fused kernels there."""
         engine = self.engine.on(profile.memory.total_bytes / GIB, profile.compute_capability)
-        execution = with_cache(self.execution, engine, profile.compute_capability)
-        return replace(self, engine=engine, execution=execution)
+        cached = with_cache(self.execution, engine, profile.compute_capability)
+        return replace(self, engine=engine, execution=execution_on(profile, cached, engine))
 
     def check_room(self, *, plans: int, gpus: int) -> None:
         """Raise InfersimError where the rows of so many plans on so many GPUs would not fit in memory."""

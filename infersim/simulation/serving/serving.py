@@ -30,18 +30,16 @@ def serve(
 ) -> pd.DataFrame:
     """How a model, dense or pruned, or several, is served: one row for each length and concurrency.
 
-    Columns: `model plan engine gpu gpus calibration kernels dtype kv_dtype prompt output
-    cached concurrency`;
+    Columns: `model plan engine gpu gpus calibration kernels dtype kv_dtype prompt output cached concurrency`;
     `running` (requests that run at once; the rest waits), `fits_memory`, `max_concurrency` (the most whole
     requests that the KV cache holds and the engine runs), `max_sequences` (what the engine runs, whatever the
     memory); `ttft_ms` and `tpot_ms`, means with 80 % intervals (`ttft_lower_ms`...), `queue_ms` (of TTFT,
-    waiting until others have ended); `tokens_per_s` (written),
-    `tokens_per_s_per_gpu`, `requests_per_s`; `step_ms host_ms prefill_ms prefill_share` (a decode step, the
-    host's part of it, reading a prompt, and the share of TPOT that reading others' prompts takes);
-    `memory_gib weights_gib activations_gib cache_gib kv_blocks` (of each GPU); `price_per_million` (written
-    tokens; NaN without a price); `energy_j_per_token` of all boards with its interval, `energy_j_per_request
-    watts energy_calibration`; `runs` (whether the engine can run it: `yes`, `needs`, `no`, `unknown`) and
-    `notes`.
+    waiting until others have ended); `tokens_per_s` (written), `tokens_per_s_per_gpu`, `requests_per_s`;
+    `step_ms host_ms prefill_ms prefill_share` (a decode step, the host's part of it, reading a prompt, and
+    the share of TPOT that reading others' prompts takes); `memory_gib weights_gib activations_gib cache_gib
+    kv_blocks` (of each GPU); `price_per_million` (written tokens; NaN without a price); `energy_j_per_token`
+    of all boards with its interval, `energy_j_per_request watts energy_calibration`; `runs` (whether the
+    engine can run it: `yes`, `needs`, `no`, `unknown`) and `notes`.
 
     Where a single request does not fit, numbers are NaN and the note says what is missing.
 

@@ -74,8 +74,7 @@ class Served:
         issued_s = self._kernels(Phase.DECODE) * host.kernel_us * US
         beyond = whole.reshape(batch.shape) > self.engine.kernels.graph_batch
         beside_s = np.where(beyond, issued_s, host.hidden_ms * MS)
-        step_ms = host.step_ms_beside(self.profile.compute_capability)
-        seconds = np.maximum(gpu_s, beside_s) + step_ms * MS + host.sequence_us * US * batch
+        seconds = np.maximum(gpu_s, beside_s) + host.step_ms * MS + host.sequence_us * US * batch
         host_s = seconds - gpu_s
         return Times(
             seconds=seconds, host_s=host_s, log_half_width=width, joules=joules + self.idle_w * host_s

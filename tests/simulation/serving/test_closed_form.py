@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -106,8 +108,9 @@ def test_small_chunks_read_more_slowly_and_their_attention_is_the_prompts() -> N
 
 
 def test_the_host_is_a_floor_of_small_steps_and_adds_to_all() -> None:
-    quick = changed(host={"step_ms": 0.0, "newer": [], "sequence_us": 0.0, "hidden_ms": 0.0})
-    slow = changed(host={"step_ms": 2.0, "newer": [], "sequence_us": 100.0, "hidden_ms": 50.0})
+    alike: dict[str, Any] = {"capabilities": []}
+    quick = changed(host={"step_ms": 0.0, "sequence_us": 0.0, "hidden_ms": 0.0}, newer_gpus=alike)
+    slow = changed(host={"step_ms": 2.0, "sequence_us": 100.0, "hidden_ms": 50.0}, newer_gpus=alike)
     one, other = (answer(engine=engine, concurrency=4).steady.step for engine in (quick, slow))
     assert one.host_s[0, 0] == pytest.approx(0)
     assert other.seconds[0, 0] == pytest.approx(0.050 + 0.002 + 4 * 100e-6)

@@ -56,8 +56,8 @@ def test_predictions_without_an_engine_keep_activations_of_16_bit() -> None:
 
 @pytest.mark.parametrize(("gpu", "saved_ms"), [("a100-sxm-80gb", 0.0), ("h100-sxm", 0.7)])
 def test_a_step_beside_a_newer_gpu_is_shorter(gpu: str, saved_ms: float) -> None:
-    old = changed("vllm", host={"step_ms": 1.1, "newer": []})
-    new = changed("vllm", host={"step_ms": 1.1, "newer": ["9.0"], "newer_step_ms": 0.4})
+    old = changed("vllm", host={"step_ms": 1.1}, newer_gpus={"capabilities": []})
+    new = changed("vllm", host={"step_ms": 1.1}, newer_gpus={"capabilities": ["9.0"], "step_ms": 0.4})
     slow, quick = (
         sim.serve("llama-3.1-8b", gpu, engine=engine, **SERVICE).iloc[0]  # type: ignore[arg-type]
         for engine in (old, new)

@@ -27,7 +27,7 @@ from infersim.simulation.serving.columns import HOUR_S, MILLION
 from infersim.simulation.serving.fitting_in import missing_text
 from infersim.simulation.serving.prompts import TOGETHER
 from infersim.simulation.serving.service import Service
-from infersim.simulation.serving.steps import chunked, execution_on
+from infersim.simulation.serving.steps import chunked
 from infersim.simulation.speedups.case_timings import case_timings
 from infersim.simulation.speedups.cases import phase_case
 from infersim.simulation.speedups.chain import ratio_half_width
@@ -227,7 +227,7 @@ class InService:
     @property
     def _execution(self) -> Execution:
         """As the engine runs it on this GPU."""
-        return execution_on(self.profile, self.service.execution, self.service.engine)
+        return self.service.execution
 
     def _ratio_width(self, plan: Plan, answer: Answer) -> float:
         """80 % half-width of the log speedup: that of the ratio of the two decode steps' kernels."""
@@ -257,7 +257,6 @@ class _Point:
         running = float(answer.steady.running[0, 0])
         steps, asked = float(load.steps[0, 0]), float(load.concurrency[0, 0])
         reads = answer.steady.reads
-        step_ms = engine.host.step_ms_beside(answer.profile.compute_capability)
         return cls(
             running=running,
             steps=steps,
@@ -265,7 +264,7 @@ class _Point:
             together=float(reads.together[0, 0]),
             phase=float(steps_waited(load, answer.steady.running, engine.scheduler)[0, 0]),
             waits=max(0.0, asked / running - 1),
-            step_extra_ms=step_ms + engine.host.sequence_us * running * 1e-3,
+            step_extra_ms=engine.host.step_ms + engine.host.sequence_us * running * 1e-3,
             once_ms=float(answer.steady.once_s[0, 0]) * MS,
         )
 
