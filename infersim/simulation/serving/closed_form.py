@@ -35,7 +35,7 @@ import numpy as np
 
 from infersim.domain.arrays import Array
 from infersim.simulation.serving.prompts import Reading
-from infersim.simulation.serving.steps import MS, Served, Times
+from infersim.simulation.serving.steps import S_PER_MS, Served, Times
 
 if TYPE_CHECKING:
     from infersim.engines.engine import Engine, SchedulerTable
@@ -110,7 +110,7 @@ def steady_state(served: Served, load: Load) -> Steady:
     read_s = load.reading.each_s(reads.together)
     unseen_s = np.where(steps < 1, (counted - np.minimum(reads.group, counted)) * read_s, 0.0)
     once_s = np.where(
-        load.concurrency > counted, 0.0, np.maximum(0.0, engine.host.request_ms * MS - unseen_s)
+        load.concurrency > counted, 0.0, np.maximum(0.0, engine.host.request_ms * S_PER_MS - unseen_s)
     )
     waited_s = steps_waited(load, counted, engine.scheduler) * step.seconds
     life_s = steps * step.seconds + counted * read_s + waited_s + once_s
@@ -145,7 +145,7 @@ def steps_waited(load: Load, running: Array, scheduler: SchedulerTable) -> Array
 def _reads(load: Load, running: Array, engine: Engine, step_s: Array) -> Reads:
     scheduler, others = engine.scheduler, running - 1
     room = np.maximum(scheduler.batched_tokens - running, 1) / load.reading.new
-    pass_by = np.maximum(1.0, engine.host.request_ms * MS / step_s)
+    pass_by = np.maximum(1.0, engine.host.request_ms * S_PER_MS / step_s)
     passed = np.where(load.concurrency > running, 0.0, pass_by)
     each = others / (load.steps + 1 + passed)
     company = scheduler.together * load.alike * others

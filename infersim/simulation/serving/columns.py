@@ -11,7 +11,7 @@ from infersim.domain.arrays import Array
 from infersim.domain.profile import Calibration
 from infersim.simulation.serving.answers import Answer
 from infersim.simulation.serving.fitting_in import missing_text
-from infersim.simulation.serving.memory import GIB
+from infersim.simulation.speedups.columns import GIB, MS
 from infersim.workload.formats import as_stored, dtype_name
 from infersim.workload.ops.experts import narrows
 from infersim.workload.ops.indexer import NOT_MEASURED
@@ -20,7 +20,7 @@ from infersim.workload.transformer import chooses_tokens
 if TYPE_CHECKING:
     import pandas as pd
 
-MILLION, HOUR_S, MS = 1e6, 3600.0, 1e3
+MILLION, HOUR_S = 1e6, 3600.0
 
 Columns: TypeAlias = dict[str, Any]
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from infersim.domain.dtypes import PRECISIONS, DType
 from infersim.domain.errors import InfersimError
 from infersim.domain.profile import HardwareProfile
-from infersim.simulation.serving.memory import GIB, serving_memory
+from infersim.simulation.serving.memory import serving_memory
+from infersim.simulation.speedups.columns import GIB
 from infersim.simulation.speedups.sharing import why_not_linked
 from infersim.workload.formats import block_formats
 from infersim.workload.parallel.dividing import dividing_counts

@@ -19,6 +19,7 @@ import numpy as np
 from infersim.domain.arrays import Array, Numeric, as_array
 from infersim.domain.profile import HardwareProfile
 from infersim.domain.shapes import Phase
+from infersim.simulation.speedups.columns import GIB
 from infersim.workload.counts import weight_bytes
 from infersim.workload.memory import kv_cache_bytes, peak_activation_bytes
 from infersim.workload.parallel.shares import gpu_share
@@ -27,8 +28,6 @@ from infersim.workload.transformer import Transformer
 
 if TYPE_CHECKING:
     from infersim.engines.engine import Engine
-
-GIB = 2.0**30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,8 +18,8 @@ from infersim.domain.numbers import count, number, whole_numbers
 from infersim.engines.reading import an_engine
 from infersim.files.memory import check_room
 from infersim.simulation.serving.lengths import Lengths, check_together, fixed_lengths, lengths_of_trace
-from infersim.simulation.serving.memory import GIB
 from infersim.simulation.serving.steps import execution_on, served_execution, with_cache
+from infersim.simulation.speedups.columns import GIB
 from infersim.simulation.speedups.resolving import Dimension
 from infersim.simulation.speedups.scenarios import ROW_BYTES, make_execution
 from infersim.workload.scenario import MAX_BATCH, MAX_CONTEXT, MAX_GPUS, Execution

@@ -15,12 +15,13 @@ from infersim.pruning.composition import a_model_or_plan
 from infersim.pruning.plan import Plan
 from infersim.simulation.frame_kinds import FrameKind, marks
 from infersim.simulation.serving.answers import Answer, answered
-from infersim.simulation.serving.columns import MS, answer_frame
+from infersim.simulation.serving.columns import answer_frame
 from infersim.simulation.serving.lengths import Lengths
 from infersim.simulation.serving.prompts import TOGETHER
 from infersim.simulation.serving.scheduler import Coming, Ran, Rules, run_closed, run_open
 from infersim.simulation.serving.service import Service, ServiceOptions
 from infersim.simulation.serving.step_table import step_table
+from infersim.simulation.speedups.columns import MS
 from infersim.simulation.speedups.resolving import Gpu, Model, as_plan, as_profiles, profiles
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ from infersim.workload.transformer import Transformer
 if TYPE_CHECKING:
     from infersim.engines.engine import Engine, SchedulerTable
 
-MS, US = 1e-3, 1e-6
+S_PER_MS, S_PER_US = 1e-3, 1e-6
 
 Measures: TypeAlias = tuple[Array, Array, Array]
 """Seconds, half-width and joules of kernels."""
@@ -71,10 +71,10 @@ class Served:
         kernels = self._gridded(whole, seen) or self._flat(whole, seen)
         gpu_s, width, joules = (values.reshape(batch.shape) for values in kernels)
         host = self.engine.host
-        issued_s = self._kernels(Phase.DECODE) * host.kernel_us * US
+        issued_s = self._kernels(Phase.DECODE) * host.kernel_us * S_PER_US
         beyond = whole.reshape(batch.shape) > self.engine.kernels.graph_batch
-        beside_s = np.where(beyond, issued_s, host.hidden_ms * MS)
-        seconds = np.maximum(gpu_s, beside_s) + host.step_ms * MS + host.sequence_us * US * batch
+        beside_s = np.where(beyond, issued_s, host.hidden_ms * S_PER_MS)
+        seconds = np.maximum(gpu_s, beside_s) + host.step_ms * S_PER_MS + host.sequence_us * S_PER_US * batch
         host_s = seconds - gpu_s
         return Times(
             seconds=seconds, host_s=host_s, log_half_width=width, joules=joules + self.idle_w * host_s
@@ -137,7 +137,7 @@ class Served:
             whole = self._timeline(Phase.PREFILL, np.ones_like(prompt), prompt, cached)
             pieced = chunks * read.part_s()["attention"] / together
             seconds = seconds + np.where(pieces > 1, whole.part_s()["attention"] - pieced, 0.0)
-        issued_s = chunks / together * self._kernels(Phase.PREFILL) * self.engine.host.kernel_us * US
+        issued_s = chunks / together * self._kernels(Phase.PREFILL) * self.engine.host.kernel_us * S_PER_US
         slower = np.maximum(seconds, issued_s)
         return Times(
             seconds=slower.reshape(shape),

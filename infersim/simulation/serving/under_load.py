@@ -25,9 +25,9 @@ from infersim.domain.profile import HardwareProfile
 from infersim.pruning.plan import Plan
 from infersim.simulation.frame_kinds import FrameKind, marks
 from infersim.simulation.serving.answers import Answer, answered
-from infersim.simulation.serving.columns import MS, answer_frame
-from infersim.simulation.serving.memory import GIB
+from infersim.simulation.serving.columns import answer_frame
 from infersim.simulation.serving.service import Service, ServiceOptions
+from infersim.simulation.speedups.columns import GIB, MS
 from infersim.simulation.speedups.resolving import DENSE, Gpu, Model, a_model, a_profile, as_plans, plans
 from infersim.workload.transformer import Transformer
 

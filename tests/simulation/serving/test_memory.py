@@ -9,7 +9,7 @@ import pytest
 
 import infersim as sim
 from infersim.domain.errors import InfersimError
-from infersim.simulation.serving.memory import GIB
+from infersim.simulation.speedups.columns import GIB
 from tests.simulation.serving.examples import answer, dense
 
 # By hand, in bytes. Each layer of a Llama holds q, o (h x h), k, v (h x 1024), gate, up, down (h x f) and two
